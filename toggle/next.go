@@ -1,0 +1,267 @@
+package toggle
+
+import "fmt"
+
+// What is a kind of fact.
+type What uint8
+
+// Wished: the chain says something new. Answered, HungUp: of the recorded leg.
+// Started, Stopped: RECORD_START and RECORD_STOP of the call's file. Done,
+// Refused, Missing, Unanswered: what became of a command; Missing is
+// FreeSWITCH's word that it has no such recording or channel. Overdue: the leg
+// was answered some time ago and nothing started. Reconnected: commands can be
+// sent again.
+const (
+	Wished What = iota
+	Answered
+	Started
+	Overdue
+	Done
+	Refused
+	Missing
+	Unanswered
+	Reconnected
+	Stopped
+	HungUp
+)
+
+var whatNames = [...]string{"wished", "answered", "started", "overdue", "done", "refused", "missing",
+	"unanswered", "reconnected", "stopped", "hung up"}
+
+// Fact is something that happened.
+type Fact struct {
+	What    What
+	Wish    Wish    // of Wished
+	Command Command // of Done, Refused, Missing and Unanswered
+}
+
+func (f Fact) String() string {
+	switch f.What {
+	case Wished:
+		return fmt.Sprintf("%s %s", whatNames[f.What], f.Wish)
+	case Done, Refused, Missing, Unanswered:
+		return fmt.Sprintf("%s %s", f.Command, whatNames[f.What])
+	}
+	return whatNames[f.What]
+}
+
+// Next takes one fact and returns the state after it with the command that it
+// calls for: one at the most, because the next waits for its reply. A fact that
+// repeats, or that comes too late to matter, changes nothing.
+func Next(s State, f Fact) (State, []Command) {
+	s = s.learn(f)
+	if s.Pending != None || s.Gone || s.Held {
+		return s, nil
+	}
+	s.Pending = s.due()
+	if s.Pending == None {
+		return s, nil
+	}
+	return s, []Command{s.Pending}
+}
+
+// learn is the state with what the fact tells.
+func (s State) learn(f Fact) State {
+	switch f.What {
+	case Wished:
+		s.Wish, s.Held = f.Wish, false
+	case Answered:
+		s.Answered = true
+	case Started:
+		return s.started()
+	case Overdue:
+		return s.overdue()
+	case Reconnected:
+		s.Held = false
+	case Stopped:
+		return s.stopped()
+	case HungUp:
+		return s.hungUp()
+	default:
+		return s.replied(f)
+	}
+	return s
+}
+
+// started: RECORD_START does not say whether a mask followed.
+func (s State) started() State {
+	rearming := s.Pending == Arm || s.Pending == ArmMasked || s.Pending == Disarm
+	switch {
+	case s.File == Recording || s.File == Masked:
+	case !rearming && (s.File == Armed || s.Pending == Start):
+		s.File = Recording
+	default:
+		s.File = Open
+	}
+	return s
+}
+
+func (s State) overdue() State {
+	if !s.Answered || !s.waiting() {
+		return s
+	}
+	s.File = NoFile
+	if s.Wish != Nothing {
+		s.Problems |= NotStarted
+	}
+	return s
+}
+
+// waiting reports whether the file is still to be started.
+func (s State) waiting() bool {
+	return s.File == NoFile || s.File == Armed || s.File == ArmedMasked
+}
+
+func (s State) stopped() State {
+	if !s.Gone && !s.Doomed && s.File != Closed && s.Wish != Nothing {
+		s.Problems |= Lost
+	}
+	s.File = Closed
+	return s
+}
+
+func (s State) hungUp() State {
+	if s.Answered && !s.Gone && s.Wish == Speech && s.waiting() {
+		s.Problems |= NotStarted
+	}
+	s.Gone, s.Pending = true, None
+	return s
+}
+
+// replied takes the fate of the command that is on its way.
+func (s State) replied(f Fact) State {
+	if s.Pending == None || f.Command != s.Pending {
+		return s
+	}
+	s.Pending = None
+	if s.File == Closed {
+		return s
+	}
+	switch f.What {
+	case Done:
+		return s.done(f.Command)
+	case Refused:
+		return s.refused(f.Command)
+	case Missing:
+		return s.missing(f.Command)
+	}
+	return s.unanswered(f.Command)
+}
+
+func (s State) done(c Command) State {
+	switch c {
+	case Arm, ArmMasked, Disarm:
+		if s.waiting() {
+			s.File = map[Command]File{Arm: Armed, ArmMasked: ArmedMasked, Disarm: NoFile}[c]
+		}
+	case Start, Unmask:
+		s.File = Recording
+	case Mask:
+		s.File = Masked
+	case Stop:
+		s.File = Closed
+	}
+	return s
+}
+
+func (s State) refused(c Command) State {
+	switch c {
+	case Arm, ArmMasked, Start:
+		s.Problems |= NotStarted
+		s.Held = true
+	case Mask:
+		s.Problems |= MaskRefused
+		s.Doomed = true
+	case Unmask:
+		s.Problems |= UnmaskRefused
+		s.Doomed = s.File == Open
+		s.Held = !s.Doomed
+	default:
+		s.Held = true
+	}
+	return s
+}
+
+func (s State) missing(c Command) State {
+	switch c {
+	case Arm, ArmMasked, Disarm, Start:
+		return s.refused(c)
+	}
+	s.File = Closed
+	if !s.Doomed {
+		s.Problems |= Lost
+	}
+	return s
+}
+
+// unanswered: the command may have been carried out or not; what is assumed is
+// what could write speech.
+func (s State) unanswered(c Command) State {
+	s.Problems |= Unconfirmed
+	s.Held = true
+	switch c {
+	case Arm, ArmMasked, Disarm:
+		if s.waiting() {
+			s.File = Armed
+		}
+	case Start, Mask, Unmask:
+		s.File = Open
+	}
+	return s
+}
+
+// due is the command that brings the file in line with the wish.
+func (s State) due() Command {
+	switch s.File {
+	case NoFile:
+		return s.begin()
+	case Armed, ArmedMasked:
+		return s.rearm()
+	case Open, Recording, Masked:
+		return s.adjust()
+	}
+	return None
+}
+
+// begin is how a call without a file gets one. After the answer it starts only
+// when speech may be written: between start and mask a packet could slip in.
+func (s State) begin() Command {
+	switch {
+	case s.Wish == Speech && s.Answered:
+		return Start
+	case s.Wish == Speech:
+		return Arm
+	case s.Wish == Silence && !s.Answered:
+		return ArmMasked
+	}
+	return None
+}
+
+// rearm changes what the answer will start. After the answer it is too late:
+// Started or Overdue will tell what became of it.
+func (s State) rearm() Command {
+	switch {
+	case s.Answered:
+		return None
+	case s.Wish == Nothing:
+		return Disarm
+	case s.Wish == Speech && s.File != Armed:
+		return Arm
+	case s.Wish == Silence && s.File != ArmedMasked:
+		return ArmMasked
+	}
+	return None
+}
+
+// adjust keeps speech out of a file that runs, or lets it in again.
+func (s State) adjust() Command {
+	switch {
+	case s.Doomed:
+		return Stop
+	case s.Wish == Speech && s.File != Recording:
+		return Unmask
+	case s.Wish != Speech && s.File != Masked:
+		return Mask
+	}
+	return None
+}

@@ -1,0 +1,145 @@
+// Package toggle is the recording of one call as a pure state machine: facts
+// go in, commands come out. It has no clock, no network and no goroutine; what
+// was wanted and what FreeSWITCH confirmed are two fields, so that a wish which
+// changes before the last command is answered needs no special case.
+//
+// The whole transition table is printed to testdata/transitions.golden.
+package toggle
+
+import "tapedeck/flow"
+
+// Wish is what is to be written into the call's file.
+type Wish uint8
+
+// Nothing: the call's state is off; a file that runs already gets silence.
+// Silence: the state is on, but somebody who may join could not want it
+// recorded; the file runs and gets silence until that is known.
+// Speech: the state is on.
+const (
+	Nothing Wish = iota
+	Silence
+	Speech
+)
+
+var wishNames = [...]string{"nothing", "silence", "speech"}
+
+func (w Wish) String() string { return wishNames[w] }
+
+// WishOf is the wish of a call with this effective state. guard says that an
+// element which could turn the state off may be about to join.
+func WishOf(e flow.Effective, guard bool) Wish {
+	switch {
+	case !e.On:
+		return Nothing
+	case guard:
+		return Silence
+	}
+	return Speech
+}
+
+// File is what FreeSWITCH has confirmed of the call's file.
+type File uint8
+
+// Armed and ArmedMasked: the answer will start it. Open: it was started, and
+// whether speech is being written is not confirmed. Closed: it has ended, and
+// is never written again.
+const (
+	NoFile File = iota
+	Armed
+	ArmedMasked
+	Open
+	Recording
+	Masked
+	Closed
+)
+
+var fileNames = [...]string{"none", "armed", "armed masked", "open", "recording", "masked", "closed"}
+
+func (f File) String() string { return fileNames[f] }
+
+// Command is something for FreeSWITCH to do.
+type Command uint8
+
+// Arm, ArmMasked and Disarm set what the answer of the recorded leg starts;
+// the others are actions of `uuid_record`.
+const (
+	None Command = iota
+	Arm
+	ArmMasked
+	Disarm
+	Start
+	Mask
+	Unmask
+	Stop
+)
+
+var commandNames = [...]string{"-", "arm", "arm masked", "disarm", "start", "mask", "unmask", "stop"}
+
+func (c Command) String() string { return commandNames[c] }
+
+// Problem is something that a recording's owner has to be told; several may be
+// set.
+type Problem uint8
+
+// NotStarted: wanted, and FreeSWITCH refused to start it or did not.
+// MaskRefused: silence was refused, so the recording was stopped.
+// UnmaskRefused: speech was wanted, and FreeSWITCH refused to write it.
+// Lost: FreeSWITCH no longer knows a recording that should be running.
+// Unconfirmed: FreeSWITCH did not answer a command.
+const (
+	NotStarted Problem = 1 << iota
+	MaskRefused
+	UnmaskRefused
+	Lost
+	Unconfirmed
+)
+
+var problemNames = [...]string{"not started", "mask refused", "unmask refused", "lost", "unconfirmed"}
+
+// Names lists the problems that are set.
+func (p Problem) Names() []string {
+	var names []string
+	for i, name := range problemNames {
+		if p&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// State is one call's recording. The zero State is a call that nobody wants
+// recorded and that is not answered.
+type State struct {
+	Wish     Wish
+	Answered bool // the recorded leg is
+	Gone     bool // the recorded leg has hung up: no more commands
+	File     File
+	Pending  Command // sent, not answered yet: the next one waits for it
+	Held     bool    // the last command failed: the next attempt waits for a new wish or a new link
+	Doomed   bool    // it could not be silenced: it has to be stopped
+	Problems Problem
+}
+
+// Told is what programs and people may be told of the recording.
+type Told string
+
+// The values of the channel variable `tapedeck_state`.
+const (
+	Off    Told = "off"
+	On     Told = "on"
+	Paused Told = "paused"
+)
+
+// Told says "on" as soon as speech may be in the file, and "off" or "paused"
+// only when FreeSWITCH has confirmed that none is written.
+func (s State) Told() Told {
+	switch s.File {
+	case Open, Recording:
+		return On
+	case Masked:
+		if s.Wish != Nothing {
+			return Paused
+		}
+	}
+	return Off
+}
