@@ -33,7 +33,7 @@ func (e Effective) after(p Precedence, step Step) Effective {
 	case Force, Never:
 		return Effective{On: step.Setting == Force, Locked: true, Decider: step.Element, Setting: step.Setting}
 	case Yes, No:
-		decided := e.Decider != (Element{})
+		decided := e.Setting != DontCare
 		if e.Locked || (p == First && decided) {
 			return e
 		}

@@ -1,0 +1,114 @@
+package flow
+
+// Inheritance is everything of the policy that a decision about one element
+// needs, in one piece: what the store caches for each element.
+type Inheritance struct {
+	Organisation string     `json:"organisation"`
+	Recording    bool       `json:"recording"` // false: nothing is recorded for the organisation (section 2, rule 5)
+	Precedence   Precedence `json:"precedence"`
+	Element      Element    `json:"element"`
+	Settings     Settings   `json:"settings"`
+
+	// Leads is what the policy's own route and members lead to, in order: from a
+	// number its route's element and, if that is a group, the group's members;
+	// from a group its members. It says what may follow, not what will.
+	Leads []Link `json:"leads,omitempty"`
+
+	// Ahead is what the organisation's users may still bring: any of them may
+	// come on the call by a transfer. It holds every user's setting, and
+	// dont-care always, because a phone that the policy does not know may come.
+	Ahead SettingSets `json:"ahead"`
+}
+
+// Link is an element with its settings in every direction.
+type Link struct {
+	Element  Element  `json:"element"`
+	Settings Settings `json:"settings"`
+}
+
+// Step is the link in a call's direction.
+func (l Link) Step(d Direction) Step { return Step{l.Element, l.Settings[d]} }
+
+// Step is the element itself in a call's direction.
+func (in Inheritance) Step(d Direction) Step { return Step{in.Element, in.Settings[d]} }
+
+// Chain is the inheritance of one element; not ok when the organisation has no
+// such element. A caller treats that one as dont-care in the call's organisation.
+func (o *Organisation) Chain(e Element) (in Inheritance, ok bool) {
+	s, ok := o.Settings(e)
+	if !ok {
+		return Inheritance{}, false
+	}
+	return o.inheritance(e, s), true
+}
+
+// Unknown is the inheritance of an element that the policy does not know:
+// dont-care, leading nowhere.
+func (o *Organisation) Unknown(e Element) Inheritance { return o.inheritance(e, Settings{}) }
+
+// Chains is the inheritance of every element of the organisation.
+func (o *Organisation) Chains() map[Element]Inheritance {
+	all := make(map[Element]Inheritance, len(o.Numbers)+len(o.RingGroups)+len(o.Applications)+len(o.Users))
+	for id, n := range o.Numbers {
+		e := Element{Number, id}
+		all[e] = o.inheritance(e, n.Record)
+	}
+	for id, g := range o.RingGroups {
+		e := Element{RingGroup, id}
+		all[e] = o.inheritance(e, g.Record)
+	}
+	for id, a := range o.Applications {
+		e := Element{Application, id}
+		all[e] = o.inheritance(e, a.Record)
+	}
+	for id, u := range o.Users {
+		e := Element{User, id}
+		all[e] = o.inheritance(e, u.Record)
+	}
+	return all
+}
+
+func (o *Organisation) inheritance(e Element, s Settings) Inheritance {
+	return Inheritance{
+		Organisation: o.ID,
+		Recording:    o.Recording,
+		Precedence:   o.Precedence,
+		Element:      e,
+		Settings:     s,
+		Leads:        o.leads(e),
+		Ahead:        o.ahead,
+	}
+}
+
+func (o *Organisation) leads(e Element) []Link {
+	switch e.Kind {
+	case Number:
+		n := o.Numbers[e.ID]
+		if n == nil {
+			return nil
+		}
+		s, ok := o.Settings(n.Route)
+		if !ok {
+			return nil
+		}
+		return append([]Link{{n.Route, s}}, o.members(n.Route)...)
+	case RingGroup:
+		return o.members(e)
+	}
+	return nil
+}
+
+// members are the users of a ring group; none for any other element.
+func (o *Organisation) members(e Element) []Link {
+	if e.Kind != RingGroup || o.RingGroups[e.ID] == nil {
+		return nil
+	}
+	var links []Link
+	for _, id := range o.RingGroups[e.ID].Members {
+		member := Element{User, id}
+		if s, ok := o.Settings(member); ok {
+			links = append(links, Link{member, s})
+		}
+	}
+	return links
+}
