@@ -38,7 +38,7 @@ func Explain(p Precedence, recording bool, chain Chain) Explanation {
 		effect := "changes nothing: " + notForOrganisation
 		if recording {
 			next := e.after(p, step)
-			effect = effectOf(e, next, step)
+			effect = effectOf(p, e, next, step)
 			e = next
 		}
 		x.Lines = append(x.Lines, Line{step.Element, step.Setting, effect, e.On, e.Locked})
@@ -49,14 +49,15 @@ func Explain(p Precedence, recording bool, chain Chain) Explanation {
 }
 
 // effectOf says what a step did that brought the state from before to after.
-func effectOf(before, after Effective, step Step) string {
+func effectOf(p Precedence, before, after Effective, step Step) string {
+	lock := step.Setting == Force || step.Setting == Never
 	switch {
 	case step.Setting == DontCare:
 		return "changes nothing: dont-care"
-	case (step.Setting == Yes || step.Setting == No) && before.Locked:
+	case !lock && before.Locked:
 		return fmt.Sprintf("changes nothing: locked by %s (%s)", before.Decider, before.Setting)
-	case after == before && before.Decider != step.Element:
-		return fmt.Sprintf("changes nothing: the first explicit setting counts, and that was %s (%s)", before.Decider, before.Setting)
+	case !lock && p == First && before.Setting != DontCare:
+		return fmt.Sprintf("changes nothing: first explicit setting was %s (%s)", before.Decider, before.Setting)
 	}
 	state := "off"
 	if after.On {

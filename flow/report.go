@@ -1,0 +1,56 @@
+package flow
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Mistake is one thing wrong with a policy file.
+type Mistake struct {
+	File string `json:"file"`
+	Line int    `json:"line"` // from 1
+	Text string `json:"text"` // what is wrong and what to write instead
+}
+
+// String writes file:line: text.
+func (m Mistake) String() string { return fmt.Sprintf("%s:%d: %s", m.File, m.Line, m.Text) }
+
+// Report is every mistake of a policy, by file and line. It is the error of
+// Load and Parse.
+type Report struct {
+	Mistakes []Mistake `json:"mistakes"`
+}
+
+// Error is a line for each mistake.
+func (r *Report) Error() string {
+	lines := make([]string, len(r.Mistakes))
+	for i, m := range r.Mistakes {
+		lines[i] = m.String()
+	}
+	if r.full() {
+		lines = append(lines, fmt.Sprintf("more than %d mistakes: the rest is not shown", maxMistakes))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxMistakes bounds a report; a file with more is no policy file.
+const maxMistakes = 10_000
+
+func (r *Report) add(m Mistake) { r.Mistakes = append(r.Mistakes, m) }
+
+func (r *Report) full() bool { return len(r.Mistakes) >= maxMistakes }
+
+// sorted is the report in the order of files and lines, each mistake once; nil
+// when there is none.
+func (r *Report) sorted() *Report {
+	if len(r.Mistakes) == 0 {
+		return nil
+	}
+	slices.SortFunc(r.Mistakes, func(a, b Mistake) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Text, b.Text))
+	})
+	r.Mistakes = slices.Compact(r.Mistakes)
+	return r
+}

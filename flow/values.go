@@ -1,0 +1,166 @@
+package flow
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	digits = "0123456789"
+
+	maxID   = 64
+	maxCode = 6
+	maxName = 200
+)
+
+// only reports whether text has 1 to longest bytes, all of an alphabet.
+func only(alphabet, text string, longest int) bool {
+	return text != "" && len(text) <= longest && strings.Trim(text, alphabet) == ""
+}
+
+// Ids are part of file names, Redis keys and channel variables.
+func isOrganisationID(s string) bool { return only(lower+digits+"-", s, maxID) }
+func isElementID(s string) bool      { return only(lower+digits+"-_.", s, maxID) }
+func isCode(s string) bool           { return only(digits+"*#", s, maxCode) }
+func isExtension(s string) bool {
+	return only(lower+strings.ToUpper(lower)+digits+"-_.+*#", s, maxID)
+}
+
+// isPlayable accepts what reaches FreeSWITCH as one argument, whole.
+func isPlayable(s string) bool {
+	return only(lower+strings.ToUpper(lower)+digits+"_./:-", s, 255)
+}
+
+// isDomain accepts an address or a name, in the form that hostOf gives.
+func isDomain(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	for label := range strings.SplitSeq(s, ".") {
+		if !only(lower+digits+"-_", label, 63) {
+			return false
+		}
+	}
+	return len(s) <= 253
+}
+
+// ParseDuration reads a Go duration that may begin with a number of days: 90d,
+// 1d12h, 10m. It is positive.
+func ParseDuration(s string) (time.Duration, error) {
+	const day = 24 * time.Hour
+	days, rest, found := strings.Cut(s, "d")
+	if !found {
+		days, rest = "0", s
+	}
+	n, err := strconv.ParseUint(days, 10, 32)
+	if err != nil || n > uint64(math.MaxInt64/day) {
+		return 0, fmt.Errorf("bad duration %s", quoted(s))
+	}
+	d := time.Duration(n) * day
+	if rest != "" {
+		r, err := time.ParseDuration(rest)
+		if err != nil || rest[0] == '-' || rest[0] == '+' {
+			return 0, fmt.Errorf("bad duration %s", quoted(s))
+		}
+		d += r
+	} else if !found {
+		return 0, errors.New("no duration")
+	}
+	if d <= 0 { // nothing, or more than fits
+		return 0, fmt.Errorf("bad duration %s", quoted(s))
+	}
+	return d, nil
+}
+
+// name reads words for people.
+func (r *reader) name(n *yaml.Node, what string, value *string) {
+	text, at, ok := r.text(n, what)
+	switch {
+	case !ok:
+	case strings.TrimSpace(text) == "" || len(text) > maxName || strings.ContainsAny(text, "\n\r\t"):
+		r.mistake(at, "%s is %s: write one line of 1 to %d bytes", what, quoted(text), maxName)
+	default:
+		*value = text
+	}
+}
+
+// word reads text of a restricted alphabet.
+func (r *reader) word(n *yaml.Node, what string, valid func(string) bool, instead string, value *string) {
+	text, at, ok := r.text(n, what)
+	switch {
+	case !ok:
+	case !valid(text):
+		r.mistake(at, "%s is %s: write %s", what, quoted(text), instead)
+	default:
+		*value = text
+	}
+}
+
+func (r *reader) duration(n *yaml.Node, what string, value *time.Duration) {
+	text, at, ok := r.text(n, what)
+	if !ok {
+		return
+	}
+	d, err := ParseDuration(text)
+	if err != nil {
+		r.mistake(at, "%s is %s: write a number and a unit (s, m, h or d), such as 10m or 90d", what, quoted(text))
+		return
+	}
+	*value = d
+}
+
+// record reads a setting for every direction, or one for each.
+func (r *reader) record(n *yaml.Node, what string, value *Settings) {
+	target := n
+	if n.Kind == yaml.AliasNode {
+		target = n.Alias
+	}
+	if target.Kind != yaml.MappingNode {
+		var s Setting
+		r.setting(n, "record of "+what, &s)
+		*value = Settings{s, s, s}
+		return
+	}
+	known := map[string]func(*yaml.Node){}
+	for d := range directions {
+		known[d.String()] = func(v *yaml.Node) { r.setting(v, "record of "+what+", "+d.String(), &value[d]) }
+	}
+	r.fields(n, "record of "+what, known)
+}
+
+// meant is what people write for a setting who know another program, or YAML's
+// booleans.
+var meant = map[string]Setting{
+	"true": Yes, "on": Yes, "y": Yes, "always": Force, "forced": Force,
+	"false": No, "off": No, "n": No,
+	"dontcare": DontCare, "dont_care": DontCare, "dont care": DontCare, "don't care": DontCare, "don't-care": DontCare, "null": DontCare,
+}
+
+func (r *reader) setting(n *yaml.Node, what string, value *Setting) {
+	text, at, ok := r.text(n, what)
+	if !ok {
+		return
+	}
+	s, err := ParseSetting(text)
+	if err == nil {
+		*value = s
+		return
+	}
+	folded := strings.ToLower(text)
+	if s, err = ParseSetting(folded); err != nil {
+		var guessed bool
+		if s, guessed = meant[folded]; !guessed {
+			r.mistake(at, "%s is %s: write yes, no, dont-care, force or never", what, quoted(text))
+			return
+		}
+	}
+	r.mistake(at, "%s is %s: write %s (the settings are yes, no, dont-care, force and never)", what, quoted(text), s)
+}
