@@ -1,0 +1,117 @@
+package esl
+
+import "strings"
+
+// check is one argument of a command and the rule it must keep.
+type check struct {
+	what  string
+	value string
+	rule  func(string) (complaint string)
+}
+
+// line: FreeSWITCH reads the argument to the end of the line.
+func line(s string) string {
+	switch {
+	case strings.ContainsAny(s, "\r\n"):
+		return "has a line break"
+	case strings.ContainsRune(s, 0):
+		return "has a NUL"
+	}
+	return ""
+}
+
+// filled is a line that is not empty or blank.
+func filled(s string) string {
+	if strings.TrimSpace(s) == "" {
+		return "is empty"
+	}
+	return line(s)
+}
+
+// word: FreeSWITCH splits here at spaces, and reads quotes and backslashes
+// (switch_utils.c, separate_string_blank_delim).
+func word(s string) string {
+	if complaint := filled(s); complaint != "" {
+		return complaint
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == ' ':
+			return "has a space"
+		case c < ' ' || c == 0x7f:
+			return "has a control character"
+		case c == '\'' || c == '\\':
+			return "has a quote or a backslash"
+		}
+	}
+	return ""
+}
+
+func recordAction(s string) string {
+	switch RecordAction(s) {
+	case RecordStart, RecordStop, RecordMask, RecordUnmask:
+		return ""
+	}
+	return "is unknown"
+}
+
+func noVars(string) string { return "takes no variables" }
+
+// recordPath: {a=b} or [a=b] before a path sets parameters of the file.
+func recordPath(s string) string {
+	if strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[") {
+		return "starts with a bracket"
+	}
+	return filled(s)
+}
+
+// braceWord: what stands between the braces of uuid_record is percent-decoded
+// and then split at commas and equals signs (mod_commands.c,
+// session_record_function; switch_event.c, switch_event_create_brackets).
+func braceWord(s string) string {
+	if strings.ContainsAny(s, `{}[],=%^"`) {
+		return "has a character that means something between braces"
+	}
+	return word(s)
+}
+
+// filterHeader: `filter add` and `filter delete` are commands of their own.
+func filterHeader(s string) string {
+	if strings.EqualFold(s, "add") || strings.EqualFold(s, "delete") {
+		return "is a word of the filter command"
+	}
+	return word(s)
+}
+
+// unloads reports whether FreeSWITCH would take the command for an order to
+// unload or reload the event socket, wherever in it the words stand
+// (mod_event_socket.c, parse_command, unload_cheat).
+func unloads(wire string) bool {
+	wire = strings.ToLower(wire)
+	return strings.Contains(wire, "mod_event_socket") &&
+		(strings.Contains(wire, "unload") || strings.Contains(wire, "reload"))
+}
+
+// special are the characters that FreeSWITCH reads within an argument
+// (switch_utils.c, cleanup_separated_string).
+var special = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
+
+// escape writes s as the last argument of an api command, so that FreeSWITCH
+// reads s: it takes quotes and backslashes away, and spaces at either end.
+func escape(s string) string {
+	body := strings.Trim(s, " ")
+	start := strings.Index(s, body)
+	if body == "" {
+		return strings.Repeat(`\s`, len(s))
+	}
+	end := len(s) - start - len(body)
+	return strings.Repeat(`\s`, start) + special.Replace(body) + strings.Repeat(`\s`, end)
+}
+
+// quote writes s as one argument of several.
+func quote(s string) string {
+	if !strings.Contains(s, " ") {
+		return special.Replace(s)
+	}
+	return "'" + special.Replace(s) + "'"
+}

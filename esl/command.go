@@ -1,0 +1,279 @@
+package esl
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/percipia/eslgo/command"
+)
+
+// A Command is one command on the wire. Only the constructors of this package
+// make one, and they check every argument: a value that FreeSWITCH would read
+// as two lines or two words gives a Command whose Validate says so, and which
+// Send refuses before it writes anything. The zero Command is refused too.
+//
+// A Command prints as its Name alone, for its text may hold a password.
+type Command struct {
+	name string
+	text *string // without the blank line; a pointer for the reason that Secret's is
+	err  error
+}
+
+var _ command.Command = Command{}
+
+// maxCommand is the longest command in bytes. FreeSWITCH takes 10 MB
+// (mod_event_socket.c, read_packet, max_len).
+const maxCommand = 64 << 10
+
+// Name says what the command does in one word, without arguments: the api
+// command, the application, or the event socket's own verb.
+func (c Command) Name() string { return c.name }
+
+// Validate is nil, or says why the command is refused; the error is ErrRefused.
+func (c Command) Validate() error {
+	if c.err != nil {
+		return c.err
+	}
+	if c.text == nil {
+		return fmt.Errorf("%w: empty", ErrRefused)
+	}
+	return nil
+}
+
+// BuildMessage is the command's text without the blank line that ends it, as
+// eslgo's command.Command has it; "" if the command is refused.
+func (c Command) BuildMessage() string {
+	if c.Validate() != nil {
+		return ""
+	}
+	return *c.text
+}
+
+// String is the name.
+func (c Command) String() string { return c.name }
+
+// Format prints the name under every verb.
+func (c Command) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.name) }
+
+// LogValue logs the name.
+func (c Command) LogValue() slog.Value { return slog.StringValue(c.name) }
+
+// Connect asks for the channel's data; the first command on an outbound socket.
+func Connect() Command { return build("connect", command.Connect{}) }
+
+// Exit leaves an outbound socket, after which the dialplan goes on.
+func Exit() Command { return build("exit", command.Exit{}) }
+
+// Auth logs in on an inbound connection. FreeSWITCH's password is the rest of
+// the line and may hold spaces.
+func Auth(password Secret) Command {
+	return build("auth", command.Auth{Password: password.Reveal()},
+		check{"the password", password.Reveal(), filled})
+}
+
+// API runs an api command whose arguments are one word each. A word with a
+// space, a quote or a backslash is refused, for FreeSWITCH would split it or
+// change it (switch_utils.c, separate_string_blank_delim). API commands do not
+// expand ${variables}.
+func API(cmd string, words ...string) Command {
+	checks := []check{{"the api command", cmd, word}}
+	for i, w := range words {
+		checks = append(checks, check{fmt.Sprintf("argument %d", i+1), w, word})
+	}
+	return api(cmd, strings.Join(words, " "), checks...)
+}
+
+// APIRaw runs an api command with everything after its name as one text, in
+// which spaces, quotes and backslashes mean what the command takes them for.
+func APIRaw(cmd, arguments string) Command {
+	return api(cmd, arguments, check{"the api command", cmd, word}, check{"the arguments", arguments, line})
+}
+
+func api(cmd, arguments string, checks ...check) Command {
+	c := build(cmd, command.API{Command: cmd, Arguments: arguments}, checks...)
+	if c.err == nil && arguments == "" {
+		*c.text = "api " + cmd
+	}
+	return c
+}
+
+// SetVar sets a channel variable to value exactly as it is, on any channel; an
+// empty value unsets it. The reply is -ERR if there is no such channel.
+func SetVar(uuid, name, value string) Command {
+	arguments := uuid + " " + name
+	if value != "" {
+		arguments += " " + escape(value)
+	}
+	return api("uuid_setvar", arguments,
+		check{"the uuid", uuid, word}, check{"the variable", name, word}, check{"the value", value, line})
+}
+
+// RecordAction is what Record does.
+type RecordAction string
+
+// The actions of uuid_record that are used. Mask replaces what is recorded by
+// silence, Unmask ends that.
+const (
+	RecordStart  RecordAction = "start"
+	RecordStop   RecordAction = "stop"
+	RecordMask   RecordAction = "mask"
+	RecordUnmask RecordAction = "unmask"
+)
+
+// A RecordVar is set for one recording (RECORD_STEREO=true) and comes back on
+// RECORD_START and RECORD_STOP as Recording-Variable-<name>.
+type RecordVar struct{ Name, Value string }
+
+// Record is `uuid_record`. The path may have spaces and quotes; vars go with
+// RecordStart alone, and a name or value with a character that has a meaning
+// between FreeSWITCH's braces is refused.
+func Record(uuid string, action RecordAction, path string, vars ...RecordVar) Command {
+	checks := []check{{"the uuid", uuid, word}, {"the action", string(action), recordAction}, {"the path", path, recordPath}}
+	arguments := uuid + " " + string(action) + " " + quote(path)
+	if len(vars) > 0 {
+		arguments += " 0 " + braces(vars)
+		if action != RecordStart {
+			checks = append(checks, check{"the action", string(action), noVars})
+		}
+	}
+	for _, v := range vars {
+		checks = append(checks, check{"the variable", v.Name, braceWord}, check{"the value of " + v.Name, v.Value, braceWord})
+	}
+	return api("uuid_record", arguments, checks...)
+}
+
+// braces writes {a=b,c=d}.
+func braces(vars []RecordVar) string {
+	pairs := make([]string, len(vars))
+	for i, v := range vars {
+		pairs[i] = v.Name + "=" + v.Value
+	}
+	return "{" + strings.Join(pairs, ",") + "}"
+}
+
+// ExecuteFlag changes how Execute and ExecuteOn run an application.
+type ExecuteFlag uint8
+
+// EventLock makes FreeSWITCH finish this application before it runs the next
+// one that was sent (event-lock: true); without it that is so only on a
+// synchronous outbound socket.
+const EventLock ExecuteFlag = 1
+
+// Execute runs a dialplan application on the outbound socket's own channel. On
+// a synchronous socket the reply comes when the application has ended.
+// FreeSWITCH expands ${variables} and ${functions()} in arg and drops spaces at
+// its start: never put text there that a caller chose.
+func Execute(app, arg string, flags ...ExecuteFlag) Command {
+	return execute("", app, arg, flags)
+}
+
+// ExecuteOn runs a dialplan application on a channel; the reply says only that
+// it was queued. The warning of Execute holds.
+func ExecuteOn(uuid, app, arg string, flags ...ExecuteFlag) Command {
+	return execute(uuid, app, arg, flags, check{"the uuid", uuid, word})
+}
+
+func execute(uuid, app, arg string, flags []ExecuteFlag, checks ...check) Command {
+	var b strings.Builder
+	fmt.Fprintf(&b, "sendmsg %s\ncall-command: execute\nexecute-app-name: %s", uuid, app)
+	if arg != "" {
+		b.WriteString("\nexecute-app-arg: " + arg)
+	}
+	for _, f := range flags {
+		if f == EventLock {
+			b.WriteString("\nevent-lock: true")
+		}
+	}
+	return build(app, text(b.String()),
+		append(checks, check{"the application", app, word}, check{"the argument", arg, line})...)
+}
+
+// Events subscribes to events, in plain format. A name that is not written in
+// capitals is the subclass of a CUSTOM event; those go last, for FreeSWITCH
+// takes every word after CUSTOM for one (mod_event_socket.c, parse_command).
+func Events(names ...string) Command {
+	list, checks := eventList(names)
+	return build("event", command.Event{Format: "plain", Listen: list}, checks...)
+}
+
+// NixEvents takes subscriptions back.
+func NixEvents(names ...string) Command {
+	list, checks := eventList(names)
+	return build("nixevent", command.Event{Ignore: true, Format: "plain", Listen: list}, checks...)
+}
+
+func eventList(names []string) (list []string, checks []check) {
+	var custom []string
+	checks = []check{{"the list of events", strings.Join(names, " "), filled}}
+	wanted := false
+	for _, name := range names {
+		checks = append(checks, check{"the event", name, word})
+		switch {
+		case name == "CUSTOM":
+			wanted = true
+		case strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_") == "":
+			list = append(list, name)
+		default:
+			wanted = true
+			custom = append(custom, name)
+		}
+	}
+	if wanted {
+		list = append(append(list, "CUSTOM"), custom...)
+	}
+	return list, checks
+}
+
+// Filter lets through only events whose header has the value, besides those
+// that earlier filters let through.
+func Filter(header, value string) Command {
+	return build("filter", command.Filter{EventHeader: header, FilterValue: value},
+		check{"the header", header, filterHeader}, check{"the value", value, filled})
+}
+
+// FilterDelete takes a filter back; with an empty value, every one for header.
+func FilterDelete(header, value string) Command {
+	return build("filter", command.Filter{Delete: true, EventHeader: header, FilterValue: value},
+		check{"the header", header, filterHeader}, check{"the value", value, line})
+}
+
+// Linger keeps an outbound socket open for d, in whole seconds, after its
+// channel has hung up.
+func Linger(d time.Duration) Command {
+	return build("linger", text(fmt.Sprintf("linger %d", max(1, int(d/time.Second)))))
+}
+
+// text is a command that eslgo has no type for, or one whose text changes from
+// run to run (its SendMessage).
+type text string
+
+func (t text) BuildMessage() string { return string(t) }
+
+// build makes a Command of what eslgo writes, if every check passes.
+func build(name string, c command.Command, checks ...check) Command {
+	for _, k := range checks {
+		if complaint := k.rule(k.value); complaint != "" {
+			return refuse(name, k.what+" "+complaint)
+		}
+	}
+	wire := c.BuildMessage()
+	if len(wire) > maxCommand {
+		return refuse(name, fmt.Sprintf("longer than %d bytes", maxCommand))
+	}
+	if unloads(wire) {
+		return refuse(name, `FreeSWITCH takes any command that contains "mod_event_socket" and "load" for an order to unload that module`)
+	}
+	return Command{name: name, text: &wire}
+}
+
+// refuse makes a Command that Send will not write. A name that is itself at
+// fault is not repeated.
+func refuse(name, why string) Command {
+	if word(name) != "" {
+		name = "command"
+	}
+	return Command{name: name, err: fmt.Errorf("%w: %s: %s", ErrRefused, name, why)}
+}

@@ -1,0 +1,393 @@
+package esl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Conn is one event socket connection, outbound or inbound. Run reads and
+// writes it; everything else may be called by any goroutine, before, during
+// and after Run.
+type Conn struct {
+	nc   net.Conn
+	lim  Limits
+	read *parser // Run's own
+
+	mu       sync.Mutex
+	out      []byte  // to be written
+	places   []place // commands written or in out, in order, whose reply has not come
+	events   eventQueue
+	lingers  bool
+	err      error // why the connection ended
+
+	wake    chan struct{} // out is not empty
+	arrived chan struct{} // events is not empty
+	greeted chan struct{} // closed by auth/request
+	done    chan struct{} // closed when err is set
+
+	greet sync.Once
+	heard atomic.Int64 // when bytes last came, in Unix nanoseconds
+}
+
+// place is a command's place in the order of replies.
+type place struct {
+	batch *batch
+	index int
+}
+
+// batch is the commands of one SendAll. Conn.mu guards it until done is
+// closed; a batch that its sender has given up keeps taking its replies.
+type batch struct {
+	replies []Reply
+	got     int
+	done    chan struct{}
+}
+
+// NewConn makes a Conn of nc and takes it over: Run, when it returns, or Close
+// has closed it.
+func NewConn(nc net.Conn, lim Limits) *Conn {
+	c := &Conn{
+		nc: nc, lim: lim.orDefaults(), read: newParser(lim),
+		wake: make(chan struct{}, 1), arrived: make(chan struct{}, 1),
+		greeted: make(chan struct{}), done: make(chan struct{}),
+	}
+	c.heard.Store(time.Now().UnixNano())
+	return c
+}
+
+// Run carries the connection until it ends and returns why: io.EOF if
+// FreeSWITCH closed it between messages or sent its disconnect notice,
+// io.ErrUnexpectedEOF within one, ErrProtocol, ErrLimit, ErrOverflow,
+// ErrStalled, ErrACL, ErrClosed after Close, the context's cause, or the
+// network's error. It is called once.
+func (c *Conn) Run(ctx context.Context) error {
+	var writer sync.WaitGroup
+	writer.Go(c.writeAll)
+	stop := context.AfterFunc(ctx, func() { c.fail(fmt.Errorf("esl: run: %w", context.Cause(ctx))) })
+	c.fail(c.readAll())
+	stop()
+	writer.Wait()
+	return c.Err()
+}
+
+// Close ends the connection. What was not written is lost.
+func (c *Conn) Close() { c.fail(fmt.Errorf("esl: %w here", ErrClosed)) }
+
+// Done is closed when the connection has ended.
+func (c *Conn) Done() <-chan struct{} { return c.done }
+
+// Err is why the connection ended, nil if it has not.
+func (c *Conn) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// Lingers reports whether the channel has hung up and FreeSWITCH keeps the
+// socket open (Content-Disposition: linger).
+func (c *Conn) Lingers() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.lingers
+}
+
+// RemoteAddr is the peer's address.
+func (c *Conn) RemoteAddr() net.Addr { return c.nc.RemoteAddr() }
+
+// fail ends the connection, once.
+func (c *Conn) fail(err error) {
+	c.mu.Lock()
+	if c.err == nil {
+		c.err = err
+		c.places, c.out = nil, nil
+		close(c.done)
+	}
+	c.mu.Unlock()
+	_ = c.nc.Close()
+}
+
+// Send writes one command and waits for its reply, until ctx ends or, if that
+// has no deadline, for Limits.Reply. The error is nil if there is a reply,
+// whatever it says, and a *SendError otherwise. A reply that comes after Send
+// gave up is dropped.
+func (c *Conn) Send(ctx context.Context, cmd Command) (Reply, error) {
+	replies, err := c.SendAll(ctx, []Command{cmd})
+	if err != nil {
+		return Reply{}, err
+	}
+	return replies[0], nil
+}
+
+// SendAll writes several commands at once and waits for all their replies, as
+// Send does. If one is refused, none is written. On an error it returns the
+// replies that came; the *SendError says which command had none.
+func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
+	for i, cmd := range cmds {
+		if err := cmd.Validate(); err != nil {
+			return nil, &SendError{Index: i, Name: cmd.Name(), Err: err}
+		}
+	}
+	if len(cmds) == 0 {
+		return nil, nil
+	}
+	if _, has := ctx.Deadline(); !has {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.lim.Reply)
+		defer cancel()
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, &SendError{Name: cmds[0].Name(), Err: err}
+	}
+	b, err := c.enqueue(cmds)
+	if err != nil {
+		return nil, &SendError{Name: cmds[0].Name(), Err: err}
+	}
+	return c.await(ctx, b, cmds)
+}
+
+// enqueue hands the commands to the writer, in one piece, and takes their
+// places.
+func (c *Conn) enqueue(cmds []Command) (*batch, error) {
+	size := 0
+	for _, cmd := range cmds {
+		size += len(*cmd.text) + 2
+	}
+	b := &batch{replies: make([]Reply, len(cmds)), done: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.err != nil:
+		return nil, closedError(c.err)
+	case len(c.places)+len(cmds) > c.lim.Unanswered:
+		return nil, fmt.Errorf("%w: %d commands have no reply", ErrStalled, len(c.places))
+	case len(c.out)+size > maxOut:
+		return nil, fmt.Errorf("%w: %d bytes are not written", ErrStalled, len(c.out))
+	}
+	for i, cmd := range cmds {
+		c.out = append(append(c.out, *cmd.text...), "\n\n"...)
+		c.places = append(c.places, place{b, i})
+	}
+	signal(c.wake)
+	return b, nil
+}
+
+// await waits for a batch's replies.
+func (c *Conn) await(ctx context.Context, b *batch, cmds []Command) ([]Reply, error) {
+	var cause error
+	select {
+	case <-b.done:
+		return b.replies, nil
+	case <-c.done:
+		cause = closedError(c.Err())
+	case <-ctx.Done():
+		cause = fmt.Errorf("no reply: %w", context.Cause(ctx))
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if b.got == len(b.replies) { // they came at the same moment
+		return b.replies, nil
+	}
+	replies := append([]Reply(nil), b.replies[:b.got]...)
+	return replies, &SendError{Index: b.got, Name: cmds[b.got].Name(), Err: cause}
+}
+
+// Next returns the next event, in the order FreeSWITCH sent them. When the
+// connection has ended it returns what is left in the queue and then an
+// ErrClosed that wraps Err.
+func (c *Conn) Next(ctx context.Context) (*Event, error) {
+	for {
+		if err := context.Cause(ctx); err != nil {
+			return nil, fmt.Errorf("esl: next event: %w", err)
+		}
+		c.mu.Lock()
+		e, more, err := c.events.pop(), c.events.len() > 0, c.err
+		c.mu.Unlock()
+		if more {
+			signal(c.arrived)
+		}
+		if e != nil {
+			return e, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("esl: next event: %w", closedError(err))
+		}
+		select {
+		case <-c.arrived:
+		case <-c.done:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// writeAll writes what the senders enqueue. All that waits goes in one write.
+func (c *Conn) writeAll() {
+	var spare []byte
+	for {
+		select {
+		case <-c.wake:
+		case <-c.done:
+			return
+		}
+		c.mu.Lock()
+		text := c.out
+		c.out = spare[:0]
+		c.mu.Unlock()
+		if err := c.write(text); err != nil {
+			c.fail(err)
+			return
+		}
+		if spare = text; cap(spare) > maxCommand {
+			spare = nil
+		}
+	}
+}
+
+func (c *Conn) write(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	if err := c.nc.SetWriteDeadline(time.Now().Add(c.lim.Write)); err != nil {
+		return fmt.Errorf("esl: write: %w", err)
+	}
+	_, err := c.nc.Write(text)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("esl: write: %w: nothing read for %v", ErrStalled, c.lim.Write)
+	}
+	if err != nil {
+		return fmt.Errorf("esl: write: %w", err)
+	}
+	return nil
+}
+
+// readSize is the size of one read: two events of a busy call.
+const readSize = 16 << 10
+
+// readAll reads and dispatches until the connection ends.
+func (c *Conn) readAll() error {
+	buffer := make([]byte, readSize)
+	for {
+		n, err := c.nc.Read(buffer)
+		if n > 0 {
+			c.heard.Store(time.Now().UnixNano())
+			if err := c.take(buffer[:n]); err != nil {
+				return err
+			}
+		}
+		if errors.Is(err, io.EOF) {
+			return endOf(c.read)
+		}
+		if err != nil {
+			return fmt.Errorf("esl: read: %w", err)
+		}
+	}
+}
+
+// take dispatches the frames that end within b.
+func (c *Conn) take(b []byte) error {
+	for len(b) > 0 {
+		n, f, done, err := c.read.feed(b)
+		if err != nil {
+			return err
+		}
+		if done {
+			if err := c.dispatch(f); err != nil {
+				return err
+			}
+		}
+		b = b[n:]
+	}
+	return nil
+}
+
+func (c *Conn) dispatch(f frame) error {
+	switch f.kind {
+	case kindEvent:
+		return c.takeEvent(f)
+	case kindReply, kindAPI:
+		return c.takeReply(f)
+	case kindAuth:
+		c.greet.Do(func() { close(c.greeted) })
+	case kindDisconnect:
+		return c.takeNotice(f)
+	case kindRejection:
+		return fmt.Errorf("esl: read: %w: %q", ErrACL, clip(string(bytes.TrimSpace(f.body))))
+	case kindForeign:
+		return protocolError("an event that is not plain: only `event plain` is supported")
+	}
+	return nil
+}
+
+func (c *Conn) takeEvent(f frame) error {
+	e, err := newEvent(f.body, c.lim.Headers)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	ok := c.events.push(e, c.lim)
+	waiting, held := c.events.len(), c.events.bytes
+	c.mu.Unlock()
+	if !ok {
+		return fmt.Errorf("esl: read: %w: %d events of %d bytes wait", ErrOverflow, waiting, held)
+	}
+	signal(c.arrived)
+	return nil
+}
+
+// takeReply gives a reply to the command at the first place.
+func (c *Conn) takeReply(f frame) error {
+	r, err := newReply(f, c.lim.Headers)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	if len(c.places) == 0 {
+		return protocolError("a reply with no command waiting: %q", clip(r.Text()))
+	}
+	p := c.places[0]
+	c.places[0] = place{}
+	if c.places = c.places[1:]; len(c.places) == 0 {
+		c.places = nil
+	}
+	p.batch.replies[p.index] = r
+	if p.batch.got++; p.batch.got == len(p.batch.replies) {
+		close(p.batch.done)
+	}
+	return nil
+}
+
+// takeNotice ends the connection as the notice says: FreeSWITCH sends nothing
+// after it, except with linger, where another notice follows
+// (mod_event_socket.c, read_packet and send_disconnect).
+func (c *Conn) takeNotice(f frame) error {
+	head, err := newEvent(f.head, c.lim.Headers)
+	if err != nil {
+		return err
+	}
+	if head.Get("Content-Disposition") != "linger" {
+		return io.EOF
+	}
+	c.mu.Lock()
+	c.lingers = true
+	c.mu.Unlock()
+	return nil
+}
+
+// signal wakes whoever waits on ch, or the next one who will.
+func signal(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

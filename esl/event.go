@@ -1,0 +1,191 @@
+package esl
+
+import (
+	"bytes"
+	"iter"
+	"net/textproto"
+	"net/url"
+
+	"github.com/percipia/eslgo"
+)
+
+// An Event is a set of headers and perhaps a body: an event of FreeSWITCH, a
+// channel's data, or the headers of a reply. Names keep FreeSWITCH's spelling
+// and are case-sensitive (variable_sip_h_X-Tag). Values are given decoded. An
+// Event does not change and may be read by several goroutines.
+type Event struct {
+	text    []byte // as it came
+	heads   []span
+	body    int  // where in text the body starts
+	encoded bool // values are percent-encoded
+}
+
+// span is one header's place in Event.text.
+type span struct{ name, nameEnd, value, valueEnd uint32 }
+
+// serialized is the first header of everything that FreeSWITCH writes with
+// switch_event_serialize, which percent-encodes values. Other blocks, written
+// with switch_snprintf, are not encoded (mod_event_socket.c).
+var serialized = []byte("Event-Name:")
+
+// newEvent takes text over. Everything after the first blank line is the body:
+// FreeSWITCH measures both the whole and the body with strlen, so an event's
+// own Content-Length adds nothing (switch_event.c, switch_event_serialize; an
+// event made by `sendevent` has two).
+func newEvent(text []byte, maxHeaders int) (*Event, error) {
+	e := &Event{text: text, body: len(text), encoded: bytes.HasPrefix(text, serialized)}
+	lines := min(bytes.Count(text, []byte{'\n'})+1, maxHeaders)
+	e.heads = make([]span, 0, min(lines, 512))
+	for at := 0; at < len(text); {
+		line, rest := cutLine(text[at:])
+		start := at
+		at = len(text) - len(rest)
+		if len(line) == 0 {
+			e.body = at
+			break
+		}
+		if len(e.heads) == maxHeaders {
+			return nil, limitError("event with more than %d headers", maxHeaders)
+		}
+		name, value := splitHeader(line)
+		end := start + len(line)
+		e.heads = append(e.heads, span{uint32(start), uint32(start + len(name)), uint32(end - len(value)), uint32(end)})
+	}
+	return e, nil
+}
+
+// Name is the Event-Name. For CUSTOM, Subclass says which.
+func (e *Event) Name() string { return e.Get("Event-Name") }
+
+// Subclass is the Event-Subclass of a CUSTOM event.
+func (e *Event) Subclass() string { return e.Get("Event-Subclass") }
+
+// Get returns the value of a header, the first if there are several, or "". A
+// list comes in FreeSWITCH's notation, ARRAY::a|:b.
+func (e *Event) Get(header string) string {
+	value, _ := e.find("", header)
+	return value
+}
+
+// Variable returns the value of a channel variable, or "".
+func (e *Event) Variable(name string) string {
+	value, _ := e.find("variable_", name)
+	return value
+}
+
+// Has reports whether there is such a header, even an empty one.
+func (e *Event) Has(header string) bool {
+	_, found := e.find("", header)
+	return found
+}
+
+// Body is the event's own body, nil if there is none. It must not be changed.
+func (e *Event) Body() []byte {
+	if e == nil || e.body == len(e.text) {
+		return nil
+	}
+	return e.text[e.body:]
+}
+
+// Len is the number of headers.
+func (e *Event) Len() int {
+	if e == nil {
+		return 0
+	}
+	return len(e.heads)
+}
+
+// All yields every header in the order it came.
+func (e *Event) All() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		if e == nil {
+			return
+		}
+		for _, s := range e.heads {
+			if !yield(string(e.text[s.name:s.nameEnd]), e.value(s)) {
+				return
+			}
+		}
+	}
+}
+
+// Eslgo is the event as an eslgo.Event, for code written against that package.
+// Its header names lose their case there.
+func (e *Event) Eslgo() *eslgo.Event {
+	headers := make(textproto.MIMEHeader, e.Len())
+	for name, value := range e.All() {
+		headers.Add(name, url.PathEscape(value)) // eslgo.Event.GetHeader unescapes
+	}
+	return &eslgo.Event{Headers: headers, Body: bytes.Clone(e.Body())}
+}
+
+// size is what the event holds of memory, about.
+func (e *Event) size() int { return len(e.text) + 16*cap(e.heads) + 64 }
+
+func (e *Event) find(prefix, name string) (string, bool) {
+	if e == nil {
+		return "", false
+	}
+	length := uint32(len(prefix) + len(name))
+	for _, s := range e.heads {
+		if s.nameEnd-s.name != length {
+			continue
+		}
+		full := e.text[s.name:s.nameEnd]
+		if string(full[:len(prefix)]) == prefix && string(full[len(prefix):]) == name {
+			return e.value(s), true
+		}
+	}
+	return "", false
+}
+
+// undefined is what FreeSWITCH writes for an empty value
+// (switch_event_serialize).
+const undefined = "_undef_"
+
+// value decodes a header's value. This is the only place that does.
+func (e *Event) value(s span) string {
+	raw := e.text[s.value:s.valueEnd]
+	if !e.encoded {
+		return string(raw)
+	}
+	if string(raw) == undefined {
+		return ""
+	}
+	return decode(raw)
+}
+
+// decode undoes switch_url_encode: %XX is a byte, anything else is itself, "+"
+// too. FreeSWITCH leaves a "%" that two hex digits follow as it is, so such a
+// value cannot be told from an encoded one.
+func decode(raw []byte) string {
+	at := bytes.IndexByte(raw, '%')
+	if at < 0 {
+		return string(raw)
+	}
+	out := make([]byte, at, len(raw))
+	copy(out, raw)
+	for ; at < len(raw); at++ {
+		c := raw[at]
+		if c == '%' && at+2 < len(raw) && unhex[raw[at+1]] >= 0 && unhex[raw[at+2]] >= 0 {
+			c = byte(unhex[raw[at+1]])<<4 | byte(unhex[raw[at+2]])
+			at += 2
+		}
+		out = append(out, c)
+	}
+	return string(out)
+}
+
+// unhex is the value of a hex digit, -1 of any other byte.
+var unhex = func() (t [256]int8) {
+	for i := range t {
+		t[i] = -1
+	}
+	for i := range 10 {
+		t['0'+i] = int8(i)
+	}
+	for i := range 6 {
+		t['a'+i], t['A'+i] = int8(10+i), int8(10+i)
+	}
+	return t
+}()

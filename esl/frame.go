@@ -1,0 +1,241 @@
+package esl
+
+import (
+	"bytes"
+	"strings"
+)
+
+// What a peer may send wrongly, and what becomes of it:
+//
+//	header line without a colon in a block       ErrProtocol
+//	... in an event                              a header of that name, no value
+//	block without Content-Type, or with two      ErrProtocol
+//	Content-Length absent                        no body
+//	... empty, negative, signed, not a number    ErrProtocol
+//	... twice, even with the same value          ErrProtocol
+//	... above Limits.Body, of any length         ErrLimit; nothing is allocated
+//	block above Limits.Block, or never ending    ErrLimit, at the first byte too many
+//	more than Limits.Headers lines               ErrLimit
+//	stream ends within a block or a body         io.ErrUnexpectedEOF
+//	body shorter than said                       the next block is read as body; then one of the above
+//	body longer than said                        the rest is read as a block; then one of the above
+//	blank lines before a block                   skipped
+//	lines that end in CR LF                      taken like LF
+//	header names like variable_a[0], in UTF-8    kept as they are
+//	bad percent escapes                          kept as they are
+//	NUL and other control bytes                  kept as they are
+//	reply with no command waiting                ErrProtocol
+//	text/event-json, text/event-xml              ErrProtocol: only plain is asked for
+//	log/data, unknown Content-Type               skipped with its body
+//	bytes after a disconnect notice              not read
+//
+// A channel's variables are named by whoever writes the dialplan, so an event
+// is never refused for the looks of a name; the headers of a block are
+// FreeSWITCH's own.
+
+// kind is a frame's Content-Type.
+type kind uint8
+
+const (
+	kindUnknown    kind = iota
+	kindReply           // command/reply
+	kindAPI             // api/response
+	kindEvent           // text/event-plain
+	kindForeign         // text/event-json, text/event-xml
+	kindAuth            // auth/request
+	kindDisconnect      // text/disconnect-notice
+	kindRejection       // text/rude-rejection
+)
+
+var kinds = map[string]kind{
+	"command/reply":          kindReply,
+	"api/response":           kindAPI,
+	"text/event-plain":       kindEvent,
+	"text/event-json":        kindForeign,
+	"text/event-xml":         kindForeign,
+	"auth/request":           kindAuth,
+	"text/disconnect-notice": kindDisconnect,
+	"text/rude-rejection":    kindRejection,
+}
+
+// frame is one message: a block of headers and the body that its
+// Content-Length announces.
+type frame struct {
+	kind kind
+	head []byte // header lines, each with its line end; valid until the parser is fed again
+	body []byte // belongs to whoever takes the frame
+}
+
+// parser cuts a byte stream into frames. It is pure and incremental: however
+// the same bytes are cut into chunks, it gives the same frames and the same
+// error. It holds no more than the bytes that arrived, at most doubled.
+type parser struct {
+	lim    Limits
+	block  []byte // the block so far
+	line   int    // where in block the current line starts
+	lines  int    // complete header lines in block
+	inBody bool
+	need   int // length of the body
+	cur    frame
+	err    error // the stream is beyond repair
+}
+
+func newParser(lim Limits) *parser { return &parser{lim: lim.orDefaults()} }
+
+// idle reports whether the parser stands between two frames.
+func (p *parser) idle() bool { return !p.inBody && len(p.block) == 0 }
+
+// feed takes bytes from b up to the end of a frame. It returns how many it
+// took; f is valid if done. It takes all of b, completes a frame or fails; an
+// error is final.
+func (p *parser) feed(b []byte) (n int, f frame, done bool, err error) {
+	if p.err != nil {
+		return 0, frame{}, false, p.err
+	}
+	for n < len(b) && !done && p.err == nil {
+		if p.inBody {
+			n += p.takeBody(b[n:])
+			done = len(p.cur.body) == p.need
+		} else {
+			n += p.takeLine(b[n:], &done)
+		}
+	}
+	if p.err != nil {
+		return n, frame{}, false, p.err
+	}
+	if !done {
+		return n, frame{}, false, nil
+	}
+	f, p.cur, p.inBody = p.cur, frame{}, false
+	p.block, p.line, p.lines = p.block[:0], 0, 0
+	return n, f, true, nil
+}
+
+// takeLine takes up to one line of a block. done is set when the block ends
+// and has no body.
+func (p *parser) takeLine(b []byte, done *bool) int {
+	n := len(b)
+	end := bytes.IndexByte(b, '\n')
+	if end >= 0 {
+		n = end + 1
+	}
+	if len(p.block)+n > p.lim.Block {
+		p.err = limitError("header block above %d bytes", p.lim.Block)
+		return n
+	}
+	p.block = append(p.block, b[:n]...)
+	if end < 0 {
+		return n
+	}
+	line := trimLine(p.block[p.line:])
+	switch {
+	case len(line) > 0:
+		p.endLine(line)
+	case p.line == 0:
+		p.block = p.block[:0] // a blank line before the block
+	default:
+		p.block = p.block[:p.line]
+		p.endBlock()
+		*done = p.err == nil && !p.inBody
+	}
+	return n
+}
+
+// endLine checks a complete header line.
+func (p *parser) endLine(line []byte) {
+	p.lines++
+	p.line = len(p.block)
+	if p.lines > p.lim.Headers {
+		p.err = limitError("more than %d headers", p.lim.Headers)
+	} else if bytes.IndexByte(line, ':') < 0 {
+		p.err = protocolError("header line without a colon: %q", clip(string(line)))
+	}
+}
+
+// endBlock reads the headers that say what the frame is and whether it has a
+// body.
+func (p *parser) endBlock() {
+	var contentType, length []byte
+	var types, lengths int
+	for rest := p.block; len(rest) > 0; {
+		var line []byte
+		line, rest = cutLine(rest)
+		name, value := splitHeader(line)
+		switch {
+		case asciiEqualFold(name, "Content-Type"):
+			contentType, types = value, types+1
+		case asciiEqualFold(name, "Content-Length"):
+			length, lengths = value, lengths+1
+		}
+	}
+	switch {
+	case types != 1:
+		p.err = protocolError("%d Content-Type headers in a block", types)
+	case lengths > 1:
+		p.err = protocolError("%d Content-Length headers in a block", lengths)
+	case lengths == 1:
+		p.need, p.err = parseLength(length, p.lim.Body)
+		p.inBody = p.need > 0
+	}
+	p.cur = frame{kind: kinds[string(contentType)], head: p.block}
+}
+
+// takeBody takes what b has of the body. Memory is had for bytes that are
+// here, never for those that Content-Length promises.
+func (p *parser) takeBody(b []byte) int {
+	body := p.cur.body
+	n := min(len(b), p.need-len(body))
+	if len(body)+n > cap(body) {
+		grown := make([]byte, len(body), min(p.need, max(len(body)+n, 2*cap(body))))
+		copy(grown, body)
+		body = grown
+	}
+	p.cur.body = append(body, b[:n]...)
+	return n
+}
+
+// parseLength reads a Content-Length: decimal digits and nothing else.
+func parseLength(s []byte, most int) (int, error) {
+	n := 0
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return 0, protocolError("Content-Length is not a number: %q", clip(string(s)))
+		}
+		n = min(n*10+int(c-'0'), most+1) // stays small however many digits
+	}
+	if len(s) == 0 {
+		return 0, protocolError("Content-Length is empty")
+	}
+	if n > most {
+		return 0, limitError("body above %d bytes", most)
+	}
+	return n, nil
+}
+
+// cutLine splits off the first line, without its line end.
+func cutLine(b []byte) (line, rest []byte) {
+	line, rest, _ = bytes.Cut(b, []byte{'\n'})
+	return bytes.TrimSuffix(line, []byte{'\r'}), rest
+}
+
+// trimLine takes the line end off.
+func trimLine(line []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
+}
+
+// splitHeader cuts a line at ": ", as FreeSWITCH writes it (switch_event.c,
+// switch_event_serialize), so that a name may contain a colon; else at the
+// first colon. Without one the line is a name.
+func splitHeader(line []byte) (name, value []byte) {
+	if i := bytes.Index(line, []byte(": ")); i >= 0 {
+		return line[:i], line[i+2:]
+	}
+	if i := bytes.IndexByte(line, ':'); i >= 0 {
+		return line[:i], line[i+1:]
+	}
+	return line, nil
+}
+
+func asciiEqualFold(b []byte, s string) bool {
+	return len(b) == len(s) && strings.EqualFold(string(b), s)
+}

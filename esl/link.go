@@ -1,0 +1,237 @@
+package esl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Link is an inbound connection to one FreeSWITCH that is made again
+// whenever it is lost. Its fields are not changed after Run was called.
+type Link struct {
+	Name      string   // in logs and errors
+	Address   string   // host:port of event_socket.conf.xml, listen-ip and listen-port
+	Password  Secret   // its password
+	Subscribe []string // event names and CUSTOM subclasses, see Events
+
+	// OnConnect, if set, is called after each connection, when events already
+	// come and wait: the place to compare with what is live and catch up. An
+	// error ends the connection. OnEvent has every event, in order. OnDown, if
+	// set, is told why a connection ended that OnConnect was called for. All
+	// three are called by Run's goroutine, one at a time.
+	OnConnect func(context.Context, *Conn) error
+	OnEvent   func(*Event)
+	OnDown    func(error)
+
+	Logger *slog.Logger // nil: slog.Default
+	Limits Limits
+
+	// Dial is how long the connection and the log-in may take each: 5 s.
+	Dial time.Duration
+	// MinBackoff and MaxBackoff are the pauses between two attempts, 100 ms
+	// doubling up to 5 s, each shortened by up to a half at random.
+	MinBackoff, MaxBackoff time.Duration
+	// Idle is how long the peer may be silent before it is asked for a sign of
+	// life: 10 s; Answer is how long that may take: 5 s.
+	Idle, Answer time.Duration
+
+	conn atomic.Pointer[Conn]
+}
+
+// Up reports whether the link is connected, logged in and subscribed.
+func (l *Link) Up() bool { return l.live() != nil }
+
+func (l *Link) live() *Conn {
+	if c := l.conn.Load(); c != nil && c.Err() == nil {
+		return c
+	}
+	return nil
+}
+
+// Send is Conn.Send on the connection of the moment. Without one it fails at
+// once with ErrLinkDown.
+func (l *Link) Send(ctx context.Context, cmd Command) (Reply, error) {
+	c := l.live()
+	if c == nil {
+		return Reply{}, &SendError{Name: cmd.Name(), Err: ErrLinkDown}
+	}
+	return c.Send(ctx, cmd)
+}
+
+// SendAll is Conn.SendAll on the connection of the moment. Without one it
+// fails at once with ErrLinkDown.
+func (l *Link) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
+	c := l.live()
+	if c == nil {
+		name := ""
+		if len(cmds) > 0 {
+			name = cmds[0].Name()
+		}
+		return nil, &SendError{Name: name, Err: ErrLinkDown}
+	}
+	return c.SendAll(ctx, cmds)
+}
+
+// Run keeps the link connected until ctx ends, and returns its cause. It is
+// called once.
+func (l *Link) Run(ctx context.Context) error {
+	log := cmp.Or(l.Logger, slog.Default()).With("switch", l.Name)
+	least, most := cmp.Or(l.MinBackoff, 100*time.Millisecond), cmp.Or(l.MaxBackoff, 5*time.Second)
+	pause, last := least, ""
+	for {
+		began := time.Now()
+		err := l.session(ctx, log)
+		if ctx.Err() != nil {
+			return fmt.Errorf("esl: link %s: %w", l.Name, context.Cause(ctx))
+		}
+		if time.Since(began) > most { // it worked for a while
+			pause, last = least, ""
+		}
+		if text := err.Error(); text != last { // the same cause is told once
+			log.Warn("link is down, redialling", "error", err)
+			last = text
+		}
+		wait(ctx, pause/2+rand.N(pause/2+1))
+		pause = min(2*pause, most)
+	}
+}
+
+// session is one connection from dialling to its end.
+func (l *Link) session(ctx context.Context, log *slog.Logger) error {
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer conn.Close()
+	defer cancel()
+	running.Go(func() { _ = conn.Run(ctx) }) // why it ended is in conn.Err
+
+	if err := l.login(ctx, conn); err != nil {
+		return err
+	}
+	running.Go(func() { l.heartbeat(ctx, conn) })
+	l.conn.Store(conn)
+	defer l.conn.Store(nil)
+	log.Info("link is up", "address", l.Address)
+	err = l.deliver(ctx, conn)
+	if l.OnDown != nil {
+		l.OnDown(err)
+	}
+	return err
+}
+
+func (l *Link) dial(ctx context.Context) (*Conn, error) {
+	dialer := net.Dialer{
+		Timeout: cmp.Or(l.Dial, 5*time.Second),
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
+		},
+	}
+	nc, err := dialer.DialContext(ctx, "tcp", l.Address)
+	if err != nil {
+		return nil, l.failed("dial", err)
+	}
+	return NewConn(nc, l.Limits), nil
+}
+
+// login waits to be asked, gives the password and subscribes.
+func (l *Link) login(ctx context.Context, conn *Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.Dial, 5*time.Second))
+	defer cancel()
+	select {
+	case <-conn.greeted:
+	case <-conn.done:
+	case <-ctx.Done():
+		return l.failed("log in", fmt.Errorf("no auth/request from %s: is it an event socket? %w", l.Address, context.Cause(ctx)))
+	}
+	reply, err := conn.Send(ctx, Auth(l.Password))
+	switch {
+	case errors.Is(err, ErrACL):
+		return l.failed("log in", fmt.Errorf("%w: FreeSWITCH does not allow connections from %s: "+
+			"add it to the list named by apply-inbound-acl in event_socket.conf.xml, then reload the list (reloadacl): %w",
+			ErrACL, conn.nc.LocalAddr(), conn.Err()))
+	case err != nil:
+		return l.failed("log in", err)
+	case !reply.OK():
+		return l.failed("log in", fmt.Errorf("%w: FreeSWITCH replied %q: "+
+			"give the link the value of the param \"password\" in event_socket.conf.xml at %s",
+			ErrPassword, clip(reply.Text()), l.Address))
+	}
+	return l.subscribe(ctx, conn)
+}
+
+func (l *Link) subscribe(ctx context.Context, conn *Conn) error {
+	if len(l.Subscribe) == 0 {
+		return nil
+	}
+	reply, err := conn.Send(ctx, Events(l.Subscribe...))
+	if err == nil {
+		err = reply.Err()
+	}
+	if err != nil {
+		return l.failed("subscribe", err)
+	}
+	return nil
+}
+
+// deliver calls OnConnect and then OnEvent for every event, until the
+// connection has ended and its last event is handled.
+func (l *Link) deliver(ctx context.Context, conn *Conn) error {
+	if l.OnConnect != nil {
+		if err := l.OnConnect(ctx, conn); err != nil {
+			return l.failed("after connecting", err)
+		}
+	}
+	for {
+		e, err := conn.Next(ctx)
+		if err != nil {
+			if cause := conn.Err(); cause != nil {
+				err = cause
+			}
+			return l.failed("connection lost", err)
+		}
+		if l.OnEvent != nil {
+			l.OnEvent(e)
+		}
+	}
+}
+
+// heartbeat ends a connection whose other end has vanished without a word. It
+// asks when nothing came for a while, with a command that costs FreeSWITCH
+// nothing; any reply will do. An event cannot serve: HEARTBEAT comes as rarely
+// as switch.conf says, and proves only one direction. TCP's keepalive needs
+// half a minute, and does not see a FreeSWITCH that hangs.
+func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
+	idle, answer := cmp.Or(l.Idle, 10*time.Second), cmp.Or(l.Answer, 5*time.Second)
+	for {
+		silent := time.Since(time.Unix(0, conn.heard.Load()))
+		if silent < idle {
+			wait(ctx, idle-silent)
+		} else {
+			askCtx, cancel := context.WithTimeout(ctx, answer)
+			_, err := conn.Send(askCtx, API("hostname"))
+			cancel()
+			if err != nil && ctx.Err() == nil && conn.Err() == nil {
+				conn.fail(fmt.Errorf("esl: %w: no reply within %v", ErrSilent, answer))
+			}
+		}
+		if ctx.Err() != nil || conn.Err() != nil {
+			return
+		}
+	}
+}
+
+// failed is an error of this link: what it was doing, and why that failed.
+func (l *Link) failed(doing string, err error) error {
+	return fmt.Errorf("esl: link %s: %s: %w", l.Name, doing, err)
+}
