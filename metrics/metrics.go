@@ -1,0 +1,145 @@
+// Package metrics names every metric of Tapedeck (design.md section 10) and
+// serves them. No phone number, user or call id is ever a label.
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts. Its methods may be called from any goroutine and never block.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	callsActive, recordingsActive, recordingsPaused prometheus.Gauge
+	calls, commands, recordings, rejected, events   *prometheus.CounterVec
+	missing                                         prometheus.Counter
+	decision                                        prometheus.Histogram
+	storeSeconds                                    *prometheus.HistogramVec
+	connections, storeUp                            prometheus.Gauge
+	watchUp, policy                                 *prometheus.GaugeVec
+}
+
+// New registers every metric on a registry of its own.
+func New() *Metrics {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	f := promauto.With(r)
+	gauge := func(name, help string) prometheus.Gauge {
+		return f.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return f.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	short := prometheus.ExponentialBuckets(0.0001, 2, 14) // 0.1 ms to 0.8 s
+	return &Metrics{
+		registry:         r,
+		callsActive:      gauge("tapedeck_calls_active", "Calls that are live."),
+		recordingsActive: gauge("tapedeck_recordings_active", "Recordings into which speech is written."),
+		recordingsPaused: gauge("tapedeck_recordings_paused", "Recordings into which silence is written."),
+		calls: counters("tapedeck_calls_total",
+			"Calls that reached the socket, by direction and by what was decided first: on, off, disabled (organisation without recording), unknown (nobody's number).",
+			"direction", "state"),
+		commands: counters("tapedeck_commands_total",
+			"Recording commands by result: ok, refused, missing (no such recording or channel), unanswered.", "command", "result"),
+		recordings: counters("tapedeck_recordings_total", "Files at the end of their call: complete, problem.", "result"),
+		rejected: counters("tapedeck_outbound_rejected_total",
+			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
+		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
+		missing: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_missing_total",
+			Help: "Recordings that the policy wanted and that have no file."}),
+		decision: f.NewHistogram(prometheus.HistogramOpts{Name: "tapedeck_decision_seconds",
+			Help: "From a leg's channel data to the confirmed exit.", Buckets: short}),
+		storeSeconds: f.NewHistogramVec(prometheus.HistogramOpts{Name: "tapedeck_store_seconds",
+			Help: "Redis operations.", Buckets: short}, []string{"operation"}),
+		connections: gauge("tapedeck_outbound_connections", "Open connections on the outbound socket."),
+		storeUp:     gauge("tapedeck_store_up", "Whether Redis answers: 1 or 0."),
+		watchUp: f.NewGaugeVec(prometheus.GaugeOpts{Name: "tapedeck_watch_up",
+			Help: "Whether the watch link to a FreeSWITCH is up: 1 or 0."}, []string{"switch"}),
+		policy: f.NewGaugeVec(prometheus.GaugeOpts{Name: "tapedeck_policy_info",
+			Help: "The policy in force, by its revision."}, []string{"revision"}),
+	}
+}
+
+// Call counts a call that reached the socket.
+func (m *Metrics) Call(direction, state string) { m.calls.WithLabelValues(direction, state).Inc() }
+
+// Live sets how many calls, recordings and paused recordings there are now.
+func (m *Metrics) Live(calls, recording, paused int) {
+	m.callsActive.Set(float64(calls))
+	m.recordingsActive.Set(float64(recording))
+	m.recordingsPaused.Set(float64(paused))
+}
+
+// Decision observes one leg's time on the socket.
+func (m *Metrics) Decision(d time.Duration) { m.decision.Observe(d.Seconds()) }
+
+// Command counts a recording command.
+func (m *Metrics) Command(command, result string) {
+	m.commands.WithLabelValues(command, result).Inc()
+}
+
+// Recording counts a file at the end of its call.
+func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(result).Inc() }
+
+// Missing counts a recording that was wanted and does not exist.
+func (m *Metrics) Missing() { m.missing.Inc() }
+
+// Event counts an event of a watch link. Only subscribed names come here, so
+// the label has few values.
+func (m *Metrics) Event(name string) { m.events.WithLabelValues(name).Inc() }
+
+// Connections adds to the open connections of the outbound socket.
+func (m *Metrics) Connections(delta int) { m.connections.Add(float64(delta)) }
+
+// Rejected counts a connection to the outbound socket that was refused.
+func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(reason).Inc() }
+
+// WatchUp says whether a switch's watch link is up.
+func (m *Metrics) WatchUp(name string, up bool) { m.watchUp.WithLabelValues(name).Set(one(up)) }
+
+// StoreUp says whether Redis answers.
+func (m *Metrics) StoreUp(up bool) { m.storeUp.Set(one(up)) }
+
+// Store observes a Redis operation.
+func (m *Metrics) Store(operation string, d time.Duration, _ error) {
+	m.storeSeconds.WithLabelValues(operation).Observe(d.Seconds())
+}
+
+// Policy names the policy in force.
+func (m *Metrics) Policy(revision string) {
+	m.policy.Reset()
+	m.policy.WithLabelValues(revision).Set(1)
+}
+
+func one(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Handler serves /metrics, /healthz (the process runs) and /readyz (ready says
+// why it should not be sent calls; nil is ready).
+func (m *Metrics) Handler(ready func() error) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { write(w, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { write(w, ready()) })
+	return mux
+}
+
+func write(w http.ResponseWriter, err error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	text := "ok\n"
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = err.Error() + "\n"
+	}
+	_, _ = w.Write([]byte(text)) // the asker is gone: nothing to do
+}
