@@ -1,0 +1,231 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// lookEvery is how often Run asks Redis which policy counts: whether Redis
+	// is there, and what a lost message would have told.
+	lookEvery = 500 * time.Millisecond
+	// quietFor is how long the subscription may be silent before it is asked
+	// whether it lives.
+	quietFor = 10 * time.Second
+	// subscribeAgain is the longest wait before a subscription is tried again.
+	subscribeAgain = time.Second
+	// lastWordsTime is what Run has for writing what is queued when it is ended.
+	lastWordsTime = time.Second
+)
+
+// Run follows the policy in Redis, writes the states of calls, and brings both
+// up to date when Redis is back. It blocks until ctx or the Store is ended,
+// waits for its goroutines, tries for a moment to write what is queued, and
+// returns nil. Only one Run may go on at a time.
+func (s *Store) Run(ctx context.Context) error {
+	ctx, end, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	look := make(chan struct{}, 1)
+	var listener sync.WaitGroup
+	listener.Go(func() { s.listen(ctx, look) })
+	s.work(ctx, look)
+	s.lastWords(ctx)
+	listener.Wait()
+	return nil
+}
+
+// begin notes that a Run goes on; end, that it does not any more.
+func (s *Store) begin(ctx context.Context) (running context.Context, end func(), err error) {
+	s.lifeMu.Lock()
+	defer s.lifeMu.Unlock()
+	if s.closed {
+		return nil, nil, errors.New("store: run: it is closed")
+	}
+	if s.cancel != nil {
+		return nil, nil, errors.New("store: run: it is running already")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stopped := make(chan struct{})
+	s.cancel, s.stopped = cancel, stopped
+	return ctx, func() {
+		cancel()
+		s.lifeMu.Lock()
+		s.cancel = nil
+		s.lifeMu.Unlock()
+		close(stopped)
+	}, nil
+}
+
+func (s *Store) work(ctx context.Context, look <-chan struct{}) {
+	s.step(ctx, true)
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wake:
+			s.step(ctx, false)
+		case <-look:
+			s.step(ctx, true)
+		case <-tick.C:
+			s.step(ctx, true)
+		}
+	}
+}
+
+// step does what there is to do now; look says whether Redis is to be asked
+// what there is.
+func (s *Store) step(ctx context.Context, look bool) {
+	s.reportDropped()
+	if !s.Up() && (!look || !s.back(ctx)) {
+		return
+	}
+	if look || s.hasPending() {
+		s.syncPolicy(ctx)
+	}
+	if s.Up() {
+		s.writeCalls(ctx)
+	}
+}
+
+// back reports whether Redis is back. If it is, all that it should know is
+// queued again: it may have lost what it had.
+func (s *Store) back(ctx context.Context) bool {
+	if s.connect(ctx) != nil {
+		return false
+	}
+	clear(s.known)
+	s.calls.again()
+	s.setUp(true, nil)
+	return true
+}
+
+// connect asks Redis for something twice: once with time enough to make a
+// connection, and then to see whether it answers in the time of an operation.
+func (s *Store) connect(ctx context.Context) error {
+	for _, limit := range []time.Duration{connectFactor * s.cfg.Timeout, s.cfg.Timeout} {
+		err := s.do(ctx, "connect", limit, func(ctx context.Context) error {
+			return s.client.Exists(ctx, currentKey).Err()
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncPolicy writes the policy that was applied here and is not in Redis yet,
+// or else follows the one in Redis.
+func (s *Store) syncPolicy(ctx context.Context) {
+	if s.hasPending() {
+		s.complain("policy not written to redis", s.writePending(ctx))
+		return
+	}
+	changed, err := s.follow(ctx)
+	switch {
+	case errors.Is(err, errNone):
+		s.restore(ctx)
+	case err != nil:
+		s.complain("policy in redis not taken", err)
+	case changed:
+		p := s.Policy()
+		s.log.Info("policy changed in redis", "revision", p.Revision)
+		if s.cfg.OnPolicy != nil {
+			s.cfg.OnPolicy(p)
+		}
+	}
+}
+
+// restore writes the policy of the memory into a Redis that has none.
+func (s *Store) restore(ctx context.Context) {
+	s.policyMu.Lock()
+	v := s.view.Load()
+	lost := !v.empty()
+	if lost && s.pending == nil {
+		s.pending = v
+	}
+	s.policyMu.Unlock()
+	if lost {
+		s.log.Warn("redis has lost the policy: writing it again", "revision", v.policy.Revision)
+		s.complain("policy not written to redis", s.writePending(ctx))
+	}
+}
+
+// lastWords writes what is queued after the end of ctx.
+func (s *Store) lastWords(ctx context.Context) {
+	if s.Up() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWordsTime)
+		defer cancel()
+		s.step(ctx, false)
+	}
+	s.reportDropped()
+	if n := s.calls.queued(); n > 0 {
+		s.log.Warn("states of calls not written to redis", "calls", n)
+	}
+}
+
+// listen keeps a subscription to the switch-overs and asks for a look after
+// each message, and after each new subscription: what was published before it
+// is not heard.
+func (s *Store) listen(ctx context.Context, look chan<- struct{}) {
+	wait := time.Duration(0)
+	for ctx.Err() == nil {
+		heard := s.listenOnce(ctx, look)
+		if heard {
+			wait = 0
+		}
+		wait = min(max(2*wait, s.cfg.Timeout), subscribeAgain)
+		pause := time.NewTimer(wait/2 + rand.N(wait/2+1))
+		select {
+		case <-ctx.Done():
+		case <-pause.C:
+		}
+		pause.Stop()
+	}
+}
+
+// listenOnce reports whether the subscription was made before it ended.
+func (s *Store) listenOnce(ctx context.Context, look chan<- struct{}) (heard bool) {
+	dial, cancel := context.WithTimeout(ctx, connectFactor*s.cfg.Timeout)
+	defer cancel()
+	sub := s.client.Subscribe(dial, switchedChannel)
+	defer sub.Close()
+	defer context.AfterFunc(ctx, func() { sub.Close() })()
+	limit, asked := connectFactor*s.cfg.Timeout, false
+	for {
+		message, err := sub.ReceiveTimeout(ctx, limit)
+		if err != nil {
+			if !heard || asked || ctx.Err() != nil || !isTimeout(err) || sub.Ping(ctx) != nil {
+				return heard
+			}
+			limit, asked = connectFactor*s.cfg.Timeout, true
+			continue
+		}
+		limit, asked = quietFor, false
+		switch message.(type) {
+		case *redis.Subscription, *redis.Message:
+			heard = true
+			select {
+			case look <- struct{}{}:
+			default: // one is due already
+			}
+		}
+	}
+}
+
+func isTimeout(err error) bool {
+	t, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err)
+	return ok && t.Timeout()
+}

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"maps"
+	"slices"
+
+	"tapedeck/flow"
+)
+
+// view is the copy in memory: a policy and the inheritance of each of its
+// elements. It is never changed once it can be seen, only replaced.
+type view struct {
+	policy     *flow.Policy
+	chains     map[string]map[flow.Element]flow.Inheritance // by organisation
+	generation string                                       // whose keys in Redis hold it; empty: none that we know of
+}
+
+func newView(p *flow.Policy) (*view, error) {
+	if p.Revision == "" {
+		if err := p.Compile(); err != nil {
+			return nil, err
+		}
+	}
+	v := &view{policy: p, chains: make(map[string]map[flow.Element]flow.Inheritance, len(p.Organisations))}
+	for id, o := range p.Organisations {
+		v.chains[id] = o.Chains()
+	}
+	return v, nil
+}
+
+// empty reports whether there is nothing in it worth writing.
+func (v *view) empty() bool { return len(v.policy.Organisations) == 0 }
+
+// under is the same view, known to be in Redis under a generation.
+func (v *view) under(generation string) *view {
+	return &view{policy: v.policy, chains: v.chains, generation: generation}
+}
+
+func (v *view) organisations() []string { return slices.Sorted(maps.Keys(v.policy.Organisations)) }
+
+// Policy is the policy that counts now, never nil: without organisations until
+// one is applied or read. It belongs to the Store and is not to be changed. A
+// change replaces it as a whole, so whoever decides something asks once.
+func (s *Store) Policy() *flow.Policy { return s.view.Load().policy }
+
+// Chain is the cached inheritance chain of one element of an organisation; not
+// ok when the policy has no such element. It asks the memory, never Redis.
+func (s *Store) Chain(organisation string, e flow.Element) (in flow.Inheritance, ok bool) {
+	in, ok = s.view.Load().chains[organisation][e]
+	return in, ok
+}
