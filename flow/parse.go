@@ -154,15 +154,18 @@ func (p *parser) region(v *yaml.Node) {
 		p.policy.Region = text
 		return
 	}
-	p.badRegion = true
-	upper := strings.ToUpper(text)
+	meant := strings.ToUpper(text)
+	if meant == "UK" {
+		meant = "GB"
+	}
 	switch {
 	case !ok:
-	case upper == "UK":
-		p.mistake(at, "region is %s: write GB, the ISO 3166 code", quoted(text))
-	case knownRegion(upper):
-		p.mistake(at, "region is %s: write %s", quoted(text), upper)
+		p.badRegion = true
+	case knownRegion(meant):
+		p.policy.Region = meant // to go on with
+		p.mistake(at, "region is %s: write %s, the ISO 3166 code", quoted(text), meant)
 	default:
+		p.badRegion = true
 		p.mistake(at, "region is %s, which is no country: write its ISO 3166 code, such as GB", quoted(text))
 	}
 }

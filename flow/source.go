@@ -148,6 +148,7 @@ func badText(text []byte) (line int, what string) {
 
 var (
 	yamlLine      = regexp.MustCompile(`^yaml: line (\d+): `)
+	comment       = regexp.MustCompile(`(^|\s)#.*`)
 	unknownAnchor = regexp.MustCompile(`unknown anchor '([^']*)' referenced`)
 )
 
@@ -174,7 +175,7 @@ func syntaxMistake(text []byte, err error) (line int, what string) {
 func aliasLine(text []byte, name string) int {
 	use := regexp.MustCompile(`(^|[\s\[{,])\*` + regexp.QuoteMeta(name) + `($|[\s\]},])`)
 	for i, l := range bytes.Split(text, []byte("\n")) {
-		if use.Match(l) {
+		if use.Match(comment.ReplaceAll(l, nil)) {
 			return i + 1
 		}
 	}
