@@ -96,6 +96,7 @@ func (p *parser) files(files []Source) {
 			broken = true
 			continue
 		}
+		p.written += count(top)
 		p.top(top, func(v *yaml.Node) { sections = append(sections, section{f.Name, v}) })
 	}
 	if _, ok := p.said["version"]; !ok && !broken {

@@ -9,8 +9,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxValues bounds the walk over a policy. Only aliases of aliases reach it.
-const maxValues = 4_000_000
+// maxAliased is how many values more a policy may have than are written in its
+// files: aliases of large parts within large parts would make any number.
+const maxAliased = 500_000
 
 // place is where something is written.
 type place struct {
@@ -24,8 +25,9 @@ func (p place) String() string { return fmt.Sprintf("%s:%d", p.file, p.line) }
 // the walk is that of the policy's own form, and what it visits is counted.
 type reader struct {
 	Report
-	file   string
-	values int
+	file    string
+	written int // values in the files
+	values  int // visited, those behind aliases as often as they are used
 }
 
 func (r *reader) at(n *yaml.Node) place { return place{r.file, n.Line} }
@@ -37,12 +39,12 @@ func (r *reader) mistake(at place, format string, args ...any) {
 }
 
 // done reports whether to stop: no reader of a report wants more.
-func (r *reader) done() bool { return r.full() || r.values > maxValues }
+func (r *reader) done() bool { return r.full() || r.values > r.written+maxAliased }
 
 // visit counts a node, follows an alias and refuses tags.
 func (r *reader) visit(n *yaml.Node) *yaml.Node {
-	if r.values++; r.values == maxValues+1 {
-		r.mistake(r.at(n), "the policy has more than %d values: do not build it out of aliases of aliases", maxValues)
+	if r.values++; r.values == r.written+maxAliased+1 {
+		r.mistake(r.at(n), "aliases make more than %d values up to here: write out what they stand for, or use fewer", maxAliased)
 	}
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -51,6 +53,15 @@ func (r *reader) visit(n *yaml.Node) *yaml.Node {
 		r.mistake(r.at(n), "the tag %s has no meaning here: remove it", n.Tag)
 	}
 	return n
+}
+
+// count is how many nodes are written in a document; aliases count once.
+func count(n *yaml.Node) int {
+	total := 1
+	for _, child := range n.Content {
+		total += count(child)
+	}
+	return total
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
