@@ -1,0 +1,391 @@
+package esltest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// api does an API command and returns its whole output. The switch's lock is
+// held. What is not known gets FreeSWITCH's words for that.
+func (s *Switch) api(name, args string) string {
+	reply, intercept := s.intercepted(name, args)
+	if !intercept {
+		do, known := apiCommands[strings.ToLower(name)]
+		if !known {
+			return fmt.Sprintf("-ERR %s Command not found!\n", name)
+		}
+		reply = do(s, args)
+	}
+	if reply == "" {
+		return "-ERR no reply\n"
+	}
+	return reply
+}
+
+var apiCommands map[string]func(s *Switch, args string) string
+
+func init() { // not a literal: the commands use the map
+	apiCommands = map[string]func(s *Switch, args string) string{
+		"uuid_record":       (*Switch).apiRecord,
+		"uuid_setvar":       (*Switch).apiSetvar,
+		"uuid_setvar_multi": (*Switch).apiSetvarMulti,
+		"uuid_getvar":       (*Switch).apiGetvar,
+		"uuid_exists":       (*Switch).apiExists,
+		"uuid_dump":         (*Switch).apiDump,
+		"uuid_buglist":      (*Switch).apiBuglist,
+		"uuid_kill":         (*Switch).apiKill,
+		"uuid_answer":       (*Switch).apiAnswer,
+		"uuid_displace":     (*Switch).apiDisplace,
+		"uuid_broadcast":    (*Switch).apiBroadcast,
+		"show":              (*Switch).apiShow,
+		"global_getvar":     (*Switch).apiGlobal,
+		"status":            (*Switch).apiStatus,
+		"version":           (*Switch).apiVersion,
+		"hostname":          func(s *Switch, _ string) string { return s.options.Name },
+		"switchname":        func(s *Switch, _ string) string { return s.options.Name },
+		"create_uuid":       func(*Switch, string) string { return newUUID() },
+		"reloadxml":         func(*Switch, string) string { return "+OK [Success]\n" },
+	}
+}
+
+// apiRecord is mod_commands.c, session_record_function. The recording's
+// variables are the fifth word: without a limit before them they are not seen.
+func (s *Switch) apiRecord(args string) string {
+	const usage = "-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n"
+	a := separate(args, ' ', 5)
+	if len(a) < 3 || a[0] == "" || a[1] == "" || a[2] == "" {
+		return usage
+	}
+	c, path := s.channels[a[0]], a[2]
+	if c == nil {
+		return "-ERR Cannot locate session!\n"
+	}
+	ok, what := false, ""
+	switch strings.ToLower(a[1]) {
+	case "start":
+		ok, what = c.startRecording(path, a[3:]) == nil, "record"
+	case "stop":
+		ok, what = c.stopRecording(path), "stop record"
+	case "mask":
+		ok, what = c.maskRecording(path, true), "mask recording"
+	case "unmask":
+		ok, what = c.maskRecording(path, false), "unmask recording"
+	default:
+		return usage
+	}
+	if !ok {
+		return "-ERR Cannot " + what + " session!\n"
+	}
+	return "+OK Success\n"
+}
+
+func (c *Channel) startRecording(path string, rest []string) error {
+	var limit time.Duration
+	var vars []header
+	if len(rest) > 0 {
+		limit = time.Duration(max(0, atoi(rest[0]))) * time.Second
+	}
+	if len(rest) > 1 {
+		vars = brackets(rest[1])
+	}
+	return c.record(path, limit, vars)
+}
+
+func (s *Switch) apiSetvar(args string) string {
+	a := separate(args, ' ', 3)
+	if len(a) < 2 || a[0] == "" {
+		return "-USAGE: <uuid> <var> [value]\n"
+	}
+	c := s.channels[a[0]]
+	if c == nil {
+		return "-ERR No such channel!\n"
+	}
+	if a[1] == "" {
+		return "-ERR No variable specified\n"
+	}
+	c.vars.set(a[1], strings.Join(a[2:], ""))
+	return "+OK\n"
+}
+
+func (s *Switch) apiSetvarMulti(args string) string {
+	const usage = "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
+	uuid, list, found := strings.Cut(args, " ")
+	if !found {
+		return "-ERR no reply\n" // the usage is not reached (mod_commands.c, goto done)
+	}
+	c := s.channels[uuid]
+	if c == nil {
+		return "-ERR No such channel!\n" + usage
+	}
+	reply, set := "", 0
+	for _, part := range separate(list, ';', 64) {
+		name, value, _ := strings.Cut(part, "=")
+		if name == "" {
+			reply += "-ERR No variable specified\n"
+			continue
+		}
+		c.vars.setChecked(name, value)
+		set++
+	}
+	if set > 0 {
+		return reply + "+OK\n"
+	}
+	return reply + usage
+}
+
+func (s *Switch) apiGetvar(args string) string {
+	a := separate(args, ' ', 4)
+	if len(a) < 2 || a[0] == "" {
+		return "-USAGE: <uuid> <var>\n"
+	}
+	c := s.channels[a[0]]
+	if c == nil {
+		return "-ERR No such channel!\n"
+	}
+	value, ok := c.lookup(a[1])
+	if !ok {
+		return "_undef_"
+	}
+	return value
+}
+
+func (s *Switch) apiExists(args string) string {
+	return fmt.Sprint(s.channels[args] != nil)
+}
+
+// apiDump writes the channel's data; the default format is percent-encoded,
+// `plain` is not (mod_commands.c, uuid_dump_function).
+func (s *Switch) apiDump(args string) string {
+	a := separate(args, ' ', 2)
+	if len(a) == 0 || a[0] == "" {
+		return "-USAGE: <uuid> [format]\n"
+	}
+	c := s.channels[a[0]]
+	if c == nil {
+		return "-ERR No such channel!\n"
+	}
+	e := s.newEvent("CHANNEL_DATA")
+	c.describe(e)
+	switch format := append(a, "txt")[1]; {
+	case strings.EqualFold(format, "json"):
+		return e.json()
+	case strings.EqualFold(format, "plain"):
+		return e.bracketed()
+	}
+	return string(e.plain())
+}
+
+func (e *event) json() string {
+	object := map[string]string{}
+	for _, h := range e.headers {
+		object[h.name] = h.value
+	}
+	b, err := json.Marshal(object)
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	return string(b)
+}
+
+func (s *Switch) apiBuglist(args string) string {
+	a := separate(args, ' ', 2)
+	if len(a) == 0 {
+		return "-USAGE: <uuid>\n"
+	}
+	c := s.channels[a[0]]
+	if c == nil {
+		return "-ERR no reply\n"
+	}
+	var b strings.Builder
+	b.WriteString("<media-bugs>\n")
+	for _, r := range c.recordings {
+		fmt.Fprintf(&b, " <media-bug>\n  <function>session_record</function>\n  <target>%s</target>\n"+
+			"  <thread-locked>0</thread-locked>\n </media-bug>\n", r.path)
+	}
+	return b.String() + "</media-bugs>\n"
+}
+
+func (s *Switch) apiKill(args string) string {
+	if args == "" {
+		return "-USAGE: <uuid> [cause]\n"
+	}
+	uuid, cause := cutWord(args)
+	c := s.channels[uuid]
+	if c == nil {
+		return "-ERR No such channel!\n"
+	}
+	c.hangup(cause)
+	return "+OK\n"
+}
+
+func (s *Switch) apiAnswer(args string) string {
+	c := s.channels[args]
+	if c == nil {
+		return "-ERROR\n"
+	}
+	c.markAnswered()
+	return "+OK\n"
+}
+
+// apiDisplace only answers: who hears the prompt is in no recording.
+func (s *Switch) apiDisplace(args string) string {
+	const usage = "-USAGE: <uuid> [start|stop] <path> [<limit>] [mux]\n"
+	a := separate(args, ' ', 5)
+	if len(a) < 3 {
+		return usage
+	}
+	if s.channels[a[0]] == nil {
+		return "-ERR Cannot locate session!\n"
+	}
+	switch strings.ToLower(a[1]) {
+	case "start", "stop":
+		return "+OK Success\n"
+	}
+	return usage
+}
+
+// apiBroadcast runs `app::args`; a sound file is only answered.
+func (s *Switch) apiBroadcast(args string) string {
+	a := separate(args, ' ', 4)
+	if len(a) < 2 {
+		return "-USAGE: <uuid> <path> [aleg|bleg|holdb|both]\n"
+	}
+	c := s.channels[a[0]]
+	if c == nil {
+		return "-ERR invalid uuid\n"
+	}
+	if app, appArgs, is := strings.Cut(a[1], "::"); is {
+		if err := c.execute(app, appArgs); err != nil {
+			s.log.Error("esltest: uuid_broadcast failed", "error", err)
+		}
+	}
+	return "+OK Message sent\n"
+}
+
+func (s *Switch) apiGlobal(args string) string {
+	globals := map[string]string{
+		"core_uuid": s.core, "hostname": s.options.Name, "switchname": s.options.Name, "local_ip_v4": "127.0.0.1",
+	}
+	if args != "" {
+		return globals[args]
+	}
+	var b strings.Builder
+	for _, name := range []string{"hostname", "local_ip_v4", "switchname", "core_uuid"} {
+		fmt.Fprintf(&b, "%s=%s\n", name, globals[name])
+	}
+	return b.String()
+}
+
+const release = "1.10.12-release"
+
+func (s *Switch) apiStatus(string) string {
+	return fmt.Sprintf("UP 0 years, 0 days, 0 hours, 0 minutes, 1 second, 0 milliseconds, 0 microseconds\n"+
+		"FreeSWITCH (Version %s  64bit) is ready\n%d session(s) since startup\n%d session(s) - peak %d, last 5min %d \n"+
+		"0 session(s) per Sec out of max 1000, peak 0, last 5min 0 \n5000 session(s) max\nmin idle cpu 0.00/100.00\n",
+		release, s.sessions, len(s.order), len(s.order), len(s.order))
+}
+
+func (s *Switch) apiVersion(args string) string {
+	if strings.Contains(args, "short") {
+		return "1.10.12\n"
+	}
+	return "FreeSWITCH Version " + release + "~64bit (-release 64bit)\n"
+}
+
+// channelRow is a row of `show channels`, with FreeSWITCH's columns in their
+// order.
+type channelRow struct {
+	UUID            string `json:"uuid"`
+	Direction       string `json:"direction"`
+	Created         string `json:"created"`
+	CreatedEpoch    string `json:"created_epoch"`
+	Name            string `json:"name"`
+	State           string `json:"state"`
+	CallerName      string `json:"cid_name"`
+	CallerNumber    string `json:"cid_num"`
+	Address         string `json:"ip_addr"`
+	Destination     string `json:"dest"`
+	Application     string `json:"application"`
+	ApplicationData string `json:"application_data"`
+	Dialplan        string `json:"dialplan"`
+	Context         string `json:"context"`
+	ReadCodec       string `json:"read_codec"`
+	ReadRate        string `json:"read_rate"`
+	ReadBitRate     string `json:"read_bit_rate"`
+	WriteCodec      string `json:"write_codec"`
+	WriteRate       string `json:"write_rate"`
+	WriteBitRate    string `json:"write_bit_rate"`
+	Secure          string `json:"secure"`
+	Hostname        string `json:"hostname"`
+	PresenceID      string `json:"presence_id"`
+	PresenceData    string `json:"presence_data"`
+	AccountCode     string `json:"accountcode"`
+	CallState       string `json:"callstate"`
+	CalleeName      string `json:"callee_name"`
+	CalleeNumber    string `json:"callee_num"`
+	CalleeDirection string `json:"callee_direction"`
+	CallUUID        string `json:"call_uuid"`
+	SentCalleeName  string `json:"sent_callee_name"`
+	SentCalleeNum   string `json:"sent_callee_num"`
+	InitialName     string `json:"initial_cid_name"`
+	InitialNumber   string `json:"initial_cid_num"`
+	InitialAddress  string `json:"initial_ip_addr"`
+	InitialDest     string `json:"initial_dest"`
+	InitialDialplan string `json:"initial_dialplan"`
+	InitialContext  string `json:"initial_context"`
+}
+
+func (c *Channel) row() channelRow {
+	p := &c.profile
+	v := func(name string) string { value, _ := c.vars.get(name); return value }
+	r := channelRow{
+		UUID: c.uuid, Direction: p.direction, Created: p.times.created.Format(time.DateTime),
+		CreatedEpoch: fmt.Sprint(p.times.created.Unix()), Name: p.channelName, State: c.state,
+		CallerName: p.callerName, CallerNumber: p.callerNumber, Address: p.address, Destination: p.destination,
+		Application: v("current_application"), ApplicationData: v("current_application_data"), Dialplan: "XML",
+		Context: p.context, ReadCodec: "PCMU", ReadRate: "8000", ReadBitRate: "64000", WriteCodec: "PCMU",
+		WriteRate: "8000", WriteBitRate: "64000", Hostname: c.sw.options.Name, PresenceID: v("presence_id"),
+		CallState: c.callState, CalleeName: p.calleeName, CalleeNumber: p.calleeNumber,
+		InitialName: p.originalName, InitialNumber: p.originalNumber, InitialAddress: p.address,
+		InitialDest: p.destination, InitialDialplan: "XML", InitialContext: p.context,
+	}
+	if c.partner != nil {
+		r.CallUUID = v("call_uuid")
+	}
+	return r
+}
+
+// apiShow is `show channels`, alone, `count` or `as json`.
+func (s *Switch) apiShow(args string) string {
+	words := strings.Fields(strings.ToLower(args))
+	if len(words) == 0 || words[0] != "channels" {
+		return "-USAGE: channels [count] [as json]\n"
+	}
+	rest := strings.Join(words[1:], " ")
+	switch rest {
+	case "count", "":
+		return fmt.Sprintf("\n%d total.\n", len(s.order))
+	case "count as json":
+		return fmt.Sprintf("{\"row_count\":%d}", len(s.order))
+	case "as json":
+	default:
+		return "-ERR Cannot find format " + rest + "\n"
+	}
+	if len(s.order) == 0 {
+		return "{\"row_count\": 0}\n"
+	}
+	var rows []channelRow
+	for _, c := range s.order {
+		rows = append(rows, c.row())
+	}
+	b, err := json.Marshal(struct {
+		Count int          `json:"row_count"`
+		Rows  []channelRow `json:"rows"`
+	}{len(rows), rows})
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	return string(b)
+}

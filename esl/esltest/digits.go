@@ -1,0 +1,191 @@
+package esltest
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// digitMachine matches the digits of one party (switch_ivr_async.c,
+// switch_ivr_dmachine).
+type digitMachine struct {
+	realm    string
+	bindings []digitBinding
+}
+
+type digitBinding struct {
+	realm, input string
+	pattern      *regexp.Regexp // input ~regex
+	action       string         // exec:app, api:command
+	args         string
+	target       string // whose leg runs it: self, peer, both
+}
+
+func (b *digitBinding) matches(digits string) bool {
+	if b.pattern != nil {
+		return b.pattern.MatchString(digits)
+	}
+	return b.input == digits
+}
+
+const (
+	betweenDigits = 100 * time.Millisecond // measured: RFC 4733 presses of a phone
+	digitsSettle  = 120 * time.Millisecond // measured: last digit to action
+)
+
+// PressDigits is the party of leg c pressing keys: one DTMF event each, 0.1 s
+// apart, and 0.12 s after the last digit of a match the action that
+// bind_digit_action bound to them. Digits match within one call of PressDigits
+// alone. It takes that time of the switch's clock.
+func (c *Channel) PressDigits(digits string) {
+	pressed := ""
+	for _, digit := range strings.Split(digits, "") {
+		c.sw.mu.Lock()
+		if c.down {
+			c.sw.mu.Unlock()
+			return
+		}
+		c.fire("DTMF", header{"DTMF-Digit", digit}, header{"DTMF-Duration", "800"}, header{"DTMF-Source", "RTP"})
+		pressed += digit
+		owner, found := c.match(pressed)
+		c.sw.mu.Unlock()
+		c.sw.pass(betweenDigits)
+		if found != nil {
+			c.sw.pass(digitsSettle - betweenDigits)
+			c.act(owner, found, pressed)
+			pressed = ""
+		}
+	}
+}
+
+// match looks at the leg's own machine and at the one its partner keeps for it.
+func (c *Channel) match(digits string) (*Channel, *digitBinding) {
+	if b := c.machines[0].match(digits); b != nil {
+		return c, b
+	}
+	if c.partner != nil {
+		if b := c.partner.machines[1].match(digits); b != nil {
+			return c.partner, b
+		}
+	}
+	return nil, nil
+}
+
+func (m *digitMachine) match(digits string) *digitBinding {
+	if m == nil || m.realm == "" {
+		return nil
+	}
+	for i := range m.bindings {
+		b := &m.bindings[i]
+		if b.realm == m.realm && b.matches(digits) {
+			return b
+		}
+	}
+	return nil
+}
+
+// act runs a binding that owner keeps (mod_dptools.c, digit_action_callback).
+func (c *Channel) act(owner *Channel, b *digitBinding, digits string) {
+	c.sw.mu.Lock()
+	defer c.sw.mu.Unlock()
+	legs := []*Channel{owner}
+	if owner.partner != nil && b.target == "peer" {
+		legs = []*Channel{owner.partner}
+	} else if owner.partner != nil && b.target == "both" {
+		legs = append(legs, owner.partner)
+	}
+	for _, leg := range legs {
+		if leg.down {
+			continue
+		}
+		leg.vars.set("last_matching_digits", digits)
+		kind, name, _ := strings.Cut(b.action, ":")
+		switch {
+		case strings.HasPrefix(kind, "exec"):
+			leg.execute(name, b.args)
+		case kind == "api":
+			c.sw.api(name, b.args)
+		}
+	}
+}
+
+// bindDigitAction is `bind_digit_action`: realm, digits or ~regex, action,
+// its argument, whose digits (self, peer, both), whose leg acts.
+func (c *Channel) bindDigitAction(args string) error {
+	a := separate(args, ',', 6)
+	if len(a) < 3 || a[0] == "" || a[1] == "" || a[2] == "" {
+		return fmt.Errorf("esltest: bind_digit_action: syntax: %s", args)
+	}
+	for len(a) < 6 {
+		a = append(a, "")
+	}
+	b := digitBinding{realm: a[0], input: a[1], action: a[2], args: a[3], target: target(a[5])}
+	if expression, is := strings.CutPrefix(a[1], "~"); is {
+		pattern, err := regexp.Compile(expression)
+		if err != nil {
+			return fmt.Errorf("esltest: bind_digit_action: %w", err)
+		}
+		b.pattern = pattern
+	}
+	for _, i := range machinesOf(a[4]) {
+		if c.machines[i] == nil {
+			c.machines[i] = &digitMachine{}
+		}
+		c.machines[i].bindings = append(c.machines[i].bindings, b)
+	}
+	return nil
+}
+
+// setDigitRealm is `digit_action_set_realm`: without it nothing matches.
+func (c *Channel) setDigitRealm(args string) {
+	realm, whose, _ := strings.Cut(args, ",")
+	i := 0
+	if target(whose) == "peer" {
+		i = 1
+	}
+	if c.machines[i] != nil {
+		c.machines[i].realm = realm
+	}
+}
+
+func target(s string) string {
+	switch s = strings.ToLower(s); s {
+	case "peer", "both":
+		return s
+	}
+	return "self"
+}
+
+func machinesOf(whose string) []int {
+	switch target(whose) {
+	case "peer":
+		return []int{1}
+	case "both":
+		return []int{1, 0}
+	}
+	return []int{0}
+}
+
+// RecordKey is a SIP INFO with `Record: on` or `off` from the phone of leg c.
+// It reports whether the phone got 200: mod_sofia starts or stops a recording
+// of the phone's own leg at Options.RecordTemplate (sofia.c,
+// sofia_handle_sip_i_info).
+func (c *Channel) RecordKey(on bool) bool {
+	c.sw.mu.Lock()
+	defer c.sw.mu.Unlock()
+	template := c.sw.options.RecordTemplate
+	disabled, _ := c.vars.get("sip_disable_recording")
+	if c.down || template == "" || isTrue(disabled) {
+		return false
+	}
+	path := c.expand(template)
+	if on {
+		c.vars.set("sofia_record_file", path)
+		c.record(path, 0, nil)
+	} else {
+		c.stopRecording(path)
+	}
+	c.fire("RECV_INFO")
+	return true
+}

@@ -1,0 +1,200 @@
+// Package esltest is a FreeSWITCH good enough to develop and to demonstrate
+// on: it speaks both sides of the event socket, keeps channels, bridges and
+// recordings, and writes real WAV files. It knows nothing of SIP: calls are
+// made by calling methods.
+//
+// It is written from FreeSWITCH's sources (1.10.12) and from captured
+// sessions, and shares no code with the package esl, so that a mistake in our
+// reading of the protocol is not made on both sides of the wire.
+//
+// What it is not: there is no dialplan (the caller's code is the dialplan),
+// no media but one tone per leg, no `event json` or `event xml`.
+package esltest
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+)
+
+// Options say what kind of FreeSWITCH it is. The zero value is useful.
+type Options struct {
+	Name     string       // FreeSWITCH-Switchname and -Hostname; default "fs1"
+	Password string       // of the inbound event socket; default "ClueCon"
+	Logger   *slog.Logger // default: none
+	Clock    Clock        // default: RealTime
+	Start    time.Time    // where a Manual clock begins; default: now
+
+	// RecordTemplate is the profile's record-template: the path that a phone's
+	// record key records to, with ${uuid}. Empty: the key is refused (488).
+	RecordTemplate string
+}
+
+// Switch is one simulated FreeSWITCH. All methods may be called from any
+// goroutine. Close ends everything that was started.
+type Switch struct {
+	options Options
+	core    string
+	log     *slog.Logger
+	life    context.Context // ends with Close
+	end     context.CancelFunc
+	wg      sync.WaitGroup
+
+	mu        sync.Mutex // guards everything below, and all channels
+	clock     clock
+	closed    bool
+	sequence  uint64
+	sessions  int // ever created
+	channels  map[string]*Channel
+	order     []*Channel // live ones, oldest first
+	listeners map[*listener]struct{}
+	sockets   []net.Listener
+	faults    faults
+}
+
+// New makes a switch with no channels that listens to nobody yet.
+func New(o Options) *Switch {
+	if o.Name == "" {
+		o.Name = "fs1"
+	}
+	if o.Password == "" {
+		o.Password = "ClueCon"
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Start.IsZero() {
+		o.Start = time.Now()
+	}
+	s := &Switch{
+		options:   o,
+		core:      newUUID(),
+		log:       o.Logger,
+		channels:  map[string]*Channel{},
+		listeners: map[*listener]struct{}{},
+	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.clock = clock{manual: o.Clock == Manual, epoch: o.Start, at: o.Start}
+	return s
+}
+
+// CoreUUID names this run of the switch, as `global_getvar core_uuid` and
+// every event do.
+func (s *Switch) CoreUUID() string { return s.core }
+
+// Listen opens an inbound event socket (mod_event_socket's listen-port) and
+// returns its address. More than one may be opened.
+func (s *Switch) Listen(address string) (string, error) {
+	ln, err := net.Listen("tcp", address)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		ln.Close()
+		return "", net.ErrClosed
+	}
+	s.sockets = append(s.sockets, ln)
+	s.wg.Go(func() { s.accept(ln) })
+	return ln.Addr().String(), nil
+}
+
+func (s *Switch) accept(ln net.Listener) {
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			conn.Close()
+			return
+		}
+		l := newListener(s, conn, nil)
+		s.wg.Go(l.serveInbound)
+		s.mu.Unlock()
+	}
+}
+
+// StopListening closes the inbound event sockets to new connections; those
+// that are open stay.
+func (s *Switch) StopListening() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ln := range s.sockets {
+		ln.Close()
+	}
+	s.sockets = nil
+}
+
+// DropLinks cuts every inbound connection without a word, as a crash or a
+// firewall does.
+func (s *Switch) DropLinks() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for l := range s.listeners {
+		if l.channel == nil {
+			l.close()
+		}
+	}
+}
+
+// Links is the number of inbound connections that have authenticated.
+func (s *Switch) Links() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for l := range s.listeners {
+		if l.channel == nil && l.authed {
+			n++
+		}
+	}
+	return n
+}
+
+// Channel finds a live channel.
+func (s *Switch) Channel(uuid string) (*Channel, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.channels[uuid]
+	return c, ok
+}
+
+// Channels are the live channels, oldest first.
+func (s *Switch) Channels() []*Channel {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]*Channel(nil), s.order...)
+}
+
+// Close stops the switch as a power cut does: connections end, nothing more is
+// said, the files of running recordings keep what was written. It waits for
+// every goroutine, and for Socket calls to return.
+func (s *Switch) Close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		s.end()
+		for _, ln := range s.sockets {
+			ln.Close()
+		}
+		for l := range s.listeners {
+			l.close()
+		}
+		for _, c := range s.order {
+			for _, r := range c.recordings {
+				r.settle()
+				r.closeFile()
+			}
+			c.recordings = nil
+		}
+		s.stopAlarms()
+	}
+	s.mu.Unlock()
+	s.wg.Wait()
+	return nil
+}

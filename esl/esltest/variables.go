@@ -1,0 +1,121 @@
+package esltest
+
+import "strings"
+
+// variables are a channel's, in the order they were set. A name set again
+// moves to the end (switch_event.c, EF_UNIQ_HEADERS); names are compared
+// without case.
+type variables struct{ list []header }
+
+func (v *variables) get(name string) (string, bool) {
+	for _, h := range v.list {
+		if strings.EqualFold(h.name, name) {
+			return h.value, true
+		}
+	}
+	return "", false
+}
+
+// set sets a variable; an empty value takes it away (switch_channel.c,
+// switch_channel_add_variable_var_check).
+func (v *variables) set(name, value string) {
+	if name == "" {
+		return
+	}
+	for i, h := range v.list {
+		if strings.EqualFold(h.name, name) {
+			v.list = append(v.list[:i:i], v.list[i+1:]...)
+			break
+		}
+	}
+	if value != "" {
+		v.list = append(v.list, header{name, value})
+	}
+}
+
+// setChecked refuses a value with `${` in it, as most of FreeSWITCH's own
+// settings do ("Invalid data (${x} contains a variable)").
+func (v *variables) setChecked(name, value string) bool {
+	if containsVariable(value) {
+		return false
+	}
+	v.set(name, value)
+	return true
+}
+
+// withPrefix are the variables whose names begin so, in order; a copy, since
+// what they make happen may set variables.
+func (v *variables) withPrefix(prefix string) []header {
+	var found []header
+	for _, h := range v.list {
+		if len(h.name) >= len(prefix) && strings.EqualFold(h.name[:len(prefix)], prefix) {
+			found = append(found, h)
+		}
+	}
+	return found
+}
+
+// containsVariable is switch_utils.h, switch_string_var_check_const.
+func containsVariable(s string) bool {
+	dollar := false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '$':
+			dollar = true
+		case dollar && s[i] == '{':
+			return true
+		case dollar && s[i] != '\\':
+			dollar = false
+		}
+	}
+	return false
+}
+
+// expand replaces `${name}` by the channel's variable. API calls in `${f(x)}`
+// are not played: they become empty.
+func (c *Channel) expand(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "${")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			b.WriteString("${" + rest)
+			return b.String()
+		}
+		value, _ := c.lookup(name)
+		b.WriteString(value)
+		s = after
+	}
+}
+
+// lookup is a variable, else a field of the caller profile
+// (switch_channel.c, switch_channel_get_variable_dup).
+func (c *Channel) lookup(name string) (string, bool) {
+	if value, ok := c.vars.get(name); ok {
+		return value, true
+	}
+	var value string
+	switch strings.ToLower(name) {
+	case "uuid":
+		value = c.uuid
+	case "destination_number":
+		value = c.profile.destination
+	case "caller_id_name":
+		value = c.profile.callerName
+	case "caller_id_number":
+		value = c.profile.callerNumber
+	case "callee_id_number":
+		value = c.profile.calleeNumber
+	case "username":
+		value = c.profile.username
+	case "context":
+		value = c.profile.context
+	case "chan_name":
+		value = c.profile.channelName
+	}
+	return value, value != ""
+}

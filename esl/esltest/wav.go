@@ -1,0 +1,193 @@
+package esltest
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+const loudness = 8000 // of a tone's peak; two of them fit into 16 bits
+
+var (
+	tonesMu sync.Mutex
+	tones   = map[int]*[rate]int16{0: new([rate]int16)}
+)
+
+// toneOf is one second of a tone; every whole frequency ends where it began.
+func toneOf(hz int) *[rate]int16 {
+	tonesMu.Lock()
+	defer tonesMu.Unlock()
+	if t, ok := tones[hz]; ok {
+		return t
+	}
+	t := new([rate]int16)
+	for i := range t {
+		t[i] = int16(loudness * math.Sin(2*math.Pi*float64(hz)*float64(i)/rate))
+	}
+	tones[hz] = t
+	return t
+}
+
+// Heard is a stretch of a file in which the same tones are heard.
+type Heard struct {
+	From, To time.Duration
+	Channels [][]float64 // per channel of the file, the tones in Hz, ascending
+}
+
+// String is like "0s-1.5s 440|880": channels are parted by a bar, tones by a
+// plus, and a minus is silence.
+func (h Heard) String() string {
+	var channels []string
+	for _, tones := range h.Channels {
+		text := "-"
+		for i, hz := range tones {
+			if i == 0 {
+				text = fmt.Sprint(hz)
+			} else {
+				text += "+" + fmt.Sprint(hz)
+			}
+		}
+		channels = append(channels, text)
+	}
+	return fmt.Sprintf("%v-%v %s", h.From, h.To, strings.Join(channels, "|"))
+}
+
+// Tones are those heard in any channel, ascending.
+func (h Heard) Tones() []float64 {
+	all := slices.Concat(h.Channels...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// Total is how long exactly these tones, in any channel, are heard.
+func Total(heard []Heard, tonesHz ...float64) time.Duration {
+	want := slices.Sorted(slices.Values(tonesHz))
+	var total time.Duration
+	for _, h := range heard {
+		if slices.Equal(h.Tones(), want) {
+			total += h.To - h.From
+		}
+	}
+	return total
+}
+
+// wavFile is the samples of a 16 bit PCM file, interleaved.
+type wavFile struct {
+	channels, rate int
+	samples        []int16
+}
+
+// Length is how long a WAV file plays.
+func Length(path string) (time.Duration, error) {
+	w, err := readWAV(path)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(len(w.samples)/w.channels) * time.Second / time.Duration(w.rate), nil
+}
+
+// Listen says which of the given tones are heard when in a WAV file (16 bit
+// PCM), looking at one step at a time; a rest shorter than a step is left out.
+// A tone counts from about one percent of full loudness.
+func Listen(path string, step time.Duration, tonesHz ...float64) ([]Heard, error) {
+	w, err := readWAV(path)
+	if err != nil {
+		return nil, err
+	}
+	n := int(step * time.Duration(w.rate) / time.Second)
+	if n < 1 {
+		return nil, fmt.Errorf("esltest: listen: step %v is shorter than a sample", step)
+	}
+	var heard []Heard
+	total := len(w.samples) / w.channels
+	for i := 0; i+n <= total; i += n {
+		h := Heard{
+			From:     time.Duration(i) * time.Second / time.Duration(w.rate),
+			To:       time.Duration(i+n) * time.Second / time.Duration(w.rate),
+			Channels: w.tonesAt(i, n, tonesHz),
+		}
+		if last := len(heard) - 1; last >= 0 && slices.EqualFunc(heard[last].Channels, h.Channels, slices.Equal[[]float64]) {
+			heard[last].To = h.To
+			continue
+		}
+		heard = append(heard, h)
+	}
+	return heard, nil
+}
+
+// tonesAt listens to n samples from sample i, in each channel.
+func (w *wavFile) tonesAt(i, n int, tonesHz []float64) [][]float64 {
+	channels := make([][]float64, w.channels)
+	for c := range channels {
+		channels[c] = []float64{}
+		for _, hz := range tonesHz {
+			if w.amplitude(i, n, c, hz) > 300 {
+				channels[c] = append(channels[c], hz)
+			}
+		}
+		slices.Sort(channels[c])
+	}
+	return channels
+}
+
+// amplitude is how loud a tone is, by Goertzel's algorithm.
+func (w *wavFile) amplitude(from, n, channel int, hz float64) float64 {
+	k := 2 * math.Cos(2*math.Pi*hz/float64(w.rate))
+	var a, b float64
+	for i := from; i < from+n; i++ {
+		a, b = float64(w.samples[i*w.channels+channel])+k*a-b, a
+	}
+	return math.Sqrt(max(0, a*a+b*b-k*a*b)) / float64(n) * 2
+}
+
+// readWAV reads a RIFF file of 16 bit PCM. A data chunk that says it is longer
+// than the file, as one that is still being written may, ends with the file.
+func readWAV(path string) (*wavFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return nil, err
+	}
+	w, err := parseWAV(b)
+	if err != nil {
+		return nil, fmt.Errorf("esltest: wav: %s: %w", path, err)
+	}
+	return w, nil
+}
+
+func parseWAV(b []byte) (*wavFile, error) {
+	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+		return nil, fmt.Errorf("not a WAV file")
+	}
+	w := &wavFile{}
+	for b = b[12:]; len(b) >= 8; {
+		kind, size := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:]))
+		b = b[8:]
+		chunk := b[:min(size, int64(len(b)))]
+		b = b[min(size+size%2, int64(len(b))):]
+		switch {
+		case kind == "fmt " && len(chunk) >= 16:
+			w.channels = int(binary.LittleEndian.Uint16(chunk[2:]))
+			w.rate = int(binary.LittleEndian.Uint32(chunk[4:]))
+			if bits := binary.LittleEndian.Uint16(chunk[14:]); bits != 16 || w.channels < 1 || w.rate < 1 {
+				return nil, fmt.Errorf("%d bits, %d channels, %d Hz: only 16 bit PCM is read", bits, w.channels, w.rate)
+			}
+		case kind == "data" && w.channels > 0:
+			for ; len(chunk) >= 2; chunk = chunk[2:] {
+				w.samples = append(w.samples, int16(binary.LittleEndian.Uint16(chunk)))
+			}
+			return w, nil
+		}
+	}
+	return nil, fmt.Errorf("no samples in it")
+}
