@@ -21,12 +21,12 @@ type Conn struct {
 	lim  Limits
 	read *parser // Run's own
 
-	mu       sync.Mutex
-	out      []byte  // to be written
-	places   []place // commands written or in out, in order, whose reply has not come
-	events   eventQueue
-	lingers  bool
-	err      error // why the connection ended
+	mu      sync.Mutex
+	out     []byte  // to be written
+	places  []place // commands written or in out, in order, whose reply has not come
+	events  eventQueue
+	lingers bool
+	err     error // why the connection ended
 
 	wake    chan struct{} // out is not empty
 	arrived chan struct{} // events is not empty
@@ -71,7 +71,7 @@ func NewConn(nc net.Conn, lim Limits) *Conn {
 func (c *Conn) Run(ctx context.Context) error {
 	var writer sync.WaitGroup
 	writer.Go(c.writeAll)
-	stop := context.AfterFunc(ctx, func() { c.fail(fmt.Errorf("esl: run: %w", context.Cause(ctx))) })
+	stop := context.AfterFunc(ctx, func() { c.fail(fmt.Errorf("run: %w", context.Cause(ctx))) })
 	c.fail(c.readAll())
 	stop()
 	writer.Wait()
@@ -79,13 +79,15 @@ func (c *Conn) Run(ctx context.Context) error {
 }
 
 // Close ends the connection. What was not written is lost.
-func (c *Conn) Close() { c.fail(fmt.Errorf("esl: %w here", ErrClosed)) }
+func (c *Conn) Close() { c.fail(fmt.Errorf("%w here", ErrClosed)) }
 
 // Done is closed when the connection has ended.
 func (c *Conn) Done() <-chan struct{} { return c.done }
 
 // Err is why the connection ended, nil if it has not.
-func (c *Conn) Err() error {
+func (c *Conn) Err() error { return prefixed(c.cause()) }
+
+func (c *Conn) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
@@ -143,10 +145,7 @@ func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 		ctx, cancel = context.WithTimeout(ctx, c.lim.Reply)
 		defer cancel()
 	}
-	if err := context.Cause(ctx); err != nil {
-		return nil, &SendError{Name: cmds[0].Name(), Err: err}
-	}
-	b, err := c.enqueue(cmds)
+	b, err := c.enqueue(ctx, cmds)
 	if err != nil {
 		return nil, &SendError{Name: cmds[0].Name(), Err: err}
 	}
@@ -155,7 +154,7 @@ func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 
 // enqueue hands the commands to the writer, in one piece, and takes their
 // places.
-func (c *Conn) enqueue(cmds []Command) (*batch, error) {
+func (c *Conn) enqueue(ctx context.Context, cmds []Command) (*batch, error) {
 	size := 0
 	for _, cmd := range cmds {
 		size += len(*cmd.text) + 2
@@ -166,6 +165,8 @@ func (c *Conn) enqueue(cmds []Command) (*batch, error) {
 	switch {
 	case c.err != nil:
 		return nil, closedError(c.err)
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
 	case len(c.places)+len(cmds) > c.lim.Unanswered:
 		return nil, fmt.Errorf("%w: %d commands have no reply", ErrStalled, len(c.places))
 	case len(c.out)+size > maxOut:
@@ -181,19 +182,21 @@ func (c *Conn) enqueue(cmds []Command) (*batch, error) {
 
 // await waits for a batch's replies.
 func (c *Conn) await(ctx context.Context, b *batch, cmds []Command) ([]Reply, error) {
-	var cause error
 	select {
 	case <-b.done:
-		return b.replies, nil
 	case <-c.done:
-		cause = closedError(c.Err())
 	case <-ctx.Done():
-		cause = fmt.Errorf("no reply: %w", context.Cause(ctx))
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if b.got == len(b.replies) { // they came at the same moment
+	var cause error
+	switch { // several may have come at the same moment
+	case b.got == len(b.replies):
 		return b.replies, nil
+	case c.err != nil:
+		cause = closedError(c.err)
+	default:
+		cause = fmt.Errorf("no reply: %w", context.Cause(ctx))
 	}
 	replies := append([]Reply(nil), b.replies[:b.got]...)
 	return replies, &SendError{Index: b.got, Name: cmds[b.got].Name(), Err: cause}
@@ -255,14 +258,14 @@ func (c *Conn) write(text []byte) error {
 		return nil
 	}
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.lim.Write)); err != nil {
-		return fmt.Errorf("esl: write: %w", err)
+		return fmt.Errorf("write: %w", err)
 	}
 	_, err := c.nc.Write(text)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return fmt.Errorf("esl: write: %w: nothing read for %v", ErrStalled, c.lim.Write)
+		return fmt.Errorf("write: %w: nothing read for %v", ErrStalled, c.lim.Write)
 	}
 	if err != nil {
-		return fmt.Errorf("esl: write: %w", err)
+		return fmt.Errorf("write: %w", err)
 	}
 	return nil
 }
@@ -285,7 +288,7 @@ func (c *Conn) readAll() error {
 			return endOf(c.read)
 		}
 		if err != nil {
-			return fmt.Errorf("esl: read: %w", err)
+			return fmt.Errorf("read: %w", err)
 		}
 	}
 }
@@ -318,7 +321,7 @@ func (c *Conn) dispatch(f frame) error {
 	case kindDisconnect:
 		return c.takeNotice(f)
 	case kindRejection:
-		return fmt.Errorf("esl: read: %w: %q", ErrACL, clip(string(bytes.TrimSpace(f.body))))
+		return fmt.Errorf("read: %w: %q", ErrACL, clip(string(bytes.TrimSpace(f.body))))
 	case kindForeign:
 		return protocolError("an event that is not plain: only `event plain` is supported")
 	}
@@ -326,7 +329,7 @@ func (c *Conn) dispatch(f frame) error {
 }
 
 func (c *Conn) takeEvent(f frame) error {
-	e, err := newEvent(f.body, c.lim.Headers)
+	e, err := newEvent(f.body, true, c.lim.Headers)
 	if err != nil {
 		return err
 	}
@@ -335,7 +338,7 @@ func (c *Conn) takeEvent(f frame) error {
 	waiting, held := c.events.len(), c.events.bytes
 	c.mu.Unlock()
 	if !ok {
-		return fmt.Errorf("esl: read: %w: %d events of %d bytes wait", ErrOverflow, waiting, held)
+		return fmt.Errorf("read: %w: %d events of %d bytes wait", ErrOverflow, waiting, held)
 	}
 	signal(c.arrived)
 	return nil
@@ -371,7 +374,7 @@ func (c *Conn) takeReply(f frame) error {
 // after it, except with linger, where another notice follows
 // (mod_event_socket.c, read_packet and send_disconnect).
 func (c *Conn) takeNotice(f frame) error {
-	head, err := newEvent(f.head, c.lim.Headers)
+	head, err := newEvent(f.head, false, c.lim.Headers)
 	if err != nil {
 		return err
 	}

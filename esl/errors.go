@@ -45,14 +45,22 @@ func (e *SendError) Error() string { return fmt.Sprintf("esl: send %s: %v", e.Na
 // Unwrap returns the cause.
 func (e *SendError) Unwrap() error { return e.Err }
 
+// Errors within the package carry no "esl:"; what it returns to others does.
+func prefixed(err error) error {
+	if err == nil || err == io.EOF {
+		return err
+	}
+	return fmt.Errorf("esl: %w", err)
+}
+
 // protocolError is ErrProtocol with what was wrong.
 func protocolError(format string, args ...any) error {
-	return fmt.Errorf("esl: read: %w: %s", ErrProtocol, fmt.Sprintf(format, args...))
+	return fmt.Errorf("read: %w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }
 
 // limitError is ErrLimit with which one.
 func limitError(format string, args ...any) error {
-	return fmt.Errorf("esl: read: %w: %s", ErrLimit, fmt.Sprintf(format, args...))
+	return fmt.Errorf("read: %w: %s", ErrLimit, fmt.Sprintf(format, args...))
 }
 
 // closedError is what a caller gets from a connection that ended with cause.
@@ -78,5 +86,5 @@ func endOf(p *parser) error {
 	if p.idle() {
 		return io.EOF
 	}
-	return fmt.Errorf("esl: read: stream ended within a message: %w", io.ErrUnexpectedEOF)
+	return fmt.Errorf("read: stream ended within a message: %w", io.ErrUnexpectedEOF)
 }

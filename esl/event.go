@@ -23,17 +23,13 @@ type Event struct {
 // span is one header's place in Event.text.
 type span struct{ name, nameEnd, value, valueEnd uint32 }
 
-// serialized is the first header of everything that FreeSWITCH writes with
-// switch_event_serialize, which percent-encodes values. Other blocks, written
-// with switch_snprintf, are not encoded (mod_event_socket.c).
-var serialized = []byte("Event-Name:")
-
-// newEvent takes text over. Everything after the first blank line is the body:
+// newEvent takes text over. FreeSWITCH percent-encodes the values of what it
+// writes with switch_event_serialize: every event, and the channel data. Everything after the first blank line is the body:
 // FreeSWITCH measures both the whole and the body with strlen, so an event's
 // own Content-Length adds nothing (switch_event.c, switch_event_serialize; an
 // event made by `sendevent` has two).
-func newEvent(text []byte, maxHeaders int) (*Event, error) {
-	e := &Event{text: text, body: len(text), encoded: bytes.HasPrefix(text, serialized)}
+func newEvent(text []byte, encoded bool, maxHeaders int) (*Event, error) {
+	e := &Event{text: text, body: len(text), encoded: encoded}
 	lines := min(bytes.Count(text, []byte{'\n'})+1, maxHeaders)
 	e.heads = make([]span, 0, min(lines, 512))
 	for at := 0; at < len(text); {

@@ -49,7 +49,7 @@ type Link struct {
 func (l *Link) Up() bool { return l.live() != nil }
 
 func (l *Link) live() *Conn {
-	if c := l.conn.Load(); c != nil && c.Err() == nil {
+	if c := l.conn.Load(); c != nil && c.cause() == nil {
 		return c
 	}
 	return nil
@@ -157,9 +157,9 @@ func (l *Link) login(ctx context.Context, conn *Conn) error {
 	reply, err := conn.Send(ctx, Auth(l.Password))
 	switch {
 	case errors.Is(err, ErrACL):
-		return l.failed("log in", fmt.Errorf("%w: FreeSWITCH does not allow connections from %s: "+
-			"add it to the list named by apply-inbound-acl in event_socket.conf.xml, then reload the list (reloadacl): %w",
-			ErrACL, conn.nc.LocalAddr(), conn.Err()))
+		return l.failed("log in", fmt.Errorf("%w: add this host, %s, to the list that "+
+			"apply-inbound-acl in event_socket.conf.xml names (lists are in acl.conf.xml; then run reloadacl)",
+			conn.cause(), conn.nc.LocalAddr()))
 	case err != nil:
 		return l.failed("log in", err)
 	case !reply.OK():
@@ -176,7 +176,7 @@ func (l *Link) subscribe(ctx context.Context, conn *Conn) error {
 	}
 	reply, err := conn.Send(ctx, Events(l.Subscribe...))
 	if err == nil {
-		err = reply.Err()
+		err = reply.failure()
 	}
 	if err != nil {
 		return l.failed("subscribe", err)
@@ -195,7 +195,7 @@ func (l *Link) deliver(ctx context.Context, conn *Conn) error {
 	for {
 		e, err := conn.Next(ctx)
 		if err != nil {
-			if cause := conn.Err(); cause != nil {
+			if cause := conn.cause(); cause != nil {
 				err = cause
 			}
 			return l.failed("connection lost", err)
@@ -208,7 +208,8 @@ func (l *Link) deliver(ctx context.Context, conn *Conn) error {
 
 // heartbeat ends a connection whose other end has vanished without a word. It
 // asks when nothing came for a while, with a command that costs FreeSWITCH
-// nothing; any reply will do. An event cannot serve: HEARTBEAT comes as rarely
+// nothing; any byte will do. So no command of a link may keep FreeSWITCH busy
+// for longer than Idle and Answer. An event cannot serve: HEARTBEAT comes as rarely
 // as switch.conf says, and proves only one direction. TCP's keepalive needs
 // half a minute, and does not see a FreeSWITCH that hangs.
 func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
@@ -219,13 +220,14 @@ func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
 			wait(ctx, idle-silent)
 		} else {
 			askCtx, cancel := context.WithTimeout(ctx, answer)
+			asked := conn.heard.Load()
 			_, err := conn.Send(askCtx, API("hostname"))
 			cancel()
-			if err != nil && ctx.Err() == nil && conn.Err() == nil {
-				conn.fail(fmt.Errorf("esl: %w: no reply within %v", ErrSilent, answer))
+			if err != nil && conn.heard.Load() == asked {
+				conn.fail(fmt.Errorf("%w: no sign of life within %v", ErrSilent, answer))
 			}
 		}
-		if ctx.Err() != nil || conn.Err() != nil {
+		if ctx.Err() != nil || conn.cause() != nil {
 			return
 		}
 	}
@@ -233,5 +235,8 @@ func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
 
 // failed is an error of this link: what it was doing, and why that failed.
 func (l *Link) failed(doing string, err error) error {
+	if sent, ok := err.(*SendError); ok { // its text has the package's name too
+		err = sent.Err
+	}
 	return fmt.Errorf("esl: link %s: %s: %w", l.Name, doing, err)
 }

@@ -1,6 +1,7 @@
 package esl
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 )
@@ -12,9 +13,12 @@ type Reply struct {
 	api   bool
 }
 
-// newReply takes body over and copies head.
+// newReply takes the body over and copies the head. The answer to connect is
+// an event (mod_event_socket.c, parse_command); any other reply is written with
+// switch_snprintf, and its text is not encoded.
 func newReply(f frame, maxHeaders int) (Reply, error) {
-	e, err := newEvent(append([]byte(nil), f.head...), maxHeaders)
+	encoded := bytes.HasPrefix(f.head, []byte("Event-Name:"))
+	e, err := newEvent(bytes.Clone(f.head), encoded, maxHeaders)
 	return Reply{event: e, body: f.body, api: f.kind == kindAPI}, err
 }
 
@@ -36,11 +40,13 @@ func (r Reply) Raw() string {
 
 // Err is nil if OK, else an error that quotes the reply in one short line.
 // -USAGE and -ERR are both failures.
-func (r Reply) Err() error {
+func (r Reply) Err() error { return prefixed(r.failure()) }
+
+func (r Reply) failure() error {
 	if r.OK() {
 		return nil
 	}
-	return fmt.Errorf("esl: FreeSWITCH replied %q", clip(r.Text()))
+	return fmt.Errorf("FreeSWITCH replied %q", clip(r.Text()))
 }
 
 // Event is the reply's headers: the channel's data if the command was Connect.

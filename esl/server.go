@@ -166,12 +166,15 @@ func (v *serving) carry(nc net.Conn) {
 	defer conn.Close()
 
 	data, reason, err := v.connect(ctx, conn)
-	if err != nil {
+	switch {
+	case v.ctx.Err() != nil: // grace is over: nobody's fault
+		return
+	case err != nil:
 		v.reject(reason, nc.RemoteAddr(), err)
 		return
 	}
 	v.handle(ctx, &Call{Conn: conn, Data: data})
-	if err := conn.Err(); errors.Is(err, ErrProtocol) || errors.Is(err, ErrLimit) {
+	if err := conn.cause(); errors.Is(err, ErrProtocol) || errors.Is(err, ErrLimit) {
 		v.reject(ReasonBadProtocol, nc.RemoteAddr(), err)
 	}
 }
@@ -189,7 +192,7 @@ func (v *serving) connect(ctx context.Context, conn *Conn) (data *Event, reason 
 	}
 	data = reply.Event()
 	if data.Get("Unique-ID") == "" {
-		return nil, ReasonNoChannelData, fmt.Errorf("esl: connect: no Unique-ID in the reply %q", clip(reply.Text()))
+		return nil, ReasonNoChannelData, fmt.Errorf("connect: no Unique-ID in the reply %q", clip(reply.Text()))
 	}
 	return data, "", nil
 }
