@@ -32,6 +32,19 @@ func Normalise(region, raw string) (e164 string, ok bool) {
 	if !ok || (region == "" && text[0] != '+') {
 		return "", false
 	}
+	e164, ok = parseNumber(region, text)
+	if !ok || e164 == text {
+		return e164, ok
+	}
+	// Zeros in a row can be taken for trunk prefixes one after another. What
+	// does not stay what it is would be found under one form and not the other.
+	if again, _ := parseNumber("", e164); again != e164 {
+		return "", false
+	}
+	return e164, true
+}
+
+func parseNumber(region, text string) (e164 string, ok bool) {
 	n, err := phonenumbers.Parse(text, region)
 	if err != nil || phonenumbers.IsPossibleNumberWithReason(n) != phonenumbers.IS_POSSIBLE {
 		return "", false

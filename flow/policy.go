@@ -147,6 +147,9 @@ type UserEntry struct {
 // without content. It is not to be called while others use the policy.
 func (p *Policy) Compile() error {
 	p.numbers, p.domains = map[string]*Organisation{}, map[string]*Organisation{}
+	if p.Organisations == nil {
+		p.Organisations = map[string]*Organisation{}
+	}
 	for id, o := range p.Organisations {
 		if o == nil {
 			return fmt.Errorf("flow: compile: organisation %s is empty", id)

@@ -43,7 +43,10 @@ func (e Effective) after(p Precedence, step Step) Effective {
 }
 
 // CouldTurnOff reports whether an element with one of these settings, passed
-// next, would turn a call that is on to off.
+// next, would turn a call that is on to off. Where none could, no sequence of
+// them could either. It does not ask what happens when a user leaves: whoever
+// wants to know what a transfer may bring asks the state of the chain without
+// its user elements.
 func (e Effective) CouldTurnOff(p Precedence, ahead SettingSet) bool {
 	if !e.On {
 		return false
