@@ -140,11 +140,16 @@ func (c *Channel) appEvent(args string) error {
 			continue
 		case strings.EqualFold(key, "Event-Subclass"):
 			subclass = value
+			continue
 		}
 		extra = append(extra, header{key, value})
 	}
 	e := c.sw.newEvent(name)
 	e.subclass = subclass
+	if subclass != "" { // it takes the place of the name, which goes last
+		e.headers[0] = header{"Event-Subclass", subclass}
+		e.add("Event-Name", name)
+	}
 	e.headers = append(e.headers, extra...)
 	c.describe(e)
 	c.sw.fire(e)

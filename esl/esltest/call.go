@@ -59,6 +59,10 @@ func (c *Channel) win() {
 		l.dialer = nil
 		l.hangup("LOSE_RACE")
 	}
+	if user, _ := c.vars.get("dialed_user"); user != "" && len(legs) == 1 {
+		// user/ remembers the dialling leg later than sofia/ does
+		c.other.calleeName, c.other.calleeNumber = c.profile.calleeNumber, c.profile.calleeNumber
+	}
 	a.profile.calleeName, a.profile.calleeNumber = c.profile.calleeNumber, c.profile.calleeNumber
 	a.markAnswered()
 	a.vars.set("originate_disposition", "SUCCESS")
@@ -265,7 +269,9 @@ func bridge(a, b *Channel) {
 	now := a.sw.now()
 	a.partner, b.partner, a.isA, b.isA = b, a, true, false
 	a.other, a.otherType = b.profile.asOriginatee(), "originatee"
-	b.other, b.otherType = a.profile.asOriginator(), "originator"
+	if b.other == nil || b.other.uuid != a.uuid {
+		b.other, b.otherType = a.profile.asOriginator(), "originator"
+	}
 	a.profile.times.bridged, b.profile.times.bridged = now, now
 	a.callState, b.callState = "ACTIVE", "ACTIVE"
 	b.state = "CS_EXCHANGE_MEDIA"
@@ -325,7 +331,10 @@ func (c *Channel) hangup(cause string) {
 	case peer == nil:
 		c.finish()
 	case isA:
+		c.vars.set("bridge_hangup_cause", cause)
 		unbridge(c, peer)
+		peer.vars.set("bridge_hangup_cause", cause)
+		peer.vars.set("call_uuid", peer.uuid)
 		c.finish()
 		peer.hangup(cause)
 	default:

@@ -186,6 +186,20 @@ func (c *Channel) RecordKey(on bool) bool {
 	} else {
 		c.stopRecording(path)
 	}
-	c.fire("RECV_INFO")
+	c.fireAround("RECV_INFO", c.sipEnds(), nil)
 	return true
+}
+
+// sipEnds are the addresses of the phone's request. Its Record header is not
+// among what RECV_INFO tells.
+func (c *Channel) sipEnds() []header {
+	user := c.profile.destination
+	if !c.outbound {
+		user = c.profile.callerNumber
+	}
+	return []header{
+		{"SIP-Content-Type", "freeswitch/data"}, {"SIP-From-User", user}, {"SIP-From-Host", "127.0.0.1"},
+		{"SIP-To-User", c.profile.callerNumber}, {"SIP-To-Host", "127.0.0.1"},
+		{"SIP-Contact-User", user}, {"SIP-Contact-Host", "127.0.0.1"},
+	}
 }

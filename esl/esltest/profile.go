@@ -76,12 +76,12 @@ func (p *profile) write(e *event, prefix string) {
 
 // asOriginator is how the dialled leg remembers who dialled it: without times.
 func (p profile) asOriginator() *profile {
-	p.times, p.index = times{}, ""
+	p.times, p.index, p.transferSource = times{}, "", ""
 	return &p
 }
 
 // asOriginatee is how a leg remembers whom it talks to, as it was then.
 func (p profile) asOriginatee() *profile {
-	p.index = ""
+	p.index, p.transferSource = "", ""
 	return &p
 }

@@ -66,6 +66,7 @@ func (c *Channel) reroute(destination string) {
 	p.times.profileCreated, p.times.bridged = now, time.Time{}
 	c.vars.set("transfer_history", p.transferSource)
 	c.vars.set("transfer_source", p.transferSource)
+	c.vars.set("call_uuid", c.uuid)
 	if c.outbound { // who was called is now the caller
 		c.vars.set("pre_transfer_caller_id_name", p.callerName)
 		c.vars.set("pre_transfer_caller_id_number", p.callerNumber)
@@ -93,13 +94,36 @@ func (c *Channel) AttendedTransfer(consult *Channel) (outside, target *Channel) 
 	}
 	consult.parkReplaced(target)
 	phoneIsA := c.isA
-	outside.other, outside.otherType = target.profile.asOriginatee(), "originatee"
-	outside.vars.set("uuid_bridge", target.uuid)
+	outside.prepareUUIDBridge(target)
 	c.part(outside, phoneIsA, "NORMAL_CLEARING")
 	outside.state = "CS_SOFT_EXECUTE"
 	bridge(outside, target)
 	consult.hangup("ATTENDED_TRANSFER")
 	return outside, target
+}
+
+// prepareUUIDBridge is what the legs know of each other before they are joined
+// (switch_ivr_bridge.c, switch_ivr_uuid_bridge).
+func (c *Channel) prepareUUIDBridge(target *Channel) {
+	now := c.sw.now()
+	for _, leg := range [][2]*Channel{{c, target}, {target, c}} {
+		p := &leg[0].profile
+		p.transferSource = fmt.Sprintf("%d:%s:uuid_br:%s", now.Unix(), newUUID(), leg[1].uuid)
+		p.index = fmt.Sprint(atoi(p.index) + 1)
+		p.times.profileCreated, p.times.bridged = now, time.Time{}
+		leg[0].vars.set("bridge_uuid", leg[1].uuid)
+		leg[0].vars.set("bridge_channel", leg[1].profile.channelName)
+		leg[0].vars.set("signal_bond", leg[1].uuid)
+	}
+	c.vars.set("uuid_bridge", target.uuid)
+	c.vars.set("transfer_source", c.profile.transferSource)
+	c.profile.calleeName, c.profile.calleeNumber = target.profile.calleeName, target.profile.calleeNumber
+	c.other, c.otherType = target.profile.asOriginatee(), "originatee"
+	target.profile.callerName, target.profile.callerNumber = c.profile.callerName, c.profile.callerNumber
+	if c.outbound {
+		target.profile.callerName, target.profile.callerNumber = c.profile.destination, c.profile.destination
+	}
+	target.vars.set("call_uuid", c.uuid)
 }
 
 // parkReplaced takes the consult leg off the new party.
@@ -108,9 +132,9 @@ func (c *Channel) parkReplaced(target *Channel) {
 	if !c.isA {
 		a, b = target, c
 	}
-	unbridge(a, b)
 	c.vars.set("transfer_disposition", "replaced")
 	c.vars.set("endpoint_disposition", "ATTENDED_TRANSFER")
+	unbridge(a, b)
 	c.state = "CS_PARK"
 	c.parked = true
 	c.fire("CHANNEL_PARK")

@@ -1,0 +1,235 @@
+package esltest_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// message is one frame as it came: its headers, and the body if it has one.
+type message struct {
+	raw     string
+	headers []pair
+	body    string
+}
+
+type pair struct{ name, value string }
+
+func (m message) get(name string) string { return lookup(m.headers, name) }
+
+func lookup(headers []pair, name string) string {
+	for _, h := range headers {
+		if h.name == name {
+			return h.value
+		}
+	}
+	return ""
+}
+
+// readMessage is the test's own reading of the wire. Exactly one colon and
+// space part a name from its value, except that a name may hold a colon.
+func readMessage(in *bufio.Reader) (message, error) {
+	var m message
+	var raw strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return m, err
+		}
+		raw.WriteString(line)
+		if line == "\n" {
+			break
+		}
+		name, value, found := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		if !found {
+			return m, fmt.Errorf("a header without a colon: %q", line)
+		}
+		m.headers = append(m.headers, pair{name, value})
+	}
+	if n, _ := strconv.Atoi(m.get("Content-Length")); n > 0 {
+		b := make([]byte, n)
+		if _, err := io.ReadFull(in, b); err != nil {
+			return m, err
+		}
+		m.body = string(b)
+		raw.Write(b)
+	}
+	m.raw = raw.String()
+	return m, nil
+}
+
+// happened is an event's headers with their values decoded.
+type happened []pair
+
+func (h happened) get(name string) string { return lookup(h, name) }
+
+func (h happened) String() string {
+	return h.get("Event-Name") + " of " + h.get("Channel-Name")
+}
+
+func decodeEvent(body string) happened {
+	var h happened
+	for _, line := range strings.Split(strings.TrimRight(body, "\n"), "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		decoded, err := url.PathUnescape(value)
+		if err != nil {
+			panic(err)
+		}
+		h = append(h, pair{name, decoded})
+	}
+	return h
+}
+
+// capture is a session recorded from a real FreeSWITCH.
+type capture struct {
+	sent    []string // what the controller wrote, in order
+	replies []message
+	events  []happened
+	uuids   []string // of the channels, in the order of CHANNEL_CREATE
+}
+
+var chunkHead = regexp.MustCompile(`^(>>>|<<<) (\d+)\n`)
+
+// readCapture takes a file of `>>> N` and `<<< N` chunks apart.
+func readCapture(t *testing.T, name string) capture {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c capture
+	var received bytes.Buffer
+	for len(b) > 0 {
+		head := chunkHead.FindSubmatch(b)
+		if head == nil {
+			t.Fatalf("%s: no chunk at %.40q", name, b)
+		}
+		n, _ := strconv.Atoi(string(head[2]))
+		chunk := b[len(head[0]) : len(head[0])+n]
+		if string(head[1]) == ">>>" {
+			c.sent = append(c.sent, string(chunk))
+		} else {
+			received.Write(chunk)
+		}
+		b = b[len(head[0])+n:]
+		b = bytes.TrimPrefix(b, []byte("\n"))
+	}
+	in := bufio.NewReader(&received)
+	for {
+		m, err := readMessage(in)
+		if err == io.EOF {
+			return c
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		c.add(m)
+	}
+}
+
+func (c *capture) add(m message) {
+	if m.get("Content-Type") != "text/event-plain" {
+		c.replies = append(c.replies, m)
+		return
+	}
+	e := decodeEvent(m.body)
+	c.events = append(c.events, e)
+	if e.get("Event-Name") == "CHANNEL_CREATE" {
+		c.uuids = append(c.uuids, e.get("Unique-ID"))
+	}
+}
+
+// link is an inbound connection that a test drives by hand.
+type link struct {
+	t    *testing.T
+	conn net.Conn
+	in   *bufio.Reader
+	got  capture
+}
+
+func dial(t *testing.T, address string) *link {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	return &link{t: t, conn: conn, in: bufio.NewReader(conn)}
+}
+
+// send writes a command without waiting.
+func (l *link) send(command string) {
+	l.t.Helper()
+	if _, err := l.conn.Write([]byte(command)); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// reply reads up to the next frame that is no event, keeping the events.
+func (l *link) reply() message {
+	l.t.Helper()
+	for {
+		m, err := readMessage(l.in)
+		if err != nil {
+			l.t.Fatalf("waiting for a reply: %v", err)
+		}
+		l.got.add(m)
+		if m.get("Content-Type") != "text/event-plain" {
+			return m
+		}
+	}
+}
+
+// ask sends a command and returns what came back: the body, or the Reply-Text.
+func (l *link) ask(command string) string {
+	l.t.Helper()
+	l.send(command + "\n\n")
+	m := l.reply()
+	if m.get("Content-Type") == "api/response" {
+		return m.body
+	}
+	return m.get("Reply-Text")
+}
+
+// event reads events until one has that name.
+func (l *link) event(name string) happened {
+	l.t.Helper()
+	for {
+		m, err := readMessage(l.in)
+		if err != nil {
+			l.t.Fatalf("waiting for %s: %v", name, err)
+		}
+		l.got.add(m)
+		if m.get("Content-Type") != "text/event-plain" {
+			l.t.Fatalf("waiting for %s: a reply nobody asked for: %q", name, m.raw)
+		}
+		if e := decodeEvent(m.body); e.get("Event-Name") == name {
+			return e
+		}
+	}
+}
+
+// drain returns the events so far: those before an event of the test's own.
+func (l *link) drain() []happened {
+	l.t.Helper()
+	const mark = "esltest::mark"
+	l.ask("event plain CUSTOM " + mark)
+	l.ask("sendevent CUSTOM\nEvent-Subclass: " + mark)
+	for {
+		if l.event("CUSTOM").get("Event-Subclass") == mark {
+			return l.got.events[:len(l.got.events)-1]
+		}
+	}
+}
+
