@@ -50,7 +50,7 @@ func (r *reader) visit(n *yaml.Node) *yaml.Node {
 		n = n.Alias
 	}
 	if n.Style&yaml.TaggedStyle != 0 {
-		r.mistake(r.at(n), "the tag %s has no meaning here: remove it", n.Tag)
+		r.mistake(r.at(n), "the tag %s has no meaning here: remove it", quoted(n.Tag))
 	}
 	return n
 }
@@ -85,7 +85,7 @@ func (r *reader) pairs(n *yaml.Node, what string, each func(key string, k, v *ya
 			continue
 		}
 		if line, twice := seen[key]; twice {
-			r.mistake(r.at(k), "%q is in %s twice: remove this one or that of line %d", key, what, line)
+			r.mistake(r.at(k), "%s is in %s twice: remove this one or that of line %d", quoted(key), what, line)
 			continue
 		}
 		seen[key] = k.Line
@@ -110,7 +110,7 @@ func (r *reader) fields(n *yaml.Node, what string, known map[string]func(v *yaml
 	r.pairs(n, what, func(key string, k, v *yaml.Node) {
 		read := known[key]
 		if read == nil {
-			r.mistake(r.at(k), "unknown key %q in %s: use %s", key, what, list(slices.Sorted(maps.Keys(known))))
+			r.mistake(r.at(k), "unknown key %s in %s: use %s", quoted(key), what, list(slices.Sorted(maps.Keys(known))))
 			return
 		}
 		read(v)

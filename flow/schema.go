@@ -59,7 +59,7 @@ func (p *parser) domainList(o *Organisation, v *yaml.Node, what string) {
 			return
 		}
 		if first, twice := p.domains[host]; twice {
-			p.mistake(at, "domain %s is already in organisation %s (%s): a domain belongs to one organisation, once", host, first.organisation, first.place)
+			p.mistake(at, "domain %s is already in organisation %s (%s): a domain belongs to one organisation, once", host, quoted(first.organisation), first.place)
 			return
 		}
 		p.domains[host] = owned{at, o.ID}
@@ -111,7 +111,7 @@ func (p *parser) number(o *Organisation, raw string, k, v *yaml.Node) {
 		return
 	}
 	if first, twice := p.numbers[e164]; twice {
-		p.mistake(p.at(k), "number %s is already in organisation %s (%s): a number belongs to one organisation, once", e164, first.organisation, first.place)
+		p.mistake(p.at(k), "number %s is already in organisation %s (%s): a number belongs to one organisation, once", e164, quoted(first.organisation), first.place)
 		return
 	}
 	p.numbers[e164] = owned{p.at(k), o.ID}
@@ -145,7 +145,7 @@ func (p *parser) route(o *Organisation, entry *NumberEntry, v *yaml.Node, what s
 	entry.Route = e
 	p.later = append(p.later, func() {
 		if _, ok := o.Settings(e); !ok {
-			p.mistake(at, "route of %s is %s, which organisation %s does not have: add it to %ss, or change the route", what, quoted(text), o.ID, e.Kind)
+			p.mistake(at, "route of %s is %s, which organisation %s does not have: add it to %ss, or change the route", what, quoted(text), quoted(o.ID), e.Kind)
 		}
 	})
 }
@@ -183,10 +183,10 @@ func (p *parser) member(o *Organisation, id string, at place, what string) {
 		return
 	}
 	if x, ok := p.extensions[extensionKey{o.ID, id}]; ok {
-		p.mistake(at, "%s in members of %s is an extension: write the user's id, %s", quoted(id), what, x.user)
+		p.mistake(at, "%s in members of %s is an extension: write the user's id, %s", quoted(id), what, quoted(x.user))
 		return
 	}
-	p.mistake(at, "%s in members of %s is no user of organisation %s: add it to users, or remove it here", quoted(id), what, o.ID)
+	p.mistake(at, "%s in members of %s is no user of organisation %s: add it to users, or remove it here", quoted(id), what, quoted(o.ID))
 }
 
 func (p *parser) application(o *Organisation, id string, k, v *yaml.Node) {
