@@ -1,0 +1,91 @@
+package esl
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"slices"
+	"testing"
+)
+
+// largeEvent is the captured event nearest to 8 KB, as it comes on the wire.
+func largeEvent(b *testing.B) []byte {
+	far := func(body []byte) int { return max(len(body)-8192, 8192-len(body)) }
+	body := slices.MinFunc(eventBodies(b), func(x, y []byte) int { return far(x) - far(y) })
+	return fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
+}
+
+// BenchmarkEvent reads one event off the wire and asks it what a handler asks.
+func BenchmarkEvent(b *testing.B) {
+	wire := largeEvent(b)
+	b.SetBytes(int64(len(wire)))
+	b.ReportAllocs()
+	p := newParser(Limits{})
+	for b.Loop() {
+		_, f, done, err := p.feed(wire)
+		if !done {
+			b.Fatal(err)
+		}
+		e, err := newEvent(f.body, true, 8192)
+		if err != nil || e.Name() == "" || e.Get("Unique-ID") == "" {
+			b.Fatal(err)
+		}
+		_ = e.Variable("tapedeck_call")
+		_ = e.Get("Other-Leg-Unique-ID")
+	}
+}
+
+// BenchmarkEventWhole also decodes every header of it.
+func BenchmarkEventWhole(b *testing.B) {
+	wire := largeEvent(b)
+	b.SetBytes(int64(len(wire)))
+	b.ReportAllocs()
+	p := newParser(Limits{})
+	for b.Loop() {
+		_, f, _, _ := p.feed(wire)
+		e, err := newEvent(f.body, true, 8192)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, value := range e.All() {
+			_, _ = name, value
+		}
+	}
+}
+
+// BenchmarkCaptures reads every captured session.
+func BenchmarkCaptures(b *testing.B) {
+	var streams [][]byte
+	var size int64
+	for _, c := range captures(b) {
+		streams = append(streams, c.received())
+		size += int64(len(streams[len(streams)-1]))
+	}
+	b.SetBytes(size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, s := range streams {
+			if _, _, err := parseAll(s, Limits{}, readSize); err != io.EOF {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestAllocations keeps what an event costs: its text, its index, itself, and
+// the values that are asked for.
+func TestAllocations(t *testing.T) {
+	body := eventBodies(t)[0]
+	wire := fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
+	p := newParser(Limits{})
+	got := testing.AllocsPerRun(100, func() {
+		_, f, _, _ := p.feed(wire)
+		e, err := newEvent(f.body, true, 8192)
+		if err != nil || e.Name() != "CHANNEL_CREATE" || !bytes.Contains(e.text, []byte("Unique-ID")) {
+			t.Fatal(err)
+		}
+	})
+	if got > 5 {
+		t.Errorf("%v allocations an event", got)
+	}
+}
