@@ -1,0 +1,130 @@
+package lab
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/template"
+)
+
+// What the switch under test does with a call to an organisation's number
+// (Org.Number). The users' context is that of README.md in freeswitch-conf:
+// extensions ring users, everything else goes to the carrier.
+const (
+	ToAlice      = 1 // transferred to alice's extension in the users' context
+	ToGroupAlice = 2 // ring group "team", alice's phone rings
+	ToGroup      = 3 // ring group "team", alice's and bob's phones ring at once
+	ToMenu       = 4 // application "welcome" speaks for a second, application "reception" too, then ToGroupAlice
+	ToDesk       = 5 // application "desk" answers and speaks until the caller hangs up
+	Direct       = 6 // alice's phone rings, in the context where the call arrived
+	ToOperator   = 7 // transferred to 5000 of the sample dialplan in the users' context
+)
+
+var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := .}}
+<extension name="{{.ID}}-alice"><condition field="destination_number" expression="{{.Dialled 1}}">
+  <action application="set" data="force_transfer_context=default"/>
+  <action application="transfer" data="{{.Extension 1}} XML default"/>
+</condition></extension>
+<extension name="{{.ID}}-group-alice"><condition field="destination_number" expression="{{.Dialled 2}}">
+  <action application="set" data="tapedeck_element=ring_group/team"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="bridge" data="user/{{.Extension 1}}@{{.Domain}}"/>
+</condition></extension>
+<extension name="{{.ID}}-group"><condition field="destination_number" expression="{{.Dialled 3}}">
+  <action application="set" data="tapedeck_element=ring_group/team"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="bridge" data="user/{{.Extension 1}}@{{.Domain}},user/{{.Extension 2}}@{{.Domain}}"/>
+</condition></extension>
+<extension name="{{.ID}}-menu"><condition field="destination_number" expression="{{.Dialled 4}}">
+  <action application="set" data="tapedeck_element=application/welcome"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="answer"/>
+  <action application="playback" data="tone_stream://%(1000,0,{{$.App}})"/>
+  <action application="set" data="tapedeck_element=application/reception"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="playback" data="tone_stream://%(1000,0,{{$.App}})"/>
+  <action application="set" data="tapedeck_element=ring_group/team"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="bridge" data="user/{{.Extension 1}}@{{.Domain}}"/>
+</condition></extension>
+<extension name="{{.ID}}-desk"><condition field="destination_number" expression="{{.Dialled 5}}">
+  <action application="set" data="tapedeck_element=application/desk"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="answer"/>
+  <action application="playback" data="tone_stream://%(1000,0,{{$.App}});loops=-1"/>
+</condition></extension>
+<extension name="{{.ID}}-direct"><condition field="destination_number" expression="{{.Dialled 6}}">
+  <action application="bridge" data="user/{{.Extension 1}}@{{.Domain}}"/>
+</condition></extension>
+<extension name="{{.ID}}-operator"><condition field="destination_number" expression="{{.Dialled 7}}">
+  <action application="transfer" data="5000 XML default"/>
+</condition></extension>
+{{end}}<extension name="unknown"><condition field="destination_number" expression="^(\+?\d+)$">
+  <action application="bridge" data="sofia/external/$1@127.0.0.1:{{.Phones}}"/>
+</condition></extension>
+`))
+
+// Dialled is the pattern of the k-th number in every form that a carrier sends.
+func (o Org) Dialled(k int) string { return `^(?:\+44|0044|44|0)` + o.national(k) + `$` }
+
+const users = `<extension name="users"><condition field="destination_number" expression="^1(\d\d)\d$">
+  <action application="bridge" data="user/${destination_number}@s$1.lab"/>
+</condition></extension>
+<extension name="carrier"><condition field="destination_number" expression="^(0\d+)$">
+  <action application="bridge" data="sofia/gateway/carrier/$1"/>
+</condition></extension>
+`
+
+// phoneDialplan is the telephones': ring until somebody picks up, then speak.
+const phoneDialplan = `<include><context name="phones">
+<extension name="speak"><condition field="destination_number" expression="^speak-(\d+)$">
+  <action application="answer"/><action application="playback" data="tone_stream://%(1000,0,$1);loops=-1"/>
+</condition></extension>
+<extension name="ring"><condition field="destination_number" expression="^.*$">
+  <action application="ring_ready"/><action application="park"/>
+</condition></extension>
+</context></include>
+`
+
+// contexts of the switch under test, and which file is included first in each.
+var contexts = []struct{ name, first string }{
+	{"public", "tapedeck/public.xml"},
+	{"default", "tapedeck/default.xml"},
+	{"strict", "tapedeck/mandatory.xml"},
+	{"away", "tapedeck-away/public.xml"},
+	{"strict-away", "tapedeck-away/mandatory.xml"},
+}
+
+// dialplanFiles is conf/dialplan of the switch under test: the project's files,
+// copied, with Tapedeck's address put in; once more with an address at which
+// nobody listens; and the contexts, with the include line where the README says.
+func dialplanFiles(confDir, socket, nobody string, phones int, orgs []Org) (map[string]string, error) {
+	files := map[string]string{}
+	for folder, address := range map[string]string{"tapedeck": socket, "tapedeck-away": nobody} {
+		for _, name := range []string{"public.xml", "default.xml", "mandatory.xml", "elements.xml"} {
+			text, err := os.ReadFile(filepath.Join(confDir, "dialplan", "tapedeck", name))
+			if err != nil {
+				return nil, fmt.Errorf("lab: install the dialplan files: %w", err)
+			}
+			if name != "elements.xml" && !strings.Contains(string(text), `data="127.0.0.1:8084 full"`) {
+				return nil, fmt.Errorf("lab: install the dialplan files: %s does not call 127.0.0.1:8084", name)
+			}
+			files[folder+"/"+name] = strings.ReplaceAll(string(text), "127.0.0.1:8084", address)
+		}
+	}
+	var b bytes.Buffer
+	if err := routes.Execute(&b, map[string]any{"Orgs": orgs, "Socket": socket, "App": int(App), "Phones": phones}); err != nil {
+		return nil, fmt.Errorf("lab: write the dialplan: %w", err)
+	}
+	for _, c := range contexts {
+		body := b.String()
+		if c.name == "default" {
+			body = "<X-PRE-PROCESS cmd=\"include\" data=\"tapedeck/elements.xml\"/>\n" + users
+		}
+		files[c.name+".xml"] = fmt.Sprintf("<include><context name=\"%s\">\n<X-PRE-PROCESS cmd=\"include\" data=\"%s\"/>\n%s</context></include>\n",
+			c.name, c.first, body)
+	}
+	return files, nil
+}

@@ -1,0 +1,41 @@
+package lab
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// ErrNoFreeSWITCH says where FreeSWITCH was looked for.
+var ErrNoFreeSWITCH = errors.New("lab: no FreeSWITCH: set FREESWITCH_BIN, or put freeswitch into PATH, /usr/local/freeswitch/bin or /opt/*/bin")
+
+// FindFreeSWITCH returns the program's path. If FREESWITCH_BIN is set, it is
+// that or nothing.
+func FindFreeSWITCH() (string, error) {
+	if named := os.Getenv("FREESWITCH_BIN"); named != "" {
+		return exec.LookPath(named)
+	}
+	if found, err := exec.LookPath("freeswitch"); err == nil {
+		return found, nil
+	}
+	for _, pattern := range []string{"/usr/local/freeswitch/bin/freeswitch", "/opt/*/bin/freeswitch"} {
+		matches, _ := filepath.Glob(pattern) // the pattern is good
+		for _, m := range matches {
+			if found, err := exec.LookPath(m); err == nil {
+				return found, nil
+			}
+		}
+	}
+	return "", ErrNoFreeSWITCH
+}
+
+// moduleArgs names the module folder if it lies where FreeSWITCH's own default
+// may not look (`--enable-fhs` builds that were moved).
+func moduleArgs(binary string) []string {
+	dir := filepath.Join(filepath.Dir(filepath.Dir(binary)), "lib", "freeswitch", "mod")
+	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+		return []string{"-mod", dir}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"tapedeck/esl"
+)
+
+// Config is what Start needs.
+type Config struct {
+	FreeSWITCH string // the program
+	Dir        string // an empty folder for everything that is written
+	ConfDir    string // the repository's freeswitch-conf
+	Socket     string // Tapedeck's outbound socket, host:port
+	Orgs       []Org
+	Log        *slog.Logger
+}
+
+// Lab is the two switches, running.
+type Lab struct {
+	Switch *Switch // the one under test
+	Phones *Phones
+	ESL    int // event socket port of Switch
+
+	ports map[string]int // SIP ports of Switch by context
+}
+
+// Start configures and starts both switches. Stop ends them.
+func Start(ctx context.Context, c Config) (*Lab, error) {
+	p, err := FreePorts(4 + len(contexts))
+	if err != nil {
+		return nil, err
+	}
+	esl1, esl2, phones, nobody := p[0], p[1], p[2], p[3]
+	l := &Lab{ESL: esl1, ports: map[string]int{}}
+	under := switchConfig{
+		Name: "fs1", Base: filepath.Join(c.Dir, "fs1"), Modules: modules, ESL: esl1, Password: Password,
+		Domain: Org(0).Domain(), Phones: phones, Domains: directory(c.Orgs),
+	}
+	for i, ctx := range contexts {
+		l.ports[ctx.name] = p[4+i]
+		pr := profile{Name: ctx.name, Port: p[4+i], Context: ctx.name}
+		switch ctx.name {
+		case "default":
+			pr.Name, pr.Auth = "internal", true
+		case "public":
+			pr.Name, pr.Carrier = "external", phones
+		}
+		under.Profiles = append(under.Profiles, pr)
+	}
+	files, err := dialplanFiles(c.ConfDir, c.Socket, fmt.Sprintf("127.0.0.1:%d", nobody), phones, c.Orgs)
+	if err != nil {
+		return nil, err
+	}
+	played := switchConfig{
+		Name: "phones", Base: filepath.Join(c.Dir, "phones"), Modules: modules, ESL: esl2, Password: Password, Domain: "phones.lab",
+		Profiles: []profile{{Name: "phones", Port: phones, Context: "phones"}},
+	}
+	if l.Switch, err = configureAndStart(ctx, c, under, files, 0); err != nil {
+		return nil, err
+	}
+	s, err := configureAndStart(ctx, c, played, map[string]string{"phones.xml": phoneDialplan}, under.RTP)
+	if err != nil {
+		l.Switch.Stop()
+		return nil, err
+	}
+	l.Phones = &Phones{Switch: s, lab: l, taken: map[string]bool{}}
+	if err := l.warmUp(ctx); err != nil {
+		l.Stop()
+		return nil, err
+	}
+	return l, nil
+}
+
+func configureAndStart(ctx context.Context, c Config, sc switchConfig, dialplan map[string]string, notRTP int) (*Switch, error) {
+	rtp, err := freeRTP(notRTP)
+	if err != nil {
+		return nil, err
+	}
+	sc.RTP, sc.RTPEnd = rtp, rtp+rtpBlock-1
+	if err := sc.write(dialplan); err != nil {
+		return nil, err
+	}
+	return startSwitch(ctx, c.FreeSWITCH, sc, c.Log)
+}
+
+func directory(orgs []Org) map[string][]user {
+	d := map[string][]user{}
+	for _, o := range orgs {
+		for _, p := range []Person{UserAlice, UserBob, UserCarol} {
+			d[o.Domain()] = append(d[o.Domain()], user{Extension: o.Extension(p), Domain: o.Domain(), Shows: o.Number(ToAlice)})
+		}
+	}
+	return d
+}
+
+// warmUp makes the switch under test start its presence thread: it does that at
+// the first presence event, and holds every event back for half a second
+// meanwhile (mod_sofia, sofia_presence_event_handler).
+func (l *Lab) warmUp(ctx context.Context) error {
+	for _, who := range []string{"first@warm.lab", "second@warm.lab"} {
+		if _, err := l.Switch.API(ctx, "presence", "in "+who+" unknown closed"); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := l.Switch.Wait(ctx, "presence event", func(e *esl.Event) bool {
+		return e.Name() == "PRESENCE_IN" && e.Get("from") == "second@warm.lab"
+	})
+	return err
+}
+
+// Stop ends both switches.
+func (l *Lab) Stop() {
+	l.Phones.Stop()
+	l.Switch.Stop()
+}
+
+// LegOf is the channel of the switch under test at the other end of a
+// telephone's call. The telephone must have sent or got its INVITE.
+func (l *Lab) LegOf(ctx context.Context, t *Telephone) (string, error) {
+	id, err := t.callID(ctx)
+	if err != nil {
+		return "", err
+	}
+	e, err := l.Switch.Wait(ctx, "leg of "+id, func(e *esl.Event) bool { return e.Variable("sip_call_id") == id })
+	if err != nil {
+		return "", err
+	}
+	return e.Get("Unique-ID"), nil
+}

@@ -1,0 +1,41 @@
+package lab
+
+import "fmt"
+
+// Org is an organisation of the lab, numbered 0 to 99. It has three users, a
+// SIP domain and telephone numbers of its own, so that calls of different
+// organisations never meet. Organisation 0 is the one that the sample
+// dialplan, elements.xml, is about.
+type Org int
+
+// Person is a user of an organisation.
+type Person int
+
+// The users of every organisation.
+const (
+	UserAlice Person = 1 + iota
+	UserBob
+	UserCarol
+)
+
+// Tone is what the person speaks.
+func (p Person) Tone() Tone { return []Tone{Alice, Bob, Carol}[p-1] }
+
+// ID is the organisation's id in the policy.
+func (o Org) ID() string { return fmt.Sprintf("s%02d", int(o)) }
+
+// Domain is its users' SIP domain.
+func (o Org) Domain() string { return o.ID() + ".lab" }
+
+// Extension is a user's.
+func (o Org) Extension(p Person) string { return fmt.Sprintf("1%02d%d", int(o), p) }
+
+// Number is the organisation's k-th number in E.164; k says what the dialplan
+// does with a call to it (dialplan.go).
+func (o Org) Number(k int) string { return "+44" + o.national(k) }
+
+func (o Org) national(k int) string { return fmt.Sprintf("2079460%02d%d", int(o), k) }
+
+// OutsideNumber is an outside party that belongs to the organisation's calls
+// alone, as a user dials it.
+func (o Org) OutsideNumber(k int) string { return fmt.Sprintf("01632960%02d%d", int(o), k) }

@@ -1,0 +1,169 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"tapedeck/esl"
+)
+
+// Phones is the switch that plays all telephones, the users' and those of the
+// outside world.
+type Phones struct {
+	*Switch
+	lab *Lab
+
+	mu    sync.Mutex
+	taken map[string]bool // legs that Ringing has given out
+}
+
+// Telephone is one call as a telephone has it.
+type Telephone struct {
+	UUID   string // of its channel on the phones' switch
+	phones *Phones
+	tone   Tone // what it speaks once it talks
+}
+
+// CallFromOutside lets an outside party call a number; context is where the
+// call arrives on the switch under test: public, strict, away or strict-away.
+func (p *Phones) CallFromOutside(ctx context.Context, context, from, number string) (*Telephone, error) {
+	port := p.lab.ports[context]
+	return p.originate(ctx, Outside, fmt.Sprintf("origination_caller_id_number=%s", from),
+		fmt.Sprintf("sofia/phones/%s@127.0.0.1:%d", number, port))
+}
+
+// CallFromUser lets a user's phone dial.
+func (p *Phones) CallFromUser(ctx context.Context, o Org, who Person, number string) (*Telephone, error) {
+	ext := o.Extension(who)
+	vars := fmt.Sprintf("origination_caller_id_number=%s,sip_invite_domain=%s,sip_auth_username=%s,sip_auth_password=pw%s",
+		ext, o.Domain(), ext, ext)
+	return p.originate(ctx, who.Tone(), vars, fmt.Sprintf("sofia/phones/%s@127.0.0.1:%d", number, p.lab.ports["default"]))
+}
+
+func (p *Phones) originate(ctx context.Context, tone Tone, vars, to string) (*Telephone, error) {
+	uuid, err := p.API(ctx, "create_uuid", "")
+	if err != nil {
+		return nil, err
+	}
+	_, err = p.API(ctx, "bgapi", fmt.Sprintf("originate {origination_uuid=%s,ignore_early_media=true,%s}%s speak-%d XML phones", uuid, vars, to, tone))
+	if err != nil {
+		return nil, err
+	}
+	return &Telephone{UUID: uuid, phones: p, tone: tone}, nil
+}
+
+// Ringing waits until a telephone rings that was dialled as number, and that was
+// not given out before.
+func (p *Phones) Ringing(ctx context.Context, number string, tone Tone) (*Telephone, error) {
+	e, err := p.Wait(ctx, "ringing of "+number, func(e *esl.Event) bool {
+		return e.Name() == "CHANNEL_PARK" && e.Get("Call-Direction") == "inbound" &&
+			e.Get("Caller-Destination-Number") == number && p.take(e.Get("Unique-ID"))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Telephone{UUID: e.Get("Unique-ID"), phones: p, tone: tone}, nil
+}
+
+func (p *Phones) take(uuid string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.taken[uuid] {
+		return false
+	}
+	p.taken[uuid] = true
+	return true
+}
+
+// PickUp answers a ringing telephone, which then speaks its tone.
+func (t *Telephone) PickUp(ctx context.Context) error {
+	if _, err := t.phones.API(ctx, "uuid_transfer", fmt.Sprintf("%s speak-%d XML phones", t.UUID, t.tone)); err != nil {
+		return err
+	}
+	return t.Talking(ctx)
+}
+
+// Talking waits until the telephone's call is answered.
+func (t *Telephone) Talking(ctx context.Context) error {
+	_, err := t.phones.Wait(ctx, "answer", Is("CHANNEL_ANSWER", t.UUID))
+	return err
+}
+
+// HangUp ends the call.
+func (t *Telephone) HangUp(ctx context.Context) error {
+	_, err := t.phones.API(ctx, "uuid_kill", t.UUID)
+	return err
+}
+
+// Ended waits until the call has ended and returns the cause.
+func (t *Telephone) Ended(ctx context.Context) (cause string, err error) {
+	e, err := t.phones.Wait(ctx, "hangup", Is("CHANNEL_HANGUP_COMPLETE", t.UUID))
+	if err != nil {
+		return "", err
+	}
+	return e.Get("Hangup-Cause"), nil
+}
+
+// Hold puts the other party on hold.
+func (t *Telephone) Hold(ctx context.Context) error {
+	_, err := t.phones.API(ctx, "uuid_hold", t.UUID)
+	return err
+}
+
+// Transfer sends the other party to an extension: REFER, and the telephone is
+// out of the call.
+func (t *Telephone) Transfer(ctx context.Context, to string) error {
+	return t.refer(ctx, fmt.Sprintf("sip:%s@127.0.0.1:%d", to, t.phones.lab.ports["default"]))
+}
+
+// TransferInto joins the other party with that of a second call of the same
+// person: REFER with Replaces.
+func (t *Telephone) TransferInto(ctx context.Context, consult *Telephone, to string) error {
+	var values [3]string
+	for i, name := range []string{"sip_call_id", "sip_to_tag", "sip_from_tag"} {
+		v, err := t.phones.API(ctx, "uuid_getvar", consult.UUID+" "+name)
+		if err != nil {
+			return err
+		}
+		values[i] = v
+	}
+	return t.refer(ctx, fmt.Sprintf("<sip:%s@127.0.0.1:%d?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>",
+		to, t.phones.lab.ports["default"], values[0], values[1], values[2]))
+}
+
+func (t *Telephone) refer(ctx context.Context, target string) error {
+	answer, err := t.phones.API(ctx, "uuid_deflect", t.UUID+" "+target)
+	if err == nil && !strings.Contains(answer, "200 OK") && !strings.Contains(answer, "202 Accepted") {
+		err = fmt.Errorf("lab: refer to %s: %s", target, answer)
+	}
+	return err
+}
+
+// callID is the Call-ID of the telephone's SIP dialogue.
+func (t *Telephone) callID(ctx context.Context) (string, error) {
+	e, err := t.phones.Wait(ctx, "Call-ID", func(e *esl.Event) bool {
+		return e.Get("Unique-ID") == t.UUID && e.Variable("sip_call_id") != ""
+	})
+	if err != nil {
+		return "", err
+	}
+	return e.Variable("sip_call_id"), nil
+}
+
+// Rang reports what the calling telephone got before the answer: a ringing
+// without sound (180), and sound (183).
+func (t *Telephone) Rang() (ringing, sound bool) {
+	for _, e := range t.phones.Events(func(e *esl.Event) bool { return e.Get("Unique-ID") == t.UUID }) {
+		switch e.Name() {
+		case "CHANNEL_PROGRESS":
+			ringing = true
+		case "CHANNEL_PROGRESS_MEDIA":
+			sound = true
+		case "CHANNEL_ANSWER":
+			return ringing, sound
+		}
+	}
+	return ringing, sound
+}

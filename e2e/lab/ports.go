@@ -1,0 +1,64 @@
+package lab
+
+import (
+	"fmt"
+	"net"
+	"os"
+)
+
+// FreePorts returns n ports of 127.0.0.1 that nobody uses, neither TCP nor UDP.
+// Another program could take one before it is used; that is rare, and seen at once.
+func FreePorts(n int) ([]int, error) {
+	var open []interface{ Close() error }
+	defer func() {
+		for _, o := range open {
+			o.Close()
+		}
+	}()
+	var ports []int
+	for tries := 0; len(ports) < n; tries++ {
+		if tries > 10*n {
+			return nil, fmt.Errorf("lab: %d free ports: not found", n)
+		}
+		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, fmt.Errorf("lab: free port: %w", err)
+		}
+		open = append(open, tcp)
+		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		if err != nil {
+			continue
+		}
+		open = append(open, udp)
+		ports = append(ports, tcp.Addr().(*net.TCPAddr).Port)
+	}
+	return ports, nil
+}
+
+// rtpBlock is how many UDP ports one switch gets for media.
+const rtpBlock = 600
+
+// freeRTP returns the first of rtpBlock UDP ports that nobody uses, below the
+// range from which the kernel gives ports away.
+func freeRTP(not int) (int, error) {
+	const low, high = 16384, 32000
+	blocks := (high - low) / rtpBlock
+	for i := range blocks {
+		first := low + (os.Getpid()+i)%blocks*rtpBlock
+		if first != not && udpFree(first, rtpBlock) {
+			return first, nil
+		}
+	}
+	return 0, fmt.Errorf("lab: no %d free UDP ports in a row between %d and %d", rtpBlock, low, high)
+}
+
+func udpFree(first, n int) bool {
+	for port := first; port < first+n; port += 2 {
+		c, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return false
+		}
+		c.Close()
+	}
+	return true
+}

@@ -1,0 +1,68 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Process is a program that the lab has started. It does not outlive the lab:
+// Stop ends it, and the kernel does if the test binary dies.
+type Process struct {
+	cmd  *exec.Cmd
+	done chan struct{} // closed when it has ended
+	err  error         // why, once done is closed
+}
+
+// StartProcess runs a program with its output in the file log.
+func StartProcess(log string, program string, args ...string) (*Process, error) {
+	out, err := os.Create(log)
+	if err != nil {
+		return nil, fmt.Errorf("lab: start %s: %w", program, err)
+	}
+	p := &Process{cmd: exec.Command(program, args...), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go func() {
+		// Pdeathsig is sent when the thread that forked ends, so it stays here.
+		runtime.LockOSThread()
+		defer out.Close()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = p.cmd.Wait()
+			close(p.done)
+		}
+	}()
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("lab: start %s: %w", program, err)
+	}
+	return p, nil
+}
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Signal sends a signal.
+func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
+
+// Stop asks the process to end, kills it if it has not after patience, and
+// returns how it ended: nil for exit code 0.
+func (p *Process) Stop(patience time.Duration) error {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("lab: stop %s: %w", p.cmd.Path, err)
+	}
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(patience):
+	}
+	_ = p.cmd.Process.Kill()
+	<-p.done
+	return fmt.Errorf("lab: stop %s: not within %v, killed", p.cmd.Path, patience)
+}

@@ -1,0 +1,174 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"tapedeck/esl"
+)
+
+// Switch is a running FreeSWITCH and the events that it has sent.
+type Switch struct {
+	Name string
+	Base string // its folder: conf, log, ...
+
+	process *Process
+	link    *esl.Link
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu     sync.Mutex
+	events []*esl.Event
+	more   chan struct{} // closed and replaced at every event
+}
+
+// watched is what the lab asks a switch to tell.
+var watched = []string{"CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_BRIDGE",
+	"CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "PRESENCE_IN"}
+
+// startSwitch starts FreeSWITCH and waits until its event socket and its SIP
+// profiles are there.
+func startSwitch(ctx context.Context, binary string, c switchConfig, log *slog.Logger) (*Switch, error) {
+	process, err := StartProcess(filepath.Join(c.Base, "output.log"), binary, c.args(binary)...)
+	if err != nil {
+		return nil, err
+	}
+	s := &Switch{Name: c.Name, Base: c.Base, process: process, more: make(chan struct{})}
+	up := make(chan struct{})
+	var once sync.Once
+	s.link = &esl.Link{
+		Name: c.Name, Address: fmt.Sprintf("127.0.0.1:%d", c.ESL), Password: esl.NewSecret(Password), Subscribe: watched,
+		OnConnect: func(context.Context, *esl.Conn) error { once.Do(func() { close(up) }); return nil },
+		OnEvent:   s.add, Logger: log, MaxBackoff: 200 * time.Millisecond,
+	}
+	linkCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = cancel
+	s.running.Go(func() { _ = s.link.Run(linkCtx) }) // it ends with linkCtx alone
+	if err := s.ready(ctx, up, c.Profiles); err != nil {
+		s.Stop()
+		return nil, fmt.Errorf("%w\n%s", err, tail(filepath.Join(c.Base, "output.log"), 20))
+	}
+	return s, nil
+}
+
+func (s *Switch) ready(ctx context.Context, up <-chan struct{}, profiles []profile) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	select {
+	case <-up:
+	case <-s.process.Done():
+		return fmt.Errorf("lab: start %s: it ended at once", s.Name)
+	case <-ctx.Done():
+		return fmt.Errorf("lab: start %s: no event socket: %w", s.Name, ctx.Err())
+	}
+	tick := time.NewTicker(50 * time.Millisecond) // FreeSWITCH has no event for "profile is up"
+	defer tick.Stop()
+	for {
+		status, err := s.API(ctx, "sofia", "status")
+		if err == nil && strings.Count(status, "RUNNING") >= len(profiles) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("lab: start %s: its SIP profiles are not up: %s", s.Name, status)
+		}
+	}
+}
+
+// Stop ends the connection and the process.
+func (s *Switch) Stop() {
+	s.stop()
+	s.running.Wait()
+	_ = s.process.Stop(8 * time.Second) // how FreeSWITCH ends is not what is tested
+}
+
+// API runs an api command and returns its answer; -ERR is an error.
+func (s *Switch) API(ctx context.Context, command, arguments string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	reply, err := s.link.Send(ctx, esl.APIRaw(command, arguments))
+	if err != nil {
+		return "", err
+	}
+	text := reply.Text()
+	if strings.HasPrefix(text, "-ERR") || strings.HasPrefix(text, "-USAGE") {
+		return text, fmt.Errorf("lab: %s: %s %s: %s", s.Name, command, arguments, text)
+	}
+	return text, nil
+}
+
+func (s *Switch) add(e *esl.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, e)
+	close(s.more)
+	s.more = make(chan struct{})
+}
+
+// Events returns the events so far that match.
+func (s *Switch) Events(match func(*esl.Event) bool) (found []*esl.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.events {
+		if match(e) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// Wait returns the first event that matches, of those that have come or will
+// come until ctx ends.
+func (s *Switch) Wait(ctx context.Context, what string, match func(*esl.Event) bool) (*esl.Event, error) {
+	for seen := 0; ; {
+		s.mu.Lock()
+		fresh, more := s.events[seen:], s.more
+		s.mu.Unlock()
+		for _, e := range fresh {
+			if match(e) {
+				return e, nil
+			}
+		}
+		seen += len(fresh)
+		select {
+		case <-more:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("lab: %s: no %s: %w", s.Name, what, ctx.Err())
+		}
+	}
+}
+
+// Is matches an event of one channel.
+func Is(name, uuid string) func(*esl.Event) bool {
+	return func(e *esl.Event) bool { return e.Name() == name && e.Get("Unique-ID") == uuid }
+}
+
+// Log returns the lines of FreeSWITCH's log that hold text.
+func (s *Switch) Log(text string) (lines []string) {
+	data, err := os.ReadFile(filepath.Join(s.Base, "log", "freeswitch.log"))
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.Contains(line, text) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+func tail(path string, n int) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(data)), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -1,0 +1,163 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Tapedeck is a running `tapedeck serve`.
+type Tapedeck struct {
+	*Process
+	Recordings string // its folder of recordings
+	log        string
+	metrics    string // address
+}
+
+// TapedeckConfig is what StartTapedeck needs.
+type TapedeckConfig struct {
+	Program string
+	Dir     string // an empty folder
+	Socket  string // where it listens for calls
+	Switch  int    // event socket port of the switch
+	Policy  string // YAML
+}
+
+// StartTapedeck runs the daemon and waits until it says that it is ready.
+func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
+	ports, err := FreePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tapedeck{
+		Recordings: filepath.Join(c.Dir, "recordings"), log: filepath.Join(c.Dir, "tapedeck.log"),
+		metrics: fmt.Sprintf("127.0.0.1:%d", ports[0]),
+	}
+	config := filepath.Join(c.Dir, "tapedeck.yaml")
+	files := map[string]string{
+		filepath.Join(c.Dir, "policy.yaml"): c.Policy,
+		config: fmt.Sprintf(`listen: %s
+switches:
+  - { name: fs1, address: "127.0.0.1:%d", password: %s }
+store: { redis: embedded }
+recordings: { dir: %s, stereo: true }
+policy: %s
+http: { listen: "127.0.0.1:%d" }
+metrics: { listen: "%s" }
+log: { level: debug, format: text }
+`, strconv.Quote(c.Socket), c.Switch, Password, t.Recordings, filepath.Join(c.Dir, "policy.yaml"), ports[1], t.metrics),
+	}
+	for path, text := range files {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
+		}
+	}
+	if t.Process, err = StartProcess(t.log, c.Program, "serve", "--config", config); err != nil {
+		return nil, err
+	}
+	if err := t.ready(ctx); err != nil {
+		_ = t.Stop(time.Second)
+		return nil, fmt.Errorf("%w\n%s", err, tail(t.log, 20))
+	}
+	return t, nil
+}
+
+func (t *Tapedeck) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := t.get(ctx, "/readyz")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-t.Done():
+			return fmt.Errorf("lab: start tapedeck: it ended at once")
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("lab: start tapedeck: not ready: %w", err)
+		}
+	}
+}
+
+func (t *Tapedeck) get(ctx context.Context, path string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+t.metrics+path, nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 4<<20))
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("lab: %s: %s: %s", path, resp.Status, strings.TrimSpace(string(body)))
+	}
+	return string(body), err
+}
+
+// Metric is the value of one series as /metrics writes it, 0 if it is not there.
+func (t *Tapedeck) Metric(ctx context.Context, series string) (float64, error) {
+	text, err := t.get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(text) {
+		if rest, found := strings.CutPrefix(line, series+" "); found {
+			return strconv.ParseFloat(strings.TrimSpace(rest), 64)
+		}
+	}
+	return 0, nil
+}
+
+// Complaints returns the lines of Tapedeck's log, of level WARN or ERROR, that
+// hold text; "" takes all.
+func (t *Tapedeck) Complaints(text string) (lines []string) {
+	for _, line := range t.Log(text) {
+		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// Log returns the lines of Tapedeck's log that hold text.
+func (t *Tapedeck) Log(text string) (lines []string) {
+	data, err := os.ReadFile(t.log)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for line := range strings.Lines(string(data)) {
+		if strings.Contains(line, text) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return lines
+}
+
+// Files returns every file in an organisation's folder of recordings.
+func (t *Tapedeck) Files(o Org) (paths []string, err error) {
+	root := filepath.Join(t.Recordings, o.ID())
+	err = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if os.IsNotExist(err) {
+			return nil
+		}
+		if err == nil && !d.IsDir() {
+			paths = append(paths, path)
+		}
+		return err
+	})
+	return paths, err
+}

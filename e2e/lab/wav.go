@@ -1,0 +1,183 @@
+package lab
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Step is the length of a stretch of sound that is listened to at once. Tones
+// are whole multiples of 1/Step, so that none is heard in another's place.
+const Step = 100 * time.Millisecond
+
+// Tone is a frequency in Hz.
+type Tone int
+
+// Who speaks which tone. App is what applications play.
+const (
+	Outside Tone = 530
+	Alice   Tone = 670
+	Bob     Tone = 970
+	Carol   Tone = 1430
+	App     Tone = 350
+)
+
+var speakers = []Tone{App, Outside, Alice, Bob, Carol}
+
+var speakerNames = map[Tone]string{App: "app", Outside: "outside", Alice: "alice", Bob: "bob", Carol: "carol"}
+
+// String is who speaks the tone.
+func (t Tone) String() string { return speakerNames[t] }
+
+// Heard is the tones in one channel in one Step, in rising order.
+type Heard []Tone
+
+// String is who was heard.
+func (h Heard) String() string {
+	if len(h) == 0 {
+		return "-"
+	}
+	names := make([]string, len(h))
+	for i, t := range h {
+		names[i] = t.String()
+	}
+	return strings.Join(names, "+")
+}
+
+// Sound is a WAV file, listened to.
+type Sound struct {
+	Path     string
+	Channels int
+	Length   time.Duration
+	Peak     int       // the loudest sample, of at most 32768
+	steps    [][]Heard // by step, by channel
+}
+
+// Listen reads a WAV file of 16-bit PCM and finds the tones in it.
+func Listen(path string) (*Sound, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("lab: listen: %w", err)
+	}
+	channels, rate, pcm, err := parseWAV(data)
+	if err != nil {
+		return nil, fmt.Errorf("lab: listen to %s: %w", path, err)
+	}
+	frames := len(pcm) / 2 / channels
+	s := &Sound{Path: path, Channels: channels, Length: time.Duration(frames) * time.Second / time.Duration(rate)}
+	for at := 0; at+1 < len(pcm); at += 2 {
+		v := int(int16(binary.LittleEndian.Uint16(pcm[at:])))
+		s.Peak = max(s.Peak, v, -v)
+	}
+	per := rate * int(Step/time.Millisecond) / 1000
+	for from := 0; from+per <= frames; from += per {
+		heard := make([]Heard, channels)
+		for c := range channels {
+			heard[c] = tonesIn(samples(pcm, channels, c, from, per), rate)
+		}
+		s.steps = append(s.steps, heard)
+	}
+	return s, nil
+}
+
+// parseWAV finds the format and the samples. FreeSWITCH writes the sizes when it
+// closes the file.
+func parseWAV(b []byte) (channels, rate int, pcm []byte, err error) {
+	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
+		return 0, 0, nil, fmt.Errorf("not a WAV file")
+	}
+	for b = b[12:]; len(b) >= 8; {
+		id, size := string(b[:4]), int(binary.LittleEndian.Uint32(b[4:8]))
+		b = b[8:]
+		body := b[:min(size, len(b))]
+		switch id {
+		case "fmt ":
+			if len(body) < 16 || binary.LittleEndian.Uint16(body) != 1 || binary.LittleEndian.Uint16(body[14:]) != 16 {
+				return 0, 0, nil, fmt.Errorf("not 16-bit PCM")
+			}
+			channels, rate = int(binary.LittleEndian.Uint16(body[2:])), int(binary.LittleEndian.Uint32(body[4:]))
+		case "data":
+			if channels == 0 || rate == 0 {
+				return 0, 0, nil, fmt.Errorf("no format before the data")
+			}
+			return channels, rate, body, nil
+		}
+		b = b[min(size+size%2, len(b)):]
+	}
+	return 0, 0, nil, fmt.Errorf("no data in it")
+}
+
+func samples(pcm []byte, channels, channel, from, n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		at := 2 * ((from+i)*channels + channel)
+		out[i] = float64(int16(binary.LittleEndian.Uint16(pcm[at:])))
+	}
+	return out
+}
+
+// audible is the amplitude from which a tone counts as heard; the telephones
+// speak at several thousand.
+const audible = 300
+
+// tonesIn is Goertzel's algorithm for each speaker's tone.
+func tonesIn(x []float64, rate int) (heard Heard) {
+	for _, t := range speakers {
+		k := 2 * math.Cos(2*math.Pi*float64(t)/float64(rate))
+		var a, b float64
+		for _, v := range x {
+			a, b = v+k*a-b, a
+		}
+		power := a*a + b*b - k*a*b
+		if 2*math.Sqrt(max(0, power))/float64(len(x)) > audible {
+			heard = append(heard, t)
+		}
+	}
+	slices.Sort(heard)
+	return heard
+}
+
+// Speaks reports how long a tone is heard, in any channel.
+func (s *Sound) Speaks(t Tone) (total time.Duration) {
+	for _, step := range s.steps {
+		if slices.ContainsFunc(step, func(h Heard) bool { return slices.Contains(h, t) }) {
+			total += Step
+		}
+	}
+	return total
+}
+
+// Silent reports whether there is no sound at all in it, no tone nor anything else.
+func (s *Sound) Silent() bool { return s.Peak == 0 }
+
+// Between calls check for every whole step from one time to another.
+func (s *Sound) Between(from, to time.Duration, check func(at time.Duration, channels []Heard)) {
+	for i, step := range s.steps {
+		at := time.Duration(i) * Step
+		if at >= from && at+Step <= to {
+			check(at, step)
+		}
+	}
+}
+
+// String is the whole file in one line: from when on who is heard, per channel.
+func (s *Sound) String() string {
+	var b strings.Builder
+	last := ""
+	for i, step := range s.steps {
+		names := make([]string, len(step))
+		for c, h := range step {
+			names[c] = h.String()
+		}
+		if now := strings.Join(names, "|"); now != last {
+			fmt.Fprintf(&b, "%.1f:%s ", float64(i)*Step.Seconds(), now)
+			last = now
+		}
+	}
+	fmt.Fprintf(&b, "%.2f:end", s.Length.Seconds())
+	return b.String()
+}
