@@ -1,0 +1,154 @@
+package call
+
+import (
+	"log/slog"
+	"slices"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/toggle"
+)
+
+// call is one call from the socket to the closed file. The Desk's loop owns it.
+type call struct {
+	id        string
+	on        string // the switch that has it
+	org       *flow.Organisation
+	direction flow.Direction
+	first     string // the leg that reached the socket
+	anchor    string // the leg that is recorded; "" until an outgoing call is answered
+	path      string // of its file, whether or not there is one yet
+	began     time.Time
+	log       *slog.Logger
+
+	passed   []passing       // the elements, in order; users with their leg
+	ringing  map[string]bool // legs that FreeSWITCH is dialling for this call
+	peer     string          // the leg that the anchor is bridged with; "" if none
+	rec      toggle.State
+	told     toggle.Told // what the channel variable says, or is being made to say
+	telling  bool        // the variable is on its way
+	recorded bool        // there is a file
+	starting bool        // RECORD_START has come, what the answer runs besides is not done yet
+	overdue  *time.Timer // runs from the answer until the recording is under way
+}
+
+// passing is one step of the chain. leg is the phone of a user who is on the
+// call; "" for every other element, and for a user whom the dialplan announced
+// and who is not on the call yet.
+type passing struct {
+	flow.Step
+	leg string
+}
+
+// step is an element with its setting for this call. One that the policy does
+// not know says nothing.
+func (c *call) step(e flow.Element) flow.Step {
+	if in, ok := c.org.Chain(e); ok {
+		return in.Step(c.direction)
+	}
+	return flow.Step{Element: e}
+}
+
+// passes adds an element to the chain (design.md section 2, rules 3 and 4). An
+// outgoing call shows one number: a later one takes the earlier one's place.
+func (c *call) passes(e flow.Element, leg string) {
+	if e.Kind == flow.Number && c.direction == flow.Outbound {
+		c.drop(func(p passing) bool { return p.Element.Kind == flow.Number })
+	}
+	if n := len(c.passed); n > 0 && c.passed[n-1].Element == e && c.passed[n-1].leg == leg {
+		return
+	}
+	c.passed = append(c.passed, passing{c.step(e), leg})
+}
+
+func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.passed, which) }
+
+// joins makes a leg the one that talks to the anchor: its user comes, and every
+// user before goes, but not the anchor's own (an internal call's caller).
+func (c *call) joins(uuid string, l *leg) {
+	c.peer = uuid
+	clear(c.ringing)
+	if !l.is(c.org.ID) {
+		c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor })
+		return
+	}
+	user := flow.Element{Kind: flow.User, ID: l.user}
+	for i, p := range c.passed {
+		if p.Element == user && p.leg == "" { // announced by the dialplan
+			c.passed[i].leg = uuid
+		}
+	}
+	c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor && p.leg != uuid })
+	if !slices.ContainsFunc(c.passed, func(p passing) bool { return p.leg == uuid }) {
+		c.passes(user, uuid)
+	}
+}
+
+// leaves takes a leg and its user off the call.
+func (c *call) leaves(uuid string) {
+	delete(c.ringing, uuid)
+	if c.peer == uuid {
+		c.peer = ""
+	}
+	if uuid != c.anchor {
+		c.drop(func(p passing) bool { return p.leg == uuid })
+	}
+}
+
+// chain is the elements as the rules see them.
+func (c *call) chain() flow.Chain {
+	chain := make(flow.Chain, len(c.passed))
+	for i, p := range c.passed {
+		chain[i] = p.Step
+	}
+	return chain
+}
+
+// effective is what the chain says; for an organisation without recording it
+// says nothing (design.md section 2, rule 5).
+func (c *call) effective() flow.Effective {
+	if !c.org.Recording {
+		return flow.Effective{}
+	}
+	return flow.Resolve(c.org.Precedence, c.chain())
+}
+
+// wish is what the chain wants written now.
+func (c *call) wish(legs map[string]*leg) toggle.Wish {
+	e := c.effective()
+	return toggle.WishOf(e, e.CouldTurnOff(c.org.Precedence, c.coming(legs)))
+}
+
+// coming is the settings of the users who may be about to talk: before the
+// answer of a call to the organisation anybody, later the users whose phones
+// ring, and anybody again when the anchor talks to a leg that nobody knows.
+func (c *call) coming(legs map[string]*leg) flow.SettingSet {
+	anybody := c.org.Unknown(flow.Element{}).Ahead[c.direction]
+	if !c.rec.Answered && c.direction != flow.Outbound {
+		return anybody
+	}
+	if c.peer != "" && legs[c.peer] == nil {
+		return anybody
+	}
+	var set flow.SettingSet
+	for uuid := range c.ringing {
+		if l := legs[uuid]; l.is(c.org.ID) {
+			set.Add(c.step(flow.Element{Kind: flow.User, ID: l.user}).Setting)
+		}
+	}
+	return set
+}
+
+// users are the users on the call, in order.
+func (c *call) users() []string {
+	var users []string
+	for _, p := range c.passed {
+		if p.Element.Kind == flow.User && p.leg != "" {
+			users = append(users, p.Element.ID)
+		}
+	}
+	return users
+}
+
+// has reports whether a leg is one that the call lives on.
+func (c *call) has(uuid string) bool { return uuid != "" && (uuid == c.anchor || uuid == c.first) }

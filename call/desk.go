@@ -1,0 +1,241 @@
+// Package call is a call's way from the outbound socket to the closed file. It
+// turns what FreeSWITCH says into facts for toggle, and toggle's commands into
+// what FreeSWITCH is told.
+//
+// Walk through the code in this order: socket.go (a leg reaches the socket),
+// entry.go (what its channel data says), call.go (the chain and what it wants),
+// watch.go (what happens later), record.go (commands and their replies).
+package call
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store"
+	"tapedeck/toggle"
+)
+
+// Switch is the watch link of one FreeSWITCH. Commands of one call to
+// SendAll go out in one write, and its replies match them by place.
+type Switch interface {
+	SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error)
+}
+
+// Meter counts. Its methods are called from the Desk's goroutine and must not
+// block.
+type Meter interface {
+	// Call counts a call that reached the socket: direction is inbound, outbound,
+	// internal or unknown; state is on, off, disabled (an organisation without
+	// recording) or unknown (nobody's number).
+	Call(direction, state string)
+	// Live is how many calls are live, how many of them are being recorded, and
+	// how many recordings are paused.
+	Live(calls, recording, paused int)
+	// Decision is the time from the channel data to the last command's reply.
+	Decision(time.Duration)
+	// Command counts a recording command: result is ok, refused, missing or unanswered.
+	Command(command, result string)
+	// Recording counts a file at the end of its call: result is complete or problem.
+	Recording(result string)
+	// Missing counts a recording that was wanted and did not start.
+	Missing()
+	// Event counts an event of the watch link by its name.
+	Event(name string)
+}
+
+// Store keeps the state of live calls for others to see. Its methods must not
+// block.
+type Store interface {
+	SaveCall(store.LiveCall)
+	EndCall(organisation, id string)
+}
+
+// Config is what a Desk needs.
+type Config struct {
+	Policy     func() *flow.Policy // the policy in force; never nil
+	Recordings recording.Dir
+	Stereo     bool // channel 1 the recorded leg's own voice, channel 2 what it hears
+	Switches   map[string]Switch
+	Store      Store
+	Meter      Meter
+	Log        *slog.Logger
+}
+
+// The times that a call may cost. A leg on the socket waits for entryDeadline
+// at the most; a watch link command for commandDeadline; RECORD_START is due
+// within startDeadline of the answer.
+const (
+	entryDeadline   = 250 * time.Millisecond
+	commandDeadline = 2 * time.Second
+	startDeadline   = 2 * time.Second
+)
+
+// Desk owns the live calls. One goroutine, Run, has all of their state and takes
+// what happens in order; everything else hands it work.
+type Desk struct {
+	cfg   Config
+	inbox chan func()
+	done  chan struct{}  // closed when Run ends
+	sends sync.WaitGroup // commands on their way
+
+	// owned by Run
+	calls map[string]*call
+	legs  map[string]*leg
+	cores map[string]string // Core-UUID to the switch's name
+	ctx   context.Context
+}
+
+// NewDesk makes a Desk. Nothing happens before Run.
+func NewDesk(cfg Config) *Desk {
+	return &Desk{
+		cfg:   cfg,
+		inbox: make(chan func(), 1024),
+		done:  make(chan struct{}),
+		calls: map[string]*call{},
+		legs:  map[string]*leg{},
+		cores: map[string]string{},
+	}
+}
+
+// Run owns the calls until ctx ends. It leaves recordings running and returns
+// when no command is on its way any more.
+func (d *Desk) Run(ctx context.Context) error {
+	d.ctx = ctx
+	defer d.sends.Wait()
+	defer close(d.done)
+	for {
+		select {
+		case work := <-d.inbox:
+			work()
+		case <-ctx.Done():
+			for _, c := range d.calls {
+				c.stopWaiting()
+			}
+			return nil
+		}
+	}
+}
+
+// post hands work to Run, and reports whether Run will do it.
+func (d *Desk) post(work func()) bool {
+	select {
+	case d.inbox <- work:
+		return true
+	case <-d.done:
+		return false
+	}
+}
+
+// ask hands work to Run and waits until it is done. It reports whether it was.
+func (d *Desk) ask(ctx context.Context, work func()) bool {
+	ready := make(chan struct{})
+	if !d.post(func() { work(); close(ready) }) {
+		return false
+	}
+	select {
+	case <-ready:
+		return true
+	case <-d.done:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// fact takes one fact into a call and returns the command that it calls for,
+// toggle.None if there is none.
+func (d *Desk) fact(c *call, f toggle.Fact) toggle.Command {
+	before := c.rec.Problems
+	next, commands := toggle.Next(c.rec, f)
+	c.rec = next
+	if fresh := next.Problems &^ before; fresh != 0 && f.Command == toggle.None {
+		c.log.Warn("recording has a problem", "problem", fresh.Names(), "fact", f.String(), "state", next.Told())
+	}
+	if next.File >= toggle.Open {
+		c.recorded = true
+	}
+	c.watchStart(d)
+	if len(commands) == 0 {
+		return toggle.None
+	}
+	return commands[0]
+}
+
+// happened takes a fact that the watch link told, and sends what follows.
+func (d *Desk) happened(c *call, f toggle.Fact) {
+	d.send(c, d.fact(c, f))
+	d.publish(c)
+}
+
+// rethink takes what the chain now wants.
+func (d *Desk) rethink(c *call) {
+	d.happened(c, toggle.Fact{What: toggle.Wished, Wish: c.wish(d.legs)})
+}
+
+// watchStart runs a timer from the answer until something has started.
+func (c *call) watchStart(d *Desk) {
+	waits := c.rec.Answered && !c.rec.Gone && (c.rec.File == toggle.Armed || c.rec.File == toggle.ArmedMasked)
+	switch {
+	case !waits:
+		c.stopWaiting()
+	case c.overdue == nil:
+		c.overdue = time.AfterFunc(startDeadline, func() {
+			d.post(func() { d.startDue(c) })
+		})
+	}
+}
+
+func (c *call) stopWaiting() {
+	if c.overdue != nil {
+		c.overdue.Stop()
+		c.overdue = nil
+	}
+}
+
+// publish tells programs and people how the recording stands.
+func (d *Desk) publish(c *call) {
+	d.tell(c)
+	d.cfg.Store.SaveCall(store.LiveCall{
+		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
+		File: c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
+	})
+	d.count()
+}
+
+func (d *Desk) count() {
+	var recording, paused int
+	for _, c := range d.calls {
+		switch c.rec.File {
+		case toggle.Open, toggle.Recording:
+			recording++
+		case toggle.Masked:
+			paused++
+		}
+	}
+	d.cfg.Meter.Live(len(d.calls), recording, paused)
+}
+
+// end forgets a call whose recorded leg is gone.
+func (d *Desk) end(c *call) {
+	d.fact(c, toggle.Fact{What: toggle.HungUp})
+	c.stopWaiting()
+	delete(d.calls, c.id)
+	d.cfg.Store.EndCall(c.org.ID, c.id)
+	if c.rec.Problems&toggle.NotStarted != 0 && !c.recorded {
+		d.cfg.Meter.Missing()
+	}
+	if c.recorded {
+		result := "complete"
+		if c.rec.Problems != 0 || c.rec.File != toggle.Closed {
+			result = "problem"
+		}
+		d.cfg.Meter.Recording(result)
+	}
+	c.log.Info("call ended", "file", c.recorded, "problems", c.rec.Problems.Names())
+	d.count()
+}

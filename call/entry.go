@@ -1,0 +1,183 @@
+package call
+
+import (
+	"tapedeck/flow"
+)
+
+// headers is channel data or an event: what FreeSWITCH says of a channel.
+type headers interface {
+	Get(header string) string
+	Variable(name string) string
+}
+
+// entry is what the channel data of a leg that reached the socket says
+// (design.md section 3, step 1).
+type entry struct {
+	leg       string // UUID of the leg
+	core      string // UUID of its FreeSWITCH
+	call      string // the call that it already belongs to; "" if none
+	answered  bool
+	org       *flow.Organisation // nil: nobody's
+	direction flow.Direction
+	user      string         // id of the leg's user in org; "" if it is nobody's phone
+	first     []flow.Element // what a new call has passed already
+	hint      string         // the element that the dialplan entered, as it wrote it; "" if none
+	bad       string         // a variable that could not be read; "" if none
+}
+
+// readEntry reads the channel data. Nothing in it is trusted further than the
+// policy knows it.
+func readEntry(p *flow.Policy, data headers) entry {
+	e := entry{
+		leg:      data.Get("Unique-ID"),
+		core:     data.Get("Core-UUID"),
+		call:     data.Variable("tapedeck_call"),
+		hint:     data.Variable("tapedeck_element"),
+		answered: data.Get("Answer-State") == "answered",
+	}
+	e.org, e.user = userOf(p, data)
+	number := e.readParties(p, data)
+	if e.org == nil {
+		return e
+	}
+	switch {
+	case e.direction == flow.Inbound:
+		e.user = ""
+		e.passes(flow.Number, number)
+	case e.direction == flow.Outbound:
+		e.passes(flow.User, e.user)
+		e.passes(flow.Number, outgoingNumber(p, e.org, data))
+	default:
+		e.passes(flow.User, e.user)
+	}
+	return e
+}
+
+func (e *entry) passes(k flow.Kind, id string) {
+	if id != "" {
+		e.first = append(e.first, flow.Element{Kind: k, ID: id})
+	}
+}
+
+// readParties finds the organisation and the direction, and the dialled number
+// if it is one of the organisation's.
+func (e *entry) readParties(p *flow.Policy, data headers) (number string) {
+	hinted, isHinted := p.Organisations[data.Variable("tapedeck_org")]
+	direction, err := flow.ParseDirection(data.Variable("tapedeck_direction"))
+	if err != nil && data.Variable("tapedeck_direction") != "" {
+		e.bad = "tapedeck_direction"
+	}
+	owner, number := dialledNumber(p, data)
+	switch {
+	case err == nil:
+		e.direction = direction
+	case e.user == "":
+		e.direction = flow.Inbound
+	default:
+		e.direction = directionOf(p, e.org, owner, data.Get("Caller-Destination-Number"))
+	}
+	if named, e164, ok := p.FindNumber(data.Variable("tapedeck_number")); ok { // an outgoing call's is the one that it shows
+		owner, number = named, e164
+	}
+	switch {
+	case isHinted:
+		e.org = hinted
+	case e.direction == flow.Inbound && owner != nil:
+		e.org = owner
+	}
+	if owner != e.org {
+		number = ""
+	}
+	return number
+}
+
+// directionOf tells a user's outgoing call from an internal one: internal are
+// the organisation's own users and numbers, and what is no telephone number.
+func directionOf(p *flow.Policy, own, owner *flow.Organisation, dialled string) flow.Direction {
+	if _, _, isUser := own.FindUser(dialled); isUser || owner == own {
+		return flow.Internal
+	}
+	if _, isNumber := p.Normalise(dialled); isNumber {
+		return flow.Outbound
+	}
+	return flow.Internal
+}
+
+// userOf is the user whose phone a leg is, in the organisation that tapedeck_org
+// or the leg's domain names: tapedeck_user, else the directory's dialed_user or
+// user_name. Only a leg that FreeSWITCH dialled is told by dialed_user: a
+// bridge copies it to the other leg.
+func userOf(p *flow.Policy, data headers) (*flow.Organisation, string) {
+	org := organisationOf(p, data)
+	if org == nil {
+		return nil, ""
+	}
+	for _, name := range []string{"tapedeck_user", "dialed_user", "user_name"} {
+		if name == "dialed_user" && !isDialled(data) {
+			continue
+		}
+		if id, _, ok := org.FindUser(data.Variable(name)); ok {
+			return org, id
+		}
+	}
+	return org, ""
+}
+
+// isDialled reports whether FreeSWITCH made the leg: its phone was called.
+func isDialled(data headers) bool { return data.Get("Call-Direction") == "outbound" }
+
+func organisationOf(p *flow.Policy, data headers) *flow.Organisation {
+	if org, ok := p.Organisations[data.Variable("tapedeck_org")]; ok {
+		return org
+	}
+	for _, name := range []string{"dialed_domain", "domain_name", "sip_from_host"} {
+		if domain := data.Variable(name); domain != "" {
+			org, _ := p.OrganisationByDomain(domain)
+			return org
+		}
+	}
+	return nil
+}
+
+// dialledNumber is the organisation's number that was dialled. The dialplan may
+// have changed the destination already: then the number is still in the request.
+func dialledNumber(p *flow.Policy, data headers) (*flow.Organisation, string) {
+	for _, dialled := range []string{data.Get("Caller-Destination-Number"), data.Variable("sip_req_user"), data.Variable("sip_to_user")} {
+		if org, e164, ok := p.FindNumber(dialled); ok {
+			return org, e164
+		}
+	}
+	return nil, ""
+}
+
+// outgoingNumber is the number that an outgoing call shows, if the organisation
+// has it.
+func outgoingNumber(p *flow.Policy, org *flow.Organisation, data headers) string {
+	for _, name := range []string{"tapedeck_number", "effective_caller_id_number", "outbound_caller_id_number"} {
+		if shown := data.Variable(name); shown != "" {
+			if owner, e164, ok := p.FindNumber(shown); ok && owner == org {
+				return e164
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+// readElement reads the element that the dialplan entered, in the call's
+// organisation: users may be named by extension, numbers in any form.
+func readElement(p *flow.Policy, org *flow.Organisation, hint string) (flow.Element, error) {
+	el, err := flow.ParseElement(hint)
+	switch {
+	case err != nil:
+	case el.Kind == flow.Number:
+		if owner, e164, ok := p.FindNumber(el.ID); ok && owner == org {
+			el.ID = e164
+		}
+	case el.Kind == flow.User:
+		if id, _, ok := org.FindUser(el.ID); ok {
+			el.ID = id
+		}
+	}
+	return el, err
+}

@@ -1,0 +1,304 @@
+package call
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// Tones: who is heard.
+const (
+	outside = 440
+	alice   = 880
+	bob     = 1320
+	carol   = 1760
+	dave    = 2200
+)
+
+var tones = []float64{outside, alice, bob, carol, dave}
+
+var phones = map[string]struct {
+	user string
+	tone int
+}{"1001": {"alice", alice}, "1002": {"bob", bob}, "1003": {"carol", carol}, "1004": {"dave", dave}}
+
+// lab is a Desk on a simulated FreeSWITCH whose clock stands still but for talk.
+type lab struct {
+	*testing.T
+	sw     *esltest.Switch
+	desk   *Desk
+	socket string
+	dir    string
+	log    *safeBuffer
+	meter  *counts
+}
+
+// safeBuffer is a log that may be read while it is written.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) lines(with string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for line := range strings.Lines(s.b.String()) {
+		if strings.Contains(line, with) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// counts is a Meter that remembers.
+type counts struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+func (c *counts) add(name string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of[name] += n
+}
+
+func (c *counts) get(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.of[name]
+}
+
+func (c *counts) Call(direction, state string)   { c.add("call "+direction+" "+state, 1) }
+func (c *counts) Decision(time.Duration)         { c.add("decision", 1) }
+func (c *counts) Command(command, result string) { c.add(command+" "+result, 1) }
+func (c *counts) Recording(result string)        { c.add("recording "+result, 1) }
+func (c *counts) Missing()                       { c.add("missing", 1) }
+func (c *counts) Event(string)                   {}
+func (c *counts) Live(calls, recording, paused int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of["live"], c.of["on"], c.of["paused"] = calls, recording, paused
+}
+
+// nowhere is a Store for tests that do not look at it.
+type nowhere struct{}
+
+func (nowhere) SaveCall(store.LiveCall) {}
+func (nowhere) EndCall(string, string)  {}
+
+func newLab(t *testing.T) *lab {
+	t.Helper()
+	return newLabWith(t, testPolicy(t))
+}
+
+func newLabWith(t *testing.T, p *flow.Policy) *lab {
+	t.Helper()
+	l := &lab{T: t, dir: t.TempDir(), log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
+	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, Logger: log})
+	address, err := l.sw.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := recording.NewDir(l.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
+	l.desk = NewDesk(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
+		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Meter: l.meter, Log: log})
+	connected := make(chan struct{}, 16)
+	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
+		err := l.desk.Connected(ctx, "fs1", conn)
+		connected <- struct{}{}
+		return err
+	}
+	link.OnEvent = func(ev *esl.Event) { l.desk.Watched("fs1", ev) }
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.socket = ln.Addr().String()
+	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: l.desk.Handle, Logger: log}
+	ctx, stop := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = l.desk.Run(ctx) })
+	parts.Go(func() { _ = link.Run(ctx) })
+	parts.Go(func() { _ = server.Serve(ctx, ln) })
+	t.Cleanup(func() {
+		stop()
+		parts.Wait()
+		_ = l.sw.Close()
+		if t.Failed() {
+			t.Log(l.log.String())
+		}
+	})
+	<-connected
+	return l
+}
+
+// settle waits until the Desk has seen all that FreeSWITCH has told, and no
+// command is on its way. It marks the end of the events with a leg of its own.
+func (l *lab) settle() {
+	l.Helper()
+	mark := l.sw.Incoming(esltest.Leg{Number: "mark"})
+	defer mark.Hangup("")
+	deadline := time.Now().Add(5 * time.Second)
+	for time.Now().Before(deadline) {
+		quiet := false
+		l.desk.ask(context.Background(), func() {
+			quiet = l.desk.legs[mark.UUID()] != nil
+			for _, c := range l.desk.calls {
+				quiet = quiet && c.rec.Pending == 0 && !c.telling
+			}
+		})
+		if quiet {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	l.desk.ask(context.Background(), func() {
+		for _, c := range l.desk.calls {
+			l.Logf("call %s: %+v telling %t", c.id, c.rec, c.telling)
+		}
+	})
+	l.Fatal("the desk does not come to rest")
+}
+
+// enter is the dialplan's socket action.
+func (l *lab) enter(leg *esltest.Channel) {
+	l.Helper()
+	if _, err := leg.Socket(context.Background(), l.socket); err != nil {
+		l.Fatal(err)
+	}
+}
+
+func (l *lab) element(leg *esltest.Channel, element string) {
+	l.Helper()
+	leg.Set("tapedeck_element", element)
+	l.enter(leg)
+	if got := leg.Get("tapedeck_element"); got != "" {
+		l.Errorf("tapedeck_element is still %q", got)
+	}
+}
+
+// inbound is a call from outside to a number.
+func (l *lab) inbound(number string) *esltest.Channel {
+	l.Helper()
+	a := l.sw.Incoming(esltest.Leg{Number: "+447700900123", Destination: number, ToneHz: outside})
+	l.enter(a)
+	return a
+}
+
+// from is a call that a user's phone makes.
+func (l *lab) from(extension, number string, variables ...string) *esltest.Channel {
+	l.Helper()
+	vars := map[string]string{"user_name": extension, "domain_name": "acme.example.net"}
+	for i := 0; i < len(variables); i += 2 {
+		vars[variables[i]] = variables[i+1]
+	}
+	a := l.sw.Incoming(esltest.Leg{Profile: "internal", Number: extension, Destination: number, ToneHz: phones[extension].tone, Variables: vars})
+	l.enter(a)
+	return a
+}
+
+// ring dials a user's phone.
+func (l *lab) ring(a *esltest.Channel, extension string) *esltest.Channel {
+	l.Helper()
+	return a.Dial(esltest.Leg{Profile: "internal", Destination: extension, ToneHz: phones[extension].tone,
+		Variables: map[string]string{"dialed_user": extension, "dialed_domain": "acme.example.net"}})
+}
+
+// out dials the outside party of an outgoing call.
+func (l *lab) out(a *esltest.Channel) *esltest.Channel {
+	l.Helper()
+	return a.Dial(esltest.Leg{Destination: "07700900123", ToneHz: outside})
+}
+
+func (l *lab) answer(b *esltest.Channel) {
+	l.Helper()
+	b.Answer()
+	l.settle()
+}
+
+func (l *lab) talk(d time.Duration) { l.sw.Talk(d) }
+
+// hear is what a call's only file holds: per stretch the tones of the recorded
+// leg's own voice and of what it hears.
+func (l *lab) hear() string {
+	l.Helper()
+	files := l.files()
+	if len(files) == 0 {
+		return "no file"
+	}
+	if len(files) > 1 {
+		l.Fatalf("more than one file: %v", files)
+	}
+	heard, err := esltest.Listen(files[0], 100*time.Millisecond, tones...)
+	if err != nil {
+		l.Fatal(err)
+	}
+	var parts []string
+	for _, h := range heard {
+		parts = append(parts, h.String())
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (l *lab) files() []string {
+	var files []string
+	_ = filepath.WalkDir(l.dir, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			files = append(files, path)
+		}
+		return nil
+	})
+	slices.Sort(files)
+	return files
+}
+
+// state is tapedeck_state of a leg.
+func (l *lab) state(leg *esltest.Channel, want string) {
+	l.Helper()
+	if got := leg.Get("tapedeck_state"); got != want {
+		l.Errorf("tapedeck_state is %q, want %q", got, want)
+	}
+}
+
+func (l *lab) heard(want string) {
+	l.Helper()
+	if got := l.hear(); got != want {
+		l.Errorf("heard  %s\nwanted %s", got, want)
+	}
+}
+
+var _ = fmt.Sprint

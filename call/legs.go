@@ -1,0 +1,16 @@
+package call
+
+// leg is one channel of a FreeSWITCH.
+type leg struct {
+	uuid   string
+	on     string // the switch that has it
+	call   string // the call that it was made for or entered; "" if none
+	org    string // organisation of its user; "" if it is nobody's phone
+	user   string // id of its user; "" if it is nobody's phone
+	files  int    // how many calls with a file began on it
+	dialed bool   // FreeSWITCH dialled it (Call-Direction: outbound)
+	peer   string // the leg that it is bridged with; "" if none
+}
+
+// is reports whether the leg is the phone of a user of this organisation.
+func (l *leg) is(org string) bool { return l != nil && l.user != "" && l.org == org }

@@ -1,0 +1,195 @@
+package call
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/toggle"
+)
+
+// onAnswer is what the answer of the recorded leg runs: applications in channel
+// variables. FreeSWITCH runs every variable whose name begins with
+// execute_on_answer, in the order in which they were set last
+// (switch_channel.c, switch_channel_execute_on), so the operator's own stay, and
+// ours are always set all together.
+//
+// RECORD_START is sent before the mask has run: an unmask that follows it could
+// come first. So the third one tells when all is done.
+var onAnswer = [3]string{"execute_on_answer_tapedeck_1", "execute_on_answer_tapedeck_2", "execute_on_answer_tapedeck_3"}
+
+const armedSubclass = "tapedeck::armed"
+
+// armed is what onAnswer's variables hold; "" is unset.
+func (d *Desk) armed(c *call, command toggle.Command) (values [3]string) {
+	if command != toggle.Disarm {
+		values[0] = d.recordSession(c)
+	}
+	if command == toggle.ArmMasked {
+		values[1] = "record_session_mask " + c.path
+		values[2] = "event Event-Name=CUSTOM,Event-Subclass=" + armedSubclass
+	}
+	return values
+}
+
+// recordSession is the application that starts the recording. It splits its
+// argument at spaces (mod_dptools.c, record_session_function); there are none in
+// a recording.Dir's path.
+func (d *Desk) recordSession(c *call) string {
+	var pairs []string
+	for _, v := range d.recordingVariables(c) {
+		pairs = append(pairs, v.Name+"="+v.Value)
+	}
+	return "record_session " + c.path + " {" + strings.Join(pairs, ",") + "}"
+}
+
+// recordingVariables are set for this recording alone and come back on its
+// events. FreeSWITCH throws a recording away that is shorter than
+// RECORD_MIN_SEC, 3 s unless it is told otherwise (switch_ivr_async.c,
+// switch_ivr_record_session_event); and it holds 500 ms of audio back unless
+// RECORD_PRE_BUFFER_FRAMES is 0, so that a mask would come 500 ms late
+// (switch_core_media_bug.c, switch_core_media_bug_read).
+func (d *Desk) recordingVariables(c *call) []esl.RecordVar {
+	return []esl.RecordVar{{Name: "RECORD_STEREO", Value: strconv.FormatBool(d.cfg.Stereo)},
+		{Name: "RECORD_MIN_SEC", Value: "0"}, {Name: "RECORD_PRE_BUFFER_FRAMES", Value: "0"},
+		{Name: "tapedeck_call", Value: c.id}}
+}
+
+// entryCommands carries a command out on the socket of the entering leg.
+func (d *Desk) entryCommands(c *call, command toggle.Command) []esl.Command {
+	if command == toggle.None || command >= toggle.Start {
+		return d.linkCommands(c, command)
+	}
+	// An outgoing call records the leg that answers: "nolocal:" hands a variable
+	// to the legs to come without setting it here, and not from them to others
+	// (switch_channel.c, switch_channel_process_export).
+	set := "set"
+	if c.direction == flow.Outbound {
+		set = "export"
+	}
+	var send []esl.Command
+	for i, value := range d.armed(c, command) {
+		if name := c.onFirst(onAnswer[i]); value == "" {
+			send = append(send, esl.Execute("unset", name))
+		} else {
+			send = append(send, esl.Execute(set, name+"="+value))
+		}
+	}
+	return send
+}
+
+// onFirst is a variable of the recorded leg as it is called on the first leg.
+func (c *call) onFirst(name string) string {
+	if c.direction == flow.Outbound {
+		return "nolocal:" + name
+	}
+	return name
+}
+
+// linkCommands carries a command out on the watch link.
+func (d *Desk) linkCommands(c *call, command toggle.Command) []esl.Command {
+	switch command {
+	case toggle.Arm, toggle.ArmMasked, toggle.Disarm:
+		var send []esl.Command
+		for i, value := range d.armed(c, command) {
+			send = append(send, esl.SetVar(c.first, c.onFirst(onAnswer[i]), value))
+		}
+		return send
+	case toggle.Start:
+		return []esl.Command{esl.Record(c.anchor, esl.RecordStart, c.path, d.recordingVariables(c)...)}
+	case toggle.Mask, toggle.Unmask, toggle.Stop:
+		return []esl.Command{esl.Record(c.anchor, esl.RecordAction(command.String()), c.path)}
+	}
+	return nil
+}
+
+// send carries a command out on the watch link and brings its fate back.
+func (d *Desk) send(c *call, command toggle.Command) {
+	if command == toggle.None {
+		return
+	}
+	d.overLink(c, d.linkCommands(c, command), func(replies []esl.Reply, err error) {
+		d.happened(c, d.fate(c, command, replies, err))
+	})
+}
+
+// overLink sends on the watch link without waiting; then is called by Run.
+func (d *Desk) overLink(c *call, commands []esl.Command, then func([]esl.Reply, error)) {
+	link := d.cfg.Switches[c.on]
+	if link == nil {
+		then(nil, errNoLink)
+		return
+	}
+	d.sends.Go(func() {
+		ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
+		defer cancel()
+		replies, err := link.SendAll(ctx, commands)
+		d.post(func() { then(replies, err) })
+	})
+}
+
+// fate is what became of a command. Every failure is one log line.
+func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err error) toggle.Fact {
+	f := toggle.Fact{What: toggle.Done, Command: command}
+	why := ""
+	if err != nil {
+		f.What, why = toggle.Unanswered, err.Error()
+	}
+	for _, r := range replies {
+		if err == nil && !r.OK() {
+			f.What, why = refusal(r.Text()), r.Text()
+		}
+	}
+	d.cfg.Meter.Command(command.String(), results[f.What])
+	if why == "" {
+		return f
+	}
+	c.log.Warn("recording command failed", "command", command.String(), "result", results[f.What], "reply", why)
+	return f
+}
+
+var results = map[toggle.What]string{toggle.Done: "ok", toggle.Refused: "refused", toggle.Missing: "missing",
+	toggle.HungUp: "missing", toggle.Unanswered: "unanswered"}
+
+// refusal reads an error reply (mod_commands.c, uuid_record_function).
+func refusal(text string) toggle.What {
+	switch {
+	case strings.Contains(text, "Cannot locate session"), strings.Contains(text, "No such channel"):
+		return toggle.HungUp
+	case strings.Contains(text, "Cannot mask"), strings.Contains(text, "Cannot unmask"), strings.Contains(text, "Cannot stop"):
+		return toggle.Missing
+	}
+	return toggle.Refused
+}
+
+// tell sets tapedeck_state on the recorded leg: one at a time, so that the last
+// one told is the last one true.
+func (d *Desk) tell(c *call) {
+	now := c.rec.Told()
+	if c.telling || c.told == now || c.rec.Gone || c.anchor == "" || c.rec.Pending != toggle.None {
+		return
+	}
+	c.told, c.telling = now, true
+	c.log.Info("recording is "+string(now), "file", c.rec.File.String(), "wish", c.rec.Wish.String())
+	d.overLink(c, []esl.Command{esl.SetVar(c.anchor, "tapedeck_state", string(now))}, func([]esl.Reply, error) {
+		c.telling = false
+		d.tell(c)
+	})
+}
+
+// disarmFirst takes back what further legs of an outgoing call would start: a
+// second one to answer would write over the file of the first.
+func (d *Desk) disarmFirst(c *call) {
+	d.overLink(c, d.linkCommands(c, toggle.Disarm), func([]esl.Reply, error) {})
+}
+
+// fileOf names the file of the nth call that began on one leg: a leg that comes
+// back after its call ended must not write over that call's file.
+func fileOf(id string, n int) string {
+	if n == 0 {
+		return id
+	}
+	return id + "-" + strconv.Itoa(n+1)
+}

@@ -1,0 +1,204 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/toggle"
+)
+
+// Handle serves one leg on the outbound socket: it takes what the channel data
+// says into the call, tells FreeSWITCH what follows, and leaves. Whatever goes
+// wrong, it leaves in time and the dialplan goes on.
+func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
+	defer cancel()
+	var t turn
+	work := func() { t = d.enter(leg.Data) }
+	for {
+		if !d.ask(ctx, work) {
+			d.post(func() { d.replied(t, nil, errLeft) })
+			return
+		}
+		if len(t.send) == 0 {
+			break
+		}
+		now := t
+		replies, err := leg.SendAll(ctx, now.send)
+		work = func() { t = d.replied(now, replies, err) }
+	}
+	d.cfg.Meter.Decision(time.Since(began))
+}
+
+var errLeft = errors.New("call: the leg left the socket before it could be told")
+
+// turn is what is to be sent on the socket next: what carries the recording
+// command out, and the exit, if there is nothing that would have to wait for the
+// command's reply.
+type turn struct {
+	call    *call
+	command toggle.Command
+	send    []esl.Command
+	from    int // the replies from here on are the command's
+	exits   bool
+}
+
+// next is the turn for a recording command, after what is to be sent anyway.
+func (d *Desk) next(c *call, send []esl.Command, command toggle.Command) turn {
+	t := turn{call: c, command: command, from: len(send), exits: command < toggle.Start}
+	t.send = append(send, d.entryCommands(c, command)...)
+	if t.exits {
+		t.send = append(t.send, esl.Exit())
+	}
+	return t
+}
+
+// replied takes the replies of a turn and returns the next one. Behind an exit
+// the call may have gone on: what follows then goes over the watch link.
+func (d *Desk) replied(t turn, replies []esl.Reply, err error) turn {
+	if t.call == nil || t.command == toggle.None {
+		return turn{}
+	}
+	if err == nil {
+		replies = replies[t.from:]
+	}
+	next := d.fact(t.call, d.fate(t.call, t.command, replies, err))
+	d.publish(t.call)
+	if t.exits || err != nil {
+		d.send(t.call, next)
+		return turn{}
+	}
+	return d.next(t.call, nil, next)
+}
+
+// enter takes a leg that reached the socket: it begins a call, or enters an
+// element into the one that the leg is of.
+func (d *Desk) enter(data *esl.Event) turn {
+	e := readEntry(d.cfg.Policy(), data)
+	if e.bad != "" {
+		d.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.bad, "leg", e.leg)
+	}
+	d.knowEntry(e)
+	c := d.calls[e.call]
+	if c == nil || c.rec.Gone || !c.has(e.leg) {
+		if e.org == nil || !e.org.Recording {
+			return d.turnAway(e)
+		}
+		c = d.begin(e)
+		return d.arm(c, e, d.greeting(c))
+	}
+	return d.arm(c, e, nil)
+}
+
+// knowEntry takes the leg's user from the channel data, which is later and says
+// more than CHANNEL_CREATE did.
+func (d *Desk) knowEntry(e entry) {
+	l := d.legs[e.leg]
+	if l == nil {
+		l = &leg{uuid: e.leg, on: d.cores[e.core]}
+		d.legs[e.leg] = l
+	}
+	if !l.dialed && e.user != "" {
+		l.org, l.user = e.org.ID, e.user
+	}
+}
+
+// turnAway leaves a leg alone that nothing is recorded for. tapedeck_call tells
+// the mandatory dialplan that Tapedeck was asked.
+func (d *Desk) turnAway(e entry) turn {
+	if e.call == "" {
+		direction, state := "unknown", "unknown"
+		if e.org != nil {
+			direction, state = e.direction.String(), "disabled"
+		}
+		d.cfg.Meter.Call(direction, state)
+		d.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
+	}
+	return turn{exits: true, send: []esl.Command{
+		esl.Execute("set", "tapedeck_call="+e.leg),
+		esl.Execute("set", "tapedeck_state=off"),
+		esl.Execute("unset", "tapedeck_element"),
+		esl.Exit(),
+	}}
+}
+
+// begin makes the call of a leg that belongs to none.
+func (d *Desk) begin(e entry) *call {
+	l := d.legs[e.leg]
+	c := &call{
+		id: e.leg, on: d.switchOf(e), org: e.org, direction: e.direction, first: e.leg,
+		began: time.Now(), ringing: map[string]bool{}, told: toggle.Off,
+	}
+	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
+	c.rec.Answered = e.answered && e.direction != flow.Outbound
+	if e.direction != flow.Outbound {
+		c.anchor = e.leg
+	}
+	path, err := d.cfg.Recordings.Path(c.org.ID, c.began, fileOf(c.id, l.files))
+	if err != nil { // the UUID is not one: FreeSWITCH never sends that
+		c.log.Error("no file name for the call: it is not recorded", "error", err)
+	}
+	l.files++
+	l.call = c.id
+	c.path = path
+	for _, el := range e.first {
+		at := ""
+		if el.Kind == flow.User {
+			at = e.leg
+		}
+		c.passes(el, at)
+	}
+	d.calls[c.id] = c
+	d.cfg.Meter.Call(e.direction.String(), stateName(c.effective().On))
+	return c
+}
+
+// greeting is what the legs of a new call are told: the call to which the legs
+// to come belong, and how things stand.
+func (d *Desk) greeting(c *call) []esl.Command {
+	return []esl.Command{
+		esl.Execute("export", "tapedeck_call="+c.id),
+		esl.Execute("set", "tapedeck_state=off"),
+		esl.Execute("set", "tapedeck_file="+c.path),
+	}
+}
+
+// arm enters the element, if the dialplan named one, and brings the recording
+// in line with the chain.
+func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
+	if e.hint != "" {
+		d.enterElement(c, e.hint)
+		send = append(send, esl.Execute("unset", "tapedeck_element"))
+	}
+	command := d.fact(c, toggle.Fact{What: toggle.Wished, Wish: c.wish(d.legs)})
+	effective := c.effective()
+	c.log.Info("call decided", "direction", c.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
+		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish.String())
+	c.log.Debug("decided by", "element", effective.Decider.String())
+	d.publish(c)
+	return d.next(c, send, command)
+}
+
+// enterElement adds what the dialplan entered to the chain.
+func (d *Desk) enterElement(c *call, hint string) {
+	el, err := readElement(d.cfg.Policy(), c.org, hint)
+	if err != nil {
+		c.log.Warn("tapedeck_element not understood: ignored", "error", err)
+		return
+	}
+	if _, known := c.org.Settings(el); !known {
+		c.log.Warn("element is not in the policy: it counts as dont-care", "kind", string(el.Kind))
+	}
+	c.passes(el, "")
+}
+
+func stateName(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"tapedeck/call"
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/metrics"
+	"tapedeck/store"
+)
+
+// daemon is every part of a running Tapedeck.
+type daemon struct {
+	store  *store.Store
+	desk   *call.Desk
+	links  []*esl.Link
+	addr   net.Addr // of the outbound socket
+	parts  []*part  // running, in the order in which they were started
+	failed chan error
+	log    *slog.Logger
+}
+
+// part is one running part.
+type part struct {
+	name   string
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// start runs a part until stop. A part that ends by itself ends the daemon.
+func (d *daemon) start(name string, run func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &part{name: name, cancel: cancel, done: make(chan struct{})}
+	d.parts = append(d.parts, p)
+	go func() {
+		defer close(p.done)
+		if err := run(ctx); ctx.Err() == nil {
+			select {
+			case d.failed <- fmt.Errorf("%s: %w", name, err):
+			default: // one cause is enough
+			}
+		}
+	}()
+}
+
+// stop ends the parts in reverse order, each before the next: calls are taken
+// no longer, those in hand are finished, recordings run on.
+func (d *daemon) stop() {
+	for i := len(d.parts) - 1; i >= 0; i-- {
+		d.parts[i].cancel()
+		<-d.parts[i].done
+	}
+	if err := d.store.Close(); err != nil {
+		d.log.Warn("redis not closed", "error", err)
+	}
+}
+
+// newDaemon builds and starts everything, the part that takes calls last.
+func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, error) {
+	m := metrics.New()
+	d := &daemon{failed: make(chan error, 1), log: log}
+	outbound, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("outbound socket: %w", err)
+	}
+	d.addr = outbound.Addr()
+	web, err := net.Listen("tcp", cfg.Metrics.Listen)
+	if err != nil {
+		_ = outbound.Close()
+		return nil, fmt.Errorf("metrics: %w", err)
+	}
+	d.store, err = store.Open(ctx, store.Config{Redis: string(cfg.Store.Redis), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
+		OnPolicy: func(p *flow.Policy) { m.Policy(p.Revision) }})
+	if err != nil {
+		_, _ = outbound.Close(), web.Close()
+		return nil, err
+	}
+	switches := map[string]call.Switch{}
+	for _, s := range cfg.Switches {
+		l := &esl.Link{Name: s.Name, Address: s.Address, Password: s.Password, Subscribe: call.Events, Logger: log}
+		d.links = append(d.links, l)
+		switches[s.Name] = l
+		m.WatchUp(s.Name, false)
+	}
+	d.desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.dir, Stereo: cfg.Recordings.Stereo,
+		Switches: switches, Store: d.store, Meter: m, Log: log})
+	server := &esl.Server{Allow: cfg.Allow, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
+
+	d.start("store", d.store.Run)
+	d.start("policy", (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx))
+	d.start("metrics", serveHTTP(web, m.Handler(d.ready)))
+	d.start("calls", d.desk.Run)
+	for _, l := range d.links {
+		l.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
+			m.WatchUp(l.Name, true)
+			return d.desk.Connected(ctx, l.Name, conn)
+		}
+		l.OnDown = func(error) { m.WatchUp(l.Name, false) }
+		l.OnEvent = func(ev *esl.Event) { d.desk.Watched(l.Name, ev) }
+		d.start("watch link "+l.Name, l.Run)
+	}
+	d.start("outbound socket", func(ctx context.Context) error { return server.Serve(ctx, outbound) })
+	log.Info("tapedeck serves", "socket", outbound.Addr().String(), "metrics", web.Addr().String(), "switches", len(cfg.Switches))
+	return d, nil
+}
+
+// ready says why calls should not be sent here.
+func (d *daemon) ready() error {
+	if len(d.store.Policy().Organisations) == 0 {
+		return errors.New("no policy yet: nothing would be recorded")
+	}
+	for _, l := range d.links {
+		if !l.Up() {
+			return fmt.Errorf("the watch link to %s is down", l.Name)
+		}
+	}
+	return nil
+}
+
+func serveHTTP(ln net.Listener, h http.Handler) func(context.Context) error {
+	return func(ctx context.Context) error {
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+		stop := context.AfterFunc(ctx, func() {
+			graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if s.Shutdown(graceful) != nil {
+				_ = s.Close()
+			}
+		})
+		defer stop()
+		return s.Serve(ln)
+	}
+}

@@ -1,0 +1,9 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+func demo(_ context.Context, _ []string, _, _ io.Writer) error { return errors.New("being written") }

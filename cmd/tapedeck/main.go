@@ -1,0 +1,146 @@
+// Tapedeck decides, for every call on a FreeSWITCH, whether it is recorded.
+// This command wires its parts together; design.md section 7 is its contract.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+)
+
+// Exit codes, everywhere.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+const usage = `tapedeck records the calls of a FreeSWITCH by policy.
+
+  tapedeck serve   [--config FILE]               run it
+  tapedeck demo    [--once] [--dir DIR]          see it work: no FreeSWITCH and no Redis needed
+  tapedeck simulate [--target HOST:PORT] [--calls N] [--rate R] [--concurrency C]
+                                                 play a FreeSWITCH to a running tapedeck
+  tapedeck policy check FILE|DIR                 read a policy, report every mistake
+  tapedeck policy explain FILE|DIR --direction inbound|outbound|internal
+                  [--number N] [--via KIND/ID ...] [--user U] [--answered-by U] [--json]
+                                                 say why a call would be recorded, or not
+  tapedeck version
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+`
+
+// command is one word of the command line.
+type command func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+
+var commands = map[string]command{
+	"serve":          serve,
+	"demo":           demo,
+	"simulate":       simulate,
+	"policy check":   policyCheck,
+	"policy explain": policyExplain,
+	"version":        version,
+}
+
+// run is main without the process: it returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	words := 1
+	if len(args) > 0 && args[0] == "policy" {
+		words = 2
+	}
+	if len(args) < words || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		return help(args, stdout, stderr)
+	}
+	name := strings.Join(args[:words], " ")
+	do, ok := commands[name]
+	if !ok {
+		fmt.Fprintf(stderr, "tapedeck: unknown command %q: `tapedeck help` lists them\n", name)
+		return exitUsage
+	}
+	err := do(ctx, args[words:], stdout, stderr)
+	var misused usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitDone
+	case errors.As(err, &misused):
+		fmt.Fprintf(stderr, "tapedeck %s: %v\n", name, err)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "tapedeck %s: %v\n", name, err)
+	return exitFailed
+}
+
+func help(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] != "policy" {
+		fmt.Fprint(stdout, usage)
+		return exitDone
+	}
+	fmt.Fprint(stderr, usage)
+	return exitUsage
+}
+
+// usageError is a wrong command line.
+type usageError string
+
+func (e usageError) Error() string { return string(e) }
+
+func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
+
+// parse reads flags that may stand before and after the other arguments, of
+// which there have to be exactly n.
+func parse(fs *flag.FlagSet, args []string, stdout io.Writer, n int, what string) ([]string, error) {
+	fs.SetOutput(io.Discard)
+	var rest []string
+	for {
+		if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+			fs.SetOutput(stdout)
+			fs.PrintDefaults()
+			return nil, err
+		} else if err != nil {
+			return nil, usagef("%v", err)
+		}
+		if fs.NArg() == 0 {
+			break
+		}
+		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
+	}
+	switch {
+	case len(rest) == n:
+		return rest, nil
+	case len(rest) < n:
+		return nil, usagef("name %s", what)
+	}
+	return nil, usagef("unexpected argument %q", rest[n])
+}
+
+// version prints what this program was built from.
+func version(_ context.Context, args []string, stdout, _ io.Writer) error {
+	if _, err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, stdout, 0, ""); err != nil {
+		return err
+	}
+	release, revision, goVersion := "unknown", "", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		release, goVersion = info.Main.Version, info.GoVersion
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = " " + s.Value
+			}
+		}
+	}
+	fmt.Fprintf(stdout, "tapedeck %s%s %s\n", release, revision, goVersion)
+	return nil
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/metrics"
+	"tapedeck/store"
+)
+
+// serve runs the daemon until ctx ends.
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
+	path := flags.String("config", "", "daemon `FILE` (default "+defaultConfig+", if there is one)")
+	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*path)
+	if err != nil {
+		return err
+	}
+	log := cfg.logger(stderr)
+	d, err := newDaemon(ctx, cfg, log)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		log.Info("stopping: no more calls are taken, recordings run on")
+	case err = <-d.failed:
+	}
+	d.stop()
+	return err
+}
+
+// policyFile puts the policy file in force whenever it changes and is valid.
+type policyFile struct {
+	path  string
+	named bool // by the daemon file: it should be there
+	store *store.Store
+	meter *metrics.Metrics
+	log   *slog.Logger
+	seen  string // what the file was when it was read last
+}
+
+// pollPolicy is how soon a change of the file is noticed. Polling sees every way
+// in which a file may be replaced, on every file system.
+const pollPolicy = time.Second
+
+// run reads the policy once, so that the first call finds it, and returns what
+// goes on looking.
+func (f *policyFile) run(ctx context.Context) func(context.Context) error {
+	f.look(ctx)
+	f.meter.Policy(f.store.Policy().Revision)
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(pollPolicy)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				f.look(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// look reads the file if it changed. A policy with mistakes is refused as a
+// whole, and the running one stays.
+func (f *policyFile) look(ctx context.Context) {
+	now, err := fingerprint(f.path)
+	if now == f.seen {
+		return
+	}
+	f.seen = now
+	if err != nil {
+		f.absent(err)
+		return
+	}
+	p, err := flow.Load(f.path)
+	if err != nil {
+		for line := range strings.Lines(err.Error()) {
+			f.log.Error("policy refused, the running one stays", "mistake", strings.TrimSpace(line))
+		}
+		return
+	}
+	if err := f.store.Apply(ctx, p); err != nil {
+		f.log.Warn("policy in force here, not yet in redis", "error", err)
+	}
+	f.meter.Policy(p.Revision)
+	f.log.Info("policy in force", "revision", p.Revision, "organisations", len(p.Organisations))
+}
+
+func (f *policyFile) absent(err error) {
+	if errors.Is(err, fs.ErrNotExist) && !f.named {
+		f.log.Warn("no policy file: what is in redis stays in force", "file", f.path)
+		return
+	}
+	f.log.Error("policy file not read: the running policy stays", "error", err)
+}
+
+// fingerprint is names, sizes and times of a file, or of the policy files of a
+// folder.
+func fingerprint(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err.Error(), err
+	}
+	files := []string{path}
+	if info.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil {
+			return err.Error(), err
+		}
+	}
+	var b strings.Builder
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err.Error(), err
+		}
+		fmt.Fprintf(&b, "%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+	}
+	return b.String(), nil
+}
