@@ -175,7 +175,7 @@ func TestCapturesConn(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			stream := c.received()
 			conn, sent := replayTo(t, c, iotest.OneByteReader(bytes.NewReader(stream)))
-			if err := conn.Run(t.Context()); err != io.EOF {
+			if err := conn.Run(t.Context()); !errors.Is(err, io.EOF) {
 				t.Fatalf("Run: %v", err)
 			}
 			for _, b := range sent {
@@ -213,7 +213,7 @@ func TestCapturesConnCut(t *testing.T) {
 			for cut := max(0, end-2); cut <= min(len(stream), end+2); cut++ {
 				conn, _ := replayTo(t, c, bytes.NewReader(stream[:cut]))
 				err := conn.Run(t.Context())
-				if whole := cut == end; whole && err != io.EOF || !whole && !errors.Is(err, io.ErrUnexpectedEOF) {
+				if whole := cut == end; whole && !errors.Is(err, io.EOF) || !whole && !errors.Is(err, io.ErrUnexpectedEOF) {
 					t.Fatalf("%s cut at %d (frame ends at %d): %v", c.name, cut, end, err)
 				}
 			}

@@ -63,11 +63,11 @@ func NewConn(nc net.Conn, lim Limits) *Conn {
 	return c
 }
 
-// Run carries the connection until it ends and returns why: io.EOF if
-// FreeSWITCH closed it between messages or sent its disconnect notice,
-// io.ErrUnexpectedEOF within one, ErrProtocol, ErrLimit, ErrOverflow,
-// ErrStalled, ErrACL, ErrClosed after Close, the context's cause, or the
-// network's error. It is called once.
+// Run carries the connection until it ends and returns why, for errors.Is:
+// io.EOF if FreeSWITCH closed it between messages or sent its disconnect
+// notice, io.ErrUnexpectedEOF if it closed within one, ErrProtocol, ErrLimit,
+// ErrOverflow, ErrStalled, ErrACL, ErrClosed after Close, the context's cause,
+// or the network's error. It is called once.
 func (c *Conn) Run(ctx context.Context) error {
 	var writer sync.WaitGroup
 	writer.Go(c.writeAll)
@@ -379,7 +379,7 @@ func (c *Conn) takeNotice(f frame) error {
 		return err
 	}
 	if head.Get("Content-Disposition") != "linger" {
-		return io.EOF
+		return fmt.Errorf("FreeSWITCH ended the connection: %q: %w", clip(string(bytes.TrimSpace(f.body))), io.EOF)
 	}
 	c.mu.Lock()
 	c.lingers = true

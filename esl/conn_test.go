@@ -183,7 +183,7 @@ func TestSendAll(t *testing.T) {
 		}()
 		var running sync.WaitGroup
 		running.Go(func() {
-			if err := c.Run(context.Background()); err != io.EOF {
+			if err := c.Run(context.Background()); !errors.Is(err, io.EOF) {
 				t.Errorf("Run: %v", err)
 			}
 		})

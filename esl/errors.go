@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 )
 
 // Why a connection ended or a command was not answered; use errors.Is.
@@ -47,8 +48,8 @@ func (e *SendError) Unwrap() error { return e.Err }
 
 // Errors within the package carry no "esl:"; what it returns to others does.
 func prefixed(err error) error {
-	if err == nil || err == io.EOF {
-		return err
+	if err == nil {
+		return nil
 	}
 	return fmt.Errorf("esl: %w", err)
 }
@@ -69,6 +70,15 @@ func closedError(cause error) error {
 		return cause
 	}
 	return fmt.Errorf("%w: %w", ErrClosed, cause)
+}
+
+// host is an address without its port.
+func host(a net.Addr) string {
+	h, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	return h
 }
 
 // clip shortens hostile or long text for one line of a message.

@@ -33,8 +33,8 @@ type Link struct {
 	Logger *slog.Logger // nil: slog.Default
 	Limits Limits
 
-	// Dial is how long the connection and the log-in may take each: 5 s.
-	Dial time.Duration
+	// DialTimeout is how long the connection and the log-in may take each: 5 s.
+	DialTimeout time.Duration
 	// MinBackoff and MaxBackoff are the pauses between two attempts, 100 ms
 	// doubling up to 5 s, each shortened by up to a half at random.
 	MinBackoff, MaxBackoff time.Duration
@@ -132,7 +132,7 @@ func (l *Link) session(ctx context.Context, log *slog.Logger) error {
 
 func (l *Link) dial(ctx context.Context) (*Conn, error) {
 	dialer := net.Dialer{
-		Timeout: cmp.Or(l.Dial, 5*time.Second),
+		Timeout: cmp.Or(l.DialTimeout, 5*time.Second),
 		KeepAliveConfig: net.KeepAliveConfig{
 			Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3,
 		},
@@ -146,7 +146,7 @@ func (l *Link) dial(ctx context.Context) (*Conn, error) {
 
 // login waits to be asked, gives the password and subscribes.
 func (l *Link) login(ctx context.Context, conn *Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.Dial, 5*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.DialTimeout, 5*time.Second))
 	defer cancel()
 	select {
 	case <-conn.greeted:
@@ -159,7 +159,7 @@ func (l *Link) login(ctx context.Context, conn *Conn) error {
 	case errors.Is(err, ErrACL):
 		return l.failed("log in", fmt.Errorf("%w: add this host, %s, to the list that "+
 			"apply-inbound-acl in event_socket.conf.xml names (lists are in acl.conf.xml; then run reloadacl)",
-			conn.cause(), conn.nc.LocalAddr()))
+			conn.cause(), host(conn.nc.LocalAddr())))
 	case err != nil:
 		return l.failed("log in", err)
 	case !reply.OK():

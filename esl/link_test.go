@@ -215,7 +215,7 @@ func TestLinkRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSwitchboard(t)
 			log := make(lines, 100)
-			l := startLink(t, s, &Link{Dial: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
+			l := startLink(t, s, &Link{DialTimeout: 100 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(log, nil))})
 			for range 3 {
 				p := s.accept()
 				test.play(p)
@@ -292,8 +292,13 @@ func TestLinkHalfOpen(t *testing.T) {
 	if err := <-l.downs; !errors.Is(err, ErrSilent) {
 		t.Error(err)
 	}
-	s.accept().login()
+	p = s.accept()
+	p.login()
 	<-l.connected
+	p.write("Content-Type: text/disconnect-notice\nContent-Length: 5\n\nbye.\n")
+	if err := <-l.downs; !errors.Is(err, io.EOF) || !strings.Contains(err.Error(), `"bye."`) {
+		t.Error(err)
+	}
 }
 
 // TestLinkOverflow: a handler that is too slow costs the connection, not
