@@ -1,0 +1,61 @@
+package e2e
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"tapedeck/e2e/lab"
+)
+
+// settings is an organisation of the policy: what each of its elements says
+// under `record:`, "" for dont-care.
+type settings struct {
+	off                      bool           // recording: false
+	numbers                  map[int]string // by what the dialplan does with the number, lab.ToAlice...
+	team                     string         // the ring group; "sales" in the sample dialplan says the same
+	welcome, reception, desk string         // applications
+	alice, bob               string
+}
+
+// yaml is the organisation in the policy file.
+func (s settings) yaml(o lab.Org) string {
+	var b strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	record := func(indent, key, value string) {
+		say("%s%s: { record: %s }", indent, key, cmp.Or(value, "dont-care"))
+	}
+	say("  %s:", o.ID())
+	say("    domains: [%s]", o.Domain())
+	say("    recording: %v", !s.off)
+	say("    numbers:")
+	for k := lab.ToAlice; k <= lab.ToOperator; k++ {
+		record("      ", fmt.Sprintf("%q", o.Number(k)), s.numbers[k])
+	}
+	say("    ring_groups:")
+	record("      ", "team", s.team)
+	record("      ", "sales", s.team)
+	say("    applications:")
+	record("      ", "welcome", s.welcome)
+	record("      ", "reception", s.reception)
+	record("      ", "desk", s.desk)
+	say("    users:")
+	for _, u := range []struct {
+		id     string
+		person lab.Person
+		record string
+	}{{"alice", lab.UserAlice, s.alice}, {"bob", lab.UserBob, s.bob}, {"carol", lab.UserCarol, ""}} {
+		say("      %s: { extension: %q, record: %s }", u.id, o.Extension(u.person), cmp.Or(u.record, "dont-care"))
+	}
+	return b.String()
+}
+
+// policyFile is the whole policy: one organisation for each scenario.
+func policyFile(scenarios []scenario) string {
+	var b strings.Builder
+	b.WriteString("version: 1\nregion: GB\nprecedence: last\norganisations:\n")
+	for i, s := range scenarios {
+		b.WriteString(s.settings.yaml(lab.Org(i)))
+	}
+	return b.String()
+}

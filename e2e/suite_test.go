@@ -1,0 +1,135 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tapedeck/e2e/lab"
+)
+
+// scenario is one row of the suite. Each has an organisation to itself: its
+// index in scenarios.
+type scenario struct {
+	name     string
+	settings settings
+	run      func(*talk)
+}
+
+// suite is what the scenarios share.
+type suite struct {
+	lab      *lab.Lab
+	tapedeck *lab.Tapedeck
+
+	mu      sync.Mutex
+	files   int           // recordings that were measured
+	longest time.Duration // greatest difference between a file's length and answer to hangup
+}
+
+// TestCalls makes every call of the suite.
+func TestCalls(t *testing.T) {
+	if os.Getenv("TAPEDECK_E2E") == "" {
+		t.Skip("real calls are made by `make e2e` alone (TAPEDECK_E2E=1)")
+	}
+	binary, err := lab.FindFreeSWITCH()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer goleak.VerifyNone(t)
+	ctx := t.Context()
+	if deadline, ok := t.Deadline(); ok { // everything is stopped before go test gives up
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-20*time.Second))
+		defer cancel()
+	}
+	scenarios := allScenarios()
+	s := start(t, ctx, binary, scenarios)
+	t.Run("scenario", func(t *testing.T) {
+		for i, sc := range scenarios {
+			t.Run(sc.name, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(ctx, time.Minute)
+				defer cancel()
+				sc.run(&talk{T: t, ctx: ctx, suite: s, org: lab.Org(i)})
+			})
+		}
+	})
+	t.Logf("%d recordings; file length and answer-to-hangup differ by %v at most", s.files, s.longest)
+	for _, line := range s.tapedeck.Complaints("") {
+		t.Errorf("tapedeck complained: %s", line)
+	}
+}
+
+// start builds Tapedeck and starts everything; t's cleanup stops it.
+func start(t *testing.T, ctx context.Context, binary string, scenarios []scenario) *suite {
+	t.Helper()
+	dir := workDir(t)
+	program := filepath.Join(dir, "tapedeck")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "tapedeck/cmd/tapedeck").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	confDir, err := filepath.Abs("../freeswitch-conf")
+	must(t, err)
+	ports, err := lab.FreePorts(1)
+	must(t, err)
+	socket := fmt.Sprintf("127.0.0.1:%d", ports[0])
+	orgs := make([]lab.Org, len(scenarios))
+	for i := range orgs {
+		orgs[i] = lab.Org(i)
+	}
+	s := &suite{}
+	s.lab, err = lab.Start(ctx, lab.Config{
+		FreeSWITCH: binary, Dir: filepath.Join(dir, "lab"), ConfDir: confDir, Socket: socket, Orgs: orgs,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	t.Cleanup(s.lab.Stop)
+	s.tapedeck, err = lab.StartTapedeck(ctx, lab.TapedeckConfig{
+		Program: program, Dir: filepath.Join(dir, "tapedeck.d"), Socket: socket, Switch: s.lab.ESL, Policy: policyFile(scenarios),
+	})
+	must(t, err)
+	t.Cleanup(func() {
+		if err := s.tapedeck.Stop(10 * time.Second); err != nil {
+			t.Errorf("tapedeck serve, after SIGTERM: %v", err)
+		}
+	})
+	return s
+}
+
+// workDir is a folder for everything. It stays, and is named, if the test fails.
+func workDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tapedeck-e2e-")
+	must(t, err)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("logs, configuration and recordings are in %s", dir)
+			return
+		}
+		os.RemoveAll(dir)
+	})
+	return dir
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// measured keeps the greatest difference for the summary.
+func (s *suite) measured(difference time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.files++
+	s.longest = max(s.longest, difference.Abs())
+}

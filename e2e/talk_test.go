@@ -1,0 +1,256 @@
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/e2e/lab"
+	"tapedeck/esl"
+)
+
+// How exact the audio is asserted.
+const (
+	speech     = 1500 * time.Millisecond // how long people talk, where the scenario has no reason for another time
+	margin     = 250 * time.Millisecond  // at the ends of a stretch, nothing is asserted
+	lengthSlip = 60 * time.Millisecond   // between a file's length and answer to hangup
+)
+
+// talk is one scenario while it runs. Its methods end the scenario when a step
+// fails.
+type talk struct {
+	*testing.T
+	ctx   context.Context
+	suite *suite
+	org   lab.Org
+}
+
+// stretch is a stretch of time.
+type stretch struct{ from, to time.Time }
+
+// do ends the scenario if a step failed.
+func (t *talk) do(err error) {
+	t.Helper()
+	must(t.T, err)
+}
+
+// inbound lets an outside party call the organisation's k-th number.
+func (t *talk) inbound(k int) *lab.Telephone {
+	t.Helper()
+	return t.inboundVia("public", t.org.Number(k))
+}
+
+// inboundVia lets an outside party call a number; context is where the call
+// arrives.
+func (t *talk) inboundVia(context, number string) *lab.Telephone {
+	t.Helper()
+	call, err := t.suite.lab.Phones.CallFromOutside(t.ctx, context, "+44"+t.org.OutsideNumber(0)[1:], number)
+	t.do(err)
+	return call
+}
+
+// dials lets a user dial.
+func (t *talk) dials(who lab.Person, number string) *lab.Telephone {
+	t.Helper()
+	call, err := t.suite.lab.Phones.CallFromUser(t.ctx, t.org, who, number)
+	t.do(err)
+	return call
+}
+
+// rings waits until a user's phone rings.
+func (t *talk) rings(who lab.Person) *lab.Telephone {
+	t.Helper()
+	phone, err := t.suite.lab.Phones.Ringing(t.ctx, t.org.Extension(who), who.Tone())
+	t.do(err)
+	return phone
+}
+
+// outsideRings waits until an outside party's phone rings.
+func (t *talk) outsideRings(number string) *lab.Telephone {
+	t.Helper()
+	phone, err := t.suite.lab.Phones.Ringing(t.ctx, number, lab.Outside)
+	t.do(err)
+	return phone
+}
+
+// pickUp lets a phone answer the call of caller, who must have heard a ringing
+// tone of his own (180) and no sound of ours (183).
+func (t *talk) pickUp(phone, caller *lab.Telephone) {
+	t.Helper()
+	t.do(phone.PickUp(t.ctx))
+	t.do(caller.Talking(t.ctx))
+	if ringing, sound := caller.Rang(); !ringing || sound {
+		t.Errorf("before the answer the caller got: 180 ringing %v, 183 with sound %v; want a 180 and no 183", ringing, sound)
+	}
+}
+
+// speak lets people talk for a while.
+func (t *talk) speak(d time.Duration) stretch {
+	t.Helper()
+	s := stretch{from: time.Now()}
+	select {
+	case <-time.After(d):
+	case <-t.ctx.Done():
+		t.Fatal(t.ctx.Err())
+	}
+	s.to = time.Now()
+	return s
+}
+
+// hangUp ends the call of a phone, and waits until the switch under test has
+// ended the leg of each of these phones.
+func (t *talk) hangUp(phone *lab.Telephone, others ...*lab.Telephone) {
+	t.Helper()
+	all := append([]*lab.Telephone{phone}, others...)
+	legs := make([]string, len(all))
+	for i, p := range all {
+		legs[i] = t.leg(p)
+	}
+	t.do(phone.HangUp(t.ctx))
+	for _, leg := range legs {
+		t.hungUp(leg)
+	}
+}
+
+// leg is the switch's leg of a phone.
+func (t *talk) leg(phone *lab.Telephone) string {
+	t.Helper()
+	uuid, err := t.suite.lab.LegOf(t.ctx, phone)
+	t.do(err)
+	return uuid
+}
+
+// hungUp waits until a leg of the switch has ended.
+func (t *talk) hungUp(leg string) *esl.Event {
+	t.Helper()
+	e, err := t.suite.lab.Switch.Wait(t.ctx, "hangup of "+leg, lab.Is("CHANNEL_HANGUP_COMPLETE", leg))
+	t.do(err)
+	return e
+}
+
+// take is a recording of the scenario's call.
+type take struct {
+	*talk
+	*lab.Sound
+	answered time.Time // of the recorded leg, where the file begins
+}
+
+// recordings returns the files of the organisation's calls, oldest first, once
+// the recorded legs have ended. Each has two channels and the length of its
+// call.
+func (t *talk) recordings() (takes []take) {
+	t.Helper()
+	files, err := t.suite.tapedeck.Files(t.org)
+	t.do(err)
+	for _, path := range files {
+		if strings.HasSuffix(path, ".wav") {
+			takes = append(takes, t.listen(path))
+		}
+	}
+	slices.SortFunc(takes, func(a, b take) int { return a.answered.Compare(b.answered) })
+	return takes
+}
+
+func (t *talk) listen(path string) take {
+	t.Helper()
+	stop, err := t.suite.lab.Switch.Wait(t.ctx, "RECORD_STOP of "+path, func(e *esl.Event) bool {
+		return e.Name() == "RECORD_STOP" && e.Get("Record-File-Path") == path
+	})
+	t.do(err)
+	sound, err := lab.Listen(path)
+	t.do(err)
+	end := t.hungUp(stop.Get("Unique-ID"))
+	answered, hungUp := t.moment(end, "Caller-Channel-Answered-Time"), t.moment(end, "Caller-Channel-Hangup-Time")
+	call := hungUp.Sub(answered)
+	t.Logf("%s; answer to hangup %.3f s, file %.3f s", sound, call.Seconds(), sound.Length.Seconds())
+	t.suite.measured(sound.Length - call)
+	if d := (sound.Length - call).Abs(); d > lengthSlip {
+		t.Errorf("the file is %v long, the call was %v: they differ by %v, more than %v", sound.Length, call, d, lengthSlip)
+	}
+	if sound.Channels != 2 {
+		t.Errorf("the file has %d channels, want 2", sound.Channels)
+	}
+	return take{t, sound, answered}
+}
+
+// moment reads a time of an event, in microseconds since 1970.
+func (t *talk) moment(e *esl.Event, header string) time.Time {
+	t.Helper()
+	us, err := strconv.ParseInt(e.Get(header), 10, 64)
+	if err != nil || us == 0 {
+		t.Fatalf("%s of %s is %q", header, e.Name(), e.Get(header))
+	}
+	return time.UnixMicro(us)
+}
+
+// recording is the only recording that there is.
+func (t *talk) recording() take {
+	t.Helper()
+	takes := t.recordings()
+	if len(takes) != 1 {
+		t.Fatalf("there are %d recordings, want 1", len(takes))
+	}
+	return takes[0]
+}
+
+// noFile asserts that nothing at all was written.
+func (t *talk) noFile() {
+	t.Helper()
+	files, err := t.suite.tapedeck.Files(t.org)
+	t.do(err)
+	if len(files) > 0 {
+		t.Errorf("there are files, want none: %q", files)
+	}
+}
+
+// nothingAudible asserts that no file has any sound in it.
+func (t *talk) nothingAudible() {
+	t.Helper()
+	for _, r := range t.recordings() {
+		if !r.Silent() {
+			t.Errorf("there is sound in the file: %s (peak %d)", r.Sound, r.Peak)
+		}
+	}
+}
+
+// nobody is heard.
+var nobody = lab.Heard(nil)
+
+func only(who ...lab.Tone) lab.Heard { return who }
+
+// heard asserts who is heard during a stretch: own in channel 1, the voice of
+// the recorded leg, and hears in channel 2, what that leg hears.
+func (r take) heard(s stretch, own, hears lab.Heard) {
+	r.Helper()
+	from, to := s.from.Sub(r.answered)+margin, s.to.Sub(r.answered)-margin
+	steps := 0
+	r.Between(max(from, 0), to, func(at time.Duration, channels []lab.Heard) {
+		steps++
+		if len(channels) != 2 || !slices.Equal(channels[0], own) || !slices.Equal(channels[1], hears) {
+			r.Errorf("at %.1f s %v is heard, want %s and %s; whole file: %s", at.Seconds(), channels, own, hears, r.Sound)
+		}
+	})
+	if want := int((to-max(from, 0))/lab.Step) - 1; steps < want {
+		r.Errorf("the file ends too early: %d steps from %v to %v, want %d; whole file: %s", steps, from, to, want, r.Sound)
+	}
+}
+
+// heardFromStart asserts that nothing is missing at the start: from the first
+// step after the answer on, both are heard.
+func (r take) heardFromStart(own, hears lab.Heard) {
+	r.Helper()
+	r.heard(stretch{from: r.answered.Add(lab.Step - margin), to: r.answered.Add(4*lab.Step + margin)}, own, hears)
+}
+
+// never asserts that somebody is heard nowhere in the file.
+func (r take) never(who ...lab.Tone) {
+	r.Helper()
+	for _, w := range who {
+		if d := r.Speaks(w); d > 0 {
+			r.Errorf("%s is heard for %v, want never; whole file: %s", w, d, r.Sound)
+		}
+	}
+}
