@@ -75,6 +75,13 @@ const (
 	startDeadline   = 2 * time.Second
 )
 
+// A call on a FreeSWITCH that no watch link goes to ends unseen: it is forgotten
+// after unwatchedLife, looked for every sweepEvery.
+const (
+	unwatchedLife = 4 * time.Hour
+	sweepEvery    = time.Minute
+)
+
 // Desk owns the live calls. One goroutine, Run, has all of their state and takes
 // what happens in order; everything else hands it work.
 type Desk struct {
@@ -108,10 +115,14 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.ctx = ctx
 	defer d.sends.Wait()
 	defer close(d.done)
+	sweep := time.NewTicker(sweepEvery)
+	defer sweep.Stop()
 	for {
 		select {
 		case work := <-d.inbox:
 			work()
+		case now := <-sweep.C:
+			d.forgetUnwatched(now)
 		case <-ctx.Done():
 			for _, c := range d.calls {
 				c.stopWaiting()
@@ -218,6 +229,16 @@ func (d *Desk) count() {
 		}
 	}
 	d.cfg.Meter.Live(len(d.calls), recording, paused)
+}
+
+// forgetUnwatched ends calls whose hangup nobody will tell.
+func (d *Desk) forgetUnwatched(now time.Time) {
+	for _, c := range d.calls {
+		if d.cfg.Switches[c.on] == nil && now.Sub(c.began) > unwatchedLife {
+			d.end(c)
+			delete(d.legs, c.first)
+		}
+	}
 }
 
 // end forgets a call whose recorded leg is gone.

@@ -3,11 +3,11 @@ package call
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,7 +122,12 @@ func newLab(t *testing.T) *lab {
 
 func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	t.Helper()
-	l := &lab{T: t, dir: t.TempDir(), log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
+	base, err := os.MkdirTemp("", "tapedeck-call-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, Logger: log})
 	address, err := l.sw.Listen("127.0.0.1:0")
@@ -300,5 +305,3 @@ func (l *lab) heard(want string) {
 		l.Errorf("heard  %s\nwanted %s", got, want)
 	}
 }
-
-var _ = fmt.Sprint

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"log/slog"
 	"strconv"
 	"strings"
 
@@ -146,7 +147,11 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 	if why == "" {
 		return f
 	}
-	c.log.Warn("recording command failed", "command", command.String(), "result", results[f.What], "reply", why)
+	level := slog.LevelWarn
+	if f.What == toggle.HungUp { // it crossed the hangup on its way
+		level = slog.LevelInfo
+	}
+	c.log.Log(context.Background(), level, "recording command failed", "command", command.String(), "result", results[f.What], "reply", why)
 	return f
 }
 

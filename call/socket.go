@@ -25,13 +25,17 @@ func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
 			return
 		}
 		if len(t.send) == 0 {
-			break
+			return
 		}
 		now := t
 		replies, err := leg.SendAll(ctx, now.send)
 		work = func() { t = d.replied(now, replies, err) }
+		if now.exits {
+			d.cfg.Meter.Decision(time.Since(began))
+			d.post(work)
+			return
+		}
 	}
-	d.cfg.Meter.Decision(time.Since(began))
 }
 
 var errLeft = errors.New("call: the leg left the socket before it could be told")
@@ -153,6 +157,9 @@ func (d *Desk) begin(e entry) *call {
 		c.passes(el, at)
 	}
 	d.calls[c.id] = c
+	if d.cfg.Switches[c.on] == nil {
+		c.log.Warn("call cannot be followed", "error", errNoLink, "core", e.core)
+	}
 	d.cfg.Meter.Call(e.direction.String(), stateName(c.effective().On))
 	return c
 }

@@ -32,6 +32,9 @@ func (d *Desk) event(on string, ev *esl.Event) {
 	case "CHANNEL_BRIDGE":
 		d.bridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"))
 	case "CHANNEL_UNBRIDGE":
+		if c := d.callAnchored(uuid); c != nil && hasHungUp(ev) {
+			d.fact(c, toggle.Fact{What: toggle.HungUp})
+		}
 		d.unbridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"))
 	case "RECORD_START":
 		d.recordStarted(uuid, ev)
@@ -153,11 +156,14 @@ func (d *Desk) recordStopped(uuid string, ev *esl.Event) {
 	if c == nil {
 		return
 	}
-	if ev.Get("Answer-State") == "hangup" {
+	if hasHungUp(ev) {
 		d.fact(c, toggle.Fact{What: toggle.HungUp})
 	}
 	d.happened(c, toggle.Fact{What: toggle.Stopped})
 }
+
+// hasHungUp reports whether the event's leg is on its way out.
+func hasHungUp(ev *esl.Event) bool { return ev.Get("Answer-State") == "hangup" }
 
 // callRecorded is the live call whose own file the event is about.
 func (d *Desk) callRecorded(uuid string, ev *esl.Event) *call {
