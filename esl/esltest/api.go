@@ -112,8 +112,11 @@ func (s *Switch) apiSetvar(args string) string {
 func (s *Switch) apiSetvarMulti(args string) string {
 	const usage = "-USAGE: <uuid> <var>=<value>;<var>=<value>...\n"
 	uuid, list, found := strings.Cut(args, " ")
+	if !found && args != "" {
+		return "" // the usage is not reached (mod_commands.c, goto done)
+	}
 	if !found {
-		return "-ERR no reply\n" // the usage is not reached (mod_commands.c, goto done)
+		return usage
 	}
 	c := s.channels[uuid]
 	if c == nil {
@@ -196,7 +199,7 @@ func (s *Switch) apiBuglist(args string) string {
 	}
 	c := s.channels[a[0]]
 	if c == nil {
-		return "-ERR no reply\n"
+		return ""
 	}
 	var b strings.Builder
 	b.WriteString("<media-bugs>\n")
@@ -283,109 +286,14 @@ const release = "1.10.12-release"
 func (s *Switch) apiStatus(string) string {
 	return fmt.Sprintf("UP 0 years, 0 days, 0 hours, 0 minutes, 1 second, 0 milliseconds, 0 microseconds\n"+
 		"FreeSWITCH (Version %s  64bit) is ready\n%d session(s) since startup\n%d session(s) - peak %d, last 5min %d \n"+
-		"0 session(s) per Sec out of max 1000, peak 0, last 5min 0 \n5000 session(s) max\nmin idle cpu 0.00/100.00\n",
+		"0 session(s) per Sec out of max 1000, peak 0, last 5min 0 \n5000 session(s) max\nmin idle cpu 0.00/100.00\n"+
+		"Current Stack Size/Max 240K/8192K\n",
 		release, s.sessions, len(s.order), len(s.order), len(s.order))
 }
 
 func (s *Switch) apiVersion(args string) string {
 	if strings.Contains(args, "short") {
-		return "1.10.12\n"
+		return release + "\n"
 	}
 	return "FreeSWITCH Version " + release + "~64bit (-release 64bit)\n"
-}
-
-// channelRow is a row of `show channels`, with FreeSWITCH's columns in their
-// order.
-type channelRow struct {
-	UUID            string `json:"uuid"`
-	Direction       string `json:"direction"`
-	Created         string `json:"created"`
-	CreatedEpoch    string `json:"created_epoch"`
-	Name            string `json:"name"`
-	State           string `json:"state"`
-	CallerName      string `json:"cid_name"`
-	CallerNumber    string `json:"cid_num"`
-	Address         string `json:"ip_addr"`
-	Destination     string `json:"dest"`
-	Application     string `json:"application"`
-	ApplicationData string `json:"application_data"`
-	Dialplan        string `json:"dialplan"`
-	Context         string `json:"context"`
-	ReadCodec       string `json:"read_codec"`
-	ReadRate        string `json:"read_rate"`
-	ReadBitRate     string `json:"read_bit_rate"`
-	WriteCodec      string `json:"write_codec"`
-	WriteRate       string `json:"write_rate"`
-	WriteBitRate    string `json:"write_bit_rate"`
-	Secure          string `json:"secure"`
-	Hostname        string `json:"hostname"`
-	PresenceID      string `json:"presence_id"`
-	PresenceData    string `json:"presence_data"`
-	AccountCode     string `json:"accountcode"`
-	CallState       string `json:"callstate"`
-	CalleeName      string `json:"callee_name"`
-	CalleeNumber    string `json:"callee_num"`
-	CalleeDirection string `json:"callee_direction"`
-	CallUUID        string `json:"call_uuid"`
-	SentCalleeName  string `json:"sent_callee_name"`
-	SentCalleeNum   string `json:"sent_callee_num"`
-	InitialName     string `json:"initial_cid_name"`
-	InitialNumber   string `json:"initial_cid_num"`
-	InitialAddress  string `json:"initial_ip_addr"`
-	InitialDest     string `json:"initial_dest"`
-	InitialDialplan string `json:"initial_dialplan"`
-	InitialContext  string `json:"initial_context"`
-}
-
-func (c *Channel) row() channelRow {
-	p := &c.profile
-	v := func(name string) string { value, _ := c.vars.get(name); return value }
-	r := channelRow{
-		UUID: c.uuid, Direction: p.direction, Created: p.times.created.Format(time.DateTime),
-		CreatedEpoch: fmt.Sprint(p.times.created.Unix()), Name: p.channelName, State: c.state,
-		CallerName: p.callerName, CallerNumber: p.callerNumber, Address: p.address, Destination: p.destination,
-		Application: v("current_application"), ApplicationData: v("current_application_data"), Dialplan: "XML",
-		Context: p.context, ReadCodec: "PCMU", ReadRate: "8000", ReadBitRate: "64000", WriteCodec: "PCMU",
-		WriteRate: "8000", WriteBitRate: "64000", Hostname: c.sw.options.Name, PresenceID: v("presence_id"),
-		CallState: c.callState, CalleeName: p.calleeName, CalleeNumber: p.calleeNumber,
-		InitialName: p.originalName, InitialNumber: p.originalNumber, InitialAddress: p.address,
-		InitialDest: p.destination, InitialDialplan: "XML", InitialContext: p.context,
-	}
-	if c.partner != nil {
-		r.CallUUID = v("call_uuid")
-	}
-	return r
-}
-
-// apiShow is `show channels`, alone, `count` or `as json`.
-func (s *Switch) apiShow(args string) string {
-	words := strings.Fields(strings.ToLower(args))
-	if len(words) == 0 || words[0] != "channels" {
-		return "-USAGE: channels [count] [as json]\n"
-	}
-	rest := strings.Join(words[1:], " ")
-	switch rest {
-	case "count", "":
-		return fmt.Sprintf("\n%d total.\n", len(s.order))
-	case "count as json":
-		return fmt.Sprintf("{\"row_count\":%d}", len(s.order))
-	case "as json":
-	default:
-		return "-ERR Cannot find format " + rest + "\n"
-	}
-	if len(s.order) == 0 {
-		return "{\"row_count\": 0}\n"
-	}
-	var rows []channelRow
-	for _, c := range s.order {
-		rows = append(rows, c.row())
-	}
-	b, err := json.Marshal(struct {
-		Count int          `json:"row_count"`
-		Rows  []channelRow `json:"rows"`
-	}{len(rows), rows})
-	if err != nil { // strings always marshal
-		panic(err)
-	}
-	return string(b)
 }

@@ -14,7 +14,7 @@ var applications map[string]application
 
 func init() { // not a literal: execute uses the map
 	applications = map[string]application{
-		"answer":                 func(c *Channel, _ string) error { c.markAnswered(); return nil },
+		"answer":                 (*Channel).appAnswer,
 		"pre_answer":             func(c *Channel, _ string) error { c.preAnswer(); return nil },
 		"set":                    (*Channel).appSet,
 		"multiset":               (*Channel).appMultiset,
@@ -35,11 +35,21 @@ func init() { // not a literal: execute uses the map
 	}
 }
 
+// zombies are the applications that run on a leg that has hung up
+// (SAF_ZOMBIE_EXEC); others are passed over there.
+var zombies = map[string]bool{"set": true, "multiset": true, "unset": true, "export": true, "event": true, "log": true, "info": true}
+
 // execute runs an application (switch_core_session.c,
-// switch_core_session_exec). The switch's lock is held.
+// switch_core_session_execute_application_get_flags and switch_core_session_exec).
+// One that FreeSWITCH does not know costs the leg its life. The switch's lock
+// is held.
 func (c *Channel) execute(name, args string) error {
 	do, known := applications[strings.ToLower(name)]
+	if c.down && !zombies[strings.ToLower(name)] {
+		return nil
+	}
 	if !known {
+		c.hangup("DESTINATION_OUT_OF_ORDER")
 		return fmt.Errorf("esltest: execute: invalid application %s", name)
 	}
 	args = c.expand(args)
@@ -58,6 +68,14 @@ func (c *Channel) execute(name, args string) error {
 	}
 	c.fire("CHANNEL_EXECUTE_COMPLETE", append(about, header{"Application-Response", "_none_"})...)
 	return err
+}
+
+// appAnswer answers an incoming leg; a dialled one is the phone's to answer.
+func (c *Channel) appAnswer(string) error {
+	if !c.outbound {
+		c.markAnswered()
+	}
+	return nil
 }
 
 // appSet is `set name=value` (or `name,value`); no value takes it away.

@@ -359,6 +359,10 @@ func (c *Channel) hangUpBridged(a *Channel, cause string) {
 	a.finish()
 }
 
+// dialStatus is what a failed dial is called where its cause is not its name
+// (switch_ivr_originate.c).
+var dialStatus = map[string]string{"USER_BUSY": "BUSY", "NO_ANSWER": "NOANSWER", "ORIGINATOR_CANCEL": "CANCEL"}
+
 // legFailed is for the dialling leg: one of those it dialled is gone.
 func (c *Channel) legFailed(leg *Channel) {
 	for i, l := range c.dialing {
@@ -368,7 +372,11 @@ func (c *Channel) legFailed(leg *Channel) {
 	}
 	if len(c.dialing) == 0 {
 		c.vars.set("originate_disposition", leg.cause)
-		c.vars.set("DIALSTATUS", leg.cause)
+		status, known := dialStatus[leg.cause]
+		if !known {
+			status = leg.cause
+		}
+		c.vars.set("DIALSTATUS", status)
 	}
 }
 

@@ -232,4 +232,3 @@ func (l *link) drain() []happened {
 		}
 	}
 }
-

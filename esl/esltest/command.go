@@ -84,13 +84,13 @@ func (l *listener) textCommand(p packet) string {
 	if !l.authed {
 		return l.authenticate(c)
 	}
-	switch verb, rest := cutWord(c); {
-	case strings.EqualFold(verb, "filter"):
+	switch _, rest := cutWord(c); {
+	case hasPrefixFold(c, "filter "):
 		return l.filter(rest)
 	case l.channel != nil && hasPrefixFold(c, "getvar"):
 		value, _ := l.channel.lookup(rest)
 		return value
-	case hasPrefixFold(c, "myevents"):
+	case hasPrefixFold(c, "myevents") && (l.channel != nil || rest != ""):
 		return l.subscribeMine(rest)
 	case hasPrefixFold(c, "sendmsg"):
 		return l.sendmsg(p, strings.TrimSpace(c[len("sendmsg"):]))
@@ -157,18 +157,15 @@ func (l *listener) deleteFilter(name, value string) {
 }
 
 // subscribeMine is `myevents` on an outbound socket, `myevents <uuid>` on an
-// inbound connection.
+// inbound connection, where a channel that is not there is no error.
 func (l *listener) subscribeMine(rest string) string {
 	if l.myEvents != "" {
 		return "-ERR aready enabled."
 	}
-	uuid := rest
+	l.myEvents = rest
 	if l.channel != nil {
-		uuid = l.channel.uuid
-	} else if _, ok := l.sw.channels[uuid]; !ok {
-		return "-ERR invalid uuid"
+		l.myEvents = l.channel.uuid
 	}
-	l.myEvents = uuid
 	for _, n := range []string{
 		"CHANNEL_ANSWER", "CHANNEL_APPLICATION", "CHANNEL_BRIDGE", "CHANNEL_CREATE", "CHANNEL_DATA", "CHANNEL_DESTROY",
 		"CHANNEL_EXECUTE", "CHANNEL_EXECUTE_COMPLETE", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_ORIGINATE",
@@ -184,9 +181,7 @@ func (l *listener) subscribeMine(rest string) string {
 // subscribe is `event plain NAME ... CUSTOM subclass ...`.
 func (l *listener) subscribe(rest string) string {
 	words, custom, known := strings.Fields(rest), false, 0
-	if len(words) > 0 && strings.EqualFold(words[0], "plain") {
-		words = words[1:]
-	} else if len(words) > 0 && (strings.EqualFold(words[0], "json") || strings.EqualFold(words[0], "xml")) {
+	if len(words) > 0 && (strings.EqualFold(words[0], "json") || strings.EqualFold(words[0], "xml")) {
 		return "-ERR esltest speaks only event plain"
 	}
 	for _, w := range words {

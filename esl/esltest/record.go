@@ -154,7 +154,7 @@ func (r *recording) settle() {
 	if due <= r.frames || r.err != nil {
 		return
 	}
-	first := int(r.start.Sub(r.channel.sw.clock.epoch)*rate/time.Second) + r.frames*frameSamples
+	first := int(r.start.Sub(r.channel.sw.clock.epoch).Microseconds()*rate/1e6) + r.frames*frameSamples
 	own, heard := r.voices()
 	r.frames, r.err = due, r.write(own, heard, first, (due-r.frames)*frameSamples)
 	if r.err == nil {
@@ -188,20 +188,22 @@ func (c *Channel) voice() int {
 	return c.tone
 }
 
+// write writes samples of two tones, from a place in the switch's time.
 func (r *recording) write(own, heard, first, samples int) error {
-	b := make([]byte, 0, samples*2*r.width())
 	a, h := toneOf(own), toneOf(heard)
+	var b [4]byte
 	for i := first; i < first+samples; i++ {
 		x, y := a[i%rate], h[i%rate]
-		if r.stereo {
-			b = binary.LittleEndian.AppendUint16(b, uint16(x))
-			b = binary.LittleEndian.AppendUint16(b, uint16(y))
-		} else {
-			b = binary.LittleEndian.AppendUint16(b, uint16(x+y))
+		if !r.stereo {
+			x += y
+		}
+		binary.LittleEndian.PutUint16(b[:], uint16(x))
+		binary.LittleEndian.PutUint16(b[2:], uint16(y))
+		if _, err := r.buf.Write(b[:2*r.width()]); err != nil {
+			return err
 		}
 	}
-	_, err := r.buf.Write(b)
-	return err
+	return nil
 }
 
 func (c *Channel) recordingAt(path string) *recording {

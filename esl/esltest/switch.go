@@ -77,6 +77,9 @@ func New(o Options) *Switch {
 	}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.clock = clock{manual: o.Clock == Manual, epoch: o.Start, at: o.Start}
+	if !s.clock.manual {
+		s.clock.epoch = time.Now()
+	}
 	return s
 }
 

@@ -180,6 +180,3 @@ func atoi(s string) int {
 	}
 	return n
 }
-
-// strconvI is a number in decimal.
-func strconvI[T ~int | ~int64](n T) string { return fmt.Sprintf("%d", n) }

@@ -1,0 +1,287 @@
+package esltest_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+)
+
+func talk(sw *esltest.Switch, ms int) { sw.Talk(time.Duration(ms) * time.Millisecond) }
+
+// hear wants a file to sound like that, 100 ms at a time.
+func hear(t *testing.T, path string, want ...string) {
+	t.Helper()
+	heard, err := esltest.Listen(path, 100*time.Millisecond, 440, 880, 1320)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range heard {
+		got = append(got, h.String())
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: heard\n%s\nwant\n%s", filepath.Base(path), strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func record(t *testing.T, l *link, args string) {
+	t.Helper()
+	if got := l.ask("api uuid_record " + args); got != "+OK Success\n" {
+		t.Errorf("uuid_record %s: %q", args, got)
+	}
+}
+
+// TestAudio follows one stereo recording of the outside party from the answer
+// through mask, hold, a transfer and another user.
+func TestAudio(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "acme", "2026", "a.wav")
+	a := caller(sw)
+	a.Set("hangup_after_bridge", "true")
+	a.Set("execute_on_answer", "record_session "+path+" {RECORD_STEREO=true}")
+	b := ring(a, "1001")
+	talk(sw, 700) // nothing is heard while it rings
+	b.Answer()
+	talk(sw, 1000)
+	record(t, l, a.UUID()+" mask "+path)
+	talk(sw, 500)
+	record(t, l, a.UUID()+" unmask "+path)
+	talk(sw, 500)
+	b.Hold()
+	talk(sw, 500)
+	b.Unhold()
+	talk(sw, 500)
+	ext := b.BlindTransfer("1002")
+	talk(sw, 500) // alone in the dialplan
+	c := ext.Dial(esltest.Leg{Profile: "internal", Destination: "1002", ToneHz: 1320})
+	c.Answer()
+	talk(sw, 1000)
+	a.Hangup("")
+	hear(t, path,
+		"0s-1s 440|880",
+		"1s-1.5s -|-",
+		"1.5s-2s 440|880",
+		"2s-2.5s 440|-",
+		"2.5s-3s 440|880",
+		"3s-3.5s 440|-",
+		"3.5s-4.5s 440|1320")
+	if n, err := esltest.Length(path); n != 4500*time.Millisecond || err != nil {
+		t.Errorf("length %v, %v", n, err)
+	}
+	stop := find(t, l.drain(), "RECORD_STOP")
+	if stop.get("variable_record_ms") != "4500" || stop.get("Recording-Variable-RECORD_STEREO") != "true" ||
+		stop.get("Record-File-Path") != path || stop.get("variable_record_file_size") != "144044" {
+		t.Errorf("%v", []pair(stop))
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 144044 {
+		t.Error(info, err)
+	}
+}
+
+// TestMono: both parties in the one channel, and a file that begins masked.
+func TestMono(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "a b.wav")
+	a := caller(sw)
+	a.Set("api_on_answer", "uuid_record "+a.UUID()+" start '"+path+"'")
+	a.Set("api_on_answer_2", "uuid_record "+a.UUID()+" mask '"+path+"'")
+	b := ring(a, "1001")
+	b.Answer()
+	talk(sw, 300)
+	record(t, l, a.UUID()+" unmask '"+path+"'")
+	talk(sw, 700)
+	record(t, l, a.UUID()+" stop '"+path+"'")
+	talk(sw, 700) // no longer written
+	hear(t, path, "0s-300ms -", "300ms-1s 440+880")
+	if got := l.ask("api uuid_record " + a.UUID() + " mask '" + path + "'"); got != "-ERR Cannot mask recording session!\n" {
+		t.Error(got)
+	}
+}
+
+// TestStartBeforeAnswer pre-answers: the mistake that a test must see.
+func TestStartBeforeAnswer(t *testing.T) {
+	sw, l := newSwitch(t)
+	a := caller(sw)
+	record(t, l, a.UUID()+" start "+filepath.Join(t.TempDir(), "a.wav"))
+	got := names(l.drain(), "CHANNEL_PROGRESS_MEDIA", "RECORD_START", "CHANNEL_ANSWER")
+	if want := []string{"CHANNEL_PROGRESS_MEDIA", "RECORD_START"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestOutgoing records the leg that answers, armed by an exported variable.
+func TestOutgoing(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "out.wav")
+	user := sw.Incoming(esltest.Leg{Profile: "internal", Number: "1001", Destination: "07700900001", ToneHz: 880})
+	if err := user.Execute("export", "nolocal:execute_on_answer=record_session "+path+" {RECORD_STEREO=true}"); err != nil {
+		t.Fatal(err)
+	}
+	ext := user.Dial(esltest.Leg{Destination: "07700900001", ToneHz: 440})
+	talk(sw, 1000)
+	ext.Answer()
+	talk(sw, 600)
+	ext.Hangup("")
+	hear(t, path, "0s-600ms 440|880")
+	var order []string
+	for _, e := range l.drain() {
+		switch name := e.get("Event-Name"); name {
+		case "RECORD_START", "RECORD_STOP", "CHANNEL_HANGUP_COMPLETE", "CHANNEL_UNBRIDGE", "CHANNEL_BRIDGE":
+			who := "user"
+			if e.get("Unique-ID") == ext.UUID() {
+				who = "ext"
+			}
+			order = append(order, name+" "+who)
+		}
+	}
+	want := []string{"RECORD_START ext", "CHANNEL_BRIDGE user", "RECORD_STOP ext", "CHANNEL_HANGUP_COMPLETE ext",
+		"CHANNEL_UNBRIDGE user", "CHANNEL_HANGUP_COMPLETE user"}
+	if !slices.Equal(order, want) {
+		t.Errorf("%v, want %v", order, want)
+	}
+}
+
+// TestDiscarded: files without audio, or with too little, are deleted.
+func TestDiscarded(t *testing.T) {
+	sw, l := newSwitch(t)
+	dir := t.TempDir()
+	a := caller(sw)
+	ring(a, "1001").Answer()
+	record(t, l, a.UUID()+" start "+dir+"/empty.wav")
+	record(t, l, a.UUID()+" stop "+dir+"/empty.wav")
+	record(t, l, a.UUID()+" start "+dir+"/short.wav 0 {RECORD_MIN_SEC=2}")
+	talk(sw, 1000)
+	record(t, l, a.UUID()+" stop all")
+	var causes []string
+	for _, e := range l.drain() {
+		if e.get("Event-Name") == "RECORD_STOP" {
+			causes = append(causes, e.get("Record-Completion-Cause")+" "+e.get("variable_record_ms"))
+		}
+	}
+	if want := []string{"empty-file 0", "input-too-short 1000"}; !slices.Equal(causes, want) {
+		t.Errorf("%v, want %v", causes, want)
+	}
+	if files, _ := os.ReadDir(dir); len(files) != 0 {
+		t.Error("files are left", files)
+	}
+}
+
+// TestLimit: the recording stops by itself; a braces word where the limit
+// belongs is not seen as variables (mod_commands.c takes the fifth word).
+func TestLimit(t *testing.T) {
+	sw, l := newSwitch(t)
+	dir := t.TempDir()
+	a := caller(sw)
+	ring(a, "1001").Answer()
+	record(t, l, a.UUID()+" start "+dir+"/limit.wav 2 {RECORD_STEREO=true}")
+	record(t, l, a.UUID()+" start "+dir+"/mono.wav {RECORD_STEREO=true}")
+	talk(sw, 5000)
+	a.Hangup("")
+	hear(t, dir+"/limit.wav", "0s-2s 440|880")
+	hear(t, dir+"/mono.wav", "0s-5s 440+880")
+}
+
+// TestOverwrites: a path used again is begun anew.
+func TestOverwrites(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "a.wav")
+	for range 2 {
+		a := caller(sw)
+		ring(a, "1001").Answer()
+		record(t, l, a.UUID()+" start "+path)
+		record(t, l, a.UUID()+" start "+path) // one recording
+		if got := strings.Count(l.ask("api uuid_buglist "+a.UUID()), "<target>"+path); got != 1 {
+			t.Errorf("%d recordings", got)
+		}
+		talk(sw, 500)
+		a.Hangup("")
+	}
+	hear(t, path, "0s-500ms 440+880")
+}
+
+// TestFileWhileRecording can be read up to the last Talk.
+func TestFileWhileRecording(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "a.wav")
+	a := caller(sw)
+	ring(a, "1001").Answer()
+	record(t, l, a.UUID()+" start "+path)
+	talk(sw, 1000)
+	hear(t, path, "0s-1s 440+880")
+	talk(sw, 500)
+	sw.Close() // a power cut leaves what was written
+	hear(t, path, "0s-1.5s 440+880")
+}
+
+// TestRealTime writes as long as it takes.
+func TestRealTime(t *testing.T) {
+	sw := esltest.New(esltest.Options{})
+	t.Cleanup(func() { sw.Close() })
+	l := login(t, listen(t, sw))
+	l.ask("event plain RECORD_STOP")
+	path := filepath.Join(t.TempDir(), "a.wav")
+	a := caller(sw)
+	ring(a, "1001").Answer()
+	start := time.Now()
+	record(t, l, a.UUID()+" start "+path+" 1")
+	stop := l.event("RECORD_STOP")
+	if took := time.Since(start); took < time.Second || stop.get("variable_record_ms") < "1000" {
+		t.Errorf("after %v: record_ms %s", took, stop.get("variable_record_ms"))
+	}
+	record(t, l, a.UUID()+" start "+path+" 3600") // Close does not wait for it
+	if n, err := esltest.Length(path); n != 0 || err != nil {
+		t.Error(n, err)
+	}
+}
+
+// TestAttendedTransferOutgoing: the recording stays on the external leg, which
+// is Bridge-A afterwards.
+func TestAttendedTransferOutgoing(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "a.wav")
+	user := sw.Incoming(esltest.Leg{Profile: "internal", Number: "1001", Destination: "07700900001", ToneHz: 880})
+	ext := user.Dial(esltest.Leg{Destination: "07700900001", ToneHz: 440})
+	ext.Answer()
+	record(t, l, ext.UUID()+" start "+path+" 0 {RECORD_STEREO=true}")
+	talk(sw, 500)
+	consult := sw.Incoming(esltest.Leg{Profile: "internal", Number: "1001", Destination: "1002", ToneHz: 880})
+	target := consult.Dial(esltest.Leg{Profile: "internal", Destination: "1002", ToneHz: 1320})
+	target.Answer()
+	outside, party := user.AttendedTransfer(consult)
+	if outside != ext || party != target {
+		t.Fatal("the wrong legs are joined")
+	}
+	talk(sw, 500)
+	target.Hangup("")
+	hear(t, path, "0s-500ms 440|880", "500ms-1s 440|1320")
+	if len(sw.Channels()) != 0 {
+		t.Error("legs are left")
+	}
+	var bridge happened
+	for _, e := range l.drain() {
+		if e.get("Event-Name") == "CHANNEL_BRIDGE" {
+			bridge = e
+		}
+	}
+	if bridge.get("Bridge-A-Unique-ID") != ext.UUID() || bridge.get("Bridge-B-Unique-ID") != target.UUID() {
+		t.Error("the last bridge is not of the external leg and the new user")
+	}
+}
+
+// TestRefusedKeys: without a template, or disabled, the record key is refused.
+func TestRefusedKeys(t *testing.T) {
+	for _, template := range []string{"", "/nowhere/${uuid}.wav"} {
+		sw := esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: template})
+		c := caller(sw)
+		c.Set("sip_disable_recording", "true")
+		if c.RecordKey(true) {
+			t.Errorf("template %q: the key is accepted", template)
+		}
+		sw.Close()
+	}
+}
