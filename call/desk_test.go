@@ -106,7 +106,7 @@ func TestCalls(t *testing.T) {
 			a.Hangup("")
 		}, "0s-1s 440|880"},
 		{"outgoing by the number", func(l *lab) {
-			a := l.from("1002", "07700900123", "effective_caller_id_number", "02079460002")
+			a := l.from("1002", "07700900123", "02079460002")
 			l.answer(l.out(a))
 			l.talk(second)
 			a.Hangup("")
@@ -118,7 +118,7 @@ func TestCalls(t *testing.T) {
 			a.Hangup("")
 		}, "no file"},
 		{"outgoing, the number entered as an element", func(l *lab) {
-			a := l.from("1004", "07700900123", "effective_caller_id_number", "02079460003")
+			a := l.from("1004", "07700900123", "02079460003")
 			l.element(a, "number/02079460002")
 			l.answer(l.out(a))
 			l.talk(second)
@@ -207,9 +207,7 @@ func TestAttendedTransfer(t *testing.T) {
 	b := l.ring(a, "1004")
 	l.answer(b)
 	l.talk(second)
-	consult := l.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", Destination: "1002", ToneHz: dave,
-		Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}})
-	l.enter(consult)
+	consult := l.from("1004", "1002")
 	l.answer(l.ring(consult, "1002"))
 	l.talk(second)
 	b.AttendedTransfer(consult)

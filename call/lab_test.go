@@ -33,11 +33,6 @@ const (
 
 var tones = []float64{outside, alice, bob, carol, dave}
 
-var phones = map[string]struct {
-	user string
-	tone int
-}{"1001": {"alice", alice}, "1002": {"bob", bob}, "1003": {"carol", carol}, "1004": {"dave", dave}}
-
 // lab is a Desk on a simulated FreeSWITCH whose clock stands still but for talk.
 type lab struct {
 	*testing.T
@@ -199,55 +194,55 @@ func (l *lab) settle() {
 	l.Fatal("the desk does not come to rest")
 }
 
-// enter is the dialplan's socket action.
-func (l *lab) enter(leg *esltest.Channel) {
+// office is the company of policyText.
+func (l *lab) office() *esltest.Office {
+	return &esltest.Office{Switch: l.sw, Socket: l.socket, Domain: "acme.example.net", Outside: "07700900123", ToneHz: outside,
+		Phones: map[string]int{"1001": alice, "1002": bob, "1003": carol, "1004": dave}}
+}
+
+func (l *lab) must(err error) {
 	l.Helper()
-	if _, err := leg.Socket(context.Background(), l.socket); err != nil {
+	if err != nil {
 		l.Fatal(err)
 	}
 }
 
+func (l *lab) enter(leg *esltest.Channel) {
+	l.Helper()
+	l.must(l.office().Enter(l.Context(), leg, ""))
+}
+
 func (l *lab) element(leg *esltest.Channel, element string) {
 	l.Helper()
-	leg.Set("tapedeck_element", element)
-	l.enter(leg)
+	l.must(l.office().Enter(l.Context(), leg, element))
 	if got := leg.Get("tapedeck_element"); got != "" {
 		l.Errorf("tapedeck_element is still %q", got)
 	}
 }
 
-// inbound is a call from outside to a number.
 func (l *lab) inbound(number string) *esltest.Channel {
 	l.Helper()
-	a := l.sw.Incoming(esltest.Leg{Number: "+447700900123", Destination: number, ToneHz: outside})
-	l.enter(a)
+	a, err := l.office().Inbound(l.Context(), number)
+	l.must(err)
 	return a
 }
 
-// from is a call that a user's phone makes.
-func (l *lab) from(extension, number string, variables ...string) *esltest.Channel {
+func (l *lab) from(extension, number string, shown ...string) *esltest.Channel {
 	l.Helper()
-	vars := map[string]string{"user_name": extension, "domain_name": "acme.example.net"}
-	for i := 0; i < len(variables); i += 2 {
-		vars[variables[i]] = variables[i+1]
+	vars := map[string]string{}
+	for _, number := range shown {
+		vars["effective_caller_id_number"] = number
 	}
-	a := l.sw.Incoming(esltest.Leg{Profile: "internal", Number: extension, Destination: number, ToneHz: phones[extension].tone, Variables: vars})
-	l.enter(a)
+	a, err := l.office().From(l.Context(), extension, number, vars)
+	l.must(err)
 	return a
 }
 
-// ring dials a user's phone.
 func (l *lab) ring(a *esltest.Channel, extension string) *esltest.Channel {
-	l.Helper()
-	return a.Dial(esltest.Leg{Profile: "internal", Destination: extension, ToneHz: phones[extension].tone,
-		Variables: map[string]string{"dialed_user": extension, "dialed_domain": "acme.example.net"}})
+	return l.office().Ring(a, extension)
 }
 
-// out dials the outside party of an outgoing call.
-func (l *lab) out(a *esltest.Channel) *esltest.Channel {
-	l.Helper()
-	return a.Dial(esltest.Leg{Destination: "07700900123", ToneHz: outside})
-}
+func (l *lab) out(a *esltest.Channel) *esltest.Channel { return l.office().Out(a) }
 
 func (l *lab) answer(b *esltest.Channel) {
 	l.Helper()
