@@ -123,6 +123,9 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 		for _, reply := range replies[i] {
 			batch[i].note(reply.Err())
 		}
+		if !errors.Is(err, ErrCorrupt) { // the pipeline itself failed: what had no reply may be lost
+			batch[i].note(err)
+		}
 	}
 	return err
 }

@@ -21,11 +21,11 @@ type embedded struct {
 	mu     sync.Mutex
 	server *miniredis.Miniredis
 	closed bool
+	aged   time.Time // when age was last called
 }
 
 func newEmbedded() (*embedded, error) {
-	e := &embedded{server: miniredis.NewMiniRedis()}
-	e.server.ClockTTL(true) // keys expire by the clock, as in Redis
+	e := &embedded{server: miniredis.NewMiniRedis(), aged: time.Now()}
 	return e, e.start()
 }
 
@@ -49,6 +49,21 @@ func (e *embedded) stop() {
 	if !e.closed {
 		e.closed = true
 		e.server.Close()
+	}
+}
+
+// ageEvery is how often Run calls age. A key may expire that much too early,
+// because all lose the same time, however young they are.
+const ageEvery = time.Second
+
+// age lets keys expire: miniredis has no clock of its own. (Its ClockTTL looks
+// through all keys at every command, which costs more than the command.)
+func (e *embedded) age(now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if passed := now.Sub(e.aged); passed >= ageEvery {
+		e.aged = now
+		e.server.FastForward(passed)
 	}
 }
 

@@ -17,7 +17,9 @@ const (
 	// quietFor is how long the subscription may be silent before it is asked
 	// whether it lives.
 	quietFor = 10 * time.Second
-	// subscribeAgain is the longest wait before a subscription is tried again.
+	// subscribeSoon and subscribeAgain are the shortest and the longest wait
+	// before a subscription is tried again.
+	subscribeSoon  = 50 * time.Millisecond
 	subscribeAgain = time.Second
 	// lastWordsTime is what Run has for writing what is queued when it is ended.
 	lastWordsTime = time.Second
@@ -66,7 +68,7 @@ func (s *Store) begin(ctx context.Context) (running context.Context, end func(),
 
 func (s *Store) work(ctx context.Context, look <-chan struct{}) {
 	s.step(ctx, true)
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(s.lookEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -76,7 +78,10 @@ func (s *Store) work(ctx context.Context, look <-chan struct{}) {
 			s.step(ctx, false)
 		case <-look:
 			s.step(ctx, true)
-		case <-tick.C:
+		case now := <-tick.C:
+			if s.embedded != nil {
+				s.embedded.age(now)
+			}
 			s.step(ctx, true)
 		}
 	}
@@ -183,7 +188,7 @@ func (s *Store) listen(ctx context.Context, look chan<- struct{}) {
 		if heard {
 			wait = 0
 		}
-		wait = min(max(2*wait, s.cfg.Timeout), subscribeAgain)
+		wait = min(max(2*wait, subscribeSoon), subscribeAgain)
 		pause := time.NewTimer(wait/2 + rand.N(wait/2+1))
 		select {
 		case <-ctx.Done():

@@ -85,6 +85,8 @@ type Store struct {
 	known    map[string]bool // organisations in organisationsKey; Run's own
 	reported uint64          // how many dropped states were logged; Run's own
 
+	lookEvery time.Duration
+
 	lifeMu  sync.Mutex
 	cancel  context.CancelFunc // of the Run that is going on
 	stopped chan struct{}      // closed when it has ended
@@ -103,25 +105,43 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
-	s := &Store{cfg: cfg, log: cfg.Logger, wake: make(chan struct{}, 1), known: map[string]bool{}}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+	if cfg.Redis != "" && cfg.Redis != Embedded {
+		client, err := newClient(cfg.Redis, cfg.limits())
+		if err != nil {
+			return nil, err
+		}
+		return newStore(ctx, cfg, client)
 	}
-	s.calls.limit = maxCalls
-	empty, err := newView(&flow.Policy{Version: flow.Version})
+	e, err := newEmbedded()
 	if err != nil {
 		return nil, err
 	}
-	s.view.Store(empty)
-	l := limits{dial: connectFactor * cfg.Timeout, wait: bulkFactor * cfg.Timeout}
-	if cfg.Redis == "" || cfg.Redis == Embedded {
-		if s.embedded, err = newEmbedded(); err != nil {
-			return nil, err
-		}
-		s.client = s.embedded.client(l)
-	} else if s.client, err = newClient(cfg.Redis, l); err != nil {
+	s, err := newStore(ctx, cfg, e.client(cfg.limits()))
+	if err != nil {
 		return nil, err
 	}
+	s.embedded = e
+	return s, nil
+}
+
+func (cfg Config) limits() limits {
+	return limits{dial: connectFactor * cfg.Timeout, wait: bulkFactor * cfg.Timeout}
+}
+
+func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*Store, error) {
+	empty, err := newView(&flow.Policy{Version: flow.Version})
+	if err != nil {
+		return nil, fmt.Errorf("store: open: %w", err)
+	}
+	s := &Store{
+		cfg: cfg, log: cfg.Logger, client: client,
+		calls: queue{limit: maxCalls}, known: map[string]bool{}, wake: make(chan struct{}, 1),
+		lookEvery: lookEvery,
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.view.Store(empty)
 	s.first(ctx)
 	return s, nil
 }
@@ -136,7 +156,7 @@ func (s *Store) first(ctx context.Context) {
 		return
 	}
 	s.setUp(true, nil)
-	if _, err := s.follow(ctx); err != nil {
+	if _, err := s.follow(ctx); !errors.Is(err, errNone) {
 		s.complain("policy in redis not taken", err)
 	}
 }
