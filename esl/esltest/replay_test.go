@@ -157,6 +157,9 @@ func (st *stage) compareData(got, want message) {
 	st.Helper()
 	g, w := decodeEvent(got.raw), decodeEvent(want.raw)
 	st.compareHeaders("channel data", g, w)
+	if mode := g.get("Socket-Mode"); mode != "static" { // as in all captures but 12
+		st.Errorf("channel data: Socket-Mode is %q", mode)
+	}
 	for _, name := range []string{"Content-Type", "Reply-Text", "Control", "Channel-Unique-ID",
 		"Channel-Destination-Number", "Channel-Caller-ID-Number", "variable_sip_from_user", "variable_sip_req_user",
 		"variable_sip_to_user", "variable_sip_network_ip", "variable_current_application", "variable_socket_host"} {
@@ -366,7 +369,7 @@ func TestReplaysCaptures(t *testing.T) {
 			st.talk(160)
 			a.Hangup("MANAGER_REQUEST")
 		}},
-		// Its socket was `async full`, hence parked; Socket-Mode is not compared.
+		// Its socket was `async full`, hence parked; ours is not.
 		{"12-caller-hangs-up-before-answer", false, func(st *stage) {
 			a := st.outsider(0, "sockhang")
 			a.Park()
