@@ -3,8 +3,6 @@ package call
 import (
 	"testing"
 	"time"
-
-	"tapedeck/esl/esltest"
 )
 
 const second = time.Second
