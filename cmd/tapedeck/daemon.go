@@ -18,13 +18,14 @@ import (
 
 // daemon is every part of a running Tapedeck.
 type daemon struct {
-	store  *store.Store
-	desk   *call.Desk
-	links  []*esl.Link
-	addr   net.Addr // of the outbound socket
-	parts  []*part  // running, in the order in which they were started
-	failed chan error
-	log    *slog.Logger
+	store       *store.Store
+	desk        *call.Desk
+	links       []*esl.Link
+	addr        net.Addr // of the outbound socket
+	metricsAddr net.Addr
+	parts       []*part // running, in the order in which they were started
+	failed      chan error
+	log         *slog.Logger
 }
 
 // part is one running part.
@@ -76,6 +77,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 		_ = outbound.Close()
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
+	d.metricsAddr = web.Addr()
 	d.store, err = store.Open(ctx, store.Config{Redis: string(cfg.Store.Redis), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
 		OnPolicy: func(p *flow.Policy) { m.Policy(p.Revision) }})
 	if err != nil {

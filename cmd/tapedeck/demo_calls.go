@@ -1,0 +1,257 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+	"tapedeck/store"
+)
+
+// demoCalls show the rules, one each.
+var demoCalls = []struct {
+	title string
+	play  func(*play)
+}{
+	{"inbound, the number says yes", func(p *play) {
+		p.inbound("+442079460001")
+		p.answer("1004")
+		p.talk()
+	}},
+	{"inbound, nobody says anything", func(p *play) {
+		p.inbound("+442079460004")
+		p.answer("1004")
+		p.talk()
+	}},
+	{"inbound, number no, then ring group yes", func(p *play) {
+		p.inbound("02079460003")
+		p.element("ring_group/support")
+		p.answer("1004")
+		p.talk()
+	}},
+	{"inbound, number yes, answered by bob who says no", func(p *play) {
+		p.inbound("+442079460001")
+		p.answer("1002")
+		p.talk()
+	}},
+	{"inbound, ring group no, answered by carol who says yes", func(p *play) {
+		p.inbound("+442079460004")
+		p.element("ring_group/private")
+		p.answer("1003")
+		p.talk()
+	}},
+	{"inbound, the reception switches off, the survey on again", func(p *play) {
+		p.inbound("+442079460001")
+		p.first.Answer()
+		p.talk()
+		p.element("application/reception")
+		p.talk()
+		p.element("application/survey")
+		p.talk()
+	}},
+	{"inbound, blind transfer from dave to bob", func(p *play) {
+		p.inbound("+442079460001")
+		dave := p.answer("1004")
+		p.talk()
+		dave.BlindTransfer("1002")
+		p.element("")
+		p.answer("1002")
+		p.talk()
+	}},
+	{"inbound, attended transfer from dave to carol", func(p *play) {
+		p.inbound("+442079460004")
+		dave := p.answer("1004")
+		p.talk()
+		consult, err := p.stage.office.From(p.ctx, "1004", "1003", nil)
+		p.note(err)
+		p.stage.office.Ring(consult, "1003").Answer()
+		dave.AttendedTransfer(consult)
+		p.talk()
+	}},
+	{"outgoing, alice says yes", func(p *play) {
+		p.from("1001", "07700900123", "")
+		p.stage.office.Out(p.first).Answer()
+		p.talk()
+	}},
+	{"outgoing, bob shows a number that is always recorded", func(p *play) {
+		p.from("1002", "07700900123", "+442079460002")
+		p.stage.office.Out(p.first).Answer()
+		p.talk()
+	}},
+	{"internal, alice calls dave", func(p *play) {
+		p.from("1001", "1004", "")
+		p.answer("1004")
+		p.talk()
+	}},
+	{"inbound, the caller gives up before the answer", func(p *play) {
+		p.inbound("+442079460001")
+		p.stage.office.Ring(p.first, "1004")
+	}},
+	{"inbound to an organisation without recording", func(p *play) {
+		p.inbound("+442079460201")
+		p.answer("1004")
+		p.talk()
+	}},
+	{"inbound to a number that nobody has", func(p *play) {
+		p.inbound("+442079469999")
+		p.answer("1004")
+		p.talk()
+	}},
+}
+
+// talkTime is how long each stretch of a call lasts.
+const talkTime = time.Second
+
+// play is one call of the demo.
+type play struct {
+	stage *stage
+	ctx   context.Context
+	first *esltest.Channel // the leg that reached the socket
+	to    string           // the number that it dialled
+	err   error
+}
+
+func (p *play) note(err error) { p.err = errors.Join(p.err, err) }
+
+func (p *play) inbound(number string) {
+	leg, err := p.stage.office.Inbound(p.ctx, number)
+	p.first, p.to = leg, number
+	p.note(err)
+}
+
+// from is a call of a user who shows a number; "" is none.
+func (p *play) from(extension, number, shows string) {
+	leg, err := p.stage.office.From(p.ctx, extension, number, map[string]string{"effective_caller_id_number": shows})
+	p.first = leg
+	p.note(err)
+}
+
+func (p *play) element(name string) { p.note(p.stage.office.Enter(p.ctx, p.first, name)) }
+
+func (p *play) answer(extension string) *esltest.Channel {
+	phone := p.stage.office.Ring(p.first, extension)
+	phone.Answer()
+	return phone
+}
+
+func (p *play) talk() { p.stage.sw.Talk(talkTime) }
+
+// result hangs up and says what was recorded, who decided, and where the file
+// is.
+func (p *play) result() (string, error) {
+	if p.err != nil {
+		return "", p.err
+	}
+	live, known := p.live()
+	answered := p.first.Get("endpoint_disposition") == "ANSWER"
+	p.first.Hangup("")
+	<-p.first.Done()
+	if !known {
+		return "no file\t" + p.turnedAway(), nil
+	}
+	verdict := p.verdict(live)
+	if !answered {
+		verdict = "not answered; otherwise " + verdict
+	}
+	heard, err := esltest.Listen(live.File, 100*time.Millisecond, tonesHz()...)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Sprintf("no file\t%s", verdict), nil
+	} else if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s\t%s\t%s", stretches(heard), verdict, live.File), nil
+}
+
+// live is what the store says of the call. It is written behind the call's
+// back, so that it may take a moment.
+func (p *play) live() (store.LiveCall, bool) {
+	if p.first.Get("tapedeck_file") == "" {
+		return store.LiveCall{}, false
+	}
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		calls, err := p.stage.daemon.store.Calls(p.ctx)
+		for _, c := range calls {
+			if err == nil && c.ID == p.first.UUID() {
+				return c, true
+			}
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-p.ctx.Done():
+			return store.LiveCall{}, false
+		}
+	}
+	p.note(errors.New("the call is not in the store"))
+	return store.LiveCall{}, false
+}
+
+func (p *play) verdict(c store.LiveCall) string {
+	policy := p.stage.daemon.store.Policy()
+	org := policy.Organisations[c.Organisation]
+	if org == nil {
+		return "its organisation has left the policy"
+	}
+	return flow.Explain(policy.Precedence, org.Recording, c.Chain).Verdict
+}
+
+// turnedAway says why Tapedeck left a call alone.
+func (p *play) turnedAway() string {
+	policy := p.stage.daemon.store.Policy()
+	org, _, known := policy.FindNumber(p.to)
+	if !known {
+		return "not recorded, because no organisation has the number " + p.to
+	}
+	return flow.Explain(policy.Precedence, org.Recording, nil).Verdict
+}
+
+func tonesHz() []float64 {
+	hz := []float64{outsideHz}
+	for _, tone := range phones {
+		hz = append(hz, float64(tone))
+	}
+	return hz
+}
+
+// stretches says how long speech and silence are, in turn.
+func stretches(heard []esltest.Heard) string {
+	var parts []string
+	speech, length := false, time.Duration(0)
+	add := func() {
+		if length > 0 {
+			parts = append(parts, fmt.Sprintf("%s %.1f s", map[bool]string{true: "speech", false: "silence"}[speech], length.Seconds()))
+		}
+	}
+	for _, h := range heard {
+		if now := len(h.Tones()) > 0; now != speech {
+			add()
+			speech, length = now, 0
+		}
+		length += h.To - h.From
+	}
+	add()
+	return strings.Join(parts, ", ")
+}
+
+// waitReady waits until calls may be sent to the daemon.
+func (d *daemon) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := d.ready()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
