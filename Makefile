@@ -1,13 +1,40 @@
-# One word a job. `make demo` runs the product, `make test` passes the tests.
+# One word a job: `make demo` runs the product, `make test` passes the tests.
 GO ?= go
+FUZZTIME ?= 60s
 
 .PHONY: build demo test e2e bench check fuzz
 
 build:
-	$(GO) build -o bin/tapedeck ./cmd/tapedeck
+	$(GO) build -trimpath -o bin/tapedeck ./cmd/tapedeck
 
+# A whole Tapedeck with a simulated FreeSWITCH; DEMO=--once ends by itself.
 demo: build
-	./bin/tapedeck demo
+	./bin/tapedeck demo $(DEMO)
 
+# Everything but the suite against a real FreeSWITCH.
 test:
 	$(GO) test -race ./...
+
+# Real calls through a real FreeSWITCH (FREESWITCH_BIN, PATH,
+# /usr/local/freeswitch/bin or /opt/*/bin); without one it says so and skips.
+e2e:
+	TAPEDECK_E2E=1 $(GO) test -count=1 -timeout 15m -v ./e2e/...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+# What has to be clean before a commit.
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'run gofmt -w on these'; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+# Each fuzz target for FUZZTIME; new findings stay in testdata/fuzz.
+fuzz:
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep ^Fuzz || true); do \
+			echo "== $$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x $$package; \
+		done; \
+	done

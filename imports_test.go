@@ -1,0 +1,52 @@
+package tapedeck
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is what each package imports of ours (design.md section 4): arrows
+// go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
+// only the command's demo and tests run are left out.
+var mayImport = map[string][]string{
+	"cmd/tapedeck": {"call", "esl", "esl/esltest", "flow", "metrics", "recording", "store", "toggle"},
+	"call":         {"esl", "flow", "recording", "store", "toggle"},
+	"toggle":       {"flow"},
+	"store":        {"flow"},
+	"esl":          {},
+	"esl/esltest":  {},
+	"flow":         {},
+	"metrics":      {},
+	"recording":    {},
+	"e2e":          {},
+	"e2e/lab":      {},
+}
+
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} {{join .Imports \" \"}}", "./...").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		words := strings.Fields(line)
+		name := strings.TrimPrefix(words[0], "tapedeck/")
+		seen[name] = true
+		allowed, known := mayImport[name]
+		if !known && name != "tapedeck" {
+			t.Errorf("package %s is new: say here what it may import", name)
+		}
+		for _, path := range words[1:] {
+			if own, ours := strings.CutPrefix(path, "tapedeck/"); ours && !slices.Contains(allowed, own) {
+				t.Errorf("%s imports %s", name, own)
+			}
+		}
+	}
+	for name := range mayImport {
+		if !seen[name] {
+			t.Errorf("package %s is gone: take it out here", name)
+		}
+	}
+}
