@@ -20,8 +20,8 @@ var mayImport = map[string][]string{
 	"flow":         {},
 	"metrics":      {},
 	"recording":    {},
-	"e2e":          {},
-	"e2e/lab":      {},
+	"e2e":          {"e2e/lab", "esl"},
+	"e2e/lab":      {"esl"},
 }
 
 func TestImports(t *testing.T) {
