@@ -38,6 +38,7 @@ type queue struct {
 	limit   int
 	entries map[callID]*entry
 	order   list.List // of *entry
+	taken   []*entry  // being written
 	dropped uint64
 	reason  string // why the last one was dropped
 }
@@ -126,7 +127,8 @@ func (q *queue) drop(reason string) {
 	q.reason = reason
 }
 
-// take takes the next states to be written.
+// take takes the next states to be written; settle takes them back. Only one
+// batch may be out at a time.
 func (q *queue) take(n int) []sending {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -134,6 +136,7 @@ func (q *queue) take(n int) []sending {
 	for len(batch) < n && q.order.Len() > 0 {
 		e := q.order.Remove(q.order.Front()).(*entry)
 		e.place, e.sent = nil, true
+		q.taken = append(q.taken, e)
 		batch = append(batch, sending{entry: e, call: e.call, ended: e.ended})
 	}
 	return batch
@@ -144,6 +147,7 @@ func (q *queue) take(n int) []sending {
 func (q *queue) settle(batch []sending) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.taken = nil
 	for _, item := range slices.Backward(batch) {
 		e := item.entry
 		switch {
@@ -175,10 +179,17 @@ func (q *queue) again() {
 	}
 }
 
+// queued counts the calls whose latest state is not known to be in Redis.
 func (q *queue) queued() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.order.Len()
+	n := q.order.Len()
+	for _, e := range q.taken {
+		if e.place == nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (q *queue) lost() (n uint64, reason string) {

@@ -101,7 +101,6 @@ type Store struct {
 // go-redis has one logger for the whole process, which writes to stderr; Open
 // turns it off, because the Store reports the same errors itself.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	logging.Disable()
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = DefaultTimeout
 	}
@@ -129,6 +128,7 @@ func (cfg Config) limits() limits {
 }
 
 func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*Store, error) {
+	logging.Disable()
 	empty, err := newView(&flow.Policy{Version: flow.Version})
 	if err != nil {
 		return nil, fmt.Errorf("store: open: %w", err)

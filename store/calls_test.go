@@ -1,0 +1,186 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/flow"
+)
+
+func TestCalls(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		tell := newSpy()
+		a := runOn(t, srv, tell)
+		full := call("org-0", 1, On)
+		full.Direction, full.Chain = flow.Outbound, append(full.Chain, flow.Step{Element: flow.Element{Kind: flow.Number, ID: "+442079460001"}, Setting: flow.Force})
+		a.SaveCall(full)
+		a.SaveCall(call("org-1", 1, Paused))
+		a.SaveCall(LiveCall{ID: "bare", Organisation: "org-1"})
+		tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
+		b := openOn(t, srv, newSpy())
+		mustCalls(t, b, LiveCall{ID: "bare", Organisation: "org-1"}, full, call("org-1", 1, Paused))
+
+		// Another Tapedeck may end what this one began.
+		tellB := newSpy()
+		c := runOn(t, srv, tellB)
+		c.EndCall("org-0", "call-1")
+		tellB.await(t, "the call to be ended", func() bool { return c.Queued() == 0 })
+		a.EndCall("org-1", "bare")
+		a.EndCall("org-1", "never was")
+		tell.await(t, "the call to be ended", func() bool { return a.Queued() == 0 })
+		mustCalls(t, b, call("org-1", 1, Paused))
+
+		raw := rawClient(t, srv)
+		if n := raw.SCard(t.Context(), callsKey("org-0")).Val() + raw.Exists(t.Context(), callKey("org-0", "call-1")).Val(); n != 0 {
+			t.Error("an ended call left something behind")
+		}
+	})
+}
+
+// SaveCall keeps its own copy.
+func TestSaveCallCopies(t *testing.T) {
+	var q queue
+	q.limit = 10
+	c := call("org-0", 1, On)
+	q.save(c)
+	c.Users[0], c.Chain[0].Setting = "mallory", flow.Never
+	if got := q.take(1)[0].call; got.Users[0] != "alice" || got.Chain[0].Setting != flow.Yes {
+		t.Errorf("the caller changed what was saved: %+v", got)
+	}
+}
+
+func TestCallsThatCannotBeRead(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		tell := newSpy()
+		a := runOn(t, srv, tell)
+		for i := range 6 {
+			a.SaveCall(call("org-0", i, On))
+		}
+		tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
+		raw := rawClient(t, srv)
+		text := raw.Get(t.Context(), callKey("org-0", "call-1")).Val()
+		raw.Set(t.Context(), callKey("org-0", "call-1"), "{", 0)
+		raw.Set(t.Context(), callKey("org-0", "call-2"), strings.Replace(text, `"version":1`, `"version":2`, 1), 0)
+		raw.Set(t.Context(), callKey("org-0", "call-3"), text, 0) // it says that it is call-1
+		raw.Del(t.Context(), callKey("org-0", "call-4"))          // ended in this moment
+		mustCalls(t, a, call("org-0", 0, On), call("org-0", 5, On))
+		if n := tell.logged("live call in redis not read"); n != 3 {
+			t.Errorf("logged %d times", n)
+		}
+	})
+}
+
+// A state that Redis refuses for ever does not hold up the others.
+func TestPoisonedCall(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		raw := rawClient(t, srv)
+		raw.SAdd(t.Context(), callsKey("org-0"), "x")
+		raw.Del(t.Context(), callsKey("org-0"))
+		raw.Set(t.Context(), callsKey("org-0"), "a string", 0)
+		tell := newSpy()
+		a := openOn(t, srv, tell)
+		a.SaveCall(call("org-0", 1, On))
+		ageless := call("org-1", 2, On)
+		ageless.Started = time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC) // no JSON for that
+		a.SaveCall(ageless)
+		a.SaveCall(call("org-1", 3, On))
+		run(t, a)
+		tell.await(t, "the rest to be written", func() bool { return a.Queued() == 0 && a.Dropped() == 2 })
+		if raw.Exists(t.Context(), callKey("org-1", "call-3")).Val() != 1 || !a.Up() {
+			t.Error("the good call was not written")
+		}
+		tell.await(t, "the log", func() bool { return tell.logged("states of calls dropped") > 0 })
+	})
+}
+
+func TestQueueKeepsTheLatestInOrder(t *testing.T) {
+	q := queue{limit: 10}
+	names := func(batch []sending) (s string) {
+		for _, item := range batch {
+			s += fmt.Sprintf("%s:%s:%v ", item.entry.id.id, item.call.State, item.ended)
+		}
+		return strings.TrimSpace(s)
+	}
+	want := func(batch []sending, text string) {
+		t.Helper()
+		if got := names(batch); got != text {
+			t.Errorf("took %q, want %q", got, text)
+		}
+	}
+	q.save(call("o", 1, On))
+	q.save(call("o", 2, On))
+	q.save(call("o", 1, Paused))
+	q.save(call("o", 3, On))
+	batch := q.take(2)
+	want(batch, "call-1:paused:false call-2:on:false")
+	q.save(call("o", 2, Off)) // while it is being written
+	for i := range batch {
+		batch[i].err = errors.New("away")
+	}
+	q.settle(batch)
+	batch = q.take(10)
+	want(batch, "call-1:paused:false call-3:on:false call-2:off:false")
+	q.end(callID{"o", "call-3"}) // while it is being written
+	q.settle(batch)
+	batch = q.take(10)
+	want(batch, "call-3::true")
+	q.save(call("o", 3, On)) // the id again, while its end is being written
+	q.settle(batch)
+	batch = q.take(10)
+	want(batch, "call-3:on:false")
+	q.settle(batch)
+	q.again()
+	want(q.take(10), "call-1:paused:false call-2:off:false call-3:on:false")
+}
+
+func TestQueueForgetsWhatRedisNeverKnew(t *testing.T) {
+	q := queue{limit: 10}
+	for i := range 1000 {
+		q.save(call("o", i, On))
+		q.end(callID{"o", fmt.Sprintf("call-%d", i)})
+	}
+	if len(q.entries) != 0 || q.order.Len() != 0 || q.dropped != 0 {
+		t.Errorf("%d entries, %d queued, %d dropped", len(q.entries), q.order.Len(), q.dropped)
+	}
+}
+
+func TestQueueIsBounded(t *testing.T) {
+	long := strings.Repeat("x", maxCallSize)
+	for name, c := range map[string]struct {
+		save    LiveCall
+		dropped bool
+	}{
+		"plain":           {call("o", 1, On), false},
+		"no id":           {LiveCall{Organisation: "o"}, true},
+		"no organisation": {LiveCall{ID: "1"}, true},
+		"long id":         {LiveCall{ID: long, Organisation: "o"}, true},
+		"id not UTF-8":    {LiveCall{ID: "\xff", Organisation: "o"}, true},
+		"long user":       {LiveCall{ID: "1", Organisation: "o", Users: []string{long}}, true},
+		"many users":      {LiveCall{ID: "1", Organisation: "o", Users: make([]string, maxCallSize/10)}, true},
+		"long chain":      {LiveCall{ID: "1", Organisation: "o", Chain: make(flow.Chain, maxCallSize/10)}, true},
+	} {
+		q := queue{limit: 10}
+		q.save(c.save)
+		if got := q.dropped == 1 && q.order.Len() == 0; got != c.dropped {
+			t.Errorf("%s: dropped %v, want %v", name, got, c.dropped)
+		}
+	}
+	q := queue{limit: 10}
+	for i := range 15 {
+		q.save(call("o", i, On))
+	}
+	q.save(call("o", 3, Paused)) // one that has its place
+	q.end(callID{"o", "stranger"})
+	q.end(callID{"o", ""})
+	if q.dropped != 7 || len(q.entries) != 10 || q.order.Len() != 10 {
+		t.Errorf("%d dropped, %d kept, %d queued", q.dropped, len(q.entries), q.order.Len())
+	}
+	q.end(callID{"o", "call-3"})
+	q.save(call("o", 16, On))
+	if q.dropped != 7 || len(q.entries) != 10 {
+		t.Errorf("no room after an end: %d dropped", q.dropped)
+	}
+}

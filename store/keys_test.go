@@ -1,0 +1,164 @@
+package store
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// hostile are ids that would be dangerous in a key if they stood there as they are.
+var hostile = []string{
+	"acme", "Acme", "a", "b", "policy", "calls", "call", "a}:call:{b", "a}", "{a", "{", "}", "{}", "}{", ":", "a:b", "a:b:c",
+	"a b", "a  b", " ", "a\nb", "a\r\nDEL x\r\n", "a\x00b", "%", "a%7Bb", "a{b", "ä", "☎", "a/b", "../a", "*", "a*", "?", "[a]", "\\", "'", `"`,
+}
+
+// hashTag is what Redis Cluster hashes of a key (redis.io, cluster
+// specification, "Hash tags").
+func hashTag(key string) string {
+	if _, rest, ok := strings.Cut(key, "{"); ok {
+		if tag, _, ok := strings.Cut(rest, "}"); ok && tag != "" {
+			return tag
+		}
+	}
+	return key
+}
+
+// slot is the hash slot of a key: CRC16 (XMODEM) of its hash tag.
+func slot(key string) int {
+	var crc uint16
+	for _, b := range []byte(hashTag(key)) {
+		crc ^= uint16(b) << 8
+		for range 8 {
+			if crc&0x8000 != 0 {
+				crc = crc<<1 ^ 0x1021
+			} else {
+				crc <<= 1
+			}
+		}
+	}
+	return int(crc) % 16384
+}
+
+func TestKeysDoNotCollide(t *testing.T) {
+	owner := map[string]string{currentKey: "current", switchedChannel: "channel", organisationsKey: "organisations"}
+	claim := func(key, who string) {
+		if other, taken := owner[key]; taken {
+			t.Errorf("key %s is of %s and of %s", key, other, who)
+		}
+		owner[key] = who
+	}
+	for _, o := range hostile {
+		claim(callsKey(o), fmt.Sprintf("calls of %q", o))
+		for _, id := range hostile {
+			claim(callKey(o, id), fmt.Sprintf("call %q of %q", id, o))
+			claim(policyKey(o, id), fmt.Sprintf("policy %q of %q", id, o))
+			if slot(callKey(o, id)) != slot(callsKey(o)) || slot(policyKey(o, id)) != slot(callsKey(o)) {
+				t.Errorf("keys of %q are in different slots", o)
+			}
+		}
+	}
+	for key := range owner {
+		if strings.ContainsAny(key, " \r\n\x00*?[]\\\"'") || strings.Count(key, "{") != 1 || strings.Count(key, "}") != 1 {
+			t.Errorf("key %q", key)
+		}
+	}
+	if slot("123456789") != 12739 { // the example of the cluster specification
+		t.Errorf("slot computes %d", slot("123456789"))
+	}
+}
+
+func TestHostileIDs(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		tell := newSpy()
+		a := runOn(t, srv, tell)
+		want := map[callID]bool{}
+		for _, o := range hostile {
+			for _, id := range hostile {
+				a.SaveCall(LiveCall{ID: id, Organisation: o, State: On})
+				want[callID{o, id}] = true
+			}
+		}
+		check := func() {
+			t.Helper()
+			tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
+			calls, err := a.Calls(t.Context())
+			if err != nil || len(calls) != len(want) {
+				t.Fatalf("%d calls, want %d: %v", len(calls), len(want), err)
+			}
+			for _, c := range calls {
+				if !want[callID{c.Organisation, c.ID}] {
+					t.Errorf("call %q of %q should not be there", c.ID, c.Organisation)
+				}
+			}
+		}
+		check()
+		for i, o := range hostile {
+			id := hostile[(i*7)%len(hostile)]
+			a.EndCall(o, id)
+			delete(want, callID{o, id})
+		}
+		check()
+		if tell.logged("level=ERROR") != 0 {
+			t.Errorf("log:\n%s", tell.log.String())
+		}
+	})
+}
+
+// On a node of a cluster, a command with keys of two slots is refused
+// (CROSSSLOT); everything is done here once on such a node.
+func TestCluster(t *testing.T) {
+	leakFree(t)
+	r := startRedis(t, "--cluster-enabled", "yes")
+	node := rawClient(t, r)
+	if err := node.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for !strings.Contains(node.ClusterInfo(t.Context()).Val(), "cluster_state:ok") {
+		if t.Context().Err() != nil {
+			t.Fatal("the cluster does not come up")
+		}
+	}
+	if err := node.MGet(t.Context(), "a", "b").Err(); err == nil || !strings.Contains(err.Error(), "CROSSSLOT") {
+		t.Fatalf("this is no cluster: %v", err)
+	}
+	for _, key := range []string{callKey("a}:call:{b", "x y"), policyKey("acme", "1"), currentKey} {
+		if n := node.ClusterKeySlot(t.Context(), key).Val(); int(n) != slot(key) {
+			t.Errorf("slot of %s is %d, computed %d", key, n, slot(key))
+		}
+	}
+
+	tellA, tellB := newSpy(), newSpy()
+	open := func(tell *spy) *Store {
+		cfg := tell.config()
+		cfg.Redis = fmt.Sprintf("redis://127.0.0.1:%d,redis://localhost:%d", r.port, r.port)
+		s, err := Open(t.Context(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		if _, ok := s.client.(*redis.ClusterClient); !ok {
+			t.Fatalf("client %T", s.client)
+		}
+		run(t, s)
+		return s
+	}
+	a, b := open(tellA), open(tellB)
+	for i := range 3 {
+		p := policy(t, i, 20, 10)
+		apply(t, a, p)
+		tellB.await(t, "the other Store to follow", func() bool { return b.Policy().Revision == p.Revision })
+		mustHave(t, b, p)
+	}
+	mustExpire(t, node, 20)
+	for i := range 40 {
+		a.SaveCall(call(fmt.Sprintf("org-%d", i%20), i, On))
+	}
+	tellA.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
+	for i := range 38 {
+		a.EndCall(fmt.Sprintf("org-%d", i%20), fmt.Sprintf("call-%d", i))
+	}
+	tellA.await(t, "the ends to be written", func() bool { return a.Queued() == 0 })
+	mustCalls(t, b, call("org-18", 38, On), call("org-19", 39, On))
+}
