@@ -5,14 +5,15 @@ import "fmt"
 // What is a kind of fact.
 type What uint8
 
-// Wished: the chain says something new. Answered, HungUp: of the recorded leg.
+// Chain: the chain has changed. Pressed: a person who may has switched. Answered, HungUp: of the recorded leg.
 // Started, Stopped: RECORD_START and RECORD_STOP of the call's file. Done,
 // Refused, Missing, Unanswered: what became of a command; Missing is
 // FreeSWITCH's word that it has no such recording or channel. Overdue: the leg
 // was answered some time ago and nothing started. Reconnected: commands can be
 // sent again.
 const (
-	Wished What = iota
+	Chain What = iota
+	Pressed
 	Answered
 	Started
 	Overdue
@@ -25,20 +26,53 @@ const (
 	HungUp
 )
 
-var whatNames = [...]string{"wished", "answered", "started", "overdue", "done", "refused", "missing",
+var whatNames = [...]string{"chain", "pressed", "answered", "started", "overdue", "done", "refused", "missing",
 	"unanswered", "reconnected", "stopped", "hung up"}
+
+// Press is what a person asked for.
+type Press uint8
+
+// Turn turns the state over; TurnOn and TurnOff state it, and change nothing
+// when it is so already.
+const (
+	Turn Press = iota
+	TurnOn
+	TurnOff
+)
+
+var pressNames = [...]string{"turn over", "turn on", "turn off"}
+
+func (p Press) String() string { return pressNames[p] }
 
 // Fact is something that happened.
 type Fact struct {
 	What    What
-	Wish    Wish    // of Wished
+	On      bool    // of Chain: what it says now
+	Guard   bool    // of Chain: somebody who may join could end it
+	Fresh   bool    // of Chain: an element with an explicit setting was entered
+	Sticky  bool    // of Chain: a person's pause outlasts that (sticky_pause)
+	Press   Press   // of Pressed
 	Command Command // of Done, Refused, Missing and Unanswered
 }
 
 func (f Fact) String() string {
 	switch f.What {
-	case Wished:
-		return fmt.Sprintf("%s %s", whatNames[f.What], f.Wish)
+	case Chain:
+		text := "chain off"
+		if f.On {
+			text = "chain on"
+		}
+		for _, flag := range []struct {
+			set  bool
+			name string
+		}{{f.Guard, "guarded"}, {f.Fresh, "fresh"}, {f.Sticky, "sticky"}} {
+			if flag.set {
+				text += " " + flag.name
+			}
+		}
+		return text
+	case Pressed:
+		return fmt.Sprintf("%s %s", whatNames[f.What], f.Press)
 	case Done, Refused, Missing, Unanswered:
 		return fmt.Sprintf("%s %s", f.Command, whatNames[f.What])
 	}
@@ -63,8 +97,10 @@ func Next(s State, f Fact) (State, []Command) {
 // learn is the state with what the fact tells.
 func (s State) learn(f Fact) State {
 	switch f.What {
-	case Wished:
-		s.Wish, s.Held = f.Wish, false
+	case Chain:
+		return s.chained(f)
+	case Pressed:
+		return s.pressed(f.Press)
 	case Answered:
 		s.Answered = true
 	case Started:
@@ -79,6 +115,29 @@ func (s State) learn(f Fact) State {
 		return s.hungUp()
 	default:
 		return s.replied(f)
+	}
+	return s
+}
+
+// chained: a new explicit setting ends what a person switched (design.md section
+// 2, rule 8).
+func (s State) chained(f Fact) State {
+	if f.Fresh && !(s.Person == SwitchedOff && f.Sticky) {
+		s.Person = Nobody
+	}
+	s.On, s.Guard, s.Held = f.On, f.Guard, false
+	return s
+}
+
+// pressed: a switch that asks for what is already wanted changes nothing, but
+// lets a command that failed be tried again.
+func (s State) pressed(p Press) State {
+	s.Held = false
+	switch {
+	case s.Wanted() && p != TurnOn:
+		s.Person = SwitchedOff
+	case !s.Wanted() && p != TurnOff:
+		s.Person = SwitchedOn
 	}
 	return s
 }
@@ -101,7 +160,7 @@ func (s State) overdue() State {
 		return s
 	}
 	s.File = NoFile
-	if s.Wish != Nothing {
+	if s.Wish() != Nothing {
 		s.Problems |= NotStarted
 	}
 	return s
@@ -109,11 +168,11 @@ func (s State) overdue() State {
 
 // waiting reports whether the file is still to be started.
 func (s State) waiting() bool {
-	return s.File == NoFile || s.File == Armed || s.File == ArmedMasked
+	return s.File < Open
 }
 
 func (s State) stopped() State {
-	if !s.Gone && !s.Doomed && s.File != Closed && s.Wish != Nothing {
+	if !s.Gone && !s.Doomed && s.File != Closed && s.Wish() != Nothing {
 		s.Problems |= Lost
 	}
 	s.File = Closed
@@ -121,7 +180,7 @@ func (s State) stopped() State {
 }
 
 func (s State) hungUp() State {
-	if s.Answered && !s.Gone && s.Wish == Speech && s.waiting() {
+	if s.Answered && !s.Gone && s.Wish() == Speech && s.waiting() {
 		s.Problems |= NotStarted
 	}
 	s.Gone, s.Pending = true, None
@@ -202,7 +261,7 @@ func (s State) unanswered(c Command) State {
 	switch c {
 	case Arm, ArmMasked, Disarm:
 		if s.waiting() {
-			s.File = Armed
+			s.File = ArmedUnsure
 		}
 	case Start, Mask, Unmask:
 		s.File = Open
@@ -215,7 +274,7 @@ func (s State) due() Command {
 	switch s.File {
 	case NoFile:
 		return s.begin()
-	case Armed, ArmedMasked:
+	case Armed, ArmedMasked, ArmedUnsure:
 		return s.rearm()
 	case Open, Recording, Masked:
 		return s.adjust()
@@ -227,11 +286,11 @@ func (s State) due() Command {
 // when speech may be written: between start and mask a packet could slip in.
 func (s State) begin() Command {
 	switch {
-	case s.Wish == Speech && s.Answered:
+	case s.Wish() == Speech && s.Answered:
 		return Start
-	case s.Wish == Speech:
+	case s.Wish() == Speech:
 		return Arm
-	case s.Wish == Silence && !s.Answered:
+	case s.Wish() == Silence && !s.Answered:
 		return ArmMasked
 	}
 	return None
@@ -243,11 +302,11 @@ func (s State) rearm() Command {
 	switch {
 	case s.Answered:
 		return None
-	case s.Wish == Nothing:
+	case s.Wish() == Nothing:
 		return Disarm
-	case s.Wish == Speech && s.File != Armed:
+	case s.Wish() == Speech && s.File != Armed:
 		return Arm
-	case s.Wish == Silence && s.File != ArmedMasked:
+	case s.Wish() == Silence && s.File != ArmedMasked:
 		return ArmMasked
 	}
 	return None
@@ -258,9 +317,9 @@ func (s State) adjust() Command {
 	switch {
 	case s.Doomed:
 		return Stop
-	case s.Wish == Speech && s.File != Recording:
+	case s.Wish() == Speech && s.File != Recording:
 		return Unmask
-	case s.Wish != Speech && s.File != Masked:
+	case s.Wish() != Speech && s.File != Masked:
 		return Mask
 	}
 	return None

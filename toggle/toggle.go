@@ -6,14 +6,12 @@
 // The whole transition table is printed to testdata/transitions.golden.
 package toggle
 
-import "tapedeck/flow"
-
 // Wish is what is to be written into the call's file.
 type Wish uint8
 
 // Nothing: the call's state is off; a file that runs already gets silence.
-// Silence: the state is on, but somebody who may join could not want it
-// recorded; the file runs and gets silence until that is known.
+// Silence: the state is paused; or it is on, but somebody who may join could not
+// want it recorded: the file runs and gets silence until that is known.
 // Speech: the state is on.
 const (
 	Nothing Wish = iota
@@ -25,35 +23,40 @@ var wishNames = [...]string{"nothing", "silence", "speech"}
 
 func (w Wish) String() string { return wishNames[w] }
 
-// WishOf is the wish of a call with this effective state. guard says that an
-// element which could turn the state off may be about to join.
-func WishOf(e flow.Effective, guard bool) Wish {
-	switch {
-	case !e.On:
-		return Nothing
-	case guard:
-		return Silence
-	}
-	return Speech
-}
+// Person is what a person's switch says; it stands above the chain until the
+// chain says something new (design.md section 2, rule 8).
+type Person uint8
+
+// Nobody has switched; somebody has switched on; somebody has paused.
+const (
+	Nobody Person = iota
+	SwitchedOn
+	SwitchedOff
+)
+
+var personNames = [...]string{"nobody", "switched on", "paused"}
+
+func (p Person) String() string { return personNames[p] }
 
 // File is what FreeSWITCH has confirmed of the call's file.
 type File uint8
 
-// Armed and ArmedMasked: the answer will start it. Open: it was started, and
-// whether speech is being written is not confirmed. Closed: it has ended, and
+// Armed and ArmedMasked: the answer will start it. ArmedUnsure: it will, or will
+// not, and how is not known. Open: it was started, and whether speech is being
+// written is not confirmed. Closed: it has ended, and
 // is never written again.
 const (
 	NoFile File = iota
 	Armed
 	ArmedMasked
+	ArmedUnsure
 	Open
 	Recording
 	Masked
 	Closed
 )
 
-var fileNames = [...]string{"none", "armed", "armed masked", "open", "recording", "masked", "closed"}
+var fileNames = [...]string{"none", "armed", "armed masked", "armed unsure", "open", "recording", "masked", "closed"}
 
 func (f File) String() string { return fileNames[f] }
 
@@ -110,9 +113,11 @@ func (p Problem) Names() []string {
 // State is one call's recording. The zero State is a call that nobody wants
 // recorded and that is not answered.
 type State struct {
-	Wish     Wish
-	Answered bool // the recorded leg is
-	Gone     bool // the recorded leg has hung up: no more commands
+	On       bool   // the chain says so
+	Guard    bool   // somebody who may join could end it: silence until that is known
+	Person   Person // stands above On
+	Answered bool   // the recorded leg is
+	Gone     bool   // the recorded leg has hung up: no more commands
 	File     File
 	Pending  Command // sent, not answered yet: the next one waits for it
 	Held     bool    // the last command failed: the next attempt waits for a new wish or a new link
@@ -130,6 +135,21 @@ const (
 	Paused Told = "paused"
 )
 
+// Wanted reports whether the recording is to be on: what a person's next press
+// turns over.
+func (s State) Wanted() bool { return s.Person == SwitchedOn || s.Person == Nobody && s.On }
+
+// Wish is what is to be written now.
+func (s State) Wish() Wish {
+	switch {
+	case s.Wanted() && s.Guard, s.Person == SwitchedOff:
+		return Silence
+	case s.Wanted():
+		return Speech
+	}
+	return Nothing
+}
+
 // Told says "on" as soon as speech may be in the file, and "off" or "paused"
 // only when FreeSWITCH has confirmed that none is written.
 func (s State) Told() Told {
@@ -137,7 +157,7 @@ func (s State) Told() Told {
 	case Open, Recording:
 		return On
 	case Masked:
-		if s.Wish != Nothing {
+		if s.Wish() != Nothing {
 			return Paused
 		}
 	}

@@ -3,17 +3,36 @@ package toggle
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// everyFact is each fact that the machine knows.
-func everyFact() []Fact {
-	facts := []Fact{{What: Wished, Wish: Nothing}, {What: Wished, Wish: Silence}, {What: Wished, Wish: Speech},
-		{What: Answered}, {What: Started}, {What: Overdue}, {What: Reconnected}, {What: Stopped}, {What: HungUp}}
+// What the chain may say. Fresh: because an element with an explicit setting was
+// entered.
+var (
+	chainOff     = Fact{What: Chain}
+	chainGuarded = Fact{What: Chain, On: true, Guard: true}
+	offGuarded   = Fact{What: Chain, Guard: true} // of a call that a person switched on
+	chainOn      = Fact{What: Chain, On: true}
+	freshOff     = Fact{What: Chain, Fresh: true}
+	freshOn      = Fact{What: Chain, On: true, Fresh: true}
+	stickyOff    = Fact{What: Chain, Fresh: true, Sticky: true}
+	stickyOn     = Fact{What: Chain, On: true, Fresh: true, Sticky: true}
+)
+
+// intents are what the chain and people may say; the file follows the wish that
+// comes of it.
+var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, freshOn, stickyOff, stickyOn,
+	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff}}
+
+// fileFacts are each wish, once, and all that may happen to the file.
+func fileFacts() []Fact {
+	facts := []Fact{chainOff, chainGuarded, chainOn, {What: Answered}, {What: Started}, {What: Overdue}, {What: Reconnected}, {What: Stopped}, {What: HungUp}}
 	for c := Arm; c <= Stop; c++ {
 		for _, w := range []What{Done, Refused, Missing, Unanswered} {
 			facts = append(facts, Fact{What: w, Command: c})
@@ -24,10 +43,10 @@ func everyFact() []Fact {
 
 // reachable is every state that facts can lead to, in the order of discovery.
 // Problems are left out: they only add up, and no decision reads them.
-func reachable() []State {
+func reachable(facts []Fact) []State {
 	states, seen := []State{{}}, map[State]bool{{}: true}
 	for i := 0; i < len(states); i++ {
-		for _, f := range everyFact() {
+		for _, f := range facts {
 			next, _ := Next(states[i], f)
 			next.Problems = 0
 			if !seen[next] {
@@ -39,45 +58,44 @@ func reachable() []State {
 	return states
 }
 
-func (s State) line() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, file %s", s.Wish, s.File)
+// intent is the part of a state that the chain and people make.
+func (s State) intent() string {
+	text := "chain " + map[bool]string{true: "on", false: "off"}[s.On]
+	if s.Guard {
+		text += " guarded"
+	}
+	if s.Person != Nobody {
+		text += ", " + s.Person.String()
+	}
+	return fmt.Sprintf("%s: %s", text, s.Wish())
+}
+
+// file is the part of a state that FreeSWITCH makes.
+func (s State) file() string {
+	text := fmt.Sprintf("%s, file %s", s.Wish(), s.File)
 	for _, flag := range []struct {
 		set  bool
 		name string
 	}{{s.Answered, "answered"}, {s.Gone, "hung up"}, {s.Held, "held"}, {s.Doomed, "to be stopped"}} {
 		if flag.set {
-			b.WriteString(", " + flag.name)
+			text += ", " + flag.name
 		}
 	}
 	if s.Pending != None {
-		fmt.Fprintf(&b, ", awaiting %s", s.Pending)
+		text += fmt.Sprintf(", awaiting %s", s.Pending)
 	}
-	return b.String()
+	return text
 }
 
-// TestTransitions prints every transition that changes something.
+// TestTransitions prints every transition that changes something, in two
+// tables: what is wanted, and what becomes of the file.
 func TestTransitions(t *testing.T) {
 	var b strings.Builder
-	b.WriteString("# Every state of a recording, and what each fact makes of it. Facts that change nothing are left out.\n" +
-		"# wish, file [...] (told)\n#   fact -> state after it => command to FreeSWITCH ! problem noted\n")
-	for _, s := range reachable() {
-		fmt.Fprintf(&b, "\n%s (%s)\n", s.line(), s.Told())
-		for _, f := range everyFact() {
-			next, commands := Next(s, f)
-			if next == s && len(commands) == 0 {
-				continue
-			}
-			fmt.Fprintf(&b, "  %s -> %s", f, next.line())
-			for _, c := range commands {
-				fmt.Fprintf(&b, " => %s", c)
-			}
-			for _, p := range next.Problems.Names() {
-				fmt.Fprintf(&b, " ! %s", p)
-			}
-			b.WriteString("\n")
-		}
-	}
+	b.WriteString("# What is wanted: what the chain and people say, and the wish that comes of it.\n")
+	printTable(&b, intents, State.intent, func(State) string { return "" })
+	b.WriteString("\n# What becomes of the file: wish, file (told);\n" +
+		"# fact -> state after it => command to FreeSWITCH ! problem noted. Facts that change nothing are left out.\n")
+	printTable(&b, fileFacts(), State.file, func(s State) string { return fmt.Sprintf(" (%s)", s.Told()) })
 	const golden = "testdata/transitions.golden"
 	if *update {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
@@ -90,6 +108,34 @@ func TestTransitions(t *testing.T) {
 	}
 	if b.String() != string(want) {
 		t.Errorf("the transitions changed: read the difference after `go test ./toggle -update`")
+	}
+}
+
+// printTable prints the states that facts lead to, each part of a state once.
+func printTable(b *strings.Builder, facts []Fact, part, told func(State) string) {
+	printed := map[string]bool{}
+	for _, s := range reachable(facts) {
+		if printed[part(s)] {
+			continue
+		}
+		printed[part(s)] = true
+		fmt.Fprintf(b, "\n%s%s\n", part(s), told(s))
+		for _, f := range facts {
+			next, commands := Next(s, f)
+			if part(next) == part(s) && len(commands) == 0 {
+				continue
+			}
+			fmt.Fprintf(b, "  %s -> %s", f, part(next))
+			if told(s) != "" {
+				for _, c := range commands {
+					fmt.Fprintf(b, " => %s", c)
+				}
+				for _, p := range next.Problems.Names() {
+					fmt.Fprintf(b, " ! %s", p)
+				}
+			}
+			b.WriteString("\n")
+		}
 	}
 }
 
@@ -123,64 +169,69 @@ func (m *model) obey(c Command) What {
 	return Done
 }
 
-// play runs facts through the machine with a switch that obeys, fails or is
-// silent as fate says, and checks after each what must always hold.
+// play runs steps through the machine with a switch that obeys, refuses or is
+// silent, and checks after each what must always hold.
 type play struct {
-	t     *testing.T
-	state State
-	model model
-	queue []Command
-	log   []string
+	t       *testing.T
+	state   State
+	model   model
+	pending Command // sent, not answered by the switch yet
+	path    []string
 }
 
 func (p *play) fact(f Fact) {
-	if p.state.Gone {
-		p.model.running = false
-	}
 	next, commands := Next(p.state, f)
-	p.log = append(p.log, fmt.Sprintf("%s -> %s %v", f, next.line(), commands))
 	p.state = next
-	p.queue = append(p.queue, commands...)
+	if len(commands) > 1 || len(commands) == 1 && p.pending != None && !p.state.Gone {
+		p.fail("two commands on their way")
+	}
+	if len(commands) == 1 {
+		p.pending = commands[0]
+	}
+	if p.state.Gone {
+		p.model.running, p.pending = false, None
+	}
 	p.check()
+}
+
+func (p *play) fail(why string) {
+	p.t.Helper()
+	p.t.Fatalf("%s: %+v, switch %+v, after %s", why, p.state, p.model, strings.Join(p.path, ", "))
 }
 
 func (p *play) check() {
 	s, m := p.state, p.model
-	fail := func(why string) { p.t.Fatalf("%s:\n%s", why, strings.Join(p.log, "\n")) }
-	if m.starts > 1 {
-		fail("a second file")
-	}
-	if s.Told() == Paused && m.running && !m.masked {
-		fail("told paused while speech is written")
-	}
-	if s.Told() == Off && s.File == Masked && m.running && !m.masked {
-		fail("told off while speech is written")
-	}
-	quiet := s.Pending == None && !s.Held && !s.Gone && len(p.queue) == 0
-	if quiet && s.Wish != Speech && m.running && !m.masked && s.File != Armed && s.File != ArmedMasked && s.File != NoFile {
-		fail("speech is written and nothing is being done about it")
-	}
-	if quiet && s.Wish == Speech && s.File == Masked {
-		fail("silence is written and nothing is being done about it")
-	}
-	if len(p.queue) > 1 {
-		fail("two commands on their way")
+	speech := m.running && !m.masked
+	resting := s.Pending == None && !s.Held && !s.Gone && !s.starting()
+	switch {
+	case m.starts > 1:
+		p.fail("a second file")
+	case speech && s.Told() == Paused, speech && s.Told() == Off && !s.starting():
+		p.fail("speech is written, and told is " + string(s.Told()))
+	case !speech && s.Told() == On && resting:
+		p.fail("told on, and no speech is written")
+	case resting && s.Wish() != Speech && speech:
+		p.fail("speech is written that is not wanted, and nothing is being done about it")
+	case resting && s.Wish() == Speech && m.running && m.masked:
+		p.fail("silence is written, and nothing is being done about it")
 	}
 }
 
-// answer lets the switch carry the waiting command out.
-func (p *play) answer(fate What) {
-	if len(p.queue) == 0 {
+// starting reports whether the answer is starting the file, or a start is on
+// its way: FreeSWITCH writes already, and has not said so yet.
+func (s State) starting() bool { return s.waiting() && (s.Answered || s.Pending == Start) }
+
+// reply lets the switch carry the waiting command out, or not.
+func (p *play) reply(fate What) {
+	c := p.pending
+	if c == None {
 		return
 	}
-	c := p.queue[0]
-	p.queue = nil
-	if p.state.Gone {
-		return
-	}
-	if fate == Done {
+	p.pending = None
+	switch fate {
+	case Done:
 		fate = p.model.obey(c)
-	} else if fate == Unanswered {
+	case Unanswered:
 		p.model.obey(c) // it was done, and we do not know
 	}
 	p.fact(Fact{What: fate, Command: c})
@@ -188,51 +239,62 @@ func (p *play) answer(fate What) {
 
 // pickUp answers the call, which starts what is armed.
 func (p *play) pickUp() {
-	if p.state.Answered {
+	if p.state.Answered || p.state.Gone {
 		return
 	}
 	starts := p.model.armed
-	p.fact(Fact{What: Answered})
 	if starts {
 		p.model.running, p.model.masked = true, p.model.armedMasked
 		p.model.starts++
+	}
+	p.fact(Fact{What: Answered})
+	if starts {
 		p.fact(Fact{What: Started})
 	}
 }
 
-// TestEverySequence tries all sequences of steps up to a length, each step
-// being a wish, the answer, a hangup, or the switch obeying, refusing or not
-// replying to what it was last told.
+// TestEverySequence goes through all sequences of steps up to a length: what
+// the chain and people want, the answer, the hangup, and the switch obeying,
+// refusing or not answering. Two sequences that lead to the same state, with the
+// same steps left, go on together.
 func TestEverySequence(t *testing.T) {
-	steps := []func(*play){
-		func(p *play) { p.fact(Fact{What: Wished, Wish: Nothing}) },
-		func(p *play) { p.fact(Fact{What: Wished, Wish: Silence}) },
-		func(p *play) { p.fact(Fact{What: Wished, Wish: Speech}) },
-		(*play).pickUp,
-		func(p *play) { p.answer(Done) },
-		func(p *play) { p.answer(Refused) },
-		func(p *play) { p.answer(Unanswered) },
-		func(p *play) { p.fact(Fact{What: Reconnected}) },
-		func(p *play) { p.fact(Fact{What: HungUp}) },
+	steps := map[string]func(*play){
+		"answer":   (*play).pickUp,
+		"done":     func(p *play) { p.reply(Done) },
+		"refused":  func(p *play) { p.reply(Refused) },
+		"silent":   func(p *play) { p.reply(Unanswered) },
+		"relinked": func(p *play) { p.fact(Fact{What: Reconnected}) },
+		"hangup":   func(p *play) { p.fact(Fact{What: HungUp}) },
 	}
-	const length = 6
+	for _, f := range intents {
+		steps[f.String()] = func(p *play) { p.fact(f) }
+	}
+	names := slices.Sorted(maps.Keys(steps))
+	const length = 9
+	type place struct {
+		state   State
+		model   model
+		pending Command
+		left    int
+	}
+	seen := map[place]bool{}
 	var try func(p play, left int)
-	n := 0
 	try = func(p play, left int) {
-		n++
-		if left == 0 {
+		key := place{p.state, p.model, p.pending, left}
+		key.state.Problems = 0
+		if left == 0 || seen[key] {
 			return
 		}
-		for _, step := range steps {
+		seen[key] = true
+		for _, name := range names {
 			q := p
-			q.queue = append([]Command(nil), p.queue...)
-			q.log = append([]string(nil), p.log...)
-			step(&q)
+			q.path = append(slices.Clip(p.path), name)
+			steps[name](&q)
 			try(q, left-1)
 		}
 	}
 	try(play{t: t}, length)
-	t.Logf("%d sequences", n)
+	t.Logf("%d steps to choose from, %d places", len(steps), len(seen))
 }
 
 // TestEveryErrorEndsTrue: whatever uuid_record answers, the state says what is.
@@ -243,25 +305,25 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 		want  State
 		told  Told
 	}{
-		{"start refused", []Fact{{What: Answered}, {What: Wished, Wish: Speech}, {What: Refused, Command: Start}},
-			State{Wish: Speech, Answered: true, Held: true, Problems: NotStarted}, Off},
-		{"the answer started nothing", []Fact{{What: Wished, Wish: Speech}, {What: Done, Command: Arm}, {What: Answered}, {What: Overdue}},
-			State{Wish: Speech, Answered: true, Pending: Start, Problems: NotStarted}, Off},
-		{"mask refused stops it", []Fact{{What: Wished, Wish: Speech}, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
-			{What: Wished, Wish: Nothing}, {What: Refused, Command: Mask}, {What: Done, Command: Stop}},
+		{"start refused", []Fact{{What: Answered}, chainOn, {What: Refused, Command: Start}},
+			State{On: true, Answered: true, Held: true, Problems: NotStarted}, Off},
+		{"the answer started nothing", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Overdue}},
+			State{On: true, Answered: true, Pending: Start, Problems: NotStarted}, Off},
+		{"mask refused stops it", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
+			chainOff, {What: Refused, Command: Mask}, {What: Done, Command: Stop}},
 			State{Answered: true, File: Closed, Doomed: true, Problems: MaskRefused}, Off},
-		{"mask and stop find nothing", []Fact{{What: Wished, Wish: Speech}, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
-			{What: Wished, Wish: Nothing}, {What: Refused, Command: Mask}, {What: Missing, Command: Stop}},
+		{"mask and stop find nothing", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
+			chainOff, {What: Refused, Command: Mask}, {What: Missing, Command: Stop}},
 			State{Answered: true, File: Closed, Doomed: true, Problems: MaskRefused}, Off},
-		{"unmask finds nothing", []Fact{{What: Wished, Wish: Silence}, {What: Done, Command: ArmMasked}, {What: Answered}, {What: Started},
-			{What: Done, Command: Mask}, {What: Wished, Wish: Speech}, {What: Missing, Command: Unmask}},
-			State{Wish: Speech, Answered: true, File: Closed, Problems: Lost}, Off},
-		{"stopped by somebody else", []Fact{{What: Wished, Wish: Speech}, {What: Done, Command: Arm}, {What: Answered}, {What: Started}, {What: Stopped}},
-			State{Wish: Speech, Answered: true, File: Closed, Problems: Lost}, Off},
-		{"hung up before the start was confirmed", []Fact{{What: Wished, Wish: Speech}, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
-			State{Wish: Speech, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
-		{"given up before the answer", []Fact{{What: Wished, Wish: Speech}, {What: Done, Command: Arm}, {What: HungUp}},
-			State{Wish: Speech, Gone: true, File: Armed}, Off},
+		{"unmask finds nothing", []Fact{chainGuarded, {What: Done, Command: ArmMasked}, {What: Answered}, {What: Started},
+			{What: Done, Command: Mask}, chainOn, {What: Missing, Command: Unmask}},
+			State{On: true, Answered: true, File: Closed, Problems: Lost}, Off},
+		{"stopped by somebody else", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started}, {What: Stopped}},
+			State{On: true, Answered: true, File: Closed, Problems: Lost}, Off},
+		{"hung up before the start was confirmed", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
+			State{On: true, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
+		{"given up before the answer", []Fact{chainOn, {What: Done, Command: Arm}, {What: HungUp}},
+			State{On: true, Gone: true, File: Armed}, Off},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var s State
