@@ -176,6 +176,7 @@ type play struct {
 	state   State
 	model   model
 	pending Command // sent, not answered by the switch yet
+	obeyed  What    // what came of it, if the switch has carried it out already
 	path    []string
 }
 
@@ -186,7 +187,7 @@ func (p *play) fact(f Fact) {
 		p.fail("two commands on their way")
 	}
 	if len(commands) == 1 {
-		p.pending = commands[0]
+		p.pending, p.obeyed = commands[0], Chain
 	}
 	if p.state.Gone {
 		p.model.running, p.pending = false, None
@@ -203,9 +204,13 @@ func (p *play) check() {
 	s, m := p.state, p.model
 	speech := m.running && !m.masked
 	resting := s.Pending == None && !s.Held && !s.Gone && !s.starting()
-	switch {
-	case m.starts > 1:
+	if m.starts > 1 {
 		p.fail("a second file")
+	}
+	if s.Pending != None && p.obeyed != Chain {
+		return // its reply will tell
+	}
+	switch {
 	case speech && s.Told() == Paused, speech && s.Told() == Off && !s.starting():
 		p.fail("speech is written, and told is " + string(s.Told()))
 	case !speech && s.Told() == On && resting:
@@ -221,19 +226,28 @@ func (p *play) check() {
 // its way: FreeSWITCH writes already, and has not said so yet.
 func (s State) starting() bool { return s.waiting() && (s.Answered || s.Pending == Start) }
 
-// reply lets the switch carry the waiting command out, or not.
+// obey lets the switch carry the waiting command out; its reply is on its way.
+func (p *play) obey() {
+	if p.pending != None && p.obeyed == Chain {
+		p.obeyed = p.model.obey(p.pending)
+		p.check()
+	}
+}
+
+// reply brings the switch's reply, or the news that none came. Done is whatever
+// really became of it; one that was refused was not carried out.
 func (p *play) reply(fate What) {
-	c := p.pending
-	if c == None {
+	if p.pending == None || fate == Refused && p.obeyed != Chain {
 		return
 	}
-	p.pending = None
-	switch fate {
-	case Done:
-		fate = p.model.obey(c)
-	case Unanswered:
-		p.model.obey(c) // it was done, and we do not know
+	if fate != Refused {
+		p.obey()
 	}
+	if fate == Done {
+		fate = p.obeyed
+	}
+	c := p.pending
+	p.pending = None
 	p.fact(Fact{What: fate, Command: c})
 }
 
@@ -260,6 +274,7 @@ func (p *play) pickUp() {
 func TestEverySequence(t *testing.T) {
 	steps := map[string]func(*play){
 		"answer":   (*play).pickUp,
+		"obeyed":   (*play).obey,
 		"done":     func(p *play) { p.reply(Done) },
 		"refused":  func(p *play) { p.reply(Refused) },
 		"silent":   func(p *play) { p.reply(Unanswered) },
@@ -275,12 +290,13 @@ func TestEverySequence(t *testing.T) {
 		state   State
 		model   model
 		pending Command
+		obeyed  What
 		left    int
 	}
 	seen := map[place]bool{}
 	var try func(p play, left int)
 	try = func(p play, left int) {
-		key := place{p.state, p.model, p.pending, left}
+		key := place{p.state, p.model, p.pending, p.obeyed, left}
 		key.state.Problems = 0
 		if left == 0 || seen[key] {
 			return
