@@ -1,0 +1,60 @@
+package toggle
+
+import "tapedeck/flow"
+
+// Method is how a person switches during a call.
+type Method string
+
+// The methods, as in design.md section 1 and in the metrics' labels.
+const (
+	DTMF          Method = "dtmf"
+	RecordKey     Method = "record_key"
+	BlindTransfer Method = "blind_transfer"
+	API           Method = "api"
+)
+
+// Refusal is why a switch is not obeyed; "" is none. It is a metric's label.
+type Refusal string
+
+// Permitted and the reasons for which it is not.
+const (
+	Permitted    Refusal = ""
+	NoRecording  Refusal = "no_recording"  // the organisation has none
+	NotItsUser   Refusal = "not_its_user"  // the leg is no phone of a user of the call's organisation
+	NotGranted   Refusal = "not_granted"   // the organisation does not have the method
+	UserDisabled Refusal = "user_disabled" // on_demand: disable
+	Locked       Refusal = "locked"        // by force or never, and the user may not override
+)
+
+// Permit says whether a switch is obeyed (design.md section 2, rules 5 and 7).
+// user is the id of the pressing leg's user in the call's organisation, "" if it
+// is nobody's phone there; e is what the call's chain says.
+func Permit(org *flow.Organisation, user string, m Method, e flow.Effective) Refusal {
+	u := org.Users[user]
+	switch {
+	case !org.Recording:
+		return NoRecording
+	case u == nil:
+		return NotItsUser
+	case !granted(org.OnDemand, m):
+		return NotGranted
+	case u.OnDemand == flow.Disable:
+		return UserDisabled
+	case e.Locked && u.OnDemand != flow.Override:
+		return Locked
+	}
+	return Permitted
+}
+
+// granted reports whether the organisation has a method.
+func granted(o flow.OnDemand, m Method) bool {
+	switch m {
+	case DTMF:
+		return o.DTMF != ""
+	case RecordKey:
+		return o.RecordKey
+	case BlindTransfer:
+		return o.BlindTransfer != ""
+	}
+	return m == API && o.API
+}
