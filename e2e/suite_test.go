@@ -43,7 +43,7 @@ func TestCalls(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	defer goleak.VerifyNone(t)
+	t.Cleanup(func() { goleak.VerifyNone(t) }) // after everything was stopped
 	ctx := t.Context()
 	if deadline, ok := t.Deadline(); ok { // everything is stopped before go test gives up
 		var cancel context.CancelFunc
@@ -62,7 +62,7 @@ func TestCalls(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d recordings; file length and answer-to-hangup differ by %v at most", s.files, s.longest)
+	t.Logf("%d recordings; file length and time from start to hangup differ by %v at most", s.files, s.longest)
 	for _, line := range s.tapedeck.Complaints("") {
 		t.Errorf("tapedeck complained: %s", line)
 	}

@@ -72,12 +72,13 @@ func transferred(begin func(*talk) (outside, alice *lab.Telephone), transfer fun
 	recorded lab.Tone) func(*talk) {
 	return func(t *talk) {
 		outside, alice := begin(t)
+		leg := t.leg(outside)
 		withAlice := t.speak(speech)
 		bob := transfer(t, alice)
 		withBob := t.speak(speech)
 		t.hangUp(outside, bob)
 
-		r := outsideRecording(t)
+		r := t.recordingOf(leg)
 		if recorded == lab.Alice {
 			r.heardFromStart(only(lab.Outside), only(lab.Alice))
 			r.heard(withAlice, only(lab.Outside), only(lab.Alice))
@@ -89,16 +90,4 @@ func transferred(begin func(*talk) (outside, alice *lab.Telephone), transfer fun
 			r.never(lab.Alice)
 		}
 	}
-}
-
-// outsideRecording is the recording of the outside party's call. The two users
-// say yes or no to every direction, so that alice's question to bob, a call of
-// its own, has a recording too; that one comes later.
-func outsideRecording(t *talk) take {
-	t.Helper()
-	takes := t.recordings()
-	if len(takes) == 0 {
-		t.Fatal("there is no recording")
-	}
-	return takes[0]
 }
