@@ -42,6 +42,8 @@ func inbound() []scenario {
 			recordedFromStart(answeredBy(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number yes, no transfer between contexts", settings{numbers: map[int]string{lab.Direct: "yes"}},
 			recordedFromStart(answeredBy(lab.Direct, lab.UserAlice, speech), lab.Alice)},
+		{"inbound, number yes, another user no", settings{numbers: map[int]string{lab.ToAlice: "yes"}, bob: "no"},
+			recordedFromStart(answeredBy(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number dont-care", settings{}, func(t *talk) {
 			answeredBy(lab.ToGroupAlice, lab.UserAlice, speech)(t)
 			t.noFile()

@@ -104,13 +104,14 @@ func start(t *testing.T, ctx context.Context, binary string, scenarios []scenari
 	return s
 }
 
-// workDir is a folder for everything. It stays, and is named, if the test fails.
+// workDir is a folder for everything. It stays, and is named, if the test fails
+// or TAPEDECK_E2E_KEEP is set.
 func workDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tapedeck-e2e-")
 	must(t, err)
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() || os.Getenv("TAPEDECK_E2E_KEEP") != "" {
 			t.Logf("logs, configuration and recordings are in %s", dir)
 			return
 		}

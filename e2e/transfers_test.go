@@ -19,6 +19,8 @@ func transfers() []scenario {
 		{"outgoing, blind transfer from no to yes", offOn, transferred(toOutside, blind, lab.Bob)},
 		{"outgoing, attended transfer from yes to no", onOff, transferred(toOutside, attended, lab.Alice)},
 		{"outgoing, attended transfer from no to yes", offOn, transferred(toOutside, attended, lab.Bob)},
+		{"blind transfer, number yes", settings{numbers: map[int]string{lab.ToAlice: "yes"}}, recordedThroughout(blind)},
+		{"attended transfer, number yes", settings{numbers: map[int]string{lab.ToAlice: "yes"}}, recordedThroughout(attended)},
 	}
 }
 
@@ -67,27 +69,54 @@ func attended(t *talk, alice *lab.Telephone) (bob *lab.Telephone) {
 }
 
 // transferred asserts one file of the outside party, in which one of the two
-// users is heard and the other is not; nor is what was said to the other.
+// users is heard and the other is not; nor is what was said to the other, or
+// while nobody was there.
 func transferred(begin func(*talk) (outside, alice *lab.Telephone), transfer func(*talk, *lab.Telephone) *lab.Telephone,
 	recorded lab.Tone) func(*talk) {
 	return func(t *talk) {
-		outside, alice := begin(t)
-		leg := t.leg(outside)
-		withAlice := t.speak(speech)
-		bob := transfer(t, alice)
-		withBob := t.speak(speech)
-		t.hangUp(outside, bob)
-
-		r := t.recordingOf(leg)
+		c := transferredCall(t, begin, transfer)
 		if recorded == lab.Alice {
-			r.heardFromStart(only(lab.Outside), only(lab.Alice))
-			r.heard(withAlice, only(lab.Outside), only(lab.Alice))
-			r.heard(withBob, nobody, nobody)
-			r.never(lab.Bob)
+			c.heardFromStart(only(lab.Outside), only(lab.Alice))
+			c.heard(c.withAlice, only(lab.Outside), only(lab.Alice))
+			c.heard(c.withBob, nobody, nobody)
+			c.never(lab.Bob)
 		} else {
-			r.heard(withAlice, nobody, nobody)
-			r.heard(withBob, only(lab.Outside), only(lab.Bob))
-			r.never(lab.Alice)
+			c.heard(c.withAlice, nobody, nobody)
+			c.heard(c.waiting, nobody, nobody)
+			c.heard(c.withBob, only(lab.Outside), only(lab.Bob))
+			c.never(lab.Alice)
 		}
 	}
+}
+
+// recordedThroughout asserts one file of the outside party in which nothing is
+// missing: the number says yes, and the users do not mind.
+func recordedThroughout(transfer func(*talk, *lab.Telephone) *lab.Telephone) func(*talk) {
+	return func(t *talk) {
+		c := transferredCall(t, fromOutside, transfer)
+		c.heardFromStart(only(lab.Outside), only(lab.Alice))
+		c.heard(c.withAlice, only(lab.Outside), only(lab.Alice))
+		c.heard(c.waiting, only(lab.Outside), nobody)
+		c.heard(c.withBob, only(lab.Outside), only(lab.Bob))
+	}
+}
+
+// twoTalks is the recording of a call that was transferred.
+type twoTalks struct {
+	take
+	withAlice, waiting, withBob stretch // waiting with nobody, or on hold
+}
+
+func transferredCall(t *talk, begin func(*talk) (outside, alice *lab.Telephone),
+	transfer func(*talk, *lab.Telephone) *lab.Telephone) (c twoTalks) {
+	t.Helper()
+	outside, alice := begin(t)
+	leg := t.leg(outside)
+	c.withAlice = t.speak(speech)
+	bob := transfer(t, alice)
+	c.withBob = t.speak(speech)
+	c.waiting = stretch{from: c.withAlice.to, to: c.withBob.from}
+	t.hangUp(outside, bob)
+	c.take = t.recordingOf(leg)
+	return c
 }
