@@ -42,6 +42,8 @@ func inbound() []scenario {
 			recordedFromStart(answeredBy(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number yes, no transfer between contexts", settings{numbers: map[int]string{lab.Direct: "yes"}},
 			recordedFromStart(answeredBy(lab.Direct, lab.UserAlice, speech), lab.Alice)},
+		{"inbound, number yes, another user no", settings{numbers: map[int]string{lab.ToAlice: "yes"}, bob: "no"},
+			recordedFromStart(answeredBy(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number dont-care", settings{}, func(t *talk) {
 			answeredBy(lab.ToGroupAlice, lab.UserAlice, speech)(t)
 			t.noFile()
@@ -144,28 +146,30 @@ func fork(t *talk) {
 }
 
 // dialsOut is an outgoing call of alice.
-func dialsOut(dialled string) func(*talk) stretch {
-	return func(t *talk) stretch {
-		t.Helper()
-		number := t.org.OutsideNumber(1)
-		caller := t.dials(lab.UserAlice, dialled+number)
-		phone := t.outsideRings(number)
-		t.pickUp(phone, caller)
-		s := t.speak(speech)
-		t.hangUp(caller, phone)
-		return s
-	}
+func dialsOut(t *talk) stretch {
+	t.Helper()
+	return dialsNumber(t, t.org.OutsideNumber(1))
+}
+
+func dialsNumber(t *talk, number string) stretch {
+	t.Helper()
+	caller := t.dials(lab.UserAlice, number)
+	phone := t.outsideRings(number)
+	t.pickUp(phone, caller)
+	s := t.speak(speech)
+	t.hangUp(caller, phone)
+	return s
 }
 
 func outgoing() []scenario {
 	return []scenario{
-		{"outgoing, user yes", settings{alice: "{ inbound: no, outbound: yes, internal: no }"}, recordedFromStart(dialsOut(""), lab.Alice)},
+		{"outgoing, user yes", settings{alice: "{ inbound: no, outbound: yes, internal: no }"}, recordedFromStart(dialsOut, lab.Alice)},
 		{"outgoing, user dont-care", settings{alice: "{ inbound: yes, internal: yes }"}, func(t *talk) {
-			dialsOut("")(t)
+			dialsOut(t)
 			t.noFile()
 		}},
 		{"outgoing, user no, number force", settings{alice: "no", numbers: map[int]string{lab.ToAlice: "{ outbound: force }"}},
-			recordedFromStart(dialsOut(""), lab.Alice)},
+			recordedFromStart(dialsOut, lab.Alice)},
 		{"internal, caller yes", settings{alice: "{ internal: yes }"}, func(t *talk) {
 			caller := t.dials(lab.UserAlice, t.org.Extension(lab.UserBob))
 			phone := t.rings(lab.UserBob)
@@ -207,8 +211,8 @@ func samples() []scenario {
 		r.heard(reception, nobody, nobody)
 		r.heard(s, only(lab.Outside), only(lab.Bob))
 
-		// 8 and a number: the dialplan chooses the number that is shown
-		s = dialsOut("8")(t)
+		// + and a number: the dialplan chooses the number that is shown
+		s = dialsNumber(t, "+44"+t.org.OutsideNumber(1)[1:])
 		takes := t.recordings()
 		if len(takes) != 2 {
 			t.Fatalf("there are %d recordings, want 2: the outgoing call has none", len(takes))

@@ -43,7 +43,7 @@ func TestCalls(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	defer goleak.VerifyNone(t)
+	t.Cleanup(func() { goleak.VerifyNone(t) }) // after everything was stopped
 	ctx := t.Context()
 	if deadline, ok := t.Deadline(); ok { // everything is stopped before go test gives up
 		var cancel context.CancelFunc
@@ -62,7 +62,7 @@ func TestCalls(t *testing.T) {
 			})
 		}
 	})
-	t.Logf("%d recordings; file length and answer-to-hangup differ by %v at most", s.files, s.longest)
+	t.Logf("%d recordings; file length and time from start to hangup differ by %v at most", s.files, s.longest)
 	for _, line := range s.tapedeck.Complaints("") {
 		t.Errorf("tapedeck complained: %s", line)
 	}
@@ -104,13 +104,14 @@ func start(t *testing.T, ctx context.Context, binary string, scenarios []scenari
 	return s
 }
 
-// workDir is a folder for everything. It stays, and is named, if the test fails.
+// workDir is a folder for everything. It stays, and is named, if the test fails
+// or TAPEDECK_E2E_KEEP is set.
 func workDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tapedeck-e2e-")
 	must(t, err)
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() || os.Getenv("TAPEDECK_E2E_KEEP") != "" {
 			t.Logf("logs, configuration and recordings are in %s", dir)
 			return
 		}

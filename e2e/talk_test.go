@@ -135,12 +135,14 @@ func (t *talk) hungUp(leg string) *esl.Event {
 type take struct {
 	*talk
 	*lab.Sound
-	answered time.Time // of the recorded leg, where the file begins
+	anchor      string        // UUID of the recorded leg
+	began       time.Time     // when the recording was started
+	sinceAnswer time.Duration // from the recorded leg's answer to its hangup
 }
 
 // recordings returns the files of the organisation's calls, oldest first, once
-// the recorded legs have ended. Each has two channels and the length of its
-// call.
+// the recorded legs have ended. Each has two channels, and the length of its
+// call from the start of the recording on.
 func (t *talk) recordings() (takes []take) {
 	t.Helper()
 	files, err := t.suite.tapedeck.Files(t.org)
@@ -150,30 +152,44 @@ func (t *talk) recordings() (takes []take) {
 			takes = append(takes, t.listen(path))
 		}
 	}
-	slices.SortFunc(takes, func(a, b take) int { return a.answered.Compare(b.answered) })
+	slices.SortFunc(takes, func(a, b take) int { return a.began.Compare(b.began) })
 	return takes
 }
 
 func (t *talk) listen(path string) take {
 	t.Helper()
-	stop, err := t.suite.lab.Switch.Wait(t.ctx, "RECORD_STOP of "+path, func(e *esl.Event) bool {
-		return e.Name() == "RECORD_STOP" && e.Get("Record-File-Path") == path
-	})
-	t.do(err)
+	stop := t.recordEvent("RECORD_STOP", path)
+	began := t.moment(t.recordEvent("RECORD_START", path), "Event-Date-Timestamp")
 	sound, err := lab.Listen(path)
 	t.do(err)
 	end := t.hungUp(stop.Get("Unique-ID"))
 	answered, hungUp := t.moment(end, "Caller-Channel-Answered-Time"), t.moment(end, "Caller-Channel-Hangup-Time")
-	call := hungUp.Sub(answered)
-	t.Logf("%s; answer to hangup %.3f s, file %.3f s", sound, call.Seconds(), sound.Length.Seconds())
-	t.suite.measured(sound.Length - call)
-	if d := (sound.Length - call).Abs(); d > lengthSlip {
-		t.Errorf("the file is %v long, the call was %v: they differ by %v, more than %v", sound.Length, call, d, lengthSlip)
-	}
+	r := take{talk: t, Sound: sound, anchor: stop.Get("Unique-ID"), began: began, sinceAnswer: hungUp.Sub(answered)}
+	t.Logf("%s; from answer to hangup %.2f s, from the start %.2f s", sound, r.sinceAnswer.Seconds(), hungUp.Sub(began).Seconds())
+	t.suite.measured(r.hasLength(hungUp.Sub(began)))
 	if sound.Channels != 2 {
 		t.Errorf("the file has %d channels, want 2", sound.Channels)
 	}
-	return take{t, sound, answered}
+	return r
+}
+
+// hasLength asserts the file's length and returns by how much it differs.
+func (r take) hasLength(want time.Duration) time.Duration {
+	r.Helper()
+	d := r.Length - want
+	if d.Abs() > lengthSlip {
+		r.Errorf("the file is %v long, the call was %v: they differ by %v, more than %v", r.Length, want, d, lengthSlip)
+	}
+	return d
+}
+
+func (t *talk) recordEvent(name, path string) *esl.Event {
+	t.Helper()
+	e, err := t.suite.lab.Switch.Wait(t.ctx, name+" of "+path, func(e *esl.Event) bool {
+		return e.Name() == name && e.Get("Record-File-Path") == path
+	})
+	t.do(err)
+	return e
 }
 
 // moment reads a time of an event, in microseconds since 1970.
@@ -192,6 +208,17 @@ func (t *talk) recording() take {
 	takes := t.recordings()
 	if len(takes) != 1 {
 		t.Fatalf("there are %d recordings, want 1", len(takes))
+	}
+	return takes[0]
+}
+
+// recordingOf is the only recording of one leg; calls between users, which are
+// calls of their own, may have others.
+func (t *talk) recordingOf(leg string) take {
+	t.Helper()
+	takes := slices.DeleteFunc(t.recordings(), func(r take) bool { return r.anchor != leg })
+	if len(takes) != 1 {
+		t.Fatalf("there are %d recordings of the leg, want 1", len(takes))
 	}
 	return takes[0]
 }
@@ -222,27 +249,29 @@ var nobody = lab.Heard(nil)
 func only(who ...lab.Tone) lab.Heard { return who }
 
 // heard asserts who is heard during a stretch: own in channel 1, the voice of
-// the recorded leg, and hears in channel 2, what that leg hears.
+// the recorded leg, and hears in channel 2, what that leg hears. Where nobody is
+// to be heard, the file may begin later or end before.
 func (r take) heard(s stretch, own, hears lab.Heard) {
 	r.Helper()
-	from, to := s.from.Sub(r.answered)+margin, s.to.Sub(r.answered)-margin
+	from, to := max(0, s.from.Sub(r.began)+margin), s.to.Sub(r.began)-margin
 	steps := 0
-	r.Between(max(from, 0), to, func(at time.Duration, channels []lab.Heard) {
+	r.Between(from, to, func(at time.Duration, channels []lab.Heard) {
 		steps++
 		if len(channels) != 2 || !slices.Equal(channels[0], own) || !slices.Equal(channels[1], hears) {
 			r.Errorf("at %.1f s %v is heard, want %s and %s; whole file: %s", at.Seconds(), channels, own, hears, r.Sound)
 		}
 	})
-	if want := int((to-max(from, 0))/lab.Step) - 1; steps < want {
-		r.Errorf("the file ends too early: %d steps from %v to %v, want %d; whole file: %s", steps, from, to, want, r.Sound)
+	if want := int((to-from)/lab.Step) - 1; steps < want && len(own)+len(hears) > 0 {
+		r.Errorf("%d steps of sound from %v to %v, want %d; whole file: %s", steps, from, to, want, r.Sound)
 	}
 }
 
-// heardFromStart asserts that nothing is missing at the start: from the first
-// step after the answer on, both are heard.
+// heardFromStart asserts that the file begins with the answer and that both are
+// heard from the second step on: nothing is missing.
 func (r take) heardFromStart(own, hears lab.Heard) {
 	r.Helper()
-	r.heard(stretch{from: r.answered.Add(lab.Step - margin), to: r.answered.Add(4*lab.Step + margin)}, own, hears)
+	r.hasLength(r.sinceAnswer)
+	r.heard(stretch{from: r.began.Add(lab.Step - margin), to: r.began.Add(4*lab.Step + margin)}, own, hears)
 }
 
 // never asserts that somebody is heard nowhere in the file.

@@ -19,6 +19,8 @@ func transfers() []scenario {
 		{"outgoing, blind transfer from no to yes", offOn, transferred(toOutside, blind, lab.Bob)},
 		{"outgoing, attended transfer from yes to no", onOff, transferred(toOutside, attended, lab.Alice)},
 		{"outgoing, attended transfer from no to yes", offOn, transferred(toOutside, attended, lab.Bob)},
+		{"blind transfer, number yes", settings{numbers: map[int]string{lab.ToAlice: "yes"}}, recordedThroughout(blind)},
+		{"attended transfer, number yes", settings{numbers: map[int]string{lab.ToAlice: "yes"}}, recordedThroughout(attended)},
 	}
 }
 
@@ -67,38 +69,54 @@ func attended(t *talk, alice *lab.Telephone) (bob *lab.Telephone) {
 }
 
 // transferred asserts one file of the outside party, in which one of the two
-// users is heard and the other is not; nor is what was said to the other.
+// users is heard and the other is not; nor is what was said to the other, or
+// while nobody was there.
 func transferred(begin func(*talk) (outside, alice *lab.Telephone), transfer func(*talk, *lab.Telephone) *lab.Telephone,
 	recorded lab.Tone) func(*talk) {
 	return func(t *talk) {
-		outside, alice := begin(t)
-		withAlice := t.speak(speech)
-		bob := transfer(t, alice)
-		withBob := t.speak(speech)
-		t.hangUp(outside, bob)
-
-		r := outsideRecording(t)
+		c := transferredCall(t, begin, transfer)
 		if recorded == lab.Alice {
-			r.heardFromStart(only(lab.Outside), only(lab.Alice))
-			r.heard(withAlice, only(lab.Outside), only(lab.Alice))
-			r.heard(withBob, nobody, nobody)
-			r.never(lab.Bob)
+			c.heardFromStart(only(lab.Outside), only(lab.Alice))
+			c.heard(c.withAlice, only(lab.Outside), only(lab.Alice))
+			c.heard(c.withBob, nobody, nobody)
+			c.never(lab.Bob)
 		} else {
-			r.heard(withAlice, nobody, nobody)
-			r.heard(withBob, only(lab.Outside), only(lab.Bob))
-			r.never(lab.Alice)
+			c.heard(c.withAlice, nobody, nobody)
+			c.heard(c.waiting, nobody, nobody)
+			c.heard(c.withBob, only(lab.Outside), only(lab.Bob))
+			c.never(lab.Alice)
 		}
 	}
 }
 
-// outsideRecording is the recording of the outside party's call. The two users
-// say yes or no to every direction, so that alice's question to bob, a call of
-// its own, has a recording too; that one comes later.
-func outsideRecording(t *talk) take {
-	t.Helper()
-	takes := t.recordings()
-	if len(takes) == 0 {
-		t.Fatal("there is no recording")
+// recordedThroughout asserts one file of the outside party in which nothing is
+// missing: the number says yes, and the users do not mind.
+func recordedThroughout(transfer func(*talk, *lab.Telephone) *lab.Telephone) func(*talk) {
+	return func(t *talk) {
+		c := transferredCall(t, fromOutside, transfer)
+		c.heardFromStart(only(lab.Outside), only(lab.Alice))
+		c.heard(c.withAlice, only(lab.Outside), only(lab.Alice))
+		c.heard(c.waiting, only(lab.Outside), nobody)
+		c.heard(c.withBob, only(lab.Outside), only(lab.Bob))
 	}
-	return takes[0]
+}
+
+// twoTalks is the recording of a call that was transferred.
+type twoTalks struct {
+	take
+	withAlice, waiting, withBob stretch // waiting with nobody, or on hold
+}
+
+func transferredCall(t *talk, begin func(*talk) (outside, alice *lab.Telephone),
+	transfer func(*talk, *lab.Telephone) *lab.Telephone) (c twoTalks) {
+	t.Helper()
+	outside, alice := begin(t)
+	leg := t.leg(outside)
+	c.withAlice = t.speak(speech)
+	bob := transfer(t, alice)
+	c.withBob = t.speak(speech)
+	c.waiting = stretch{from: c.withAlice.to, to: c.withBob.from}
+	t.hangUp(outside, bob)
+	c.take = t.recordingOf(leg)
+	return c
 }

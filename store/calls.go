@@ -105,7 +105,7 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 	err := s.introduce(ctx, batch)
 	if err != nil {
 		for i := range batch {
-			batch[i].err = err
+			batch[i].note(err)
 		}
 		return err
 	}

@@ -96,6 +96,21 @@ func TestPoisonedCall(t *testing.T) {
 	})
 }
 
+// A key of ours that is something else costs the states, not the Store.
+func TestPoisonedIndex(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		rawClient(t, srv).Set(t.Context(), organisationsKey, "a string", 0)
+		tell := newSpy()
+		a := openOn(t, srv, tell)
+		a.SaveCall(call("org-0", 1, On))
+		run(t, a)
+		tell.await(t, "the state to be given up", func() bool { return a.Queued() == 0 && a.Dropped() == 1 })
+		if _, err := a.Calls(t.Context()); !errors.Is(err, ErrCorrupt) || !a.Up() {
+			t.Errorf("up %v, live calls: %v", a.Up(), err)
+		}
+	})
+}
+
 func TestQueueKeepsTheLatestInOrder(t *testing.T) {
 	q := queue{limit: 10}
 	names := func(batch []sending) (s string) {

@@ -163,7 +163,8 @@ func (q *queue) settle(batch []sending) {
 	}
 }
 
-// again queues every call that is not queued.
+// again queues every call that is not queued. Whoever ended a call of this
+// Tapedeck meanwhile is overruled: a call has one owner.
 func (q *queue) again() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -97,19 +97,21 @@ func (s *Store) step(ctx context.Context, look bool) {
 	if look || s.hasPending() {
 		s.syncPolicy(ctx)
 	}
+	if s.doubt.Swap(false) {
+		clear(s.known)
+		s.calls.again()
+	}
 	if s.Up() {
 		s.writeCalls(ctx)
 	}
 }
 
-// back reports whether Redis is back. If it is, all that it should know is
-// queued again: it may have lost what it had.
+// back reports whether Redis is back.
 func (s *Store) back(ctx context.Context) bool {
 	if s.connect(ctx) != nil {
 		return false
 	}
-	clear(s.known)
-	s.calls.again()
+	s.doubt.Store(true)
 	s.setUp(true, nil)
 	return true
 }
@@ -160,6 +162,7 @@ func (s *Store) restore(ctx context.Context) {
 	}
 	s.policyMu.Unlock()
 	if lost {
+		s.doubt.Store(true) // and the calls with it
 		s.log.Warn("redis has lost the policy: writing it again", "revision", v.policy.Revision)
 		s.complain("policy not written to redis", s.writePending(ctx))
 	}
@@ -180,13 +183,12 @@ func (s *Store) lastWords(ctx context.Context) {
 
 // listen keeps a subscription to the switch-overs and asks for a look after
 // each message, and after each new subscription: what was published before it
-// is not heard.
+// was not heard, and the Redis that was there before may be another one now.
 func (s *Store) listen(ctx context.Context, look chan<- struct{}) {
-	wait := time.Duration(0)
+	wait, before := time.Duration(0), false
 	for ctx.Err() == nil {
-		heard := s.listenOnce(ctx, look)
-		if heard {
-			wait = 0
+		if s.listenOnce(ctx, look, before) {
+			wait, before = 0, true
 		}
 		wait = min(max(2*wait, subscribeSoon), subscribeAgain)
 		pause := time.NewTimer(wait/2 + rand.N(wait/2+1))
@@ -198,8 +200,9 @@ func (s *Store) listen(ctx context.Context, look chan<- struct{}) {
 	}
 }
 
-// listenOnce reports whether the subscription was made before it ended.
-func (s *Store) listenOnce(ctx context.Context, look chan<- struct{}) (heard bool) {
+// listenOnce reports whether the subscription was made before it ended; again
+// says that there was one before.
+func (s *Store) listenOnce(ctx context.Context, look chan<- struct{}, again bool) (heard bool) {
 	dial, cancel := context.WithTimeout(ctx, connectFactor*s.cfg.Timeout)
 	defer cancel()
 	sub := s.client.Subscribe(dial, switchedChannel)
@@ -217,12 +220,18 @@ func (s *Store) listenOnce(ctx context.Context, look chan<- struct{}) (heard boo
 		}
 		limit, asked = quietFor, false
 		switch message.(type) {
-		case *redis.Subscription, *redis.Message:
-			heard = true
-			select {
-			case look <- struct{}{}:
-			default: // one is due already
+		case *redis.Subscription:
+			if again || heard {
+				s.doubt.Store(true)
 			}
+		case *redis.Message:
+		default:
+			continue
+		}
+		heard = true
+		select {
+		case look <- struct{}{}:
+		default: // one is due already
 		}
 	}
 }

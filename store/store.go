@@ -84,6 +84,7 @@ type Store struct {
 	wake     chan struct{}
 	known    map[string]bool // organisations in organisationsKey; Run's own
 	reported uint64          // how many dropped states were logged; Run's own
+	doubt    atomic.Bool     // Redis may have lost what it had
 
 	lookEvery time.Duration
 

@@ -70,10 +70,10 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
       <settings>
       <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/><param name="sip-port" value="{{.Port}}"/>
       <param name="context" value="{{.Context}}"/><param name="dialplan" value="XML"/>
-      <param name="auth-calls" value="{{.Auth}}"/><param name="accept-blind-reg" value="true"/>
+      <param name="auth-calls" value="{{.Auth}}"/><param name="challenge-realm" value="auto_from"/><param name="accept-blind-reg" value="true"/>
       <param name="inbound-codec-prefs" value="PCMU"/><param name="outbound-codec-prefs" value="PCMU"/>
       <param name="rtp-timer-name" value="soft"/><param name="dtmf-type" value="rfc2833"/>
-      <param name="manage-presence" value="false"/><param name="apply-nat-acl" value="none"/>
+      <param name="manage-presence" value="false"/><param name="disable-rtp-auto-adjust" value="true"/><param name="apply-nat-acl" value="none"/>
     </settings></profile>{{end}}
   </profiles></configuration>
 </section>

@@ -78,14 +78,16 @@ const users = `<extension name="users"><condition field="destination_number" exp
 `
 
 // phoneDialplan is the telephones': ring until somebody picks up, then speak.
-const phoneDialplan = `<include><context name="phones">
+const phoneDialplan = `<include>
+<context name="phones">
 <extension name="speak"><condition field="destination_number" expression="^speak-(\d+)$">
   <action application="answer"/><action application="playback" data="tone_stream://%(1000,0,$1);loops=-1"/>
 </condition></extension>
 <extension name="ring"><condition field="destination_number" expression="^.*$">
   <action application="ring_ready"/><action application="park"/>
 </condition></extension>
-</context></include>
+</context>
+</include>
 `
 
 // contexts of the switch under test, and which file is included first in each.
@@ -96,6 +98,8 @@ var contexts = []struct{ name, first string }{
 	{"away", "tapedeck-away/public.xml"},
 	{"strict-away", "tapedeck-away/mandatory.xml"},
 }
+
+// (FreeSWITCH's preprocessor drops every line that holds <include>, whole.)
 
 // dialplanFiles is conf/dialplan of the switch under test: the project's files,
 // copied, with Tapedeck's address put in; once more with an address at which
@@ -123,7 +127,7 @@ func dialplanFiles(confDir, socket, nobody string, phones int, orgs []Org) (map[
 		if c.name == "default" {
 			body = "<X-PRE-PROCESS cmd=\"include\" data=\"tapedeck/elements.xml\"/>\n" + users
 		}
-		files[c.name+".xml"] = fmt.Sprintf("<include><context name=\"%s\">\n<X-PRE-PROCESS cmd=\"include\" data=\"%s\"/>\n%s</context></include>\n",
+		files[c.name+".xml"] = fmt.Sprintf("<include>\n<context name=\"%s\">\n<X-PRE-PROCESS cmd=\"include\" data=\"%s\"/>\n%s</context>\n</include>\n",
 			c.name, c.first, body)
 	}
 	return files, nil

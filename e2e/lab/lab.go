@@ -60,10 +60,13 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 		Name: "phones", Base: filepath.Join(c.Dir, "phones"), Modules: modules, ESL: esl2, Password: Password, Domain: "phones.lab",
 		Profiles: []profile{{Name: "phones", Port: phones, Context: "phones"}},
 	}
-	if l.Switch, err = configureAndStart(ctx, c, under, files, 0); err != nil {
+	if under.RTP, played.RTP, err = freeRTP(); err != nil {
 		return nil, err
 	}
-	s, err := configureAndStart(ctx, c, played, map[string]string{"phones.xml": phoneDialplan}, under.RTP)
+	if l.Switch, err = configureAndStart(ctx, c, under, files); err != nil {
+		return nil, err
+	}
+	s, err := configureAndStart(ctx, c, played, map[string]string{"phones.xml": phoneDialplan})
 	if err != nil {
 		l.Switch.Stop()
 		return nil, err
@@ -76,12 +79,8 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 	return l, nil
 }
 
-func configureAndStart(ctx context.Context, c Config, sc switchConfig, dialplan map[string]string, notRTP int) (*Switch, error) {
-	rtp, err := freeRTP(notRTP)
-	if err != nil {
-		return nil, err
-	}
-	sc.RTP, sc.RTPEnd = rtp, rtp+rtpBlock-1
+func configureAndStart(ctx context.Context, c Config, sc switchConfig, dialplan map[string]string) (*Switch, error) {
+	sc.RTPEnd = sc.RTP + rtpBlock - 1
 	if err := sc.write(dialplan); err != nil {
 		return nil, err
 	}

@@ -38,18 +38,18 @@ func FreePorts(n int) ([]int, error) {
 // rtpBlock is how many UDP ports one switch gets for media.
 const rtpBlock = 600
 
-// freeRTP returns the first of rtpBlock UDP ports that nobody uses, below the
-// range from which the kernel gives ports away.
-func freeRTP(not int) (int, error) {
+// freeRTP returns the first of rtpBlock UDP ports for each of two switches, that
+// nobody uses, below the range from which the kernel gives ports away.
+func freeRTP() (one, two int, err error) {
 	const low, high = 16384, 32000
-	blocks := (high - low) / rtpBlock
+	blocks := (high - low) / (2 * rtpBlock)
 	for i := range blocks {
-		first := low + (os.Getpid()+i)%blocks*rtpBlock
-		if first != not && udpFree(first, rtpBlock) {
-			return first, nil
+		first := low + (os.Getpid()+i)%blocks*2*rtpBlock
+		if udpFree(first, 2*rtpBlock) {
+			return first, first + rtpBlock, nil
 		}
 	}
-	return 0, fmt.Errorf("lab: no %d free UDP ports in a row between %d and %d", rtpBlock, low, high)
+	return 0, 0, fmt.Errorf("lab: no %d free UDP ports in a row between %d and %d", 2*rtpBlock, low, high)
 }
 
 func udpFree(first, n int) bool {

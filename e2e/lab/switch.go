@@ -91,7 +91,7 @@ func (s *Switch) Stop() {
 
 // API runs an api command and returns its answer; -ERR is an error.
 func (s *Switch) API(ctx context.Context, command, arguments string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	reply, err := s.link.Send(ctx, esl.APIRaw(command, arguments))
 	if err != nil {
@@ -124,9 +124,14 @@ func (s *Switch) Events(match func(*esl.Event) bool) (found []*esl.Event) {
 	return found
 }
 
+// patience is how long any one step of a call may take.
+const patience = 10 * time.Second
+
 // Wait returns the first event that matches, of those that have come or will
-// come until ctx ends.
+// come within patience.
 func (s *Switch) Wait(ctx context.Context, what string, match func(*esl.Event) bool) (*esl.Event, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	for seen := 0; ; {
 		s.mu.Lock()
 		fresh, more := s.events[seen:], s.more

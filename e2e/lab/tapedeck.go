@@ -96,6 +96,7 @@ func (t *Tapedeck) get(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	req.Close = true // leave no idle connection behind
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return "", err
