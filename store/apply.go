@@ -57,8 +57,8 @@ type outdated struct {
 	base string // the value of current that it was to replace; empty: there was none, or it has been current itself
 }
 
-// Apply makes p the policy that counts, here at once and for every Tapedeck on
-// the same Redis by the time it returns. The Store keeps p, which must be
+// Apply makes p the policy that counts: here at once, in Redis when it returns
+// without an error, and in the other Tapedecks when they hear of it. The Store keeps p, which must be
 // compiled (flow.Parse and flow.Load see to that) and not be changed again.
 //
 // A policy that cannot be applied is refused and changes nothing. With an error

@@ -97,8 +97,8 @@ type Store struct {
 
 // Open makes a Store and reads the policy that is in Redis. A Redis that cannot
 // be reached is no error: Up says so, and Run keeps trying. An address that
-// cannot be read is one. Open takes no longer than a few times
-// Config.Timeout when Redis does not answer.
+// cannot be read is one. When Redis does not answer, Open gives it ten
+// times Config.Timeout.
 //
 // go-redis has one logger for the whole process, which writes to stderr; Open
 // turns it off, because the Store reports the same errors itself.
