@@ -57,13 +57,13 @@ type outdated struct {
 	base string // the value of current that it was to replace; empty: there was none, or it has been current itself
 }
 
-// Apply makes p the policy that counts, here at once and for every Tapedeck on
-// the same Redis by the time it returns. The Store keeps p, which must be
+// Apply makes p the policy that counts: here at once, in Redis when it returns
+// without an error, and in the other Tapedecks when they hear of it. The Store keeps p, which must be
 // compiled (flow.Parse and flow.Load see to that) and not be changed again.
 //
-// An error leaves p in force here. With ErrAway, Run writes it when Redis is
-// back; a Redis that answers but holds a policy of the same revision is not
-// written to.
+// A policy that cannot be applied is refused and changes nothing. With an error
+// of Redis (ErrAway, ErrCorrupt) p is in force here, and Run tries to write it
+// until it can. A Redis that has a policy of the same revision is not written to.
 func (s *Store) Apply(ctx context.Context, p *flow.Policy) error {
 	if p == nil {
 		return errors.New("store: apply policy: there is none")
@@ -236,9 +236,6 @@ func hashOf(o *flow.Organisation, chains map[flow.Element]flow.Inheritance) ([]a
 	}
 	fields = append(fields, organisationField, text)
 	for e, in := range chains {
-		if again, err := flow.ParseElement(e.String()); err != nil || again != e {
-			return nil, fmt.Errorf("organisation %s: element %q cannot be read back", o.ID, e)
-		}
 		if text, err = json.Marshal(in); err != nil {
 			return nil, err
 		}

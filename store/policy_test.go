@@ -103,6 +103,9 @@ func TestApplyRefuses(t *testing.T) {
 	if err := s.Apply(t.Context(), p); err == nil || errors.Is(err, ErrAway) {
 		t.Errorf("an element that nobody can read was applied: %v", err)
 	}
+	if s.hasPending() || len(s.Policy().Organisations) != 0 {
+		t.Error("what was refused is in force")
+	}
 }
 
 // A switch-over is heard by pub/sub: nobody looks by the clock here.
@@ -436,6 +439,29 @@ func TestCorruptPolicyIsLogged(t *testing.T) {
 		}
 		apply(t, b, policy(t, 1, 1, 1))
 		mustHave(t, openOn(t, srv, newSpy()), policy(t, 1, 1, 1))
+	})
+}
+
+// A policy that cannot be written is tried again and again, and logged once.
+func TestUnwritablePolicyIsLogged(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		raw := rawClient(t, srv)
+		raw.RPush(t.Context(), currentKey, "x")
+		tell := newSpy()
+		a := runOn(t, srv, tell)
+		p := policy(t, 1, 1, 1)
+		if err := a.Apply(t.Context(), p); !errors.Is(err, ErrCorrupt) {
+			t.Fatalf("error %v, want ErrCorrupt", err)
+		}
+		mustHave(t, a, p)
+		tries := tell.count("policy_switch")
+		tell.await(t, "more tries", func() bool { return tell.count("policy_switch") > tries+2 })
+		if n := tell.logged("policy not written to redis"); n != 1 {
+			t.Errorf("logged %d times: %s", n, tell.log.String())
+		}
+		raw.Del(t.Context(), currentKey)
+		tell.await(t, "the policy to be written", func() bool { return !a.hasPending() })
+		mustHave(t, openOn(t, srv, newSpy()), p)
 	})
 }
 

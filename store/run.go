@@ -144,6 +144,7 @@ func (s *Store) syncPolicy(ctx context.Context) {
 	case err != nil:
 		s.complain("policy in redis not taken", err)
 	case changed:
+		s.complain("", nil)
 		p := s.Policy()
 		s.log.Info("policy changed in redis", "revision", p.Revision)
 		if s.cfg.OnPolicy != nil {

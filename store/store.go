@@ -80,11 +80,12 @@ type Store struct {
 	bad      string     // the generation that was last found corrupt
 	writing  sync.Mutex // held while a policy is written
 
-	calls    queue
-	wake     chan struct{}
-	known    map[string]bool // organisations in organisationsKey; Run's own
-	reported uint64          // how many dropped states were logged; Run's own
-	doubt    atomic.Bool     // Redis may have lost what it had
+	calls     queue
+	wake      chan struct{}
+	known     map[string]bool // organisations in organisationsKey; Run's own
+	reported  uint64          // how many dropped states were logged; Run's own
+	complaint string          // the last one that was logged; Run's own
+	doubt     atomic.Bool     // Redis may have lost what it had
 
 	lookEvery time.Duration
 
@@ -96,8 +97,8 @@ type Store struct {
 
 // Open makes a Store and reads the policy that is in Redis. A Redis that cannot
 // be reached is no error: Up says so, and Run keeps trying. An address that
-// cannot be read is one. Open takes no longer than a few times
-// Config.Timeout when Redis does not answer.
+// cannot be read is one. When Redis does not answer, Open gives it ten
+// times Config.Timeout.
 //
 // go-redis has one logger for the whole process, which writes to stderr; Open
 // turns it off, because the Store reports the same errors itself.
@@ -243,10 +244,16 @@ func (s *Store) classify(ctx context.Context, err error) error {
 // gave it.
 func foreign(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
 
-// complain logs an error of something that nobody waits for. That Redis is
-// away is logged by setUp, once.
+// complain logs an error of something that nobody waits for and that is tried
+// again and again: once, until it is another one. That Redis is away is logged
+// by setUp. Open and Run call it.
 func (s *Store) complain(message string, err error) {
-	if err != nil && !errors.Is(err, ErrAway) && !errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil:
+		s.complaint = ""
+	case errors.Is(err, ErrAway), errors.Is(err, context.Canceled), s.complaint == message+err.Error():
+	default:
+		s.complaint = message + err.Error()
 		s.log.Error(message, "error", err)
 	}
 }

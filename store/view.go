@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -15,6 +16,8 @@ type view struct {
 	generation string                                       // whose keys in Redis hold it; empty: none that we know of
 }
 
+// newView refuses a policy that could be written and not read: one put together
+// by hand with an element that has no id.
 func newView(p *flow.Policy) (*view, error) {
 	if p.Revision == "" {
 		if err := p.Compile(); err != nil {
@@ -24,6 +27,11 @@ func newView(p *flow.Policy) (*view, error) {
 	v := &view{policy: p, chains: make(map[string]map[flow.Element]flow.Inheritance, len(p.Organisations))}
 	for id, o := range p.Organisations {
 		v.chains[id] = o.Chains()
+		for e := range v.chains[id] {
+			if again, err := flow.ParseElement(e.String()); err != nil || again != e {
+				return nil, fmt.Errorf("organisation %s: element %q cannot be read back", id, e)
+			}
+		}
 	}
 	return v, nil
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+	"syscall"
 	"time"
 
 	"tapedeck/call"
@@ -69,16 +71,16 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	d := &daemon{failed: make(chan error, 1), log: log}
 	outbound, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return nil, fmt.Errorf("outbound socket: %w", err)
+		return nil, cannotListen("listen", err)
 	}
 	d.addr = outbound.Addr()
 	web, err := net.Listen("tcp", cfg.Metrics.Listen)
 	if err != nil {
 		_ = outbound.Close()
-		return nil, fmt.Errorf("metrics: %w", err)
+		return nil, cannotListen("metrics.listen", err)
 	}
 	d.metricsAddr = web.Addr()
-	d.store, err = store.Open(ctx, store.Config{Redis: string(cfg.Store.Redis), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
+	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
 		OnPolicy: func(p *flow.Policy) { m.Policy(p.Revision) }})
 	if err != nil {
 		_, _ = outbound.Close(), web.Close()
@@ -93,7 +95,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	}
 	d.desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.dir, Stereo: cfg.Recordings.Stereo,
 		Switches: switches, Store: d.store, Meter: m, Log: log})
-	server := &esl.Server{Allow: cfg.Allow, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
+	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
 
 	d.start("store", d.store.Run)
 	d.start("policy", (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx))
@@ -113,15 +115,32 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	return d, nil
 }
 
+// cannotListen says which key of the daemon file names the address.
+func cannotListen(key string, err error) error {
+	hint := "choose another address"
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = "stop the program that has it (another tapedeck?), or choose another address"
+	}
+	return fmt.Errorf("%s in the daemon file: %w: %s", key, err, hint)
+}
+
+// grace is how long the outbound socket's calls in hand may take at the end;
+// call itself lets none take longer than a quarter of it.
+const grace = time.Second
+
 // ready says why calls should not be sent here.
 func (d *daemon) ready() error {
 	if len(d.store.Policy().Organisations) == 0 {
 		return errors.New("no policy yet: nothing would be recorded")
 	}
+	var down []string
 	for _, l := range d.links {
 		if !l.Up() {
-			return fmt.Errorf("the watch link to %s is down", l.Name)
+			down = append(down, l.Name)
 		}
+	}
+	if len(down) > 0 {
+		return fmt.Errorf("no watch link to switch %s: the log says why", strings.Join(down, ", "))
 	}
 	return nil
 }

@@ -46,7 +46,13 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"The outside party is heard as %d Hz; alice %d, bob %d, carol %d, dave %d Hz.\n\n",
 		s.policy, s.dir, s.daemon.metricsAddr, outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
 	for {
-		if err := s.round(ctx, stdout); err != nil || *once {
+		err := s.round(ctx, stdout)
+		switch {
+		case ctx.Err() != nil && *once:
+			return errors.New("interrupted before every call had ended")
+		case ctx.Err() != nil: // the way to end it
+			return nil
+		case err != nil || *once:
 			return err
 		}
 		select {

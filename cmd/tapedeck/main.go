@@ -13,6 +13,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+
+	"tapedeck/flow"
 )
 
 // Exit codes, everywhere.
@@ -24,9 +26,8 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 const usage = `tapedeck records the calls of a FreeSWITCH by policy.
@@ -37,8 +38,9 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
                                                  play a FreeSWITCH to a running tapedeck
   tapedeck policy check FILE|DIR                 read a policy, report every mistake
   tapedeck policy explain FILE|DIR --direction inbound|outbound|internal
-                  [--number N] [--via KIND/ID ...] [--user U] [--answered-by U] [--json]
-                                                 say why a call would be recorded, or not
+                  [--number N] [--via KIND/ID ...] [--user U] [--answered-by U]
+                  [--organisation ID] [--json]   say why a call would be recorded, or not
+  tapedeck policy apply [--config FILE] FILE|DIR say what changes, put it into Redis
   tapedeck version
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -53,6 +55,7 @@ var commands = map[string]command{
 	"simulate":       simulate,
 	"policy check":   policyCheck,
 	"policy explain": policyExplain,
+	"policy apply":   policyApply,
 	"version":        version,
 }
 
@@ -62,8 +65,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "policy" {
 		words = 2
 	}
-	if len(args) < words || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
-		return help(args, stdout, stderr)
+	switch {
+	case len(args) > 0 && isHelp(args[0]), len(args) > 1 && words == 2 && isHelp(args[1]):
+		fmt.Fprint(stdout, usage)
+		return exitDone
+	case len(args) < words:
+		fmt.Fprint(stderr, usage)
+		return exitUsage
 	}
 	name := strings.Join(args[:words], " ")
 	do, ok := commands[name]
@@ -71,26 +79,30 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "tapedeck: unknown command %q: `tapedeck help` lists them\n", name)
 		return exitUsage
 	}
-	err := do(ctx, args[words:], stdout, stderr)
-	var misused usageError
-	switch {
-	case err == nil, errors.Is(err, flag.ErrHelp):
-		return exitDone
-	case errors.As(err, &misused):
-		fmt.Fprintf(stderr, "tapedeck %s: %v\n", name, err)
-		return exitUsage
-	}
-	fmt.Fprintf(stderr, "tapedeck %s: %v\n", name, err)
-	return exitFailed
+	return exitCode(name, do(ctx, args[words:], stdout, stderr), stderr)
 }
 
-func help(args []string, stdout, stderr io.Writer) int {
-	if len(args) > 0 && args[0] != "policy" {
-		fmt.Fprint(stdout, usage)
+func isHelp(arg string) bool {
+	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
+}
+
+// exitCode tells the error of a command, if there is one, in one line; the
+// mistakes of a file are told in a line each before it.
+func exitCode(name string, err error, stderr io.Writer) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitDone
 	}
-	fmt.Fprint(stderr, usage)
-	return exitUsage
+	if report, ok := errors.AsType[*flow.Report](err); ok {
+		fmt.Fprintf(stderr, "%v\ntapedeck %s: refused: mistakes to mend: %d\n", report, name, len(report.Mistakes))
+		return exitFailed
+	}
+	line := strings.ReplaceAll(err.Error(), "\n", "; ")
+	if _, misused := errors.AsType[usageError](err); misused {
+		fmt.Fprintf(stderr, "tapedeck %s: %s (`tapedeck %s --help` lists the flags)\n", name, line, name)
+		return exitUsage
+	}
+	fmt.Fprintf(stderr, "tapedeck %s: %s\n", name, line)
+	return exitFailed
 }
 
 // usageError is a wrong command line.
@@ -107,6 +119,7 @@ func parse(fs *flag.FlagSet, args []string, stdout io.Writer, n int, what string
 	var rest []string
 	for {
 		if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(stdout, "tapedeck %s%s\n", fs.Name(), map[bool]string{true: ": name " + what}[n > 0])
 			fs.SetOutput(stdout)
 			fs.PrintDefaults()
 			return nil, err

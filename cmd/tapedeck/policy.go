@@ -7,18 +7,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"tapedeck/flow"
 )
 
 // policyCheck reads a policy and reports every mistake, one a line, on stderr.
-func policyCheck(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func policyCheck(_ context.Context, args []string, stdout, _ io.Writer) error {
 	paths, err := parse(flag.NewFlagSet("policy check", flag.ContinueOnError), args, stdout, 1, "the policy's FILE or DIR")
 	if err != nil {
 		return err
 	}
-	p, err := loadPolicy(paths[0], stderr)
+	p, err := flow.Load(paths[0])
 	if err != nil {
 		return err
 	}
@@ -26,31 +28,29 @@ func policyCheck(_ context.Context, args []string, stdout, stderr io.Writer) err
 	return nil
 }
 
-// loadPolicy prints the mistakes and returns how many there are as the error.
-func loadPolicy(path string, stderr io.Writer) (*flow.Policy, error) {
-	p, err := flow.Load(path)
-	var report *flow.Report
-	if errors.As(err, &report) {
-		fmt.Fprintln(stderr, report)
-		return nil, fmt.Errorf("%s: refused, %d to mend", path, len(report.Mistakes))
-	}
-	return p, err
-}
-
 // question is a call that policy explain is asked about.
 type question struct {
-	direction, number, user, answeredBy string
-	via                                 []string
+	direction                              flow.Direction
+	organisation, number, user, answeredBy string
+	via                                    []string
+}
+
+// answer is what policy explain prints as JSON.
+type answer struct {
+	Organisation string         `json:"organisation"`
+	Direction    flow.Direction `json:"direction"`
+	flow.Explanation
 }
 
 // policyExplain says what a call would be and why.
-func policyExplain(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error {
 	flags := flag.NewFlagSet("policy explain", flag.ContinueOnError)
 	var q question
-	flags.StringVar(&q.direction, "direction", "", "inbound, outbound or internal")
-	flags.StringVar(&q.number, "number", "", "the number dialled (inbound) or shown (outbound)")
-	flags.StringVar(&q.user, "user", "", "the user who calls, by id or extension")
-	flags.StringVar(&q.answeredBy, "answered-by", "", "the user who answers")
+	direction := flags.String("direction", "", "inbound, outbound or internal")
+	flags.StringVar(&q.organisation, "organisation", "", "the organisation's `ID`, where the rest does not tell which one")
+	flags.StringVar(&q.number, "number", "", "the `NUMBER` dialled (inbound) or shown (outbound)")
+	flags.StringVar(&q.user, "user", "", "the `USER` who calls (outbound, internal), by id or extension")
+	flags.StringVar(&q.answeredBy, "answered-by", "", "the `USER` who answers (inbound, internal)")
 	flags.Func("via", "an element on the way, `KIND/ID`; may be repeated", func(s string) error {
 		q.via = append(q.via, s)
 		return nil
@@ -60,7 +60,13 @@ func policyExplain(_ context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	p, err := loadPolicy(paths[0], stderr)
+	if q.direction, err = flow.ParseDirection(*direction); err != nil {
+		return usagef("--direction: %v", err)
+	}
+	if err := q.check(); err != nil {
+		return err
+	}
+	p, err := flow.Load(paths[0])
 	if err != nil {
 		return err
 	}
@@ -72,82 +78,134 @@ func policyExplain(_ context.Context, args []string, stdout, stderr io.Writer) e
 	if *asJSON {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
-		return enc.Encode(x)
+		return enc.Encode(answer{org.ID, q.direction, x})
 	}
 	fmt.Fprint(stdout, strings.TrimRight(x.String(), "\n")+"\n")
 	return nil
 }
 
-// chain is the way of the call that was asked about: an inbound call comes by
-// its number, the others from their user; then what it goes via; then the user
-// who answers it, or the number that an outgoing one shows.
-func (q question) chain(p *flow.Policy) (*flow.Organisation, flow.Chain, error) {
-	direction, err := flow.ParseDirection(q.direction)
-	if err != nil {
-		return nil, nil, usagef("--direction: %v", err)
-	}
-	org, number, err := q.organisation(p)
-	if err != nil {
-		return nil, nil, err
-	}
-	var elements []flow.Element
-	user := func(option, name string) error {
-		if name == "" {
-			return nil
-		}
-		id, _, ok := org.FindUser(name)
-		if !ok {
-			return usagef("%s: organisation %s has no user %q", option, org.ID, name)
-		}
-		elements = append(elements, flow.Element{Kind: flow.User, ID: id})
-		return nil
-	}
-	if err := user("--user", q.user); err != nil {
-		return nil, nil, err
-	}
-	if number != "" {
-		elements = append(elements, flow.Element{Kind: flow.Number, ID: number})
+// check refuses what no call of that direction has (design.md section 2, rule 3).
+func (q question) check() error {
+	switch {
+	case q.direction == flow.Inbound && q.user != "":
+		return usagef("--user: an inbound call comes from outside: name the user who answers with --answered-by")
+	case q.direction == flow.Outbound && q.answeredBy != "":
+		return usagef("--answered-by: an outbound call is answered outside: name the user who is on it with --user")
+	case q.direction == flow.Internal && q.number != "":
+		return usagef("--number: an internal call has none: name its users with --user and --answered-by")
 	}
 	for _, via := range q.via {
-		e, err := flow.ParseElement(via)
-		if err != nil {
-			return nil, nil, usagef("--via: %v", err)
+		if _, err := flow.ParseElement(via); err != nil {
+			return usagef("--via: %v", err)
 		}
-		if _, known := org.Settings(e); !known {
-			return nil, nil, usagef("--via: organisation %s has no %s", org.ID, e)
-		}
-		elements = append(elements, e)
 	}
-	if err := user("--answered-by", q.answeredBy); err != nil {
+	return nil
+}
+
+// chain is the way of the call that was asked about: an inbound call comes by
+// its number, the others from their user; then the number that an outgoing one
+// shows; then what it goes via; then the user who answers it.
+func (q question) chain(p *flow.Policy) (*flow.Organisation, flow.Chain, error) {
+	org, err := q.find(p)
+	if err != nil {
 		return nil, nil, err
 	}
-	chain := make(flow.Chain, len(elements))
-	for i, e := range elements {
+	names := q.names()
+	chain := make(flow.Chain, len(names))
+	for i, n := range names {
+		e, err := n.in(p, org)
+		if err != nil {
+			return nil, nil, err
+		}
 		s, _ := org.Settings(e)
-		chain[i] = flow.Step{Element: e, Setting: s[direction]}
+		chain[i] = flow.Step{Element: e, Setting: s[q.direction]}
 	}
 	return org, chain, nil
 }
 
-// organisation is the number's, or the only one that has the user, or the only
-// one there is.
-func (q question) organisation(p *flow.Policy) (*flow.Organisation, string, error) {
-	if q.number != "" {
-		org, e164, ok := p.FindNumber(q.number)
-		if !ok {
-			return nil, "", usagef("--number: no organisation has %q", q.number)
-		}
-		return org, e164, nil
-	}
-	var found []*flow.Organisation
-	for _, org := range p.Organisations {
-		_, _, hasUser := org.FindUser(q.user + q.answeredBy)
-		if hasUser || q.user+q.answeredBy == "" || (q.user != "" && q.answeredBy != "") {
-			found = append(found, org)
+// named is an element as an option names it.
+type named struct {
+	option string
+	kind   flow.Kind // empty: name is KIND/ID
+	name   string
+}
+
+// names are the elements of the call, in order.
+func (q question) names() []named {
+	var all []named
+	add := func(n named) {
+		if n.name != "" {
+			all = append(all, n)
 		}
 	}
-	if len(found) != 1 {
-		return nil, "", usagef("%d organisations fit: name a --number of the one that is meant", len(found))
+	add(named{"--user", flow.User, q.user})
+	add(named{"--number", flow.Number, q.number})
+	for _, via := range q.via {
+		all = append(all, named{"--via", "", via})
 	}
-	return found[0], "", nil
+	add(named{"--answered-by", flow.User, q.answeredBy})
+	return all
+}
+
+// in finds the element in an organisation: users by id or extension, numbers in
+// any form, as calls do.
+func (n named) in(p *flow.Policy, org *flow.Organisation) (flow.Element, error) {
+	e := flow.Element{Kind: n.kind, ID: n.name}
+	if n.kind == "" {
+		e, _ = flow.ParseElement(n.name) // check has read it
+	}
+	switch e.Kind {
+	case flow.User:
+		if id, _, ok := org.FindUser(e.ID); ok {
+			e.ID = id
+		}
+	case flow.Number:
+		owner, e164, ok := p.FindNumber(e.ID)
+		if ok && owner != org {
+			return e, usagef("%s: %s is a number of organisation %s, not of %s", n.option, e164, owner.ID, org.ID)
+		} else if ok {
+			e.ID = e164
+		}
+	}
+	if _, known := org.Settings(e); !known {
+		return e, usagef("%s: organisation %s has no %s", n.option, org.ID, e)
+	}
+	return e, nil
+}
+
+// find is the organisation that is named, or else the only one that has all of
+// the elements.
+func (q question) find(p *flow.Policy) (*flow.Organisation, error) {
+	ids := slices.Sorted(maps.Keys(p.Organisations))
+	if q.organisation != "" {
+		if org := p.Organisations[q.organisation]; org != nil {
+			return org, nil
+		}
+		return nil, usagef("--organisation: there is no %q: the policy has %s", q.organisation, strings.Join(ids, ", "))
+	}
+	fits := slices.Clone(ids)
+	for _, n := range q.names() {
+		var have []string
+		var missing error
+		for _, id := range fits {
+			if _, err := n.in(p, p.Organisations[id]); err != nil {
+				missing = err
+			} else {
+				have = append(have, id)
+			}
+		}
+		if len(have) == 0 && len(fits) == 1 {
+			return nil, missing // it says what that one does not have
+		} else if len(have) == 0 {
+			return nil, usagef("%s: none of the organisations %s has %s", n.option, strings.Join(fits, ", "), n.name)
+		}
+		fits = have
+	}
+	switch len(fits) {
+	case 0:
+		return nil, errors.New("the policy has no organisation")
+	case 1:
+		return p.Organisations[fits[0]], nil
+	}
+	return nil, usagef("it could be a call of %s: say which with --organisation", strings.Join(fits, " or "))
 }

@@ -43,7 +43,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-// policyFile puts the policy file in force whenever it changes and is valid.
+// policyFile puts the policy file in force at the start, and whenever it says
+// something else and is valid. What another instance or `policy apply` puts into
+// Redis meanwhile is followed, and stays until then.
 type policyFile struct {
 	path  string
 	named bool // by the daemon file: it should be there
@@ -51,6 +53,7 @@ type policyFile struct {
 	meter *metrics.Metrics
 	log   *slog.Logger
 	seen  string // what the file was when it was read last
+	said  string // revision of the policy that it had when it was valid last
 }
 
 // pollPolicy is how soon a change of the file is noticed. Polling sees every way
@@ -77,7 +80,8 @@ func (f *policyFile) run(ctx context.Context) func(context.Context) error {
 }
 
 // look reads the file if it changed. A policy with mistakes is refused as a
-// whole, and the running one stays.
+// whole, and the running one stays. A file that says what it said before is not
+// put in force again: another policy may have been applied since.
 func (f *policyFile) look(ctx context.Context) {
 	now, err := fingerprint(f.path)
 	if now == f.seen {
@@ -95,11 +99,17 @@ func (f *policyFile) look(ctx context.Context) {
 		}
 		return
 	}
+	running := f.store.Policy().Revision
+	if p.Revision == f.said {
+		f.log.Info("policy file says what it said before: the running policy stays", "revision", running)
+		return
+	}
+	f.said = p.Revision
 	if err := f.store.Apply(ctx, p); err != nil {
 		f.log.Warn("policy in force here, not yet in redis", "error", err)
 	}
 	f.meter.Policy(p.Revision)
-	f.log.Info("policy in force", "revision", p.Revision, "organisations", len(p.Organisations))
+	f.log.Info("policy in force", "revision", p.Revision, "replaces", running, "organisations", len(p.Organisations))
 }
 
 func (f *policyFile) absent(err error) {

@@ -38,12 +38,21 @@ func simulate(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if l.calls < 1 || l.concurrency < 1 || l.rate < 0 {
 		return usagef("--calls and --concurrency are at least 1, --rate at least 0")
 	}
-	r := l.play(ctx)
-	r.print(stdout)
-	if r.failed > 0 {
-		return fmt.Errorf("%d of %d calls failed, the first because: %w", r.failed, r.failed+len(r.held), r.first)
+	if _, err := splitAddress(l.target); err != nil {
+		return usagef("--target: %q is no HOST:PORT: %v", l.target, err)
 	}
-	return ctx.Err()
+	r := l.play(ctx)
+	if len(r.held) == 0 && errors.Is(r.first, esltest.ErrNoController) {
+		return fmt.Errorf("nobody takes calls on %s: start `tapedeck serve` there, or name its outbound socket with --target: %w", l.target, r.first)
+	}
+	r.print(stdout)
+	switch {
+	case r.failed > 0:
+		return fmt.Errorf("%d of %d calls failed, the first because: %w", r.failed, r.failed+len(r.held), r.first)
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted after %d of %d calls", len(r.held), l.calls)
+	}
+	return nil
 }
 
 // result is what a load came to.
@@ -65,12 +74,15 @@ func (l load) play(ctx context.Context) *result {
 	places := make(chan struct{}, l.concurrency)
 	var calls sync.WaitGroup
 	for n := range l.calls {
-		if !l.wait(ctx, began, n) {
+		if !l.wait(ctx, began, n) || r.inVain() {
 			break
 		}
 		places <- struct{}{}
 		calls.Go(func() {
-			r.add(l.call(ctx, sw))
+			held, armed, err := l.call(ctx, sw)
+			if err == nil || ctx.Err() == nil { // else it was cut here
+				r.add(held, armed, err)
+			}
 			<-places
 		})
 	}
@@ -101,6 +113,13 @@ func (l load) call(ctx context.Context, sw *esltest.Switch) (held time.Duration,
 		err = errors.New("the socket was closed without an exit: the dialplan goes on, nothing is recorded")
 	}
 	return stats.Total, leg.Get("execute_on_answer_tapedeck_1") != "", err
+}
+
+// inVain reports whether nobody is there to take calls.
+func (r *result) inVain() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.held) == 0 && errors.Is(r.first, esltest.ErrNoController)
 }
 
 func (r *result) add(held time.Duration, armed bool, err error) {

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"tapedeck/flow"
+)
+
+// thing is what a policy says of one organisation or element, by key.
+type thing map[string]string
+
+// kinds are the parts of an organisation that are elements.
+var kinds = map[string]flow.Kind{"numbers": flow.Number, "ring_groups": flow.RingGroup,
+	"applications": flow.Application, "users": flow.User}
+
+// changes are the differences between two policies, a line each, sorted.
+func changes(before, after *flow.Policy) ([]string, error) {
+	var lines []string
+	for _, field := range [][3]string{{"precedence", before.Precedence.String(), after.Precedence.String()}, {"region", before.Region, after.Region}} {
+		if field[1] != field[2] {
+			lines = append(lines, fmt.Sprintf("policy: %s: %s → %s", field[0], said(field[1]), said(field[2])))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(union(before.Organisations, after.Organisations))) {
+		was, err := things(before.Organisations[id])
+		if err != nil {
+			return nil, err
+		}
+		is, err := things(after.Organisations[id])
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, organisationChanges(id, was, is)...)
+	}
+	return lines, nil
+}
+
+func organisationChanges(id string, was, is map[string]thing) []string {
+	switch {
+	case was == nil:
+		return []string{fmt.Sprintf("%s: organisation added, elements: %d", id, len(is)-1)}
+	case is == nil:
+		return []string{fmt.Sprintf("%s: organisation removed, elements: %d", id, len(was)-1)}
+	}
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(union(was, is))) {
+		where := id
+		if name != "" {
+			where += ": " + name
+		}
+		old, now := was[name], is[name]
+		switch {
+		case old == nil:
+			lines = append(lines, where+": added"+now.list())
+		case now == nil:
+			lines = append(lines, where+": removed")
+		default:
+			for _, key := range slices.Sorted(maps.Keys(union(old, now))) {
+				if a, b := old.get(key), now.get(key); a != b {
+					lines = append(lines, fmt.Sprintf("%s: %s: %s → %s", where, key, a, b))
+				}
+			}
+		}
+	}
+	return lines
+}
+
+// things are an organisation's elements and, under "", the organisation itself;
+// nil if there is none. They are read from its JSON, so that nothing that a
+// policy can say is left out.
+func things(o *flow.Organisation) (map[string]thing, error) {
+	if o == nil {
+		return nil, nil
+	}
+	b, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("policy: compare: %w", err)
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(b, &fields); err != nil {
+		return nil, fmt.Errorf("policy: compare: %w", err)
+	}
+	delete(fields, "id")
+	delete(fields, "precedence") // the policy's
+	all := map[string]thing{}
+	for key, kind := range kinds {
+		elements, _ := fields[key].(map[string]any)
+		for id, said := range elements {
+			t := thing{}
+			t.add("", said)
+			all[flow.Element{Kind: kind, ID: id}.String()] = t
+		}
+		delete(fields, key)
+	}
+	all[""] = thing{}
+	all[""].add("", fields)
+	return all, nil
+}
+
+// add takes a JSON value, the keys of what is within joined by spaces.
+func (t thing) add(key string, value any) {
+	switch v := value.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			t.add(strings.TrimSpace(key+" "+k), inner)
+		}
+	case float64: // lengths of time, the only numbers
+		t[strings.TrimSuffix(key, "_ns")] = time.Duration(v).String()
+	case []any:
+		list := make([]string, len(v))
+		for i, item := range v {
+			list[i] = fmt.Sprint(item)
+		}
+		t[key] = strings.Join(list, " ")
+	default:
+		t[key] = fmt.Sprint(v)
+	}
+}
+
+// get is the value, or the default where the policy has one.
+func (t thing) get(key string) string {
+	switch {
+	case t[key] != "":
+		return t[key]
+	case strings.HasPrefix(key, "record "):
+		return flow.DontCare.String()
+	case key == "on_demand":
+		return flow.Enable.String()
+	}
+	return said("")
+}
+
+func said(text string) string {
+	if text == "" {
+		return "nothing"
+	}
+	return text
+}
+
+// list is everything but the default, for an element that is new.
+func (t thing) list() string {
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(t)) {
+		if t[key] != (thing{}).get(key) {
+			parts = append(parts, key+" "+t[key])
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(parts, ", ")
+}
+
+// union has the keys of both.
+func union[M ~map[string]V, V any](a, b M) M {
+	both := maps.Clone(a)
+	if both == nil {
+		both = M{}
+	}
+	maps.Copy(both, b)
+	return both
+}

@@ -1,0 +1,368 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/recording"
+)
+
+// configReader reads the daemon file node by node, so that one mistake does not
+// hide another, each has its line, and none shows a value that is a secret.
+type configReader struct {
+	file   string
+	report flow.Report
+}
+
+// parseConfig reads the daemon file's text over the defaults. Its error is a
+// *flow.Report of every mistake.
+func parseConfig(file string, text []byte) (*config, error) {
+	r := &configReader{file: file}
+	c := defaults()
+	if top := r.document(text); top != nil {
+		r.config(top, c)
+	}
+	dir, err := recording.NewDir(c.Recordings.Dir)
+	if err != nil && len(r.report.Mistakes) == 0 { // the default, which is valid
+		return nil, err
+	}
+	c.dir = dir
+	if len(r.report.Mistakes) > 0 {
+		slices.SortStableFunc(r.report.Mistakes, func(a, b flow.Mistake) int { return cmp.Compare(a.Line, b.Line) })
+		return nil, &r.report
+	}
+	return c, nil
+}
+
+func (r *configReader) mistake(n *yaml.Node, format string, args ...any) {
+	r.report.Mistakes = append(r.report.Mistakes, flow.Mistake{File: r.file, Line: n.Line, Text: fmt.Sprintf(format, args...)})
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+
+// document is the file's one YAML document; nil when there is none.
+func (r *configReader) document(text []byte) *yaml.Node {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	err := dec.Decode(&first)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		if err = dec.Decode(&second); err == nil {
+			r.mistake(&second, "a second document begins here: remove the --- line")
+		}
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		at, what := &yaml.Node{Line: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
+		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+			at.Line, _ = strconv.Atoi(m[1])
+			what = err.Error()[len(m[0]):]
+		}
+		r.mistake(at, "not valid YAML: %s: mend the indentation, quotes or brackets here", what)
+		return nil
+	}
+	return first.Content[0]
+}
+
+// read takes one value.
+type read func(n *yaml.Node)
+
+func (r *configReader) config(n *yaml.Node, c *config) {
+	r.mapping(n, "", map[string]read{
+		"listen":   r.address("listen", "127.0.0.1:8084", &c.Listen),
+		"allow":    func(n *yaml.Node) { r.allow(n, c) },
+		"switches": func(n *yaml.Node) { r.switches(n, c) },
+		"store":    r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
+		"recordings": r.section("recordings", map[string]read{
+			"dir": func(n *yaml.Node) { r.dir(n, &c.Recordings.Dir) },
+			"stereo": r.word("recordings.stereo", []string{"true", "false"},
+				func(s string) { c.Recordings.Stereo = s == "true" }),
+		}),
+		"policy": func(n *yaml.Node) { c.policyNamed = r.path(n, "policy", &c.Policy) },
+		"http": r.section("http", map[string]read{
+			"listen":   r.address("http.listen", "127.0.0.1:8085", &c.HTTP.Listen),
+			"accounts": func(n *yaml.Node) { r.path(n, "http.accounts", &c.HTTP.Accounts) },
+		}),
+		"metrics": r.section("metrics", map[string]read{
+			"listen": r.address("metrics.listen", "127.0.0.1:9185", &c.Metrics.Listen),
+		}),
+		"log": r.section("log", map[string]read{
+			"level": r.word("log.level", []string{"debug", "info", "warn", "error"},
+				func(s string) { _ = c.Log.Level.UnmarshalText([]byte(s)) }), // one of these four: it can
+			"format": r.word("log.format", []string{"text", "json"}, func(s string) { c.Log.Format = s }),
+		}),
+	})
+}
+
+func (r *configReader) section(name string, known map[string]read) read {
+	return func(n *yaml.Node) { r.mapping(n, name, known) }
+}
+
+// mapping reads keys and values; no value at all leaves the defaults.
+func (r *configReader) mapping(n *yaml.Node, where string, known map[string]read) {
+	n = target(n)
+	if isNull(n) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.mistake(n, "%s: write keys and values, \"key: value\": %s", cmp.Or(where, "the file"), keysOf(known))
+		return
+	}
+	seen := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k, v := n.Content[i], n.Content[i+1]
+		take := known[k.Value]
+		switch line, twice := seen[k.Value]; {
+		case take == nil:
+			r.mistake(k, "unknown key %.60q%s: use %s", k.Value, in(where), keysOf(known))
+		case twice:
+			r.mistake(k, "%s is said twice%s: remove this one or that of line %d", k.Value, in(where), line)
+		default:
+			seen[k.Value] = k.Line
+			take(v)
+		}
+	}
+}
+
+func in(where string) string {
+	if where == "" {
+		return ""
+	}
+	return " in " + where
+}
+
+func keysOf(known map[string]read) string {
+	return strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+}
+
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// text is a scalar as it is written. Its mistakes never show the value.
+func (r *configReader) text(n *yaml.Node, key string) (string, bool) {
+	n = target(n)
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		r.mistake(n, "%s: write one value, not a list or a mapping", key)
+	case isNull(n) || n.Value == "":
+		r.mistake(n, "%s has no value: write one, or remove the key (# begins a comment unless it is in quotes)", key)
+	default:
+		return n.Value, true
+	}
+	return "", false
+}
+
+// items are the entries of a list; one value alone is a list of it.
+func (r *configReader) items(n *yaml.Node) []*yaml.Node {
+	n = target(n)
+	switch {
+	case isNull(n):
+		return nil
+	case n.Kind == yaml.SequenceNode:
+		return n.Content
+	}
+	return []*yaml.Node{n}
+}
+
+func (r *configReader) word(key string, words []string, take func(string)) read {
+	return func(n *yaml.Node) {
+		text, ok := r.text(n, key)
+		if ok && !slices.Contains(words, text) {
+			r.mistake(n, "%s is %.60q: write %s", key, text, strings.Join(words, " or "))
+		} else if ok {
+			take(text)
+		}
+	}
+}
+
+// path reads a file's name and reports whether there is one.
+func (r *configReader) path(n *yaml.Node, key string, value *string) bool {
+	text, ok := r.text(n, key)
+	if ok {
+		*value = text
+	}
+	return ok
+}
+
+// address reads what is listened on: no host is every address, port 0 a free one.
+func (r *configReader) address(key, example string, value *string) read {
+	return func(n *yaml.Node) {
+		text, ok := r.text(n, key)
+		if !ok {
+			return
+		}
+		if _, err := splitAddress(text); err != nil {
+			r.mistake(n, "%s is %.80q, %v: write HOST:PORT, such as %s or \"[::1]:%s\"", key, text, err, example, portOf(example))
+			return
+		}
+		*value = text
+	}
+}
+
+// splitAddress checks HOST:PORT and returns its host.
+func splitAddress(text string) (host string, err error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		if e, ok := errors.AsType[*net.AddrError](err); ok {
+			err = errors.New(e.Err)
+		}
+		return "", err
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", errors.New("its port is no number from 0 to 65535")
+	}
+	return host, nil
+}
+
+func portOf(address string) string {
+	_, port, _ := strings.Cut(address, ":")
+	return port
+}
+
+func (r *configReader) allow(n *yaml.Node, c *config) {
+	c.Allow = nil
+	items := r.items(n)
+	if len(items) == 0 {
+		r.mistake(n, "allow: nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]")
+	}
+	for _, item := range items {
+		text, ok := r.text(item, "allow")
+		if !ok {
+			continue
+		}
+		prefix, err := netip.ParsePrefix(text)
+		if addr, bare := netip.ParseAddr(text); bare == nil {
+			r.mistake(item, "allow: %s is one address: write %s/%d", text, text, addr.BitLen())
+		} else if err != nil {
+			r.mistake(item, "allow: %.60q is no network: write address/bits, such as 127.0.0.0/8 or \"::1/128\"", text)
+		} else if prefix.Addr().Is4In6() {
+			r.mistake(item, "allow: %s is IPv4 in IPv6 dress: write the IPv4 network", text)
+		} else {
+			c.Allow = append(c.Allow, prefix)
+		}
+	}
+}
+
+// redis reads one address or a list of them.
+func (r *configReader) redis(n *yaml.Node, value *esl.Secret) {
+	var all []string
+	for _, item := range r.items(n) {
+		if text, ok := r.text(item, "store.redis"); ok {
+			all = append(all, text)
+		}
+	}
+	if len(r.items(n)) == 0 {
+		r.mistake(n, "store.redis has no value: write embedded, or a redis:// URL")
+		return
+	}
+	*value = esl.NewSecret(strings.Join(all, ","))
+}
+
+func (r *configReader) dir(n *yaml.Node, value *string) {
+	text, ok := r.text(n, "recordings.dir")
+	if !ok {
+		return
+	}
+	if _, err := recording.NewDir(text); err != nil {
+		r.mistake(n, "recordings.dir: %v", err)
+		return
+	}
+	*value = text
+}
+
+func (r *configReader) switches(n *yaml.Node, c *config) {
+	taken := map[string]int{}
+	for i, item := range r.items(n) {
+		item = target(item)
+		what := fmt.Sprintf("switches, entry %d", i+1)
+		var s switchConfig
+		at := map[string]*yaml.Node{}
+		value := func(key string) read {
+			return func(n *yaml.Node) {
+				if _, ok := r.text(n, what+": "+key); ok {
+					at[key] = target(n)
+				}
+			}
+		}
+		r.mapping(item, what, map[string]read{"name": value("name"), "address": value("address"),
+			"password": value("password"), "password_file": value("password_file")})
+		if item.Kind == yaml.MappingNode {
+			r.oneSwitch(item, what, at, taken, &s)
+			c.Switches = append(c.Switches, s)
+		} else if isNull(item) {
+			r.mistake(item, "%s is empty: remove it, or give it name, address and password_file", what)
+		}
+	}
+}
+
+// oneSwitch checks what an entry of switches says and reads its password file.
+func (r *configReader) oneSwitch(item *yaml.Node, what string, at map[string]*yaml.Node, taken map[string]int, s *switchConfig) {
+	name, address, password, file := at["name"], at["address"], at["password"], at["password_file"]
+	if name == nil {
+		r.mistake(item, "%s has no name: give it one, such as fs1", what)
+	} else {
+		s.Name, what = name.Value, "switch "+name.Value
+		if line, twice := taken[s.Name]; twice {
+			r.mistake(name, "the name %s is taken by the switch of line %d: give each its own", s.Name, line)
+		}
+		taken[s.Name] = name.Line
+	}
+	if address == nil {
+		r.mistake(item, "%s has no address: write listen-ip:listen-port of its event_socket.conf.xml, such as 127.0.0.1:8021", what)
+	} else if host, err := splitAddress(address.Value); err != nil || host == "" {
+		if err == nil {
+			err = errors.New("it has no host")
+		}
+		r.mistake(address, "%s: address is %.80q, %v: write HOST:PORT, such as 127.0.0.1:8021 or \"[::1]:8021\"", what, address.Value, err)
+	} else {
+		s.Address = address.Value
+	}
+	switch {
+	case password != nil && file != nil:
+		r.mistake(file, "%s has a password and a password_file: remove one of them", what)
+	case password != nil:
+		s.Password = esl.NewSecret(password.Value)
+	case file != nil:
+		s.PasswordFile = file.Value
+		r.passwordFile(file, what, s)
+	default:
+		r.mistake(item, "%s has no password: write password_file (or password), what its event_socket.conf.xml says", what)
+	}
+}
+
+func (r *configReader) passwordFile(n *yaml.Node, what string, s *switchConfig) {
+	text, err := os.ReadFile(s.PasswordFile)
+	password := strings.TrimRight(string(text), "\r\n")
+	switch {
+	case err != nil:
+		r.mistake(n, "%s: password_file: %v: write the password into that file, or name another", what, err)
+	case password == "":
+		r.mistake(n, "%s: password_file %s is empty: write the password into it", what, s.PasswordFile)
+	case strings.ContainsAny(password, "\r\n\x00"):
+		r.mistake(n, "%s: password_file %s has more than one line: leave the password alone in it", what, s.PasswordFile)
+	default:
+		s.Password = esl.NewSecret(password)
+	}
+}
