@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tapedeck/flow"
+	"tapedeck/store"
 	"tapedeck/toggle"
 )
 
@@ -22,6 +23,8 @@ type call struct {
 	log       *slog.Logger
 
 	passed   []passing       // the elements, in order; users with their leg
+	fresh    bool            // one with an explicit setting was entered, and toggle does not know it yet
+	away     flow.Element    // the user who left last, until another one comes
 	ringing  map[string]bool // legs that FreeSWITCH is dialling for this call
 	peer     string          // the leg that the anchor is bridged with; "" if none
 	rec      toggle.State
@@ -29,6 +32,9 @@ type call struct {
 	telling  bool        // the variable is on its way
 	recorded bool        // there is a file
 	starting bool        // RECORD_START has come, what the answer runs besides is not done yet
+	presses  []press     // obeyed, and the user has not heard yet what came of it
+	trace    []store.Note
+	resume   *time.Timer // runs from a pause to its end by itself
 	overdue  *time.Timer // runs from the answer until the recording is under way
 }
 
@@ -58,7 +64,10 @@ func (c *call) passes(e flow.Element, leg string) {
 	if n := len(c.passed); n > 0 && c.passed[n-1].Element == e && c.passed[n-1].leg == leg {
 		return
 	}
-	c.passed = append(c.passed, passing{c.step(e), leg})
+	step := c.step(e)
+	c.passed = append(c.passed, passing{step, leg})
+	c.fresh = c.fresh || step.Setting != flow.DontCare
+	c.note(store.Note{What: "entered", Element: e.String(), Setting: step.Setting.String()})
 }
 
 func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.passed, which) }
@@ -80,8 +89,13 @@ func (c *call) joins(uuid string, l *leg) {
 	}
 	c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor && p.leg != uuid })
 	if !slices.ContainsFunc(c.passed, func(p passing) bool { return p.leg == uuid }) {
+		before := c.fresh
 		c.passes(user, uuid)
+		if user == c.away { // back from a hold, or from a transfer that was refused: nothing new
+			c.fresh = before
+		}
 	}
+	c.away = flow.Element{}
 }
 
 // leaves takes a leg and its user off the call.
@@ -90,9 +104,16 @@ func (c *call) leaves(uuid string) {
 	if c.peer == uuid {
 		c.peer = ""
 	}
-	if uuid != c.anchor {
-		c.drop(func(p passing) bool { return p.leg == uuid })
+	if uuid == c.anchor {
+		return
 	}
+	c.drop(func(p passing) bool {
+		if p.leg == uuid {
+			c.away = p.Element
+			c.note(store.Note{What: "left", Element: p.Element.String()})
+		}
+		return p.leg == uuid
+	})
 }
 
 // chain is the elements as the rules see them.
@@ -113,10 +134,14 @@ func (c *call) effective() flow.Effective {
 	return flow.Resolve(c.org.Precedence, c.chain())
 }
 
-// wish is what the chain wants written now.
-func (c *call) wish(legs map[string]*leg) toggle.Wish {
+// chained is what the chain says now, for toggle. Fresh: an element with an
+// explicit setting was entered since the last time.
+func (c *call) chained(legs map[string]*leg) toggle.Fact {
 	e := c.effective()
-	return toggle.WishOf(e, e.CouldTurnOff(c.org.Precedence, c.coming(legs)))
+	f := toggle.Fact{What: toggle.Chain, On: e.On, Guard: e.CouldEnd(c.org.Precedence, c.coming(legs)),
+		Fresh: c.fresh, Sticky: c.org.OnDemand.StickyPause}
+	c.fresh = false
+	return f
 }
 
 // coming is the settings of the users who may be about to talk: before the
@@ -152,3 +177,15 @@ func (c *call) users() []string {
 
 // has reports whether a leg is one that the call lives on.
 func (c *call) has(uuid string) bool { return uuid != "" && (uuid == c.anchor || uuid == c.first) }
+
+// maxTrace bounds the trace of a call.
+const maxTrace = 500
+
+// note adds a line to the call's trace.
+func (c *call) note(n store.Note) {
+	if len(c.trace) >= maxTrace {
+		return
+	}
+	n.At = time.Now()
+	c.trace = append(c.trace, n)
+}

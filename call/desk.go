@@ -40,6 +40,9 @@ type Meter interface {
 	Decision(time.Duration)
 	// Command counts a recording command: result is ok, refused, missing or unanswered.
 	Command(command, result string)
+	// Toggle counts a person's switch: method is dtmf, record_key, blind_transfer,
+	// api or auto_resume; result is ok or why it was refused.
+	Toggle(method, result string)
 	// Recording counts a file at the end of its call: result is complete or problem.
 	Recording(result string)
 	// Missing counts a recording that was wanted and did not start.
@@ -60,6 +63,7 @@ type Config struct {
 	Policy     func() *flow.Policy // the policy in force; never nil
 	Recordings recording.Dir
 	Stereo     bool // channel 1 the recorded leg's own voice, channel 2 what it hears
+	Prompts    Prompts
 	Switches   map[string]Switch
 	Store      Store
 	Meter      Meter
@@ -126,6 +130,7 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			for _, c := range d.calls {
 				c.stopWaiting()
+				c.stopResume()
 			}
 			return nil
 		}
@@ -180,12 +185,13 @@ func (d *Desk) fact(c *call, f toggle.Fact) toggle.Command {
 // happened takes a fact that the watch link told, and sends what follows.
 func (d *Desk) happened(c *call, f toggle.Fact) {
 	d.send(c, d.fact(c, f))
+	d.settlePresses(c)
 	d.publish(c)
 }
 
 // rethink takes what the chain now wants.
 func (d *Desk) rethink(c *call) {
-	d.happened(c, toggle.Fact{What: toggle.Wished, Wish: c.wish(d.legs)})
+	d.happened(c, c.chained(d.legs))
 }
 
 // watchStart runs a timer from the answer until something has started.
@@ -214,6 +220,7 @@ func (d *Desk) publish(c *call) {
 	d.cfg.Store.SaveCall(store.LiveCall{
 		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
 		File: c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
+		Trace: c.trace,
 	})
 	d.count()
 }
@@ -245,6 +252,8 @@ func (d *Desk) forgetUnwatched(now time.Time) {
 func (d *Desk) end(c *call) {
 	d.fact(c, toggle.Fact{What: toggle.HungUp})
 	c.stopWaiting()
+	c.stopResume()
+	d.settlePresses(c)
 	delete(d.calls, c.id)
 	d.cfg.Store.EndCall(c.org.ID, c.id)
 	if c.rec.Problems&toggle.NotStarted != 0 && !c.recorded {

@@ -15,6 +15,7 @@ region: GB
 organisations:
   acme:
     domains: [acme.example.net]
+    on_demand: { dtmf: "*1", record_key: true, blind_transfer: "*1", api: true }
     numbers:
       "+442079460001": { record: yes, route: ring_group/sales }
       "+442079460002": { record: { outbound: force } }
@@ -33,6 +34,8 @@ organisations:
       bob:   { extension: "1002", record: no }
       carol: { extension: "1003", record: yes }
       dave:  { extension: "1004" }
+      frank: { extension: "1005", on_demand: override }
+      grace: { extension: "1006", on_demand: disable }
   plain:
     domains: [plain.example.net]
     numbers:

@@ -29,9 +29,11 @@ const (
 	bob     = 1320
 	carol   = 1760
 	dave    = 2200
+	frank   = 2600
+	grace   = 3000
 )
 
-var tones = []float64{outside, alice, bob, carol, dave}
+var tones = []float64{outside, alice, bob, carol, dave, frank, grace}
 
 // lab is a Desk on a simulated FreeSWITCH whose clock stands still but for talk.
 type lab struct {
@@ -96,6 +98,7 @@ func (c *counts) Call(direction, state string)   { c.add("call "+direction+" "+s
 func (c *counts) Decision(time.Duration)         { c.add("decision", 1) }
 func (c *counts) Command(command, result string) { c.add(command+" "+result, 1) }
 func (c *counts) Recording(result string)        { c.add("recording "+result, 1) }
+func (c *counts) Toggle(method, result string)   { c.add("toggle "+method+" "+result, 1) }
 func (c *counts) Missing()                       { c.add("missing", 1) }
 func (c *counts) Event(string)                   {}
 func (c *counts) Live(calls, recording, paused int) {
@@ -197,7 +200,7 @@ func (l *lab) settle() {
 // office is the company of policyText.
 func (l *lab) office() *esltest.Office {
 	return &esltest.Office{Switch: l.sw, Socket: l.socket, Domain: "acme.example.net", Outside: "07700900123", ToneHz: outside,
-		Phones: map[string]int{"1001": alice, "1002": bob, "1003": carol, "1004": dave}}
+		Phones: map[string]int{"1001": alice, "1002": bob, "1003": carol, "1004": dave, "1005": frank, "1006": grace}}
 }
 
 func (l *lab) must(err error) {

@@ -1,5 +1,7 @@
 package call
 
+import "strconv"
+
 // leg is one channel of a FreeSWITCH.
 type leg struct {
 	uuid   string
@@ -9,8 +11,16 @@ type leg struct {
 	user   string // id of its user; "" if it is nobody's phone
 	files  int    // how many calls with a file began on it
 	dialed bool   // FreeSWITCH dialled it (Call-Direction: outbound)
+	rate   int    // sampling rate of what it hears; 0 until it is known
 	peer   string // the leg that it is bridged with; "" if none
 }
 
 // is reports whether the leg is the phone of a user of this organisation.
 func (l *leg) is(org string) bool { return l != nil && l.user != "" && l.org == org }
+
+// learnRate takes the sampling rate at which a leg hears.
+func (d *Desk) learnRate(uuid string, ev headers) {
+	if rate, err := strconv.Atoi(ev.Get("Channel-Write-Codec-Rate")); err == nil && d.legs[uuid] != nil {
+		d.legs[uuid].rate = rate
+	}
+}

@@ -177,7 +177,7 @@ func (d *Desk) tell(c *call) {
 		return
 	}
 	c.told, c.telling = now, true
-	c.log.Info("recording is "+string(now), "file", c.rec.File.String(), "wish", c.rec.Wish.String())
+	c.log.Info("recording is "+string(now), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	d.overLink(c, []esl.Command{esl.SetVar(c.anchor, "tapedeck_state", string(now))}, func([]esl.Reply, error) {
 		c.telling = false
 		d.tell(c)

@@ -167,11 +167,11 @@ func (d *Desk) begin(e entry) *call {
 // greeting is what the legs of a new call are told: the call to which the legs
 // to come belong, and how things stand.
 func (d *Desk) greeting(c *call) []esl.Command {
-	return []esl.Command{
+	return append(c.bind(),
 		esl.Execute("export", "tapedeck_call="+c.id),
 		esl.Execute("set", "tapedeck_state=off"),
 		esl.Execute("set", "tapedeck_file="+c.path),
-	}
+	)
 }
 
 // arm enters the element, if the dialplan named one, and brings the recording
@@ -181,10 +181,10 @@ func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
 		d.enterElement(c, e.hint)
 		send = append(send, esl.Execute("unset", "tapedeck_element"))
 	}
-	command := d.fact(c, toggle.Fact{What: toggle.Wished, Wish: c.wish(d.legs)})
+	command := d.fact(c, c.chained(d.legs))
 	effective := c.effective()
 	c.log.Info("call decided", "direction", c.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
-		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish.String())
+		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish().String())
 	c.log.Debug("decided by", "element", effective.Decider.String())
 	d.publish(c)
 	return d.next(c, send, command)

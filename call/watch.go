@@ -13,7 +13,7 @@ var errNoLink = errors.New("call: no watch link to the call's FreeSWITCH: name i
 
 // Events are what a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", armedSubclass}
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", armedSubclass, toggleSubclass}
 
 // Watched takes an event of a switch's watch link. The link calls it in the
 // order of the events; it waits while the Desk is busy.
@@ -28,8 +28,10 @@ func (d *Desk) event(on string, ev *esl.Event) {
 	case "CHANNEL_CREATE":
 		d.created(on, uuid, ev)
 	case "CHANNEL_ANSWER":
+		d.learnRate(uuid, ev)
 		d.answered(uuid)
 	case "CHANNEL_BRIDGE":
+		d.learnRate(uuid, ev)
 		d.bridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"))
 	case "CHANNEL_UNBRIDGE":
 		if c := d.callAnchored(uuid); c != nil && hasHungUp(ev) {
@@ -41,7 +43,12 @@ func (d *Desk) event(on string, ev *esl.Event) {
 	case "RECORD_STOP":
 		d.recordStopped(uuid, ev)
 	case "CUSTOM":
-		d.armedDone(uuid, ev)
+		switch ev.Subclass() {
+		case armedSubclass:
+			d.armedDone(uuid)
+		case toggleSubclass:
+			d.pressedOn(uuid, toggle.DTMF, toggle.Turn)
+		}
 	case "CHANNEL_HANGUP_COMPLETE":
 		d.hungUp(uuid)
 	}
@@ -132,8 +139,8 @@ func (d *Desk) recordStarted(uuid string, ev *esl.Event) {
 }
 
 // armedDone: everything that the answer runs has run.
-func (d *Desk) armedDone(uuid string, ev *esl.Event) {
-	if c := d.callAnchored(uuid); c != nil && c.starting && ev.Subclass() == armedSubclass {
+func (d *Desk) armedDone(uuid string) {
+	if c := d.callAnchored(uuid); c != nil && c.starting {
 		c.starting = false
 		d.happened(c, toggle.Fact{What: toggle.Started})
 	}

@@ -246,6 +246,23 @@ func Linger(d time.Duration) Command {
 	return build("linger", text(fmt.Sprintf("linger %d", max(1, int(d/time.Second)))))
 }
 
+// A Header is one line of an event that SendEvent makes.
+type Header struct{ Name, Value string }
+
+// SendEvent makes an event that every subscriber gets (mod_event_socket.c,
+// parse_command, "sendevent"). A CUSTOM event's subclass is its header
+// Event-Subclass.
+func SendEvent(name string, headers ...Header) Command {
+	var b strings.Builder
+	b.WriteString("sendevent " + name)
+	checks := []check{{"the event", name, word}}
+	for _, h := range headers {
+		b.WriteString("\n" + h.Name + ": " + h.Value)
+		checks = append(checks, check{"the header", h.Name, filterHeader}, check{"the value of " + h.Name, h.Value, line})
+	}
+	return build("sendevent", text(b.String()), checks...)
+}
+
 // text is a command that eslgo has no type for, or one whose text changes from
 // run to run (its SendMessage).
 type text string

@@ -38,6 +38,7 @@ type Organisation struct {
 	Recording    bool                         `json:"recording"`         // true when the file does not say
 	Disclaimer   *Disclaimer                  `json:"disclaimer,omitempty"`
 	OnDemand     OnDemand                     `json:"on_demand,omitzero"`
+	Prompts      Prompts                      `json:"prompts,omitzero"`
 	Retention    time.Duration                `json:"retention_ns,omitempty"` // 0: recordings are kept for ever
 	Numbers      map[string]*NumberEntry      `json:"numbers,omitempty"`      // by E.164, "+44…"
 	RingGroups   map[string]*RingGroupEntry   `json:"ring_groups,omitempty"`
@@ -72,6 +73,16 @@ type OnDemand struct {
 	API           bool          `json:"api,omitempty"`
 	AutoResume    time.Duration `json:"auto_resume_ns,omitempty"` // 0: a pause never ends by itself
 	StickyPause   bool          `json:"sticky_pause,omitempty"`
+}
+
+// Prompts are what an organisation's users hear when they switch. The zero value
+// is the operator's language and files.
+type Prompts struct {
+	Language        string `json:"language,omitempty"`          // folder of a language
+	Recorded        string `json:"recorded,omitempty"`          // files, as FreeSWITCH reads them
+	IsBeingRecorded string `json:"is_being_recorded,omitempty"` //
+	NotPermitted    string `json:"not_permitted,omitempty"`     //
+	PauseEndsSoon   string `json:"pause_ends_soon,omitempty"`   //
 }
 
 // Grant says what one user may switch of what the organisation grants.

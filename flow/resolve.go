@@ -42,17 +42,15 @@ func (e Effective) after(p Precedence, step Step) Effective {
 	return e
 }
 
-// CouldTurnOff reports whether an element with one of these settings, passed
-// next, would turn a call that is on to off. Where none could, no sequence of
-// them could either. It does not ask what happens when a user leaves: whoever
-// wants to know what a transfer may bring asks the state of the chain without
-// its user elements.
-func (e Effective) CouldTurnOff(p Precedence, ahead SettingSet) bool {
-	if !e.On {
-		return false
-	}
+// CouldEnd reports whether an explicit setting of these, passed next, would
+// leave the call off: one that its chain turned on, or one that a person did, for
+// a new explicit setting takes back what people switched (design.md section 2,
+// rule 8). Where none could, no sequence of them could either. It does not ask
+// what happens when a user leaves: whoever wants to know what a transfer may
+// bring asks the state of the chain without its user elements.
+func (e Effective) CouldEnd(p Precedence, ahead SettingSet) bool {
 	for s := range settings {
-		if ahead.Has(s) && !e.after(p, Step{Setting: s}).On {
+		if s != DontCare && ahead.Has(s) && !e.after(p, Step{Setting: s}).On {
 			return true
 		}
 	}

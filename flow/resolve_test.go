@@ -259,16 +259,15 @@ func TestPrecedence(t *testing.T) {
 	})
 }
 
-// TestCouldTurnOff compares with asking every setting of the set, and every
+// TestCouldEnd compares with asking every explicit setting of the set, and every
 // sequence of two and three of them.
-func TestCouldTurnOff(t *testing.T) {
+func TestCouldEnd(t *testing.T) {
 	property(t, func(r *rand.Rand, p Precedence) (bool, string) {
 		chain := randomChain(r, everySetting...)
 		ahead := SettingSet(r.IntN(1 << settings))
-		now := Resolve(p, chain)
-		got := now.CouldTurnOff(p, ahead)
-		want := now.On && turnsOff(p, chain, ahead.Settings(), 1)
-		further := now.On && turnsOff(p, chain, ahead.Settings(), 3)
+		explicit := slices.DeleteFunc(ahead.Settings(), func(s Setting) bool { return s == DontCare })
+		got := Resolve(p, chain).CouldEnd(p, ahead)
+		want, further := turnsOff(p, chain, explicit, 1), turnsOff(p, chain, explicit, 3)
 		return got == want && got == further, fmt.Sprintf("%v ahead %v: %t, want %t and %t", chain, ahead.Settings(), got, want, further)
 	})
 }

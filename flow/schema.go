@@ -39,6 +39,7 @@ func (p *parser) organisation(id string, k, v *yaml.Node) {
 		"recording":    func(v *yaml.Node) { p.boolean(v, "recording of "+what, &o.Recording) },
 		"disclaimer":   func(v *yaml.Node) { p.disclaimer(o, v, what) },
 		"on_demand":    func(v *yaml.Node) { p.onDemand(&o.OnDemand, v, "on_demand of "+what) },
+		"prompts":      func(v *yaml.Node) { p.prompts(&o.Prompts, v, "prompts of "+what) },
 		"retention":    func(v *yaml.Node) { p.duration(v, "retention of "+what, &o.Retention) },
 		"numbers":      entries(Number, p.number),
 		"ring_groups":  entries(RingGroup, p.ringGroup),
@@ -76,7 +77,7 @@ func (p *parser) disclaimer(o *Organisation, v *yaml.Node, what string) {
 	p.fields(v, what, map[string]func(*yaml.Node){
 		"play": func(v *yaml.Node) {
 			said = true
-			p.word(v, "play in "+what, isPlayable, "a file name of letters, digits and _ . - / :", &d.Play)
+			p.word(v, "play in "+what, isPlayable, playableForm, &d.Play)
 		},
 		"to": func(v *yaml.Node) {
 			enum(&p.reader, v, "to in "+what, []string{string(External), string(Both)}, parseParties, &d.To)
@@ -85,6 +86,21 @@ func (p *parser) disclaimer(o *Organisation, v *yaml.Node, what string) {
 	if !said {
 		p.mistake(at, "%s says no file: write play: and a sound file, or remove the disclaimer", what)
 	}
+}
+
+const playableForm = "a file name of letters, digits and _ . - / :"
+
+func (p *parser) prompts(q *Prompts, v *yaml.Node, what string) {
+	file := func(key string, to *string) func(*yaml.Node) {
+		return func(v *yaml.Node) { p.word(v, key+" in "+what, isPlayable, playableForm, to) }
+	}
+	p.fields(v, what, map[string]func(*yaml.Node){
+		"language":          func(v *yaml.Node) { p.word(v, "language in "+what, isOrganisationID, organisationIDForm, &q.Language) },
+		"recorded":          file("recorded", &q.Recorded),
+		"is_being_recorded": file("is_being_recorded", &q.IsBeingRecorded),
+		"not_permitted":     file("not_permitted", &q.NotPermitted),
+		"pause_ends_soon":   file("pause_ends_soon", &q.PauseEndsSoon),
+	})
 }
 
 func (p *parser) onDemand(d *OnDemand, v *yaml.Node, what string) {

@@ -16,13 +16,13 @@ import (
 type Metrics struct {
 	registry *prometheus.Registry
 
-	callsActive, recordingsActive, recordingsPaused prometheus.Gauge
-	calls, commands, recordings, rejected, events   *prometheus.CounterVec
-	missing                                         prometheus.Counter
-	decision                                        prometheus.Histogram
-	storeSeconds                                    *prometheus.HistogramVec
-	connections, storeUp                            prometheus.Gauge
-	watchUp, policy                                 *prometheus.GaugeVec
+	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
+	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
+	missing                                                prometheus.Counter
+	decision                                               prometheus.Histogram
+	storeSeconds                                           *prometheus.HistogramVec
+	connections, storeUp                                   prometheus.Gauge
+	watchUp, policy                                        *prometheus.GaugeVec
 }
 
 // New registers every metric on a registry of its own.
@@ -47,6 +47,9 @@ func New() *Metrics {
 			"direction", "state"),
 		commands: counters("tapedeck_commands_total",
 			"Recording commands by result: ok, refused, missing (no such recording or channel), unanswered.", "command", "result"),
+		toggles: counters("tapedeck_toggles_total",
+			"People's switches by how (dtmf, record_key, blind_transfer, api; auto_resume is a pause that ended by itself) and result: ok, or why not.",
+			"method", "result"),
 		recordings: counters("tapedeck_recordings_total", "Files at the end of their call: complete, problem.", "result"),
 		rejected: counters("tapedeck_outbound_rejected_total",
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
@@ -83,6 +86,9 @@ func (m *Metrics) Decision(d time.Duration) { m.decision.Observe(d.Seconds()) }
 func (m *Metrics) Command(command, result string) {
 	m.commands.WithLabelValues(command, result).Inc()
 }
+
+// Toggle counts a person's switch.
+func (m *Metrics) Toggle(method, result string) { m.toggles.WithLabelValues(method, result).Inc() }
 
 // Recording counts a file at the end of its call.
 func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(result).Inc() }

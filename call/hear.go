@@ -1,0 +1,86 @@
+package call
+
+import (
+	"cmp"
+	"path"
+	"strconv"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+)
+
+// Prompts are what people hear.
+type Prompts struct {
+	// Dir is the folder of the prompts as FreeSWITCH sees it: below it one folder
+	// per language, below that one per sampling rate. Empty: nothing is played.
+	Dir string
+	// Language is the folder for organisations that name none.
+	Language string
+}
+
+// The prompts. Each is a file <Dir>/<language>/<rate>/<name>.wav.
+const (
+	recorded        = "recorded"          // paused, or off
+	isBeingRecorded = "is-being-recorded" // started, or resumed
+	notPermitted    = "not-permitted"     // refused, or not carried out
+	pauseEndsSoon   = "pause-ends-soon"
+)
+
+// file is a prompt for an organisation on a leg of a sampling rate. A name with
+// a slash at its start is a file of the organisation's own.
+func (p Prompts) file(o *flow.Organisation, name string, rate int) string {
+	own := map[string]string{recorded: o.Prompts.Recorded, isBeingRecorded: o.Prompts.IsBeingRecorded,
+		notPermitted: o.Prompts.NotPermitted, pauseEndsSoon: o.Prompts.PauseEndsSoon}
+	name = cmp.Or(own[name], name)
+	if path.IsAbs(name) {
+		return name
+	}
+	if p.Dir == "" {
+		return ""
+	}
+	language := cmp.Or(o.Prompts.Language, p.Language)
+	folder := 8000
+	if rate > 8000 {
+		folder = 16000
+	}
+	if path.Ext(name) == "" {
+		name += ".wav"
+	}
+	return path.Join(p.Dir, language, strconv.Itoa(folder), name)
+}
+
+// hear plays a prompt to the person who pressed, mixed into the talk.
+func (d *Desk) hear(c *call, p press, name string) {
+	if p.leg == "" || p.user == "" && p.method != autoResume {
+		return
+	}
+	d.play(c, p.leg, name)
+}
+
+// remind tells the user that the pause ends soon.
+func (d *Desk) remind(c *call) {
+	if leg := c.phone(d.legs); leg != "" {
+		d.play(c, leg, pauseEndsSoon)
+	}
+}
+
+// play mixes a prompt into what one leg hears; the other party and the recording
+// of the other leg do not get it (mod_commands.c, uuid_displace_function).
+func (d *Desk) play(c *call, leg, name string) {
+	rate := 8000
+	if l := d.legs[leg]; l != nil && l.rate > 0 {
+		rate = l.rate
+	}
+	file := d.cfg.Prompts.file(c.org, name, rate)
+	if file == "" {
+		return
+	}
+	d.overLink(c, []esl.Command{esl.API("uuid_displace", leg, "start", file, "0", "mux")}, func(replies []esl.Reply, err error) {
+		if err == nil {
+			err = replies[0].Err()
+		}
+		if err != nil {
+			c.log.Warn("prompt not played", "prompt", name, "error", err)
+		}
+	})
+}

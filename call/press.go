@@ -1,0 +1,219 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tapedeck/store"
+	"tapedeck/toggle"
+)
+
+// press is one person's switch during a call.
+type press struct {
+	method toggle.Method
+	leg    string // the person's phone; "" by the API
+	user   string // who; "" is nobody of the call's organisation
+	ask    toggle.Press
+	answer func(toggle.Told, error) // by the API; nil otherwise
+}
+
+// autoResume is the method of a pause that ends by itself.
+const autoResume toggle.Method = "auto_resume"
+
+// pressed takes a person's switch: it is obeyed or refused, and either is
+// counted and written down (design.md section 2, rules 6 and 7).
+func (d *Desk) pressed(c *call, p press) {
+	refusal := toggle.Permit(c.org, p.user, p.method, c.effective())
+	result := string(refusal)
+	if refusal == toggle.Permitted {
+		result = "ok"
+	}
+	d.cfg.Meter.Toggle(string(p.method), result)
+	c.note(store.Note{What: "pressed", Method: string(p.method), User: p.user, Result: result})
+	c.log.Info("switch pressed", "method", string(p.method), "ask", p.ask.String(), "result", result)
+	c.log.Debug("pressed by", "user", p.user)
+	if refusal != toggle.Permitted {
+		d.hear(c, p, notPermitted)
+		p.reply(c.rec.Told(), &Refused{refusal})
+		return
+	}
+	c.presses = append(c.presses, p)
+	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: p.ask})
+}
+
+func (p press) reply(told toggle.Told, err error) {
+	if p.answer != nil {
+		p.answer(told, err)
+	}
+}
+
+// pressedOn takes a switch from a leg. The call is the one whose recorded leg
+// this is, or the one whose recorded leg it talks to.
+func (d *Desk) pressedOn(uuid string, m toggle.Method, ask toggle.Press) {
+	c := d.callAnchored(uuid)
+	l := d.legs[uuid]
+	if c == nil && l != nil {
+		c = d.callAnchored(l.peer)
+	}
+	if c == nil {
+		d.cfg.Log.Info("switch pressed on a leg of no call", "leg", uuid, "method", string(m))
+		return
+	}
+	d.pressed(c, press{method: m, leg: uuid, user: c.userOn(l), ask: ask})
+}
+
+// userOn is the user of the call's organisation whose phone a leg is.
+func (c *call) userOn(l *leg) string {
+	if l.is(c.org.ID) {
+		return l.user
+	}
+	return ""
+}
+
+// settlePresses tells the people who pressed what came of it, once FreeSWITCH
+// has confirmed it, or has not.
+func (d *Desk) settlePresses(c *call) {
+	if len(c.presses) == 0 || !c.settled() {
+		return
+	}
+	done := c.presses
+	c.presses = nil
+	told := c.rec.Told()
+	prompt, err := notPermitted, error(nil)
+	switch {
+	case c.rec.Wanted() && told == toggle.On:
+		prompt = isBeingRecorded
+	case !c.rec.Wanted() && told != toggle.On:
+		prompt = recorded
+	default:
+		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the switch out", told)
+	}
+	heard := map[string]bool{}
+	for i := len(done) - 1; i >= 0; i-- { // once on each phone, however often it pressed
+		done[i].reply(told, err)
+		if !heard[done[i].leg] {
+			heard[done[i].leg] = true
+			d.hear(c, done[i], prompt)
+		}
+	}
+	d.keepResume(c)
+}
+
+// settled reports whether what was asked for last has been done, or has failed.
+func (c *call) settled() bool {
+	s := c.rec
+	switch {
+	case s.Gone, s.Held, s.File == toggle.Closed:
+		return true
+	case s.Pending != toggle.None, s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:
+		return false
+	}
+	return !s.Wanted() || s.Told() == toggle.On || !s.Answered
+}
+
+// keepResume runs a timer while a person's pause lasts, if the organisation
+// wants pauses to end by themselves.
+func (d *Desk) keepResume(c *call) {
+	limit := c.org.OnDemand.AutoResume
+	paused := c.rec.Person == toggle.SwitchedOff && !c.rec.Gone
+	switch {
+	case !paused || limit == 0:
+		c.stopResume()
+	case c.resume == nil:
+		c.resumeIn(d, max(0, limit-reminderBefore), func() {
+			d.remind(c)
+			c.resumeIn(d, min(limit, reminderBefore), func() { d.resumeByItself(c) })
+		})
+	}
+}
+
+// reminderBefore is how long before a pause ends by itself the user is told.
+const reminderBefore = 10 * time.Second
+
+// resumeIn calls then, in Run, after a while, unless the pause ends before.
+func (c *call) resumeIn(d *Desk, after time.Duration, then func()) {
+	var t *time.Timer
+	t = time.AfterFunc(after, func() {
+		d.post(func() {
+			if c.resume == t {
+				then()
+			}
+		})
+	})
+	c.resume = t
+}
+
+func (c *call) stopResume() {
+	if c.resume != nil {
+		c.resume.Stop()
+		c.resume = nil
+	}
+}
+
+// resumeByItself ends a pause.
+func (d *Desk) resumeByItself(c *call) {
+	c.resume = nil
+	d.cfg.Meter.Toggle(string(autoResume), "ok")
+	c.note(store.Note{What: "pressed", Method: string(autoResume), Result: "ok"})
+	c.log.Info("pause ends by itself")
+	c.presses = append(c.presses, press{method: autoResume, leg: c.phone(d.legs)})
+	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: toggle.TurnOn})
+}
+
+// phone is the leg of the user on the call, "" if there is none: the one that
+// talks to the recorded leg, or an internal call's recorded leg itself.
+func (c *call) phone(legs map[string]*leg) string {
+	for _, uuid := range []string{c.peer, c.anchor} {
+		if legs[uuid].is(c.org.ID) {
+			return uuid
+		}
+	}
+	return ""
+}
+
+// Errors of Switch, for errors.Is and errors.As.
+var (
+	ErrNoCall = errors.New("no such live call")
+	ErrBusy   = errors.New("not answered in time")
+)
+
+// Refused is a switch that was not obeyed.
+type Refused struct{ Reason toggle.Refusal }
+
+func (r *Refused) Error() string { return "refused: " + string(r.Reason) }
+
+// Switch is the door for the API: it switches a live call in the name of a user
+// of its organisation, with the same rights and the same result as on the
+// phone. It returns the state that FreeSWITCH has confirmed.
+func (d *Desk) Switch(ctx context.Context, id, user string, ask toggle.Press) (toggle.Told, error) {
+	type result struct {
+		told toggle.Told
+		err  error
+	}
+	answer := make(chan result, 1)
+	work := func() {
+		c := d.calls[id]
+		if c == nil {
+			answer <- result{toggle.Off, ErrNoCall}
+			return
+		}
+		name, _, _ := c.org.FindUser(user)
+		d.pressed(c, press{method: toggle.API, user: name, ask: ask,
+			answer: func(t toggle.Told, err error) { answer <- result{t, err} }})
+	}
+	if !d.post(work) {
+		return toggle.Off, fmt.Errorf("call: switch: %w", ErrBusy)
+	}
+	select {
+	case r := <-answer:
+		if r.err != nil {
+			return r.told, fmt.Errorf("call: switch: %w", r.err)
+		}
+		return r.told, nil
+	case <-ctx.Done():
+	case <-d.done:
+	}
+	return toggle.Off, fmt.Errorf("call: switch: %w", ErrBusy)
+}

@@ -1,0 +1,278 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+	"tapedeck/toggle"
+)
+
+// press is the code on a phone; the digits take a third of a second.
+func (l *lab) press(phone *esltest.Channel) {
+	l.Helper()
+	phone.PressDigits("*1")
+	l.settle()
+}
+
+// TestPresses: what is heard, and what the phone is told, when people switch.
+func TestPresses(t *testing.T) {
+	for _, tc := range []struct {
+		name            string
+		play            func(*lab)
+		tones           []float64 // of the talk that is to be heard
+		speech, silence float64
+		counts          map[string]int
+	}{
+		{"pause and resume, again and again", func(l *lab) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			for range 3 {
+				l.talk(second)
+				l.press(d)
+				l.state(a, "paused")
+				l.talk(second)
+				l.press(d)
+				l.state(a, "on")
+			}
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 4, 3, map[string]int{"toggle dtmf ok": 6}},
+		{"start where the policy says no", func(l *lab) {
+			a := l.inbound("+442079460003")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.talk(second)
+			l.press(d)
+			l.state(a, "on")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle dtmf ok": 1}},
+		{"start where the policy says nothing, pause, start", func(l *lab) {
+			a := l.inbound("+442079460004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.press(d)
+			l.talk(second)
+			l.press(d)
+			l.talk(second)
+			l.press(d)
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 1, map[string]int{"toggle dtmf ok": 3}},
+		{"two presses in a row", func(l *lab) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			d.PressDigits("*1*1")
+			l.settle()
+			l.state(a, "on")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle dtmf ok": 2}},
+		{"the outside party presses", func(l *lab) {
+			a := l.inbound("+442079460001")
+			l.answer(l.ring(a, "1004"))
+			l.press(a)
+			l.state(a, "on")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle dtmf ok": 0}},
+		{"by the new user after a blind transfer", func(l *lab) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			a = d.BlindTransfer("1005")
+			l.enter(a)
+			f := l.ring(a, "1005")
+			l.answer(f)
+			l.press(f)
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, frank}, 0, 2, map[string]int{"toggle dtmf ok": 1}},
+		{"outgoing", func(l *lab) {
+			a := l.from("1001", "07700900123")
+			l.answer(l.out(a))
+			l.press(a)
+			l.talk(2 * second)
+			l.press(a)
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{outside, alice}, 1, 2, map[string]int{"toggle dtmf ok": 2}},
+		{"outgoing, after a blind transfer of the outside party", func(l *lab) {
+			a := l.from("1001", "07700900123")
+			b := l.out(a)
+			l.answer(b)
+			b = a.BlindTransfer("1004")
+			l.settle()
+			l.enter(b)
+			d := l.ring(b, "1004")
+			l.answer(d)
+			l.press(d)
+			l.talk(2 * second)
+			b.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle dtmf ok": 1}},
+		{"internal, by both", func(l *lab) {
+			a := l.from("1001", "1004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.press(d)
+			l.state(a, "paused")
+			l.talk(2 * second)
+			l.press(a)
+			l.state(a, "on")
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{alice, dave}, 1, 2, map[string]int{"toggle dtmf ok": 2}},
+		{"a forced number is not paused", func(l *lab) {
+			a := l.inbound("+442079460005")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.press(d)
+			l.state(a, "on")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle dtmf locked": 1, "toggle dtmf ok": 0}},
+		{"a forced number is paused by one who may override", func(l *lab) {
+			a := l.inbound("+442079460005")
+			f := l.ring(a, "1005")
+			l.answer(f)
+			l.press(f)
+			l.state(a, "paused")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, frank}, 0, 2, map[string]int{"toggle dtmf ok": 1}},
+		{"a user who may not", func(l *lab) {
+			a := l.inbound("+442079460001")
+			g := l.ring(a, "1006")
+			l.answer(g)
+			l.press(g)
+			l.state(a, "on")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, grace}, 2, 0, map[string]int{"toggle dtmf user_disabled": 1}},
+		{"a pause lasts over a transfer to one who says nothing, and ends with one who says yes", func(l *lab) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.press(d)
+			a = d.BlindTransfer("1005")
+			l.enter(a)
+			f := l.ring(a, "1005")
+			l.answer(f)
+			l.state(a, "paused")
+			l.talk(2 * second)
+			a = f.BlindTransfer("1003")
+			l.enter(a)
+			l.answer(l.ring(a, "1003"))
+			l.state(a, "on")
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{outside, carol}, 1, 2, map[string]int{"toggle dtmf ok": 1}},
+		{"what a person started ends with one who says no", func(l *lab) {
+			a := l.inbound("+442079460004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.press(d)
+			a = d.BlindTransfer("1002")
+			l.enter(a)
+			l.answer(l.ring(a, "1002"))
+			l.state(a, "off")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, bob}, 0, 2, map[string]int{"toggle dtmf ok": 1}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLab(t)
+			tc.play(l)
+			l.settle()
+			l.lasted(tc.speech, tc.tones...)
+			l.lasted(tc.silence)
+			for name, want := range tc.counts {
+				if got := l.meter.get(name); got != want {
+					t.Errorf("%s: %d, want %d", name, got, want)
+				}
+			}
+			if n := l.log.lines("level=WARN"); n != 0 {
+				t.Errorf("%d warnings", n)
+			}
+		})
+	}
+}
+
+// lasted checks for how many seconds exactly these tones are heard, but for the
+// third of a second that it takes to press a code.
+func (l *lab) lasted(seconds float64, these ...float64) {
+	l.Helper()
+	files := l.files()
+	if len(files) != 1 {
+		l.Fatalf("files: %v", files)
+	}
+	heard, err := esltest.Listen(files[0], 20*time.Millisecond, tones...)
+	if err != nil {
+		l.Fatal(err)
+	}
+	got := esltest.Total(heard, these...).Seconds()
+	presses := 0.35 * float64(l.meter.get("toggle dtmf ok")+l.meter.get("toggle dtmf locked")+l.meter.get("toggle dtmf user_disabled")+1)
+	if got < seconds-0.001 || got > seconds+presses {
+		l.Errorf("tones %v are heard for %.2f s, want %.2f s: %v", these, got, seconds, heard)
+	}
+}
+
+// TestStickyPause: with sticky_pause a pause outlasts a transfer to a user who
+// says yes.
+func TestStickyPause(t *testing.T) {
+	p := testPolicy(t)
+	p.Organisations["acme"].OnDemand.StickyPause = true
+	l := newLabWith(t, p)
+	a := l.inbound("+442079460001")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	l.press(d)
+	a = d.BlindTransfer("1003")
+	l.enter(a)
+	c := l.ring(a, "1003")
+	l.answer(c)
+	l.state(a, "paused")
+	l.talk(second)
+	l.press(c)
+	l.state(a, "on")
+	a.Hangup("")
+}
+
+// TestSwitchByAPI: the door for the API has the same rights and answers.
+func TestSwitchByAPI(t *testing.T) {
+	l := newLab(t)
+	a := l.inbound("+442079460001")
+	l.answer(l.ring(a, "1004"))
+	var refused *Refused
+	for _, tc := range []struct {
+		id, user string
+		ask      toggle.Press
+		want     toggle.Told
+		check    func(error) bool
+	}{
+		{a.UUID(), "dave", toggle.TurnOff, toggle.Paused, nil},
+		{a.UUID(), "1004", toggle.TurnOff, toggle.Paused, nil},
+		{a.UUID(), "dave", toggle.Turn, toggle.On, nil},
+		{a.UUID(), "dave", toggle.TurnOn, toggle.On, nil},
+		{a.UUID(), "grace", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.UserDisabled }},
+		{a.UUID(), "erin", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.NotItsUser }},
+		{"none", "dave", toggle.TurnOff, toggle.Off, func(err error) bool { return errors.Is(err, ErrNoCall) }},
+	} {
+		told, err := l.desk.Switch(context.Background(), tc.id, tc.user, tc.ask)
+		if tc.check == nil && err != nil || tc.check != nil && !tc.check(err) {
+			t.Errorf("%s %s: %v", tc.user, tc.ask, err)
+		}
+		if told != tc.want {
+			t.Errorf("%s %s: told %s, want %s", tc.user, tc.ask, told, tc.want)
+		}
+	}
+	l.sw.FailNext("uuid_record", "-ERR Cannot mask recording session!")
+	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", toggle.TurnOff); told == toggle.Paused {
+		t.Errorf("told %s, %v: nothing was masked", told, err)
+	}
+}
