@@ -7,7 +7,7 @@ type leg struct {
 	call   string // the call that it was made for or entered; "" if none
 	org    string // organisation of its user; "" if it is nobody's phone
 	user   string // id of its user; "" if it is nobody's phone
-	files  int    // how many calls with a file began on it
+	files  int    // how many calls began on it
 	dialed bool   // FreeSWITCH dialled it (Call-Direction: outbound)
 	peer   string // the leg that it is bridged with; "" if none
 }
