@@ -547,7 +547,7 @@ func (w *walk) finish() {
 	w.noLegsLeft()
 	// A start that crosses the hangup is told as a recording that is missing:
 	// the user who said no has left, and the caller is about to.
-	crossed := w.log.lines(`problem="[not started]" fact="hung up"`) + w.log.lines("command=start result=missing")
+	crossed := w.log.lines(`problem="[not started]" fact="hung up"`)
 	if n := w.log.lines("level=WARN") + w.log.lines("level=ERROR"); n != crossed {
 		w.fail("%d warnings", n)
 	}
