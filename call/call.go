@@ -175,8 +175,13 @@ func (c *call) users() []string {
 	return users
 }
 
-// has reports whether a leg is one that the call lives on.
-func (c *call) has(uuid string) bool { return uuid != "" && (uuid == c.anchor || uuid == c.first) }
+// has reports whether a leg in the dialplan is still on this call: the recorded
+// one is, and the first as long as there is no other. An outgoing call's first
+// leg is back when the outside party has hung up, which the watch link may tell
+// later than the socket.
+func (c *call) has(uuid string) bool {
+	return uuid == c.anchor || c.anchor == "" && uuid == c.first
+}
 
 // maxTrace bounds the trace of a call.
 const maxTrace = 500

@@ -64,20 +64,28 @@ func (d *Desk) remind(c *call) {
 	}
 }
 
-// play mixes a prompt into what one leg hears; the other party and the recording
-// of the other leg do not get it (mod_commands.c, uuid_displace_function).
-func (d *Desk) play(c *call, leg, name string) {
-	rate := 8000
-	if l := d.legs[leg]; l != nil && l.rate > 0 {
-		rate = l.rate
+// play mixes a prompt into what one leg hears; the other party does not get it,
+// nor does a recording that began before it (mod_commands.c,
+// uuid_displace_function). A prompt that still plays is cut: two at once cannot
+// be understood.
+func (d *Desk) play(c *call, uuid, name string) {
+	l := d.legs[uuid]
+	if l == nil {
+		return
 	}
-	file := d.cfg.Prompts.file(c.org, name, rate)
+	file := d.cfg.Prompts.file(c.org, name, l.rate)
 	if file == "" {
 		return
 	}
-	d.overLink(c, []esl.Command{esl.API("uuid_displace", leg, "start", file, "0", "mux")}, func(replies []esl.Reply, err error) {
+	var send []esl.Command
+	if l.prompt != "" {
+		send = append(send, esl.API("uuid_displace", uuid, "stop", l.prompt))
+	}
+	l.prompt = file
+	send = append(send, esl.API("uuid_displace", uuid, "start", file, "0", "mux"))
+	d.overLink(c, send, func(replies []esl.Reply, err error) {
 		if err == nil {
-			err = replies[0].Err()
+			err = replies[len(replies)-1].Err()
 		}
 		if err != nil {
 			c.log.Warn("prompt not played", "prompt", name, "error", err)

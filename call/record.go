@@ -190,11 +190,11 @@ func (d *Desk) disarmFirst(c *call) {
 	d.overLink(c, d.linkCommands(c, toggle.Disarm), func([]esl.Reply, error) {})
 }
 
-// fileOf names the file of the nth call that began on one leg: a leg that comes
-// back after its call ended must not write over that call's file.
-func fileOf(id string, n int) string {
+// idOf names the nth call that began on one leg: a leg that comes back after its
+// call ended must not write over that call's file, nor be taken for that call.
+func idOf(leg string, n int) string {
 	if n == 0 {
-		return id
+		return leg
 	}
-	return id + "-" + strconv.Itoa(n+1)
+	return leg + "-" + strconv.Itoa(n+1)
 }

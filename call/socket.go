@@ -134,7 +134,7 @@ func (d *Desk) turnAway(e entry) turn {
 func (d *Desk) begin(e entry) *call {
 	l := d.legs[e.leg]
 	c := &call{
-		id: e.leg, on: d.switchOf(e), org: e.org, direction: e.direction, first: e.leg,
+		id: idOf(e.leg, l.files), on: d.switchOf(e), org: e.org, direction: e.direction, first: e.leg,
 		began: time.Now(), ringing: map[string]bool{}, told: toggle.Off,
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
@@ -142,7 +142,7 @@ func (d *Desk) begin(e entry) *call {
 	if e.direction != flow.Outbound {
 		c.anchor = e.leg
 	}
-	path, err := d.cfg.Recordings.Path(c.org.ID, c.began, fileOf(c.id, l.files))
+	path, err := d.cfg.Recordings.Path(c.org.ID, c.began, c.id)
 	if err != nil { // the UUID is not one: FreeSWITCH never sends that
 		c.log.Error("no file name for the call: it is not recorded", "error", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// allScenarios is the suite. The first one is about organisation 0, which the
+// allScenarios is the suite but for closing. The first one is about organisation 0, which the
 // sample dialplan elements.xml names.
 func allScenarios() []scenario {
 	return slices.Concat(samples(), inbound(), outgoing(), transfers(), troubles())

@@ -3,6 +3,7 @@ package e2e
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"tapedeck/e2e/lab"
 )
@@ -91,6 +92,27 @@ func troubles() []scenario {
 				t.Errorf("the call ended with %s, want %s", cause, want)
 			}
 			t.noFile()
+		}},
+	}
+}
+
+// closing are calls that are made alone, after all others: Tapedeck has ended
+// when they are over.
+func closing() []scenario {
+	return []scenario{
+		{"tapedeck stops during a call", settings{numbers: map[int]string{lab.ToAlice: "yes"}}, func(t *talk) {
+			caller := t.inbound(lab.ToAlice)
+			phone := t.rings(lab.UserAlice)
+			t.pickUp(phone, caller)
+			before := t.speak(800 * time.Millisecond)
+			if err := t.suite.tapedeck.Stop(stopsWithin); err != nil { // exit code 0
+				t.Errorf("tapedeck serve, after SIGTERM: %v", err)
+			}
+			after := t.speak(speech)
+			t.hangUp(caller, phone)
+			r := t.recording()
+			r.heardFromStart(only(lab.Outside), only(lab.Alice))
+			r.heard(stretch{before.from, after.to}, only(lab.Outside), only(lab.Alice))
 		}},
 	}
 }

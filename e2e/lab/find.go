@@ -2,6 +2,7 @@ package lab
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,11 +11,15 @@ import (
 // ErrNoFreeSWITCH says where FreeSWITCH was looked for.
 var ErrNoFreeSWITCH = errors.New("lab: no FreeSWITCH: set FREESWITCH_BIN, or put freeswitch into PATH, /usr/local/freeswitch/bin or /opt/*/bin")
 
-// FindFreeSWITCH returns the program's path. If FREESWITCH_BIN is set, it is
-// that or nothing.
+// FindFreeSWITCH returns the program's path, or ErrNoFreeSWITCH. If
+// FREESWITCH_BIN is set, it is that or another error.
 func FindFreeSWITCH() (string, error) {
 	if named := os.Getenv("FREESWITCH_BIN"); named != "" {
-		return exec.LookPath(named)
+		found, err := exec.LookPath(named)
+		if err != nil {
+			return "", fmt.Errorf("lab: FREESWITCH_BIN: %w", err)
+		}
+		return found, nil
 	}
 	if found, err := exec.LookPath("freeswitch"); err == nil {
 		return found, nil
