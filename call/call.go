@@ -28,12 +28,15 @@ type call struct {
 	ringing  map[string]bool // legs that FreeSWITCH is dialling for this call
 	peer     string          // the leg that the anchor is bridged with; "" if none
 	rec      toggle.State
-	told     toggle.Told // what the channel variable says, or is being made to say
-	telling  bool        // the variable is on its way
-	recorded bool        // there is a file
-	starting bool        // RECORD_START has come, what the answer runs besides is not done yet
-	presses  []press     // obeyed, and the user has not heard yet what came of it
+	told     told     // what was said of the recording last
+	telling  bool     // it is on its way
+	recorded bool     // there is a file
+	errands  []errand // on the watch link; the first is on its way
+	starting bool     // RECORD_START has come, what the answer runs besides is not done yet
+	presses  []press  // obeyed, and the user has not heard yet what came of it
 	trace    []store.Note
+	disclaim disclaiming
+	retry    *time.Timer // runs while speech may be written that must not be
 	resume   *time.Timer // runs from a pause to its end by itself
 	overdue  *time.Timer // runs from the answer until the recording is under way
 }

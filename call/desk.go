@@ -129,8 +129,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			d.forgetUnwatched(now)
 		case <-ctx.Done():
 			for _, c := range d.calls {
-				c.stopWaiting()
-				c.stopResume()
+				c.stopTimers()
 			}
 			return nil
 		}
@@ -185,8 +184,37 @@ func (d *Desk) fact(c *call, f toggle.Fact) toggle.Command {
 // happened takes a fact that the watch link told, and sends what follows.
 func (d *Desk) happened(c *call, f toggle.Fact) {
 	d.send(c, d.fact(c, f))
+	d.followUp(c)
+}
+
+// followUp does what a call's new state asks for besides commands.
+func (d *Desk) followUp(c *call) {
 	d.settlePresses(c)
+	d.keepDisclaimer(c)
+	d.keepRetrying(c)
 	d.publish(c)
+}
+
+// retryAfter is how soon a command that would have kept speech out of a file is
+// tried again.
+const retryAfter = time.Second
+
+// keepRetrying runs a timer while a file may get speech that must not be in it
+// and the command against that has failed.
+func (d *Desk) keepRetrying(c *call) {
+	exposed := c.rec.Held && !c.rec.Gone && c.rec.Told() == toggle.On && (c.rec.Wish() != toggle.Speech || c.rec.Doomed)
+	switch {
+	case !exposed && c.retry != nil:
+		c.retry.Stop()
+		c.retry = nil
+	case exposed && c.retry == nil:
+		c.retry = time.AfterFunc(retryAfter, func() {
+			d.post(func() {
+				c.retry = nil
+				d.happened(c, toggle.Fact{What: toggle.Reconnected})
+			})
+		})
+	}
 }
 
 // rethink takes what the chain now wants.
@@ -211,6 +239,16 @@ func (c *call) stopWaiting() {
 	if c.overdue != nil {
 		c.overdue.Stop()
 		c.overdue = nil
+	}
+}
+
+// stopTimers stops every timer of the call.
+func (c *call) stopTimers() {
+	c.stopWaiting()
+	c.stopResume()
+	if c.retry != nil {
+		c.retry.Stop()
+		c.retry = nil
 	}
 }
 
@@ -251,8 +289,7 @@ func (d *Desk) forgetUnwatched(now time.Time) {
 // end forgets a call whose recorded leg is gone.
 func (d *Desk) end(c *call) {
 	d.fact(c, toggle.Fact{What: toggle.HungUp})
-	c.stopWaiting()
-	c.stopResume()
+	c.stopTimers()
 	d.settlePresses(c)
 	delete(d.calls, c.id)
 	d.cfg.Store.EndCall(c.org.ID, c.id)

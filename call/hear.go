@@ -67,15 +67,14 @@ func (d *Desk) remind(c *call) {
 // play mixes a prompt into what one leg hears; the other party does not get it,
 // nor does a recording that began before it (mod_commands.c,
 // uuid_displace_function). A prompt that still plays is cut: two at once cannot
-// be understood.
-func (d *Desk) play(c *call, uuid, name string) {
+// be understood. It returns the file, "" if there is nothing to play.
+func (d *Desk) play(c *call, uuid, name string) (file string) {
 	l := d.legs[uuid]
 	if l == nil {
-		return
+		return ""
 	}
-	file := d.cfg.Prompts.file(c.org, name, l.rate)
-	if file == "" {
-		return
+	if file = d.cfg.Prompts.file(c.org, name, l.rate); file == "" {
+		return ""
 	}
 	var send []esl.Command
 	if l.prompt != "" {
@@ -91,4 +90,5 @@ func (d *Desk) play(c *call, uuid, name string) {
 			c.log.Warn("prompt not played", "prompt", name, "error", err)
 		}
 	})
+	return file
 }

@@ -137,7 +137,12 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 		t.Fatal(err)
 	}
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
-	l.desk = NewDesk(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
+	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.desk = NewDesk(Config{Prompts: Prompts{Dir: sounds, Language: "en"},
+		Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
 		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Meter: l.meter, Log: log})
 	connected := make(chan struct{}, 16)
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {

@@ -121,10 +121,13 @@ func (d *Desk) keepResume(c *call) {
 	switch {
 	case !paused || limit == 0:
 		c.stopResume()
-	case c.resume == nil:
-		c.resumeIn(d, max(0, limit-reminderBefore), func() {
+	case c.resume != nil: // it runs already
+	case limit <= reminderBefore:
+		c.resumeIn(d, limit, func() { d.resumeByItself(c) })
+	default:
+		c.resumeIn(d, limit-reminderBefore, func() {
 			d.remind(c)
-			c.resumeIn(d, min(limit, reminderBefore), func() { d.resumeByItself(c) })
+			c.resumeIn(d, reminderBefore, func() { d.resumeByItself(c) })
 		})
 	}
 }

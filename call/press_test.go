@@ -3,10 +3,12 @@ package call
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"tapedeck/esl/esltest"
+	"tapedeck/flow"
 	"tapedeck/toggle"
 )
 
@@ -274,5 +276,157 @@ func TestSwitchByAPI(t *testing.T) {
 	l.sw.FailNext("uuid_record", "-ERR Cannot mask recording session!")
 	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", toggle.TurnOff); told == toggle.Paused {
 		t.Errorf("told %s, %v: nothing was masked", told, err)
+	}
+}
+
+// hears checks which prompt a leg hears now, "" for none.
+func (l *lab) hears(leg *esltest.Channel, want string) {
+	l.Helper()
+	got := ""
+	for _, path := range leg.Hears() {
+		got += filepath.Base(path)
+	}
+	if got != want {
+		l.Errorf("hears %q, want %q", got, want)
+	}
+}
+
+// TestPrompts: whoever pressed hears what came of it, and nobody else does.
+func TestPrompts(t *testing.T) {
+	l := newLab(t)
+	a := l.inbound("+442079460001")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	l.hears(d, "")
+	l.press(d)
+	l.hears(d, "recorded.wav")
+	l.press(d) // cuts the prompt before it
+	l.hears(d, "is-being-recorded.wav")
+	l.hears(a, "")
+	l.talk(3 * second)
+	l.hears(d, "")
+	l.sw.FailNext("uuid_record", "-ERR Cannot mask recording session!")
+	l.press(d)
+	l.hears(d, "recorded.wav") // the recording was stopped: nothing is written
+	l.state(a, "off")
+	a.Hangup("")
+}
+
+func TestPromptOfARefusedPress(t *testing.T) {
+	l := newLab(t)
+	a := l.inbound("+442079460005")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	l.press(d)
+	l.hears(d, "not-permitted.wav")
+	l.press(a)
+	l.hears(a, "")
+}
+
+// TestPauseRefused: mask and stop fail: nobody is told that it is paused, and the
+// stop is tried until it works.
+func TestPauseRefused(t *testing.T) {
+	l := newLab(t)
+	a := l.inbound("+442079460001")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	failing := true
+	l.sw.Fail(func(command, args string) (string, bool) {
+		return "-ERR Broken\n", failing && command == "uuid_record"
+	})
+	l.press(d)
+	l.hears(d, "not-permitted.wav")
+	l.state(a, "on")
+	l.sw.Fail(func(command, args string) (string, bool) { return "", false })
+	l.until("the recording is stopped", func() bool { return a.Get("tapedeck_state") == "off" })
+}
+
+// until waits for something that time brings.
+func (l *lab) until(what string, happened func() bool) {
+	l.Helper()
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		if happened() {
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	l.Fatal("waited in vain until ", what)
+}
+
+func TestDisclaimer(t *testing.T) {
+	const file = "this-call-is-recorded.wav"
+	for _, tc := range []struct {
+		name          string
+		to            flow.Parties
+		play          func(l *lab) (outside, user *esltest.Channel)
+		outside, user string
+	}{
+		{"to the outside party", flow.External, func(l *lab) (_, _ *esltest.Channel) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			return a, d
+		}, file, ""},
+		{"to both", flow.Both, func(l *lab) (_, _ *esltest.Channel) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			return a, d
+		}, file, file},
+		{"an internal call has no outside party", flow.External, func(l *lab) (_, _ *esltest.Channel) {
+			a := l.from("1001", "1004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			return a, d
+		}, "", ""},
+		{"not recorded", flow.Both, func(l *lab) (_, _ *esltest.Channel) {
+			a := l.inbound("+442079460004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			return a, d
+		}, "", ""},
+		{"started by a person", flow.External, func(l *lab) (_, _ *esltest.Channel) {
+			a := l.inbound("+442079460004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.press(d)
+			return a, d
+		}, "", "is-being-recorded.wav"},
+		{"once per call", flow.External, func(l *lab) (_, _ *esltest.Channel) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.talk(3 * second)
+			l.press(d)
+			l.press(d)
+			return a, d
+		}, "", "is-being-recorded.wav"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := testPolicy(t)
+			p.Organisations["acme"].Disclaimer = &flow.Disclaimer{Play: file, To: tc.to}
+			l := newLabWith(t, p)
+			outside, user := tc.play(l)
+			l.hears(outside, tc.outside)
+			l.hears(user, tc.user)
+		})
+	}
+}
+
+// TestAutoResume: a pause ends by itself, and the user is told before.
+func TestAutoResume(t *testing.T) {
+	p := testPolicy(t)
+	p.Organisations["acme"].OnDemand.AutoResume = 300 * time.Millisecond
+	l := newLabWith(t, p)
+	a := l.inbound("+442079460001")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	l.press(d)
+	l.state(a, "paused")
+	l.until("the pause ends", func() bool { return a.Get("tapedeck_state") == "on" })
+	l.settle()
+	l.hears(d, "is-being-recorded.wav")
+	if n := l.meter.get("toggle auto_resume ok"); n != 1 {
+		t.Errorf("%d pauses ended by themselves", n)
 	}
 }

@@ -116,18 +116,40 @@ func (d *Desk) send(c *call, command toggle.Command) {
 	})
 }
 
-// overLink sends on the watch link without waiting; then is called by Run.
+// errand is commands for the watch link; then is called by Run with their fate.
+type errand struct {
+	commands []esl.Command
+	then     func([]esl.Reply, error)
+}
+
+// overLink sends on the watch link without waiting. A call's errands go one
+// after the other, so that what is said last is what holds.
 func (d *Desk) overLink(c *call, commands []esl.Command, then func([]esl.Reply, error)) {
+	c.errands = append(c.errands, errand{commands, then})
+	if len(c.errands) == 1 {
+		d.runErrand(c)
+	}
+}
+
+func (d *Desk) runErrand(c *call) {
+	e := c.errands[0]
+	done := func(replies []esl.Reply, err error) {
+		c.errands = c.errands[1:]
+		if len(c.errands) > 0 {
+			d.runErrand(c)
+		}
+		e.then(replies, err)
+	}
 	link := d.cfg.Switches[c.on]
 	if link == nil {
-		then(nil, errNoLink)
+		done(nil, errNoLink)
 		return
 	}
 	d.sends.Go(func() {
 		ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
 		defer cancel()
-		replies, err := link.SendAll(ctx, commands)
-		d.post(func() { then(replies, err) })
+		replies, err := link.SendAll(ctx, e.commands)
+		d.post(func() { done(replies, err) })
 	})
 }
 
@@ -167,21 +189,6 @@ func refusal(text string) toggle.What {
 		return toggle.Missing
 	}
 	return toggle.Refused
-}
-
-// tell sets tapedeck_state on the recorded leg: one at a time, so that the last
-// one told is the last one true.
-func (d *Desk) tell(c *call) {
-	now := c.rec.Told()
-	if c.telling || c.told == now || c.rec.Gone || c.anchor == "" || c.rec.Pending != toggle.None {
-		return
-	}
-	c.told, c.telling = now, true
-	c.log.Info("recording is "+string(now), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
-	d.overLink(c, []esl.Command{esl.SetVar(c.anchor, "tapedeck_state", string(now))}, func([]esl.Reply, error) {
-		c.telling = false
-		d.tell(c)
-	})
 }
 
 // disarmFirst takes back what further legs of an outgoing call would start: a

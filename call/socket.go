@@ -71,7 +71,7 @@ func (d *Desk) replied(t turn, replies []esl.Reply, err error) turn {
 		replies = replies[t.from:]
 	}
 	next := d.fact(t.call, d.fate(t.call, t.command, replies, err))
-	d.publish(t.call)
+	d.followUp(t.call)
 	if t.exits || err != nil {
 		d.send(t.call, next)
 		return turn{}
@@ -135,7 +135,7 @@ func (d *Desk) begin(e entry) *call {
 	l := d.legs[e.leg]
 	c := &call{
 		id: idOf(e.leg, l.files), on: d.switchOf(e), org: e.org, direction: e.direction, first: e.leg,
-		began: time.Now(), ringing: map[string]bool{}, told: toggle.Off,
+		began: time.Now(), ringing: map[string]bool{}, told: told{state: toggle.Off, anchor: e.leg},
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
 	c.rec.Answered = e.answered && e.direction != flow.Outbound
@@ -186,7 +186,7 @@ func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
 	c.log.Info("call decided", "direction", c.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
 		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish().String())
 	c.log.Debug("decided by", "element", effective.Decider.String())
-	d.publish(c)
+	d.followUp(c)
 	return d.next(c, send, command)
 }
 

@@ -13,7 +13,7 @@ var errNoLink = errors.New("call: no watch link to the call's FreeSWITCH: name i
 
 // Events are what a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", armedSubclass, toggleSubclass}
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", armedSubclass, toggleSubclass}
 
 // Watched takes an event of a switch's watch link. The link calls it in the
 // order of the events; it waits while the Desk is busy.
@@ -42,6 +42,8 @@ func (d *Desk) event(on string, ev *esl.Event) {
 		d.recordStarted(uuid, ev)
 	case "RECORD_STOP":
 		d.recordStopped(uuid, ev)
+	case "MEDIA_BUG_STOP":
+		d.bugStopped(uuid, ev)
 	case "CUSTOM":
 		switch ev.Subclass() {
 		case armedSubclass:

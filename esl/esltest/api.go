@@ -232,23 +232,6 @@ func (s *Switch) apiAnswer(args string) string {
 	return "+OK\n"
 }
 
-// apiDisplace only answers: who hears the prompt is in no recording.
-func (s *Switch) apiDisplace(args string) string {
-	const usage = "-USAGE: <uuid> [start|stop] <path> [<limit>] [mux]\n"
-	a := separate(args, ' ', 5)
-	if len(a) < 3 {
-		return usage
-	}
-	if s.channels[a[0]] == nil {
-		return "-ERR Cannot locate session!\n"
-	}
-	switch strings.ToLower(a[1]) {
-	case "start", "stop":
-		return "+OK Success\n"
-	}
-	return usage
-}
-
 // apiBroadcast runs `app::args`; a sound file is only answered.
 func (s *Switch) apiBroadcast(args string) string {
 	a := separate(args, ' ', 4)

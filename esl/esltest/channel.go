@@ -52,6 +52,7 @@ type Channel struct {
 	dialer     *Channel
 	dialing    []*Channel
 	recordings []*recording
+	displaced  []*displacement
 	machines   [2]*digitMachine // self, peer
 }
 

@@ -105,6 +105,9 @@ func (c *Channel) finish() {
 		c.fire("CHANNEL_UNPARK")
 	}
 	c.state = "CS_HANGUP"
+	for len(c.displaced) > 0 {
+		c.stopDisplacing(c.displaced[0].path)
+	}
 	for len(c.recordings) > 0 {
 		c.recordings[0].stop()
 	}

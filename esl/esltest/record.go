@@ -230,6 +230,9 @@ func (c *Channel) maskRecording(path string, on bool) bool {
 func (c *Channel) stopRecording(path string) bool {
 	if strings.EqualFold(path, "all") {
 		found := len(c.recordings) > 0
+		for len(c.displaced) > 0 {
+			c.stopDisplacing(c.displaced[0].path)
+		}
 		for len(c.recordings) > 0 {
 			c.recordings[0].stop()
 		}
