@@ -178,8 +178,12 @@ func (d *Desk) tell(c *call) {
 	}
 	c.told, c.telling = now, true
 	c.log.Info("recording is "+string(now), "file", c.rec.File.String(), "wish", c.rec.Wish.String())
-	d.overLink(c, []esl.Command{esl.SetVar(c.anchor, "tapedeck_state", string(now))}, func([]esl.Reply, error) {
+	d.overLink(c, []esl.Command{esl.SetVar(c.anchor, "tapedeck_state", string(now))}, func(_ []esl.Reply, err error) {
 		c.telling = false
+		if err != nil { // what the variable says is unknown: it is set with the next news, a new link's at the latest
+			c.told = ""
+			return
+		}
 		d.tell(c)
 	})
 }
