@@ -140,7 +140,7 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 	}
 	for _, r := range replies {
 		if err == nil && !r.OK() {
-			f.What, why = refusal(r.Text()), r.Text()
+			f.What, why = refusal(command, r.Text()), r.Text()
 		}
 	}
 	d.cfg.Meter.Command(command.String(), results[f.What])
@@ -158,12 +158,14 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 var results = map[toggle.What]string{toggle.Done: "ok", toggle.Refused: "refused", toggle.Missing: "missing",
 	toggle.HungUp: "missing", toggle.Unanswered: "unanswered"}
 
-// refusal reads an error reply (mod_commands.c, uuid_record_function).
-func refusal(text string) toggle.What {
+// refusal reads an error reply (mod_commands.c, session_record_function). "Cannot
+// mask" is no proof that there is no recording: it is refused, and "Cannot stop"
+// is the proof.
+func refusal(command toggle.Command, text string) toggle.What {
 	switch {
 	case strings.Contains(text, "Cannot locate session"), strings.Contains(text, "No such channel"):
 		return toggle.HungUp
-	case strings.Contains(text, "Cannot mask"), strings.Contains(text, "Cannot unmask"), strings.Contains(text, "Cannot stop"):
+	case command == toggle.Unmask && strings.Contains(text, "Cannot unmask"), command == toggle.Stop && strings.Contains(text, "Cannot stop"):
 		return toggle.Missing
 	}
 	return toggle.Refused
