@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -106,13 +107,17 @@ func (d *Desk) linkCommands(c *call, command toggle.Command) []esl.Command {
 	return nil
 }
 
-// send carries a command out on the watch link and brings its fate back.
+// send carries a command out on the watch link and brings its fate back. A
+// FreeSWITCH that is too slow is asked again; a link that is down will return.
 func (d *Desk) send(c *call, command toggle.Command) {
 	if command == toggle.None {
 		return
 	}
 	d.overLink(c, d.linkCommands(c, command), func(replies []esl.Reply, err error) {
 		d.happened(c, d.fate(c, command, replies, err))
+		if errors.Is(err, context.DeadlineExceeded) {
+			d.happened(c, toggle.Fact{What: toggle.Reconnected})
+		}
 	})
 }
 
