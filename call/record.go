@@ -100,7 +100,11 @@ func (d *Desk) linkCommands(c *call, command toggle.Command) []esl.Command {
 		}
 		return send
 	case toggle.Start:
-		return []esl.Command{esl.Record(c.anchor, esl.RecordStart, c.path, d.recordingVariables(c)...)}
+		send := []esl.Command{esl.Record(c.anchor, esl.RecordStart, c.path, d.recordingVariables(c)...)}
+		if c.rec.Problems&toggle.NotStarted != 0 { // or it did, masked, and was not told: then this start changes nothing
+			send = append(send, esl.Record(c.anchor, esl.RecordUnmask, c.path))
+		}
+		return send
 	case toggle.Mask, toggle.Unmask, toggle.Stop:
 		return []esl.Command{esl.Record(c.anchor, esl.RecordAction(command.String()), c.path)}
 	}
@@ -144,7 +148,7 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 		f.What, why = toggle.Unanswered, err.Error()
 	}
 	for _, r := range replies {
-		if err == nil && !r.OK() {
+		if err == nil && why == "" && !r.OK() {
 			f.What, why = refusal(command, r.Text()), r.Text()
 		}
 	}
