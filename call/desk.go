@@ -208,8 +208,12 @@ func (c *call) stopWaiting() {
 	}
 }
 
-// publish tells programs and people how the recording stands.
+// publish tells programs and people how the recording stands; of a call that
+// has ended nothing more, whatever reply comes late.
 func (d *Desk) publish(c *call) {
+	if d.calls[c.id] != c {
+		return
+	}
 	d.tell(c)
 	d.cfg.Store.SaveCall(store.LiveCall{
 		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
