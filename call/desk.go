@@ -10,6 +10,7 @@ package call
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -93,6 +94,7 @@ type Desk struct {
 	// owned by Run
 	calls map[string]*call
 	legs  map[string]*leg
+	gone  map[string]time.Time // legs that hung up a short while ago, and when
 	cores map[string]string // Core-UUID to the switch's name
 	ctx   context.Context
 }
@@ -105,6 +107,7 @@ func NewDesk(cfg Config) *Desk {
 		done:  make(chan struct{}),
 		calls: map[string]*call{},
 		legs:  map[string]*leg{},
+		gone:  map[string]time.Time{},
 		cores: map[string]string{},
 	}
 }
@@ -123,6 +126,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			work()
 		case now := <-sweep.C:
 			d.forgetUnwatched(now)
+			d.forgetGone(now)
 		case <-ctx.Done():
 			for _, c := range d.calls {
 				c.stopWaiting()
@@ -243,6 +247,11 @@ func (d *Desk) forgetUnwatched(now time.Time) {
 			delete(d.legs, c.first)
 		}
 	}
+}
+
+// forgetGone forgets legs that nothing can be heard of any more.
+func (d *Desk) forgetGone(now time.Time) {
+	maps.DeleteFunc(d.gone, func(_ string, at time.Time) bool { return now.Sub(at) > sweepEvery })
 }
 
 // end forgets a call whose recorded leg is gone.
