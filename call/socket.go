@@ -91,6 +91,9 @@ func (d *Desk) enter(data *esl.Event) turn {
 	}
 	d.knowEntry(e)
 	c := d.calls[e.call]
+	if c == nil { // its tapedeck_call may not have reached FreeSWITCH
+		c = d.callOf(e.leg)
+	}
 	if c == nil || c.rec.Gone || !c.has(e.leg) {
 		if e.org == nil || !e.org.Recording {
 			return d.turnAway(e)
