@@ -10,6 +10,7 @@ package call
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -97,7 +98,8 @@ type Desk struct {
 	// owned by Run
 	calls map[string]*call
 	legs  map[string]*leg
-	cores map[string]string // Core-UUID to the switch's name
+	gone  map[string]time.Time // legs that hung up a short while ago, and when
+	cores map[string]string    // Core-UUID to the switch's name
 	ctx   context.Context
 }
 
@@ -109,6 +111,7 @@ func NewDesk(cfg Config) *Desk {
 		done:  make(chan struct{}),
 		calls: map[string]*call{},
 		legs:  map[string]*leg{},
+		gone:  map[string]time.Time{},
 		cores: map[string]string{},
 	}
 }
@@ -127,6 +130,7 @@ func (d *Desk) Run(ctx context.Context) error {
 			work()
 		case now := <-sweep.C:
 			d.forgetUnwatched(now)
+			d.forgetGone(now)
 		case <-ctx.Done():
 			for _, c := range d.calls {
 				c.stopTimers()
@@ -252,8 +256,12 @@ func (c *call) stopTimers() {
 	}
 }
 
-// publish tells programs and people how the recording stands.
+// publish tells programs and people how the recording stands; of a call that
+// has ended nothing more, whatever reply comes late.
 func (d *Desk) publish(c *call) {
+	if d.calls[c.id] != c {
+		return
+	}
 	d.tell(c)
 	d.cfg.Store.SaveCall(store.LiveCall{
 		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
@@ -284,6 +292,11 @@ func (d *Desk) forgetUnwatched(now time.Time) {
 			delete(d.legs, c.first)
 		}
 	}
+}
+
+// forgetGone forgets legs that nothing can be heard of any more.
+func (d *Desk) forgetGone(now time.Time) {
+	maps.DeleteFunc(d.gone, func(_ string, at time.Time) bool { return now.Sub(at) > sweepEvery })
 }
 
 // end forgets a call whose recorded leg is gone.

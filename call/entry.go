@@ -1,6 +1,8 @@
 package call
 
 import (
+	"strings"
+
 	"tapedeck/flow"
 )
 
@@ -74,7 +76,7 @@ func (e *entry) readParties(p *flow.Policy, data headers) (number string) {
 	case e.user == "":
 		e.direction = flow.Inbound
 	default:
-		e.direction = directionOf(p, e.org, owner, data.Get("Caller-Destination-Number"))
+		e.direction = directionOf(e.org, owner, data.Get("Caller-Destination-Number"))
 	}
 	if named, e164, ok := p.FindNumber(data.Variable("tapedeck_number")); ok { // an outgoing call's is the one that it shows
 		owner, number = named, e164
@@ -92,16 +94,22 @@ func (e *entry) readParties(p *flow.Policy, data headers) (number string) {
 }
 
 // directionOf tells a user's outgoing call from an internal one: internal are
-// the organisation's own users and numbers, and what is no telephone number.
-func directionOf(p *flow.Policy, own, owner *flow.Organisation, dialled string) flow.Direction {
+// the organisation's own users and numbers, and what is too short for a telephone
+// number. A prefix for an outside line may stand before one.
+func directionOf(own, owner *flow.Organisation, dialled string) flow.Direction {
 	if _, _, isUser := own.FindUser(dialled); isUser || owner == own {
 		return flow.Internal
 	}
-	if _, isNumber := p.Normalise(dialled); isNumber {
+	if digits := strings.TrimPrefix(dialled, "+"); len(digits) >= shortestNumber && strings.Trim(digits, "0123456789") == "" {
 		return flow.Outbound
 	}
 	return flow.Internal
 }
+
+// shortestNumber is the fewest digits that are taken for a telephone number;
+// emergency numbers and the like are shorter, and are the dialplan's to name by
+// tapedeck_direction.
+const shortestNumber = 7
 
 // userOf is the user whose phone a leg is, in the organisation that tapedeck_org
 // or the leg's domain names: tapedeck_user, else the directory's dialed_user or

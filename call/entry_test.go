@@ -97,6 +97,7 @@ func TestReadEntry(t *testing.T) {
 		{"outgoing, another organisation's number is not shown", dials("alice", "acme.example.net", "07700900123").
 			with("outbound_caller_id_number", "+442079460101"), "acme outbound alice user/alice"},
 		{"outgoing to another organisation's number", dials("alice", "acme.example.net", "02079460101"), "acme outbound alice user/alice"},
+		{"outgoing, with a prefix for the outside line", dials("alice", "acme.example.net", "907700900123"), "acme outbound alice user/alice"},
 		{"internal, by extension", dials("alice", "acme.example.net", "1002"), "acme internal alice user/alice"},
 		{"internal, by own number", dials("alice", "acme.example.net", "02079460001"), "acme internal alice user/alice"},
 		{"internal, a service", dials("alice", "acme.example.net", "*98"), "acme internal alice user/alice"},

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -47,9 +48,8 @@ func (d *Desk) recordSession(c *call) string {
 }
 
 // recordingVariables are set for this recording alone and come back on its
-// events. FreeSWITCH throws a recording away that is shorter than
-// RECORD_MIN_SEC, 3 s unless it is told otherwise (switch_ivr_async.c,
-// switch_ivr_record_session_event); and it holds 500 ms of audio back unless
+// events. RECORD_MIN_SEC=0 keeps short files whatever the operator has set for
+// other recordings. FreeSWITCH holds 500 ms of audio back unless
 // RECORD_PRE_BUFFER_FRAMES is 0, so that a mask would come 500 ms late
 // (switch_core_media_bug.c, switch_core_media_bug_read).
 func (d *Desk) recordingVariables(c *call) []esl.RecordVar {
@@ -99,20 +99,28 @@ func (d *Desk) linkCommands(c *call, command toggle.Command) []esl.Command {
 		}
 		return send
 	case toggle.Start:
-		return []esl.Command{esl.Record(c.anchor, esl.RecordStart, c.path, d.recordingVariables(c)...)}
+		send := []esl.Command{esl.Record(c.anchor, esl.RecordStart, c.path, d.recordingVariables(c)...)}
+		if c.rec.Problems&toggle.NotStarted != 0 { // or it did, masked, and was not told: then this start changes nothing
+			send = append(send, esl.Record(c.anchor, esl.RecordUnmask, c.path))
+		}
+		return send
 	case toggle.Mask, toggle.Unmask, toggle.Stop:
 		return []esl.Command{esl.Record(c.anchor, esl.RecordAction(command.String()), c.path)}
 	}
 	return nil
 }
 
-// send carries a command out on the watch link and brings its fate back.
+// send carries a command out on the watch link and brings its fate back. A
+// FreeSWITCH that is too slow is asked again; a link that is down will return.
 func (d *Desk) send(c *call, command toggle.Command) {
 	if command == toggle.None {
 		return
 	}
 	d.overLink(c, d.linkCommands(c, command), func(replies []esl.Reply, err error) {
 		d.happened(c, d.fate(c, command, replies, err))
+		if errors.Is(err, context.DeadlineExceeded) {
+			d.happened(c, toggle.Fact{What: toggle.Reconnected})
+		}
 	})
 }
 
@@ -161,8 +169,8 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 		f.What, why = toggle.Unanswered, err.Error()
 	}
 	for _, r := range replies {
-		if err == nil && !r.OK() {
-			f.What, why = refusal(r.Text()), r.Text()
+		if err == nil && why == "" && !r.OK() {
+			f.What, why = refusal(command, r.Text()), r.Text()
 		}
 	}
 	d.cfg.Meter.Command(command.String(), results[f.What])
@@ -180,12 +188,14 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 var results = map[toggle.What]string{toggle.Done: "ok", toggle.Refused: "refused", toggle.Missing: "missing",
 	toggle.HungUp: "missing", toggle.Unanswered: "unanswered"}
 
-// refusal reads an error reply (mod_commands.c, uuid_record_function).
-func refusal(text string) toggle.What {
+// refusal reads an error reply (mod_commands.c, session_record_function). "Cannot
+// mask" is no proof that there is no recording: it is refused, and "Cannot stop"
+// is the proof.
+func refusal(command toggle.Command, text string) toggle.What {
 	switch {
 	case strings.Contains(text, "Cannot locate session"), strings.Contains(text, "No such channel"):
 		return toggle.HungUp
-	case strings.Contains(text, "Cannot mask"), strings.Contains(text, "Cannot unmask"), strings.Contains(text, "Cannot stop"):
+	case command == toggle.Unmask && strings.Contains(text, "Cannot unmask"), command == toggle.Stop && strings.Contains(text, "Cannot stop"):
 		return toggle.Missing
 	}
 	return toggle.Refused

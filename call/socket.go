@@ -86,8 +86,14 @@ func (d *Desk) enter(data *esl.Event) turn {
 	if e.bad != "" {
 		d.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.bad, "leg", e.leg)
 	}
+	if _, late := d.gone[e.leg]; late { // the watch link was faster: nothing would end the call
+		return turn{exits: true, send: []esl.Command{esl.Exit()}}
+	}
 	d.knowEntry(e)
 	c := d.calls[e.call]
+	if c == nil { // its tapedeck_call may not have reached FreeSWITCH
+		c = d.callOf(e.leg)
+	}
 	if c == nil || c.rec.Gone || !c.has(e.leg) {
 		if e.org == nil || !e.org.Recording {
 			return d.turnAway(e)

@@ -29,8 +29,12 @@ func (d *Desk) tell(c *call) {
 		c.log.Info("recording is "+string(now.state), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
 	c.told, c.telling = now, true
-	d.overLink(c, d.announcement(c, now), func([]esl.Reply, error) {
+	d.overLink(c, d.announcement(c, now), func(_ []esl.Reply, err error) {
 		c.telling = false
+		if err != nil { // what is known of it is in doubt: it is told again with the next news, a new link's at the latest
+			c.told = told{}
+			return
+		}
 		d.tell(c)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"tapedeck/esl"
 	"tapedeck/toggle"
@@ -59,7 +60,7 @@ func (d *Desk) event(on string, ev *esl.Event) {
 // created: a leg that FreeSWITCH dials carries the call that it is for. One that
 // has been on the socket already is known better than the event knows it.
 func (d *Desk) created(on, uuid string, ev *esl.Event) {
-	if d.legs[uuid] != nil {
+	if _, late := d.gone[uuid]; late || d.legs[uuid] != nil {
 		return
 	}
 	l := &leg{uuid: uuid, on: on, call: ev.Variable("tapedeck_call"), dialed: isDialled(ev)}
@@ -203,6 +204,7 @@ func (d *Desk) hungUp(uuid string) {
 		}
 	}
 	delete(d.legs, uuid)
+	d.gone[uuid] = time.Now()
 }
 
 // callOf is the live call that a leg belongs to.

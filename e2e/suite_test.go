@@ -32,8 +32,8 @@ type suite struct {
 	tapedeck *lab.Tapedeck
 
 	mu      sync.Mutex
-	files   int           // recordings that were measured
-	longest time.Duration // greatest difference between a file's length and answer to hangup
+	files   int           // recordings that begin with the answer
+	longest time.Duration // greatest difference between such a file's length and answer to hangup
 }
 
 // TestCalls makes every call of the suite.
@@ -69,7 +69,7 @@ func TestCalls(t *testing.T) {
 	for i := len(parallel); i < len(scenarios); i++ {
 		t.Run(scenarios[i].name, func(t *testing.T) { run(t, i) })
 	}
-	t.Logf("%d recordings; file length and time from start to hangup differ by %v at most", s.files, s.longest)
+	t.Logf("%d files that begin with the answer: their length and the time from answer to hangup differ by %v at most", s.files, s.longest)
 	for _, line := range s.tapedeck.Complaints("") {
 		t.Errorf("tapedeck complained: %s", line)
 	}

@@ -4,6 +4,7 @@ package metrics
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,7 +71,9 @@ func New() *Metrics {
 }
 
 // Call counts a call that reached the socket.
-func (m *Metrics) Call(direction, state string) { m.calls.WithLabelValues(direction, state).Inc() }
+func (m *Metrics) Call(direction, state string) {
+	m.calls.WithLabelValues(word(direction), word(state)).Inc()
+}
 
 // Live sets how many calls, recordings and paused recordings there are now.
 func (m *Metrics) Live(calls, recording, paused int) {
@@ -84,27 +87,27 @@ func (m *Metrics) Decision(d time.Duration) { m.decision.Observe(d.Seconds()) }
 
 // Command counts a recording command.
 func (m *Metrics) Command(command, result string) {
-	m.commands.WithLabelValues(command, result).Inc()
+	m.commands.WithLabelValues(word(command), word(result)).Inc()
 }
 
 // Toggle counts a person's switch.
 func (m *Metrics) Toggle(method, result string) { m.toggles.WithLabelValues(method, result).Inc() }
 
 // Recording counts a file at the end of its call.
-func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(result).Inc() }
+func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(word(result)).Inc() }
 
 // Missing counts a recording that was wanted and does not exist.
 func (m *Metrics) Missing() { m.missing.Inc() }
 
 // Event counts an event of a watch link. Only subscribed names come here, so
 // the label has few values.
-func (m *Metrics) Event(name string) { m.events.WithLabelValues(name).Inc() }
+func (m *Metrics) Event(name string) { m.events.WithLabelValues(word(name)).Inc() }
 
 // Connections adds to the open connections of the outbound socket.
 func (m *Metrics) Connections(delta int) { m.connections.Add(float64(delta)) }
 
 // Rejected counts a connection to the outbound socket that was refused.
-func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(reason).Inc() }
+func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(word(reason)).Inc() }
 
 // WatchUp says whether a switch's watch link is up.
 func (m *Metrics) WatchUp(name string, up bool) { m.watchUp.WithLabelValues(name).Set(one(up)) }
@@ -114,13 +117,30 @@ func (m *Metrics) StoreUp(up bool) { m.storeUp.Set(one(up)) }
 
 // Store observes a Redis operation.
 func (m *Metrics) Store(operation string, d time.Duration, _ error) {
-	m.storeSeconds.WithLabelValues(operation).Observe(d.Seconds())
+	m.storeSeconds.WithLabelValues(word(operation)).Observe(d.Seconds())
 }
 
 // Policy names the policy in force.
 func (m *Metrics) Policy(revision string) {
 	m.policy.Reset()
 	m.policy.WithLabelValues(revision).Set(1)
+}
+
+// longestWord is more than any label's value has that is a name.
+const longestWord = 64
+
+// word is a label's value: a name that a program or the daemon file gives. What
+// has a digit could be somebody's number, or one of endlessly many ids, and is
+// "other".
+func word(s string) string {
+	if s == "" || len(s) > longestWord || strings.ContainsFunc(s, isNoLetter) {
+		return "other"
+	}
+	return s
+}
+
+func isNoLetter(r rune) bool {
+	return (r < 'a' || 'z' < r) && (r < 'A' || 'Z' < r) && !strings.ContainsRune(" _-:.", r)
 }
 
 func one(b bool) float64 {

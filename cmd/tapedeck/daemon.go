@@ -97,8 +97,9 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 		Switches: switches, Store: d.store, Meter: m, Log: log})
 	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
 
+	watchPolicy := (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx)
 	d.start("store", d.store.Run)
-	d.start("policy", (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx))
+	d.start("policy", watchPolicy)
 	d.start("metrics", serveHTTP(web, m.Handler(d.ready)))
 	d.start("calls", d.desk.Run)
 	for _, l := range d.links {

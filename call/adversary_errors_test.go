@@ -1,0 +1,279 @@
+package call
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+	"tapedeck/toggle"
+)
+
+func testPolicyOf(p *flow.Policy) func() *flow.Policy { return func() *flow.Policy { return p } }
+
+// trouble is a way in which uuid_record can fail.
+type trouble struct {
+	name    string
+	reply   string  // of FreeSWITCH, which did nothing; or
+	kind    string  // the message on the wire that is
+	verdict verdict // treated so
+	ends    string  // the actions for which this is FreeSWITCH's word that there is nothing left: it is believed
+}
+
+// troubles are the error replies of mod_commands.c (session_record_function),
+// what a FreeSWITCH that is stuck says, and a link that is cut before and
+// after a command was carried out.
+var troubles = []trouble{
+	{name: "cannot record", reply: "-ERR Cannot record session!\n"},
+	{name: "cannot mask", reply: "-ERR Cannot mask recording session!\n"},
+	{name: "cannot unmask", reply: "-ERR Cannot unmask recording session!\n"},
+	{name: "cannot stop", reply: "-ERR Cannot stop record session!\n", ends: "stop"},
+	{name: "no session", reply: "-ERR Cannot locate session!\n", ends: "start unmask mask stop"},
+	{name: "usage", reply: "-USAGE: <uuid> [start|stop|mask|unmask] <path> [<limit>] [<recording_vars>]\n"},
+	{name: "no reply", reply: "-ERR no reply\n"},
+	{name: "not found", reply: "-ERR uuid_record Command not found!\n"},
+	{name: "stuck before it", kind: "command", verdict: stall},
+	{name: "stuck after it", kind: "reply", verdict: stall},
+	{name: "cut before it", kind: "command", verdict: cut},
+	{name: "cut after it", kind: "reply", verdict: cut},
+}
+
+// scenes bring a call to where one action of uuid_record is due: dave's phone
+// is talking, or bob's, who says no.
+var scenes = []struct {
+	action string
+	play   func(*wired) (anchor *esltest.Channel)
+}{
+	{"start", func(w *wired) *esltest.Channel {
+		a := w.inbound("+442079460004")
+		w.ring(a, "1003").Answer()
+		return a
+	}},
+	{"unmask", func(w *wired) *esltest.Channel {
+		a := w.inbound("+442079460001")
+		w.ring(a, "1004").Answer()
+		return a
+	}},
+	{"mask", func(w *wired) *esltest.Channel {
+		a := w.inbound("+442079460001")
+		d := w.ring(a, "1004")
+		w.answer(d)
+		w.talk(second)
+		a = d.BlindTransfer("1002")
+		w.enter(a)
+		w.ring(a, "1002").Answer()
+		return a
+	}},
+	{"stop", func(w *wired) *esltest.Channel {
+		a := w.inbound("+442079460001")
+		d := w.ring(a, "1004")
+		w.answer(d)
+		w.talk(second)
+		w.sw.FailNext("uuid_record", "-ERR Cannot do that!\n") // the mask
+		a = d.BlindTransfer("1002")
+		w.enter(a)
+		w.ring(a, "1002").Answer()
+		return a
+	}},
+}
+
+// TestRecordTroubles: whatever becomes of a command, the call goes on, each
+// failure is one line in the log, and what is told of the recording is true.
+func TestRecordTroubles(t *testing.T) {
+	for _, scene := range scenes {
+		for _, tr := range troubles {
+			t.Run(scene.action+"/"+tr.name, func(t *testing.T) {
+				t.Parallel()
+				w := newWired(t)
+				failed := tr.at(w, scene.action)
+				a := scene.play(w)
+				w.afterTrouble(a, tr, scene.action, failed)
+			})
+		}
+	}
+}
+
+// at makes the first uuid_record of this action fail; the counter says whether
+// it has come.
+func (tr trouble) at(w *wired, action string) *atomic.Int32 {
+	var count atomic.Int32
+	hit := func(text string) bool {
+		return strings.Contains(text, " "+action+" ") && count.Add(1) == 1
+	}
+	if tr.reply != "" {
+		w.sw.Fail(func(command, args string) (string, bool) {
+			return tr.reply, command == "uuid_record" && hit(" "+args)
+		})
+		return &count
+	}
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if kind == tr.kind && strings.HasPrefix(about, "api uuid_record ") && hit(about) {
+			return tr.verdict
+		}
+		return pass
+	})
+	return &count
+}
+
+func (w *wired) afterTrouble(a *esltest.Channel, tr trouble, action string, failed *atomic.Int32) {
+	w.Helper()
+	w.deskHas("the failure", func(*Desk) bool { return failed.Load() > 0 && w.log.lines("recording command failed") > 0 })
+	switch tr.verdict {
+	case stall:
+		w.wire.release()
+	case cut:
+		w.reconnected()
+	}
+	w.settle()
+	state, before := a.Get("tapedeck_state"), w.lengths()
+	w.talk(2 * second)
+	if len(w.sw.Channels()) < 2 {
+		w.Error("the call did not go on")
+	}
+	believed := strings.Contains(tr.ends, action)
+	if !believed {
+		w.truth(a, state, before)
+	}
+	if n := w.log.lines("recording command failed"); n != w.failures() {
+		w.Errorf("%d lines for %d failures", n, w.failures())
+	}
+	file := len(w.files()) > 0
+	w.over()
+	if !believed {
+		w.counted(file)
+	}
+}
+
+// failures is how many recording commands had no good end.
+func (w *wired) failures() int {
+	n := 0
+	for _, command := range []toggle.Command{toggle.Arm, toggle.ArmMasked, toggle.Disarm, toggle.Start, toggle.Mask, toggle.Unmask, toggle.Stop} {
+		for _, result := range []string{"refused", "missing", "unanswered"} {
+			n += w.meter.get(command.String() + " " + result)
+		}
+	}
+	return n
+}
+
+// lengths is how long the call's only file is, in seconds; 0 without a file.
+func (w *wired) lengths() int {
+	w.Helper()
+	files := w.files()
+	if len(files) == 0 {
+		return 0
+	}
+	long, err := esltest.Length(files[0])
+	w.must(err)
+	return int(long / second)
+}
+
+// truth compares what is told with what was written in the last two seconds.
+func (w *wired) truth(a *esltest.Channel, state string, before int) {
+	w.Helper()
+	speech := false
+	if files := w.files(); len(files) > 0 {
+		heard, err := esltest.Listen(files[0], second, tones...)
+		w.must(err)
+		for _, h := range heard {
+			speech = speech || int(h.To/second) > before && len(h.Tones()) > 0
+		}
+	}
+	if speech != (state == "on") {
+		w.Errorf("tapedeck_state is %q; speech is written: %t (%s)", state, speech, w.hear())
+	}
+	told := ""
+	w.desk.ask(w.Context(), func() {
+		for _, c := range w.desk.calls {
+			if c.anchor == a.UUID() {
+				told = string(c.rec.Told())
+			}
+		}
+	})
+	if told != "" && told != state {
+		w.Errorf("the desk says %q, the channel %q", told, state)
+	}
+}
+
+// counted: the end of the call is counted once, and never as a success.
+func (w *wired) counted(file bool) {
+	w.Helper()
+	missing, complete, problem := w.meter.get("missing"), w.meter.get("recording complete"), w.meter.get("recording problem")
+	if complete != 0 || missing+problem != 1 || file && missing != 0 {
+		w.Errorf("file %t: counted %d missing, %d complete, %d with a problem", file, missing, complete, problem)
+	}
+}
+
+// TestArmedTroubles: what the answer runs fails in silence, or is not told.
+func TestArmedTroubles(t *testing.T) {
+	fails := func(apps ...string) func(*wired) {
+		return func(w *wired) {
+			w.sw.Fail(func(command, args string) (string, bool) {
+				for _, app := range apps {
+					if command == app || strings.HasPrefix(command+" "+args, app) {
+						return "-ERR Cannot record session!\n", true
+					}
+				}
+				return "", false
+			})
+		}
+	}
+	untold := func(names ...string) func(*wired) {
+		return func(w *wired) {
+			w.wire.judgeBy(func(kind, about string) verdict {
+				for _, name := range names {
+					if kind == "event" && strings.Contains(about, name) {
+						return lose
+					}
+				}
+				return pass
+			})
+		}
+	}
+	const forced, wanted = "+442079460005", "+442079460001"
+	for _, tc := range []struct {
+		name, number, phone string
+		trouble             func(*wired)
+		state               string
+		warnings            int
+		counted             string
+	}{
+		{"armed, the start fails", forced, "1002", fails("app/record_session"), "on", 1, "recording problem"},
+		{"armed, every start fails", forced, "1002", fails("app/record_session", "uuid_record"), "off", 2, "missing"},
+		{"armed, every start of one who wants none fails", wanted, "1002", fails("app/record_session", "uuid_record"), "off", 0, ""},
+		{"armed masked, the start fails", wanted, "1004", fails("app/record_session"), "on", 1, "recording problem"},
+		{"armed masked, the mask fails", wanted, "1004", fails("app/record_session_mask"), "on", 0, "recording complete"},
+		{"armed masked, the mask fails, the user says no", wanted, "1002", fails("app/record_session_mask"), "off", 0, "recording complete"},
+		{"armed masked, the end is not told", wanted, "1004", untold("tapedeck::armed"), "on", 0, "recording complete"},
+		{"armed masked, the end is not told, the user says no", wanted, "1002", untold("tapedeck::armed"), "off", 0, "recording complete"},
+		{"armed, RECORD_START is not told", forced, "1002", untold("RECORD_START"), "on", 1, "recording problem"},
+		{"armed masked, RECORD_START is not told", wanted, "1004", untold("RECORD_START"), "on", 1, "recording problem"},
+		{"armed, RECORD_STOP is not told", forced, "1002", untold("RECORD_STOP"), "on", 0, "recording problem"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWired(t)
+			tc.trouble(w)
+			a := w.inbound(tc.number)
+			w.ring(a, tc.phone).Answer()
+			w.deskHas("an end of the start", func(d *Desk) bool {
+				c := d.calls[a.UUID()]
+				return c != nil && c.rec.Answered && c.overdue == nil && c.peer != ""
+			})
+			w.settle()
+			state, before := a.Get("tapedeck_state"), w.lengths()
+			w.talk(2 * second)
+			if state != tc.state {
+				t.Errorf("tapedeck_state is %q, want %q", state, tc.state)
+			}
+			w.truth(a, state, before)
+			w.over()
+			if n := w.log.lines("level=WARN"); n != tc.warnings {
+				t.Errorf("%d warnings, want %d", n, tc.warnings)
+			}
+			if tc.counted != "" && w.meter.get(tc.counted) != 1 {
+				t.Errorf("not counted as %s", tc.counted)
+			}
+		})
+	}
+}

@@ -1,0 +1,356 @@
+package call
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tapedeck/esl"
+	"tapedeck/esl/esltest"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// verdict is what a wire does with a message.
+type verdict int
+
+const (
+	pass  verdict = iota
+	lose          // it is not told
+	twice         // it is told twice
+	cut           // the connection ends before it
+	stall         // it and what follows in its direction wait for release
+)
+
+// wire is the network between the Desk and the watch link's port. A judge sees
+// every message: a command before it reaches the switch, its reply, an event.
+type wire struct {
+	sw    string // address of the switch
+	ln    net.Listener
+	conns sync.WaitGroup
+
+	mu    sync.Mutex
+	judge func(kind, about string) verdict
+	free  chan struct{} // closed: stalled messages go on
+	open  map[net.Conn]bool
+	shut  bool
+}
+
+func newWire(t *testing.T, address string) *wire {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &wire{sw: address, ln: ln, free: make(chan struct{}), open: map[net.Conn]bool{}}
+	w.conns.Go(w.accept)
+	return w
+}
+
+func (w *wire) judgeBy(j func(kind, about string) verdict) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.judge = j
+}
+
+// release lets stalled messages go on, now and later.
+func (w *wire) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case <-w.free:
+	default:
+		close(w.free)
+	}
+}
+
+func (w *wire) close() {
+	w.release()
+	_ = w.ln.Close()
+	w.mu.Lock()
+	w.shut = true
+	for c := range w.open {
+		_ = c.Close()
+	}
+	w.mu.Unlock()
+	w.conns.Wait()
+}
+
+func (w *wire) accept() {
+	for {
+		near, err := w.ln.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", w.sw)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		w.mu.Lock()
+		w.open[near], w.open[far] = true, true
+		if w.shut {
+			_, _ = near.Close(), far.Close()
+		}
+		w.mu.Unlock()
+		p := &pair{wire: w, near: near, far: far}
+		w.conns.Go(p.commands)
+		w.conns.Go(p.frames)
+	}
+}
+
+// pair is one connection through the wire.
+type pair struct {
+	*wire
+	near, far net.Conn
+	mu        sync.Mutex
+	asked     []string // commands whose reply has not come
+}
+
+func (p *pair) end() { _, _ = p.near.Close(), p.far.Close() }
+
+// decide asks the judge, and waits where it says so. It reports how often the
+// message is passed on, and whether the connection goes on.
+func (p *pair) decide(kind, about string) (times int, ok bool) {
+	p.wire.mu.Lock()
+	v := pass
+	if p.judge != nil {
+		v = p.judge(kind, about)
+	}
+	free := p.free
+	p.wire.mu.Unlock()
+	switch v {
+	case cut:
+		return 0, false
+	case lose:
+		return 0, true
+	case twice:
+		return 2, true
+	case stall:
+		<-free
+	}
+	return 1, true
+}
+
+func (p *pair) commands() {
+	defer p.end()
+	in := bufio.NewReader(p.near)
+	for {
+		var text strings.Builder
+		for {
+			line, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			text.WriteString(line)
+			if line == "\n" {
+				break
+			}
+		}
+		about := strings.TrimSpace(text.String())
+		times, ok := p.decide("command", about)
+		if !ok {
+			return
+		}
+		p.mu.Lock()
+		p.asked = append(p.asked, about)
+		p.mu.Unlock()
+		for range times {
+			if _, err := io.WriteString(p.far, text.String()); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (p *pair) frames() {
+	defer p.end()
+	in := bufio.NewReader(p.far)
+	for {
+		frame, kind, about, err := p.frame(in)
+		if err != nil {
+			return
+		}
+		times, ok := p.decide(kind, about)
+		if !ok {
+			return
+		}
+		for range times {
+			if _, err := p.near.Write(frame); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// frame reads one frame and says what it is about: of a reply its command, of
+// an event its name and the leg's UUID.
+func (p *pair) frame(in *bufio.Reader) (frame []byte, kind, about string, err error) {
+	var head strings.Builder
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return nil, "", "", err
+		}
+		head.WriteString(line)
+		if line == "\n" {
+			break
+		}
+	}
+	headers, _ := textproto.NewReader(bufio.NewReader(strings.NewReader(head.String()))).ReadMIMEHeader()
+	n, _ := strconv.Atoi(headers.Get("Content-Length"))
+	body := make([]byte, n)
+	if _, err := io.ReadFull(in, body); err != nil {
+		return nil, "", "", err
+	}
+	frame = append([]byte(head.String()), body...)
+	switch headers.Get("Content-Type") {
+	case "command/reply", "api/response":
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		about, p.asked = p.asked[0], p.asked[1:]
+		return frame, "reply", about, nil
+	case "text/event-plain":
+		event, _ := textproto.NewReader(bufio.NewReader(strings.NewReader(string(body)))).ReadMIMEHeader()
+		about = strings.TrimSpace(event.Get("Event-Name") + " " + event.Get("Event-Subclass") + " " + event.Get("Unique-Id"))
+		return frame, "event", strings.ReplaceAll(about, "%3A", ":"), nil
+	}
+	return frame, "", "", nil
+}
+
+// diary is a Store that remembers which calls are live.
+type diary struct {
+	mu   sync.Mutex
+	live map[string]store.LiveCall
+}
+
+func (d *diary) SaveCall(c store.LiveCall) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.live[c.ID] = c
+}
+
+func (d *diary) EndCall(_, id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.live, id)
+}
+
+func (d *diary) len() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.live)
+}
+
+// wired is a lab whose watch link goes over a wire that can be tampered with.
+type wired struct {
+	*lab
+	wire      *wire
+	diary     *diary
+	connected chan struct{} // one for each connection of the watch link
+	stopDesk  context.CancelFunc
+}
+
+func newWired(t *testing.T) *wired {
+	t.Helper()
+	p := testPolicy(t)
+	base, err := os.MkdirTemp("", "tapedeck-adversary-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(base) })
+	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
+	w := &wired{lab: l, diary: &diary{live: map[string]store.LiveCall{}}, connected: make(chan struct{}, 64)}
+	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual})
+	address, err := l.sw.Listen("127.0.0.1:0")
+	l.must(err)
+	w.wire = newWire(t, address)
+	dir, err := recording.NewDir(l.dir)
+	l.must(err)
+	link := &esl.Link{Name: "fs1", Address: w.wire.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
+		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
+	l.desk = NewDesk(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true,
+		Switches: map[string]Switch{"fs1": link}, Store: w.diary, Meter: l.meter, Log: log})
+	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
+		err := l.desk.Connected(ctx, "fs1", conn)
+		w.connected <- struct{}{}
+		return err
+	}
+	link.OnEvent = func(ev *esl.Event) { l.desk.Watched("fs1", ev) }
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	l.must(err)
+	l.socket = ln.Addr().String()
+	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: l.desk.Handle, Logger: log}
+	ctx, stop := context.WithCancel(context.Background())
+	deskCtx, stopDesk := context.WithCancel(ctx)
+	w.stopDesk = stopDesk
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = l.desk.Run(deskCtx) })
+	parts.Go(func() { _ = link.Run(ctx) })
+	parts.Go(func() { _ = server.Serve(ctx, ln) })
+	t.Cleanup(func() {
+		w.wire.release()
+		stop()
+		parts.Wait()
+		w.wire.close()
+		_ = l.sw.Close()
+		if t.Failed() {
+			t.Log(l.log.String())
+		}
+	})
+	w.reconnected()
+	return w
+}
+
+// reconnected waits for one connection of the watch link.
+func (w *wired) reconnected() {
+	w.Helper()
+	select {
+	case <-w.connected:
+	case <-time.After(10 * time.Second):
+		w.Fatal("the watch link does not connect")
+	}
+}
+
+// deskHas waits until the Desk's state is so.
+func (w *wired) deskHas(what string, so func(*Desk) bool) {
+	w.Helper()
+	for deadline := time.Now().Add(8 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		ok := false
+		if !w.desk.ask(w.Context(), func() { ok = so(w.desk) }) {
+			w.Fatalf("the desk is gone, waiting for: %s", what)
+		}
+		if ok {
+			return
+		}
+	}
+	w.Fatalf("never: %s", what)
+}
+
+// over ends what is live, and checks that the Desk has forgotten all of it.
+func (w *wired) over() {
+	w.Helper()
+	for _, c := range w.sw.Channels() {
+		c.Hangup("")
+	}
+	w.deskHas("no calls and no legs", func(d *Desk) bool { return len(d.calls) == 0 && len(d.legs) == 0 })
+	w.settle()
+	if n := w.diary.len(); n != 0 {
+		w.Errorf("%d calls are live in the store after their end", n)
+	}
+}

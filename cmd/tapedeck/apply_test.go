@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"tapedeck/flow"
+)
+
+func parsed(t *testing.T, text string) *flow.Policy {
+	t.Helper()
+	p, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(text)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestChanges: each kind of change is one line, and nothing else is.
+func TestChanges(t *testing.T) {
+	before := parsed(t, `version: 1
+organisations:
+  acme:
+    name: Acme
+    domains: [a.example.net]
+    retention: 90d
+    on_demand: { dtmf: "*1" }
+    numbers: { "+442079460001": { record: yes }, "+442079460002": { record: { outbound: force } } }
+    ring_groups: { sales: { members: [alice, bob] }, gone: {} }
+    users: { alice: { extension: "1001", on_demand: disable }, bob: {} }
+  old: { users: { zoe: {} } }
+  same: { users: { zoe: { record: yes } } }
+`)
+	after := parsed(t, `version: 1
+region: GB
+precedence: first
+organisations:
+  acme:
+    name: Acme Ltd
+    domains: [a.example.net, b.example.net]
+    recording: false
+    disclaimer: { play: d.wav, to: both }
+    on_demand: { dtmf: "*2", record_key: true }
+    numbers: { "+442079460001": { record: { inbound: no, outbound: yes, internal: yes } }, "+442079460002": {} }
+    ring_groups: { sales: { members: [alice] } }
+    applications: { ivr: { record: { internal: never } }, survey: {} }
+    users: { alice: { extension: "1009" }, bob: { on_demand: override } }
+  new: { users: { zoe: {}, yves: {} } }
+  same: { users: { zoe: { record: yes } } }
+`)
+	want := `policy: precedence: last → first
+policy: region: nothing → GB
+acme: disclaimer play: nothing → d.wav
+acme: disclaimer to: nothing → both
+acme: domains: a.example.net → a.example.net b.example.net
+acme: name: Acme → Acme Ltd
+acme: on_demand dtmf: *1 → *2
+acme: on_demand record_key: nothing → true
+acme: recording: true → false
+acme: retention: 2160h0m0s → nothing
+acme: application/ivr: added: record internal never
+acme: application/survey: added
+acme: number/+442079460001: record inbound: yes → no
+acme: number/+442079460002: record outbound: force → dont-care
+acme: ring_group/gone: removed
+acme: ring_group/sales: members: alice bob → alice
+acme: user/alice: extension: 1001 → 1009
+acme: user/alice: on_demand: disable → enable
+acme: user/bob: on_demand: enable → override
+new: organisation added, elements: 2
+old: organisation removed, elements: 1`
+	for _, c := range []struct {
+		name          string
+		before, after *flow.Policy
+		want          string
+	}{
+		{"all", before, after, want},
+		{"none", after, after, ""},
+		{"first", &flow.Policy{Version: flow.Version}, parsed(t, oneOrganisation), "acme: organisation added, elements: 1"},
+	} {
+		lines, err := changes(c.before, c.after)
+		if got := strings.Join(lines, "\n"); err != nil || got != c.want {
+			t.Errorf("%s: %v\ngot\n%s\nwant\n%s", c.name, err, got, c.want)
+		}
+	}
+}
+
+// TestPolicyApply puts a policy into a real Redis: the serve that uses it
+// follows, its own policy file does not fight it, and what that file says when
+// it changes counts again.
+func TestPolicyApply(t *testing.T) {
+	leakFree(t)
+	r := newRedis(t).start()
+	s := startServe(t, twoOrganisations, r.config())
+	s.logged(1, "policy in force")
+	config := s.dir + "/tapedeck.yaml"
+
+	o := tapedeck("policy", "apply", "--config", config, s.policy)
+	o.want(t, exitDone, "nothing changes: revision ", "")
+
+	other := write(t, "other.yaml", oneOrganisation)
+	o = tapedeck("policy", "apply", "--config", config, other)
+	p := parsed(t, oneOrganisation)
+	want := fmt.Sprintf(`policy: region: GB → nothing
+acme: domains: acme.example.net → nothing
+acme: application/survey: removed
+acme: number/+442079460002: removed
+acme: ring_group/sales: removed
+acme: user/alice: removed
+acme: user/bob: removed
+north: organisation removed, elements: 4
+in force: revision %.12s
+`, p.Revision)
+	o.want(t, exitDone, want, s.policy+" says something else, and serve puts that back when it starts")
+	if o.stdout != want {
+		t.Errorf("stdout is\n%s", o.stdout)
+	}
+	s.metric(`tapedeck_policy_info{revision="`+p.Revision+`"}`, "1")
+
+	s.replacePolicy(twoOrganisations) // touched, and says the same
+	s.logged(1, "says what it said before", "revision="+p.Revision)
+	s.metric(`tapedeck_policy_info{revision="`+p.Revision+`"}`, "1")
+
+	s.replacePolicy(strings.Replace(twoOrganisations, "survey", "poll", 1))
+	s.logged(1, "policy in force", "replaces="+p.Revision)
+	if n := strings.Count(s.log.String(), "policy in force"); n != 2 {
+		t.Errorf("policies put in force by the file: %d", n)
+	}
+}
+
+func TestPolicyApplyRefuses(t *testing.T) {
+	leakFree(t)
+	good := write(t, "policy.yaml", oneOrganisation)
+	bad := write(t, "policy.yaml", "version: 2\n")
+	embedded := write(t, "tapedeck.yaml", "policy: /srv/policy.yaml\n")
+	tapedeck("policy", "apply", "--config", embedded, bad).want(t, exitFailed, "", bad+":1: ")
+	tapedeck("policy", "apply", "--config", embedded, good).want(t, exitFailed, "",
+		"there is no Redis to put a policy into: edit /srv/policy.yaml, which serve watches\n")
+	tapedeck("policy", "apply", "--config", bad, good).want(t, exitFailed, "", bad+":1: unknown key")
+	tapedeck("policy", "apply", "--config", bad+"x", good).want(t, exitFailed, "", bad+"x")
+
+	away := newRedis(t)
+	config := write(t, "tapedeck.yaml", away.config())
+	o := tapedeck("policy", "apply", "--config", config, good)
+	o.want(t, exitFailed, "", "connection refused: start Redis, or mend store.redis in the daemon file\n")
+	if strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("stderr is %q", o.stderr)
+	}
+	if err := os.WriteFile(config, []byte("store: {redis: 'rdis://h'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tapedeck("policy", "apply", "--config", config, good).want(t, exitFailed, "", "write embedded; redis://")
+}
+
+// TestPolicyApplyFolder: a folder is one policy, and its password stays secret.
+func TestPolicyApplyFolder(t *testing.T) {
+	leakFree(t)
+	r := newRedis(t).start()
+	config := write(t, "tapedeck.yaml", "store: { redis: ['"+r.url()+"'] }\npolicy: /nowhere\n")
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a.yaml": oneOrganisation, "b.yaml": "version: 1\norganisations: { b: {} }\n"} {
+		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tapedeck("policy", "apply", "--config", config, dir).want(t, exitDone,
+		"acme: organisation added, elements: 1\nb: organisation added, elements: 0\nin force: revision ", "")
+}

@@ -1,0 +1,269 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+)
+
+// sectionSix is the daemon file of design.md section 6 without its switch.
+const sectionSix = `listen: 127.0.0.1:8084
+allow: [127.0.0.0/8, "::1/128"]
+switches:
+store: { redis: embedded }
+recordings: { dir: /var/spool/tapedeck, stereo: true }
+policy: /etc/tapedeck/policy.yaml
+http: { listen: 127.0.0.1:8085, accounts: /etc/tapedeck/accounts.yaml }
+metrics: { listen: 127.0.0.1:9185 }
+log: { level: info, format: text }
+`
+
+// same compares configurations by what they say, secrets included.
+func same(a, b *config) bool {
+	ar, br := a.Store.Redis.Reveal(), b.Store.Redis.Reveal()
+	x, y := *a, *b
+	x.Store.Redis, y.Store.Redis = esl.Secret{}, esl.Secret{}
+	x.policyNamed, y.policyNamed = false, false
+	return ar == br && reflect.DeepEqual(x, y)
+}
+
+func TestDefaults(t *testing.T) {
+	written, err := parseConfig("f", []byte(sectionSix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"", "# nothing\n", "---\n", "{}\n", "log:\nhttp: {}\n"} {
+		c, err := parseConfig("f", []byte(text))
+		if err != nil || !same(c, written) {
+			t.Errorf("%q: %v\n%+v\n%+v", text, err, c, written)
+		}
+		if c.policyNamed {
+			t.Errorf("%q names no policy", text)
+		}
+	}
+	if !written.policyNamed {
+		t.Error("the policy is named")
+	}
+	var keys []string // each key of the file is in section 6, and the other way round
+	for i := range reflect.TypeFor[config]().NumField() {
+		if f := reflect.TypeFor[config]().Field(i); f.IsExported() {
+			keys = append(keys, f.Tag.Get("yaml"))
+		}
+	}
+	var section map[string]any
+	if err := yaml.Unmarshal([]byte(sectionSix), &section); err != nil || len(section) != len(keys) {
+		t.Errorf("keys %v, %v", keys, err)
+	}
+	for _, k := range keys {
+		if _, ok := section[k]; !ok {
+			t.Errorf("%s is not in design.md section 6", k)
+		}
+	}
+}
+
+func TestConfigIsRead(t *testing.T) {
+	password := write(t, "password", "from a file\n")
+	c, err := parseConfig("f", []byte(`
+listen: "[::1]:18084"
+allow: ["2001:db8::/32", 10.1.2.3/32]
+switches:
+  - { name: fs1, address: "[2001:db8::5]:8021", password: ClueCon }
+  - name: fs2
+    address: switch.example.net:8021
+    password_file: `+password+`
+store: { redis: [redis://:pw@a:1, "redis://:pw@b:2"] }
+recordings: { dir: /srv/calls, stereo: false }
+policy: p
+http: { listen: ":0", accounts: a }
+metrics: { listen: localhost:1 }
+log: { level: debug, format: json }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config{Listen: "[::1]:18084", Policy: "p", policyNamed: true}
+	want.Allow = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.1.2.3/32")}
+	want.Recordings.Dir, want.HTTP.Listen, want.HTTP.Accounts = "/srv/calls", ":0", "a"
+	want.Metrics.Listen, want.Log.Level, want.Log.Format = "localhost:1", slog.LevelDebug, "json"
+	want.Store.Redis = esl.NewSecret("redis://:pw@a:1,redis://:pw@b:2")
+	want.Switches = []switchConfig{{Name: "fs1", Address: "[2001:db8::5]:8021", Password: esl.NewSecret("ClueCon")},
+		{Name: "fs2", Address: "switch.example.net:8021", Password: esl.NewSecret("from a file"), PasswordFile: password}}
+	want.dir = c.dir
+	if !same(c, &want) || c.dir.String() != "/srv/calls" {
+		t.Errorf("got  %+v\nwant %+v", c, want)
+	}
+	for i, s := range want.Switches {
+		if c.Switches[i].Password.Reveal() != s.Password.Reveal() {
+			t.Errorf("password of %s", s.Name)
+		}
+	}
+}
+
+// TestConfigMistakes: each value that cannot be, alone; every report has the
+// line, and says what to write.
+func TestConfigMistakes(t *testing.T) {
+	empty, long := write(t, "password", "\n"), write(t, "password", "one\ntwo\n")
+	sw := func(rest string) string { return "switches:\n- {name: fs1, address: 'h:1', " + rest + "}\n" }
+	for _, c := range []struct {
+		text string
+		line int
+		says string
+	}{
+		{"lsten: x\n", 1, `unknown key "lsten": use allow, http, listen,`},
+		{"log:\n  colour: red\n", 2, `unknown key "colour" in log: use format, level`},
+		{"listen: 'a:1'\nlisten: 'a:2'\n", 2, "listen is said twice: remove this one or that of line 1"},
+		{"listen: 8084\n", 1, "write HOST:PORT, such as 127.0.0.1:8084"},
+		{"listen: ::1:8084\n", 1, `"[::1]:8084"`},
+		{"listen: 127.0.0.1:http\n", 1, "no number from 0 to 65535"},
+		{"listen: 127.0.0.1:70000\n", 1, "no number from 0 to 65535"},
+		{"listen: [a, b]\n", 1, "write one value"},
+		{"listen:\n", 1, "listen has no value"},
+		{"http: {listen: x}\n", 1, "such as 127.0.0.1:8085"},
+		{"metrics: {listen: x}\n", 1, "such as 127.0.0.1:9185"},
+		{"allow: []\n", 1, "nobody may connect"},
+		{"allow:\n", 1, "nobody may connect"},
+		{"allow:\n- 10.0.0.5\n", 2, "write 10.0.0.5/32"},
+		{"allow: ['::1']\n", 1, "write ::1/128"},
+		{"allow:\n- 127.0.0.0/8\n- lan\n", 3, "write address/bits"},
+		{"allow: ['::ffff:10.0.0.0/104']\n", 1, "write the IPv4 network"},
+		{"store:\n  redis:\n", 2, "write embedded, or a redis:// URL"},
+		{"store: embedded\n", 1, "write keys and values"},
+		{"recordings: {dir: spool}\n", 1, "not absolute"},
+		{"recordings: {dir: /a b}\n", 1, "use letters, digits"},
+		{"recordings: {stereo: maybe}\n", 1, "write true or false"},
+		{"policy: {a: b}\n", 1, "write one value"},
+		{"log: {level: loud}\n", 1, "write debug or info or warn or error"},
+		{"log: {format: xml}\n", 1, "write text or json"},
+		{"switches: fs1\n", 1, "write keys and values"},
+		{"switches:\n-\n", 2, "is empty"},
+		{"switches:\n- {address: 'h:1', password: x}\n", 2, "entry 1 has no name"},
+		{"switches:\n- {name: fs1, password: x}\n", 2, "switch fs1 has no address"},
+		{"switches:\n- {name: fs1, address: 8021, password: x}\n", 2, "write HOST:PORT"},
+		{"switches:\n- {name: fs1, address: ':8021', password: x}\n", 2, "it has no host"},
+		{sw(""), 2, "write password_file (or password), what its event_socket.conf.xml says"},
+		{sw("password: x, password_file: y"), 2, "remove one of them"},
+		{sw("password_file: /nowhere/at/all"), 2, "write the password into that file, or name another"},
+		{sw("password_file: " + empty), 2, "is empty"},
+		{sw("password_file: " + long), 2, "more than one line"},
+		{sw("password: x") + "- {name: fs1, address: 'h:2', password: x}\n", 3, "the name fs1 is taken by the switch of line 2"},
+		{"- a\n", 1, "the file: write keys and values"},
+		{"listen: 'a:1'\n\tlog: x\n", 2, "not valid YAML"},
+		{"log: {}\n---\nlog: {}\n", 2, "a second document begins here"},
+		{"<<: {listen: x}\n", 1, "unknown key"},
+	} {
+		_, err := parseConfig("t.yaml", []byte(c.text))
+		report, ok := errors.AsType[*flow.Report](err)
+		if !ok || len(report.Mistakes) != 1 {
+			t.Errorf("%q: %v", c.text, err)
+			continue
+		}
+		m := report.Mistakes[0]
+		if m.File != "t.yaml" || m.Line != c.line || !strings.Contains(m.Text, c.says) {
+			t.Errorf("%q: %v, want line %d, %q", c.text, m, c.line, c.says)
+		}
+	}
+}
+
+// TestConfigMistakesTogether: mistakes of every kind are in one report.
+func TestConfigMistakesTogether(t *testing.T) {
+	path := write(t, "tapedeck.yaml", `listen: 8084
+colour: red
+allow: [lan]
+switches:
+  - { name: fs1, adress: 127.0.0.1:8021 }
+log: { level: loud, format: xml }
+recordings: { dir: spool, stereo: 7 }
+`)
+	o := tapedeck("serve", "--config", path)
+	o.want(t, exitFailed, "", "tapedeck serve: refused: mistakes to mend: 10\n")
+	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
+	if len(lines) != 11 {
+		t.Fatalf("stderr is\n%s", o.stderr)
+	}
+	for i, line := range []int{1, 2, 3, 5, 5, 5, 6, 6, 7, 7} {
+		if !strings.HasPrefix(lines[i], fmt.Sprintf("%s:%d: ", path, line)) {
+			t.Errorf("line %d of the report is %q, want line %d of the file", i+1, lines[i], line)
+		}
+	}
+}
+
+func TestConfigFileMissing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none.yaml")
+	o := tapedeck("serve", "--config", path)
+	o.want(t, exitFailed, "", path)
+	if strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("%q is not one line", o.stderr)
+	}
+}
+
+// TestConfigShowsNoSecret prints a configuration in every way, and the mistakes
+// of files whose secrets are in the wrong place.
+func TestConfigShowsNoSecret(t *testing.T) {
+	const word = "hunter2hunter2"
+	file := write(t, "password", word+"\n")
+	c, err := parseConfig("f", []byte("switches:\n- {name: a, address: 'h:1', password: "+word+"}\n"+
+		"- {name: b, address: 'h:1', password_file: "+file+"}\nstore: {redis: 'redis://user:"+word+"@h:1/0'}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown bytes.Buffer
+	for _, v := range []any{c, *c, c.Switches, c.Switches[0], &c.Switches[1], c.Store, &c.Store} {
+		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			fmt.Fprintf(&shown, format+"\n", v)
+		}
+		for _, h := range []slog.Handler{slog.NewTextHandler(&shown, nil), slog.NewJSONHandler(&shown, nil)} {
+			slog.New(h).Info("x", "value", v, slog.Group("in", "v", v))
+		}
+		j, jsonErr := json.Marshal(v)
+		y, yamlErr := yaml.Marshal(v)
+		if jsonErr != nil || yamlErr != nil {
+			t.Fatal(jsonErr, yamlErr)
+		}
+		shown.Write(j)
+		shown.Write(y)
+	}
+	for _, text := range []string{
+		"switches:\n- " + word + "\n", "switches: " + word + "\n", "switches:\n- {name: a, password: [" + word + "]}\n",
+		"switches:\n- {name: a, password: {" + word + ": x}}\n", "store: 'redis://:" + word + "@h'\n",
+		"store: {redis: {url: 'redis://:" + word + "@h'}}\n", "store: {redis: ['redis://:" + word + "@h', [x]]}\n",
+		"switches:\n- {name: a, password: " + word + ", address: x, password: " + word + "}\n",
+		"switches:\n- {name: a, password: '" + word + ", address: x}\n",
+	} {
+		_, err := parseConfig("f", []byte(text))
+		if err == nil {
+			t.Errorf("%q is taken", text)
+		}
+		fmt.Fprintln(&shown, err)
+	}
+	for _, url := range []string{"redis://:" + word + "@", "redis://:" + word + "@h:x", "rdis://:" + word + "@h:1", "redis://:" + word + "@h:1?pool=" + word} {
+		path := write(t, "tapedeck.yaml", "listen: 127.0.0.1:0\nmetrics: {listen: '127.0.0.1:0'}\npolicy: /nowhere\nstore: {redis: '"+url+"'}\n")
+		o := tapedeck("serve", "--config", path)
+		o.want(t, exitFailed, "", "write embedded; redis://")
+		shown.WriteString(o.stderr)
+	}
+	for _, form := range []string{word, fmt.Sprintf("%x", word), fmt.Sprintf("%v", []byte(word))} {
+		if i := strings.Index(shown.String(), form); i >= 0 {
+			t.Errorf("shown: …%s…", shown.String()[max(0, i-200):i+len(form)+50])
+		}
+	}
+}
+
+func TestPasswordFileKeepsSpaces(t *testing.T) {
+	path := write(t, "password", "  spaces stay  \r\n")
+	c, err := parseConfig("f", []byte("switches:\n- {name: a, address: 'h:1', password_file: "+path+"}\n"))
+	if err != nil || c.Switches[0].Password.Reveal() != "  spaces stay  " {
+		t.Errorf("%v", err)
+	}
+}

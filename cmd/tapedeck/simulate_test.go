@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+)
+
+var (
+	callsLine = regexp.MustCompile(`^(\d+) calls in ([\d.]+) s: (\d+) calls/s, (\d+) to be recorded, (\d+) failed$`)
+	heldLine  = regexp.MustCompile(`^connect to exit: p50 ([\d.]+) ms, p99 ([\d.]+) ms, longest ([\d.]+) ms$`)
+)
+
+// numbers reads what simulate prints.
+func numbers(t *testing.T, stdout string) (calls, recorded, failed int, took float64) {
+	t.Helper()
+	lines := strings.Split(stdout, "\n")
+	m := callsLine.FindStringSubmatch(lines[0])
+	if m == nil {
+		t.Fatalf("stdout is %q", stdout)
+	}
+	calls, _ = strconv.Atoi(m[1])
+	took, _ = strconv.ParseFloat(m[2], 64)
+	recorded, _ = strconv.Atoi(m[4])
+	failed, _ = strconv.Atoi(m[5])
+	if calls > failed {
+		h := heldLine.FindStringSubmatch(lines[1])
+		if h == nil {
+			t.Fatalf("stdout is %q", stdout)
+		}
+		var ms [3]float64
+		for i := range ms {
+			ms[i], _ = strconv.ParseFloat(h[i+1], 64)
+		}
+		if !(0 < ms[0] && ms[0] <= ms[1] && ms[1] <= ms[2]) {
+			t.Errorf("p50, p99, longest are %v", ms)
+		}
+	}
+	return calls, recorded, failed, took
+}
+
+func TestSimulate(t *testing.T) {
+	leakFree(t)
+	s := startServe(t, twoOrganisations, "")
+	o := tapedeck("simulate", "--target", s.socket, "--calls", "200", "--concurrency", "8")
+	o.want(t, exitDone, "calls/s", "")
+	if calls, recorded, failed, _ := numbers(t, o.stdout); calls != 200 || recorded != 200 || failed != 0 {
+		t.Errorf("%s", o.stdout)
+	}
+	s.metric(`tapedeck_calls_total{direction="inbound",state="on"}`, "200")
+	o = tapedeck("simulate", "--target", s.socket, "--calls", "3", "--number", "+442079469999")
+	if calls, recorded, failed, _ := numbers(t, o.stdout); o.code != exitDone || calls != 3 || recorded != 0 || failed != 0 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestSimulateRate: the last of 21 calls at 40 a second begins after half a second.
+func TestSimulateRate(t *testing.T) {
+	leakFree(t)
+	s := startServe(t, twoOrganisations, "")
+	o := tapedeck("simulate", "--target", s.socket, "--calls", "21", "--rate", "40")
+	if calls, _, failed, took := numbers(t, o.stdout); o.code != exitDone || calls != 21 || failed != 0 || took < 0.5 || took > 5 {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestSimulateInterrupted(t *testing.T) {
+	leakFree(t)
+	s := startServe(t, twoOrganisations, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	stdout, stderr, ended := newJournal(), newJournal(), make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"simulate", "--target", s.socket, "--calls", "1000000", "--rate", "50"}, stdout, stderr)
+	}()
+	s.logged(3, "call decided")
+	cancel()
+	code := <-ended
+	calls, _, failed, _ := numbers(t, stdout.String())
+	if want := fmt.Sprintf("tapedeck simulate: interrupted after %d of 1000000 calls\n", calls); code != exitFailed || failed != 0 || stderr.String() != want {
+		t.Errorf("exit code %d, %d failed, %q", code, failed, stderr)
+	}
+}
+
+// TestSimulateNobody: nobody listens, or somebody who is no Tapedeck.
+func TestSimulateNobody(t *testing.T) {
+	leakFree(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := l.Addr().String()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	o := tapedeck("simulate", "--target", target, "--calls", "5")
+	o.want(t, exitFailed, "5 calls in ", "5 of 5 calls failed, the first because: ")
+	l.Close()
+	<-ended
+	o = tapedeck("simulate", "--target", target, "--calls", "100000")
+	o.want(t, exitFailed, "", "nobody takes calls on "+target+": start `tapedeck serve` there, or name its outbound socket with --target")
+	if strings.Count(o.stderr, "\n") != 1 {
+		t.Errorf("stderr is %q", o.stderr)
+	}
+}
+
+func TestQuantile(t *testing.T) {
+	var r result
+	for _, i := range rand.Perm(100) {
+		r.add(time.Duration(i+1)*time.Millisecond, i%2 == 0, nil)
+	}
+	r.add(0, false, esltest.ErrNoController)
+	r.took = time.Second
+	var b strings.Builder
+	r.print(&b)
+	want := "101 calls in 1.00 s: 100 calls/s, 50 to be recorded, 1 failed\nconnect to exit: p50 50.00 ms, p99 99.00 ms, longest 100.00 ms\n"
+	if b.String() != want {
+		t.Errorf("%s", &b)
+	}
+	one := result{held: []time.Duration{time.Second}}
+	if one.quantile(0.5) != time.Second || one.quantile(0.99) != time.Second {
+		t.Error("quantiles of one")
+	}
+}
