@@ -3,7 +3,8 @@ package call
 // leg is one channel of a FreeSWITCH.
 type leg struct {
 	uuid   string
-	on     string // the switch that has it
+	on     string // the switch that has it; "" if no watch link has said so yet
+	core   string // UUID of its FreeSWITCH; "" if the watch link told of the leg
 	call   string // the call that it was made for or entered; "" if none
 	org    string // organisation of its user; "" if it is nobody's phone
 	user   string // id of its user; "" if it is nobody's phone

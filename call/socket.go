@@ -109,7 +109,7 @@ func (d *Desk) enter(data *esl.Event) turn {
 func (d *Desk) knowEntry(e entry) {
 	l := d.legs[e.leg]
 	if l == nil {
-		l = &leg{uuid: e.leg, on: d.cores[e.core]}
+		l = &leg{uuid: e.leg, on: d.switchOf(e), core: e.core}
 		d.legs[e.leg] = l
 	}
 	if !l.dialed && e.user != "" {
@@ -140,7 +140,7 @@ func (d *Desk) turnAway(e entry) turn {
 func (d *Desk) begin(e entry) *call {
 	l := d.legs[e.leg]
 	c := &call{
-		id: idOf(e.leg, l.files), on: d.switchOf(e), org: e.org, direction: e.direction, first: e.leg,
+		id: idOf(e.leg, l.files), on: d.switchOf(e), core: e.core, org: e.org, direction: e.direction, first: e.leg,
 		began: time.Now(), ringing: map[string]bool{}, told: toggle.Off,
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)

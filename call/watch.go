@@ -217,6 +217,12 @@ func (d *Desk) callAnchored(uuid string) *call {
 // Connected takes a watch link's (re)connection: it learns which FreeSWITCH that
 // is and which legs are gone since.
 func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
+	known := map[string]bool{} // a leg that comes after this is live, whatever the list says
+	d.ask(ctx, func() {
+		for uuid := range d.legs {
+			known[uuid] = true
+		}
+	})
 	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid"), esl.API("show", "channels", "as", "json")})
 	if err != nil {
 		return err
@@ -226,20 +232,28 @@ func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
 		return err
 	}
 	core := replies[0].Text()
-	d.ask(ctx, func() { d.connected(on, core, live) })
+	d.ask(ctx, func() { d.connected(on, core, known, live) })
 	return nil
 }
 
-func (d *Desk) connected(on, core string, live map[string]bool) {
+// connected ends what is gone, of the legs that were known before the list was
+// made, and what is left gets commands again. What entered before it was known
+// which switch has that core is that switch's from now on.
+func (d *Desk) connected(on, core string, known, live map[string]bool) {
 	d.cores[core] = on
 	for uuid, l := range d.legs {
-		if l.on == on && !live[uuid] {
+		if l.on == "" && l.core == core {
+			l.on = on
+		}
+		if l.on == on && known[uuid] && !live[uuid] {
 			d.hungUp(uuid)
 		}
 	}
 	for _, c := range d.calls {
-		if c.on == on || c.on == "" {
+		if c.on == "" && c.core == core {
 			c.on = on
+		}
+		if c.on == on {
 			d.happened(c, toggle.Fact{What: toggle.Reconnected})
 		}
 	}
