@@ -128,6 +128,9 @@ func (d *Desk) turnAway(e entry) turn {
 		d.cfg.Meter.Call(direction, state)
 		d.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
 	}
+	if d.cfg.Switches[d.legs[e.leg].on] == nil { // nobody would tell of its hangup
+		delete(d.legs, e.leg)
+	}
 	return turn{exits: true, send: []esl.Command{
 		esl.Execute("set", "tapedeck_call="+e.leg),
 		esl.Execute("set", "tapedeck_state=off"),
@@ -200,7 +203,8 @@ func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
 func (d *Desk) enterElement(c *call, hint string) {
 	el, err := readElement(d.cfg.Policy(), c.org, hint)
 	if err != nil {
-		c.log.Warn("tapedeck_element not understood: ignored", "error", err)
+		c.log.Warn("tapedeck_element not understood: ignored: write number/, ring_group/, application/ or user/ and an id")
+		c.log.Debug("tapedeck_element", "error", err)
 		return
 	}
 	if _, known := c.org.Settings(el); !known {
