@@ -95,7 +95,7 @@ type Desk struct {
 	calls map[string]*call
 	legs  map[string]*leg
 	gone  map[string]time.Time // legs that hung up a short while ago, and when
-	cores map[string]string // Core-UUID to the switch's name
+	cores map[string]string    // Core-UUID to the switch's name
 	ctx   context.Context
 }
 
