@@ -17,6 +17,7 @@ func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
 	defer cancel()
+	defer context.AfterFunc(ctx, leg.Close)() // even if the Desk has no room for work
 	var t turn
 	work := func() { t = d.enter(leg.Data) }
 	for {
