@@ -13,7 +13,8 @@ import (
 // call is one call from the socket to the closed file. The Desk's loop owns it.
 type call struct {
 	id        string
-	on        string // the switch that has it
+	on        string // the switch that has it; "" if no watch link has said so yet
+	core      string // UUID of its FreeSWITCH
 	org       *flow.Organisation
 	direction flow.Direction
 	first     string // the leg that reached the socket

@@ -195,6 +195,7 @@ func (d *Desk) happened(c *call, f toggle.Fact) {
 func (d *Desk) followUp(c *call) {
 	d.settlePresses(c)
 	d.keepDisclaimer(c)
+	d.keepKeys(c)
 	d.keepRetrying(c)
 	d.publish(c)
 }

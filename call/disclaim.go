@@ -47,10 +47,7 @@ func (d *Desk) disclaimTo(c *call, uuid string) {
 // bugStopped notes whether an announcement was heard to its end: the leg is
 // still there when it stops, and it was not cut by a prompt.
 func (d *Desk) bugStopped(uuid string, ev *esl.Event) {
-	c := d.callAnchored(uuid)
-	if l := d.legs[uuid]; c == nil && l != nil {
-		c = d.callAnchored(l.peer)
-	}
+	c := d.callOn(uuid)
 	if c == nil || ev.Get("Media-Bug-Function") != "displace" || c.disclaim.plays[uuid] != ev.Get("Media-Bug-Target") {
 		return
 	}

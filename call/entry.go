@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tapedeck/flow"
+	"tapedeck/toggle"
 )
 
 // headers is channel data or an event: what FreeSWITCH says of a channel.
@@ -15,27 +16,33 @@ type headers interface {
 // entry is what the channel data of a leg that reached the socket says
 // (design.md section 3, step 1).
 type entry struct {
-	leg       string // UUID of the leg
-	core      string // UUID of its FreeSWITCH
-	call      string // the call that it already belongs to; "" if none
-	answered  bool
-	org       *flow.Organisation // nil: nobody's
-	direction flow.Direction
-	user      string         // id of the leg's user in org; "" if it is nobody's phone
-	first     []flow.Element // what a new call has passed already
-	hint      string         // the element that the dialplan entered, as it wrote it; "" if none
-	bad       string         // a variable that could not be read; "" if none
+	leg         string // UUID of the leg
+	core        string // UUID of its FreeSWITCH
+	call        string // the call that it already belongs to; "" if none
+	answered    bool
+	org         *flow.Organisation // nil: nobody's
+	direction   flow.Direction
+	user        string         // id of the leg's user in org; "" if it is nobody's phone
+	transferrer string         // the user's leg that sends this one on by a REFER which waits for its result; "" if none
+	first       []flow.Element // what a new call has passed already
+	hint        string         // the element that the dialplan entered, as it wrote it; "" if none
+	dialled     string         // the number that it is on its way to
+	switches    bool           // the dialplan says that this is a switch, not a transfer
+	bad         string         // a variable that could not be read; "" if none
 }
 
 // readEntry reads the channel data. Nothing in it is trusted further than the
 // policy knows it.
 func readEntry(p *flow.Policy, data headers) entry {
 	e := entry{
-		leg:      data.Get("Unique-ID"),
-		core:     data.Get("Core-UUID"),
-		call:     data.Variable("tapedeck_call"),
-		hint:     data.Variable("tapedeck_element"),
-		answered: data.Get("Answer-State") == "answered",
+		leg:         data.Get("Unique-ID"),
+		core:        data.Get("Core-UUID"),
+		call:        data.Variable("tapedeck_call"),
+		hint:        data.Variable("tapedeck_element"),
+		dialled:     data.Get("Caller-Destination-Number"),
+		transferrer: data.Variable("blind_transfer_uuid"),
+		switches:    data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
+		answered:    data.Get("Answer-State") == "answered",
 	}
 	e.org, e.user = userOf(p, data)
 	number := e.readParties(p, data)

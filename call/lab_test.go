@@ -127,7 +127,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, Logger: log})
+	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, Logger: log, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
 	address, err := l.sw.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +285,7 @@ func (l *lab) hear() string {
 func (l *lab) files() []string {
 	var files []string
 	_ = filepath.WalkDir(l.dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() {
+		if err == nil && !e.IsDir() && !isMarker(path) {
 			files = append(files, path)
 		}
 		return nil

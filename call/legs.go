@@ -5,13 +5,15 @@ import "strconv"
 // leg is one channel of a FreeSWITCH.
 type leg struct {
 	uuid   string
-	on     string // the switch that has it
+	on     string // the switch that has it; "" if no watch link has said so yet
+	core   string // UUID of its FreeSWITCH; "" if the watch link told of the leg
 	call   string // the call that it was made for or entered; "" if none
 	org    string // organisation of its user; "" if it is nobody's phone
 	user   string // id of its user; "" if it is nobody's phone
 	files  int    // how many calls began on it
 	dialed bool   // FreeSWITCH dialled it (Call-Direction: outbound)
 	rate   int    // sampling rate of what it hears; 0 until it is known
+	marker string // file of the record key's marker that runs on it; "" if none
 	prompt string // file of the prompt that it was played last; "" if none
 	peer   string // the leg that it is bridged with; "" if none
 }

@@ -52,16 +52,24 @@ func (p press) reply(told toggle.Told, err error) {
 // pressedOn takes a switch from a leg. The call is the one whose recorded leg
 // this is, or the one whose recorded leg it talks to.
 func (d *Desk) pressedOn(uuid string, m toggle.Method, ask toggle.Press) {
-	c := d.callAnchored(uuid)
-	l := d.legs[uuid]
-	if c == nil && l != nil {
-		c = d.callAnchored(l.peer)
-	}
+	c := d.callOn(uuid)
 	if c == nil {
 		d.cfg.Log.Info("switch pressed on a leg of no call", "leg", uuid, "method", string(m))
 		return
 	}
-	d.pressed(c, press{method: m, leg: uuid, user: c.userOn(l), ask: ask})
+	d.pressed(c, press{method: m, leg: uuid, user: c.userOn(d.legs[uuid]), ask: ask})
+}
+
+// callOn is the live call in which a leg talks: the one whose recorded leg it
+// is, or whose recorded leg it is bridged with.
+func (d *Desk) callOn(uuid string) *call {
+	if c := d.callAnchored(uuid); c != nil {
+		return c
+	}
+	if l := d.legs[uuid]; l != nil {
+		return d.callAnchored(l.peer)
+	}
+	return nil
 }
 
 // userOn is the user of the call's organisation whose phone a leg is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,27 @@ import (
 func (l *lab) press(phone *esltest.Channel) {
 	l.Helper()
 	phone.PressDigits("*1")
+	l.settle()
+}
+
+// key is the Record key of a phone.
+func (l *lab) key(phone *esltest.Channel, on bool) {
+	l.Helper()
+	if !phone.RecordKey(on) {
+		l.Error("the record key is refused")
+	}
+	l.settle()
+}
+
+// sendOn is a blind transfer to a code that is refused: the other leg passes the
+// dialplan, and the two are joined again.
+func (l *lab) sendOn(phone, other *esltest.Channel, code string) {
+	l.Helper()
+	if phone.ConfirmedTransfer(code) != other {
+		l.Fatal("the phone's leg does not wait for its transfer")
+	}
+	l.enter(other)
+	phone.Refuse(other)
 	l.settle()
 }
 
@@ -129,6 +151,119 @@ func TestPresses(t *testing.T) {
 			l.talk(second)
 			a.Hangup("")
 		}, []float64{alice, dave}, 1, 2, map[string]int{"toggle dtmf ok": 2}},
+		{"the record key: off, on, off", func(l *lab) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.talk(second)
+			l.key(d, false)
+			l.state(a, "paused")
+			l.talk(second)
+			l.key(d, true)
+			l.state(a, "on")
+			l.talk(second)
+			l.key(d, false)
+			l.key(d, false)
+			l.state(a, "paused")
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 2, map[string]int{"toggle record_key ok": 3}},
+		{"the record key and the code in turn", func(l *lab) {
+			a := l.inbound("+442079460004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.key(d, true)
+			l.talk(second)
+			l.press(d)
+			l.state(a, "paused")
+			l.key(d, true)
+			l.state(a, "on")
+			l.press(d)
+			l.press(d)
+			l.state(a, "on")
+			l.key(d, false)
+			l.state(a, "paused")
+			l.talk(second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 1, 1, map[string]int{"toggle record_key ok": 3, "toggle dtmf ok": 3}},
+		{"the record key against a lock", func(l *lab) {
+			a := l.inbound("+442079460005")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.key(d, false)
+			l.state(a, "on")
+			l.hears(d, "not-permitted.wav")
+			l.key(d, false)
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle record_key locked": 2}},
+		{"the record key on an outgoing call, after a transfer", func(l *lab) {
+			a := l.from("1001", "07700900123")
+			b := l.out(a)
+			l.answer(b)
+			l.key(a, false)
+			l.state(b, "paused")
+			b = a.BlindTransfer("1004")
+			l.settle()
+			l.enter(b)
+			d := l.ring(b, "1004")
+			l.answer(d)
+			l.key(d, true)
+			l.state(b, "on")
+			l.talk(2 * second)
+			b.Hangup("")
+		}, []float64{outside, dave}, 2, 0, map[string]int{"toggle record_key ok": 2}},
+		{"refused blind transfers", func(l *lab) {
+			a := l.inbound("+442079460001")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			for range 2 {
+				l.talk(second)
+				l.sendOn(d, a, "*1")
+				l.state(a, "paused")
+				l.talk(second)
+				l.sendOn(d, a, "*1")
+				l.state(a, "on")
+			}
+			a.Hangup("")
+		}, []float64{outside, dave}, 2, 2, map[string]int{"toggle blind_transfer ok": 4}},
+		{"refused blind transfer, of a user whose own yes has it recorded", func(l *lab) {
+			a := l.inbound("+442079460004")
+			c := l.ring(a, "1003")
+			l.answer(c)
+			l.talk(second)
+			l.sendOn(c, a, "*1")
+			l.state(a, "paused")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, carol}, 1, 2, map[string]int{"toggle blind_transfer ok": 1}},
+		{"refused blind transfer, of a user who may not", func(l *lab) {
+			a := l.inbound("+442079460001")
+			g := l.ring(a, "1006")
+			l.answer(g)
+			l.sendOn(g, a, "*1")
+			l.state(a, "on")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{outside, grace}, 2, 0, map[string]int{"toggle blind_transfer user_disabled": 1}},
+		{"refused blind transfer, outgoing", func(l *lab) {
+			a := l.from("1001", "07700900123")
+			b := l.out(a)
+			l.answer(b)
+			l.sendOn(a, b, "*1")
+			l.state(b, "paused")
+			l.talk(2 * second)
+			b.Hangup("")
+		}, []float64{outside, alice}, 0, 2, map[string]int{"toggle blind_transfer ok": 1}},
+		{"refused blind transfer, internal, by the caller", func(l *lab) {
+			a := l.from("1001", "1004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.sendOn(a, d, "*1")
+			l.state(a, "paused")
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{alice, dave}, 0, 2, map[string]int{"toggle blind_transfer ok": 1}},
 		{"a forced number is not paused", func(l *lab) {
 			a := l.inbound("+442079460005")
 			d := l.ring(a, "1004")
@@ -273,7 +408,7 @@ func TestSwitchByAPI(t *testing.T) {
 			t.Errorf("%s %s: told %s, want %s", tc.user, tc.ask, told, tc.want)
 		}
 	}
-	l.sw.FailNext("uuid_record", "-ERR Cannot mask recording session!")
+	l.maskFails()
 	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", toggle.TurnOff); told == toggle.Paused {
 		t.Errorf("told %s, %v: nothing was masked", told, err)
 	}
@@ -305,7 +440,7 @@ func TestPrompts(t *testing.T) {
 	l.hears(a, "")
 	l.talk(3 * second)
 	l.hears(d, "")
-	l.sw.FailNext("uuid_record", "-ERR Cannot mask recording session!")
+	l.maskFails()
 	l.press(d)
 	l.hears(d, "recorded.wav") // the recording was stopped: nothing is written
 	l.state(a, "off")
@@ -429,4 +564,12 @@ func TestAutoResume(t *testing.T) {
 	if n := l.meter.get("toggle auto_resume ok"); n != 1 {
 		t.Errorf("%d pauses ended by themselves", n)
 	}
+}
+
+// maskFails lets FreeSWITCH refuse to mask the call's recording, not the markers
+// of the record key.
+func (l *lab) maskFails() {
+	l.sw.Fail(func(command, args string) (string, bool) {
+		return "-ERR Cannot mask recording session!\n", command == "uuid_record" && strings.Contains(args, " mask ") && !strings.Contains(args, markerPrefix)
+	})
 }

@@ -141,23 +141,28 @@ func (d *Desk) overLink(c *call, commands []esl.Command, then func([]esl.Reply, 
 
 func (d *Desk) runErrand(c *call) {
 	e := c.errands[0]
-	done := func(replies []esl.Reply, err error) {
+	d.sendTo(c.on, e.commands, func(replies []esl.Reply, err error) {
 		c.errands = c.errands[1:]
 		if len(c.errands) > 0 {
 			d.runErrand(c)
 		}
 		e.then(replies, err)
-	}
-	link := d.cfg.Switches[c.on]
+	})
+}
+
+// sendTo sends to a switch without waiting; then is called by Run, at once if
+// there is no link to it.
+func (d *Desk) sendTo(on string, commands []esl.Command, then func([]esl.Reply, error)) {
+	link := d.cfg.Switches[on]
 	if link == nil {
-		done(nil, errNoLink)
+		then(nil, errNoLink)
 		return
 	}
 	d.sends.Go(func() {
 		ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
 		defer cancel()
-		replies, err := link.SendAll(ctx, e.commands)
-		d.post(func() { done(replies, err) })
+		replies, err := link.SendAll(ctx, commands)
+		d.post(func() { then(replies, err) })
 	})
 }
 

@@ -17,6 +17,7 @@ func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
 	defer cancel()
+	defer context.AfterFunc(ctx, leg.Close)() // even if the Desk has no room for work
 	var t turn
 	work := func() { t = d.enter(leg.Data) }
 	for {
@@ -94,6 +95,9 @@ func (d *Desk) enter(data *esl.Event) turn {
 	if c == nil { // its tapedeck_call may not have reached FreeSWITCH
 		c = d.callOf(e.leg)
 	}
+	if c != nil && e.transferrer != "" && c.refuses(e) {
+		return d.refuseTransfer(c, e)
+	}
 	if c == nil || c.rec.Gone || !c.has(e.leg) {
 		if e.org == nil || !e.org.Recording {
 			return d.turnAway(e)
@@ -101,7 +105,7 @@ func (d *Desk) enter(data *esl.Event) turn {
 		c = d.begin(e)
 		return d.arm(c, e, d.greeting(c))
 	}
-	return d.arm(c, e, nil)
+	return d.arm(c, e, c.onPhones(e.leg))
 }
 
 // knowEntry takes the leg's user from the channel data, which is later and says
@@ -109,7 +113,7 @@ func (d *Desk) enter(data *esl.Event) turn {
 func (d *Desk) knowEntry(e entry) {
 	l := d.legs[e.leg]
 	if l == nil {
-		l = &leg{uuid: e.leg, on: d.cores[e.core]}
+		l = &leg{uuid: e.leg, on: d.switchOf(e), core: e.core}
 		d.legs[e.leg] = l
 	}
 	if !l.dialed && e.user != "" {
@@ -128,9 +132,13 @@ func (d *Desk) turnAway(e entry) turn {
 		d.cfg.Meter.Call(direction, state)
 		d.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
 	}
+	if d.cfg.Switches[d.legs[e.leg].on] == nil { // nobody would tell of its hangup
+		delete(d.legs, e.leg)
+	}
 	return turn{exits: true, send: []esl.Command{
 		esl.Execute("set", "tapedeck_call="+e.leg),
 		esl.Execute("set", "tapedeck_state=off"),
+		esl.Execute("export", "sip_disable_recording=true"),
 		esl.Execute("unset", "tapedeck_element"),
 		esl.Exit(),
 	}}
@@ -140,7 +148,7 @@ func (d *Desk) turnAway(e entry) turn {
 func (d *Desk) begin(e entry) *call {
 	l := d.legs[e.leg]
 	c := &call{
-		id: idOf(e.leg, l.files), on: d.switchOf(e), org: e.org, direction: e.direction, first: e.leg,
+		id: idOf(e.leg, l.files), on: d.switchOf(e), core: e.core, org: e.org, direction: e.direction, first: e.leg,
 		began: time.Now(), ringing: map[string]bool{}, told: told{state: toggle.Off, anchor: e.leg},
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
@@ -173,7 +181,7 @@ func (d *Desk) begin(e entry) *call {
 // greeting is what the legs of a new call are told: the call to which the legs
 // to come belong, and how things stand.
 func (d *Desk) greeting(c *call) []esl.Command {
-	return append(c.bind(),
+	return append(append(c.bind(), c.onPhones(c.first)...),
 		esl.Execute("export", "tapedeck_call="+c.id),
 		esl.Execute("set", "tapedeck_state=off"),
 		esl.Execute("set", "tapedeck_file="+c.path),
@@ -200,7 +208,8 @@ func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
 func (d *Desk) enterElement(c *call, hint string) {
 	el, err := readElement(d.cfg.Policy(), c.org, hint)
 	if err != nil {
-		c.log.Warn("tapedeck_element not understood: ignored", "error", err)
+		c.log.Warn("tapedeck_element not understood: ignored: write number/, ring_group/, application/ or user/ and an id")
+		c.log.Debug("tapedeck_element", "error", err)
 		return
 	}
 	if _, known := c.org.Settings(el); !known {

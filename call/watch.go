@@ -40,9 +40,17 @@ func (d *Desk) event(on string, ev *esl.Event) {
 		}
 		d.unbridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"))
 	case "RECORD_START":
-		d.recordStarted(uuid, ev)
+		if file := ev.Get("Record-File-Path"); isMarker(file) {
+			d.keyOn(uuid, file)
+		} else {
+			d.recordStarted(uuid, ev)
+		}
 	case "RECORD_STOP":
-		d.recordStopped(uuid, ev)
+		if isMarker(ev.Get("Record-File-Path")) {
+			d.keyOff(uuid, hasHungUp(ev))
+		} else {
+			d.recordStopped(uuid, ev)
+		}
 	case "MEDIA_BUG_STOP":
 		d.bugStopped(uuid, ev)
 	case "CUSTOM":
@@ -96,15 +104,20 @@ func (d *Desk) answered(uuid string) {
 // bridged: two legs talk. Either may be the anchor of a call, and after an
 // attended transfer both may be.
 func (d *Desk) bridged(a, b string) {
+	d.pair(a, b)
+	d.pair(b, a)
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
-		this, other := pair[0], pair[1]
-		if l := d.legs[this]; l != nil {
-			l.peer = other
-		}
-		if c := d.callAnchored(this); c != nil {
-			c.joins(other, d.legs[other])
+		if c := d.callAnchored(pair[0]); c != nil {
+			c.joins(pair[1], d.legs[pair[1]])
 			d.rethink(c)
 		}
+	}
+}
+
+// pair notes with whom a leg talks.
+func (d *Desk) pair(uuid, peer string) {
+	if l := d.legs[uuid]; l != nil {
+		l.peer = peer
 	}
 }
 
@@ -226,6 +239,12 @@ func (d *Desk) callAnchored(uuid string) *call {
 // Connected takes a watch link's (re)connection: it learns which FreeSWITCH that
 // is and which legs are gone since.
 func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
+	known := map[string]bool{} // a leg that comes after this is live, whatever the list says
+	d.ask(ctx, func() {
+		for uuid := range d.legs {
+			known[uuid] = true
+		}
+	})
 	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid"), esl.API("show", "channels", "as", "json")})
 	if err != nil {
 		return err
@@ -235,20 +254,28 @@ func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
 		return err
 	}
 	core := replies[0].Text()
-	d.ask(ctx, func() { d.connected(on, core, live) })
+	d.ask(ctx, func() { d.connected(on, core, known, live) })
 	return nil
 }
 
-func (d *Desk) connected(on, core string, live map[string]bool) {
+// connected ends what is gone, of the legs that were known before the list was
+// made, and what is left gets commands again. What entered before it was known
+// which switch has that core is that switch's from now on.
+func (d *Desk) connected(on, core string, known, live map[string]bool) {
 	d.cores[core] = on
 	for uuid, l := range d.legs {
-		if l.on == on && !live[uuid] {
+		if l.on == "" && l.core == core {
+			l.on = on
+		}
+		if l.on == on && known[uuid] && !live[uuid] {
 			d.hungUp(uuid)
 		}
 	}
 	for _, c := range d.calls {
-		if c.on == on || c.on == "" {
+		if c.on == "" && c.core == core {
 			c.on = on
+		}
+		if c.on == on {
 			d.happened(c, toggle.Fact{What: toggle.Reconnected})
 		}
 	}

@@ -140,7 +140,10 @@ func (s *stage) round(ctx context.Context, stdout io.Writer) error {
 		playing.Go(func() {
 			p := &play{stage: s, ctx: ctx}
 			c.play(p)
-			results[i], errs[i] = p.result()
+			var err error
+			if results[i], err = p.result(); err != nil {
+				errs[i] = fmt.Errorf("call %d, %s: %w", i+1, c.title, err)
+			}
 		})
 	}
 	playing.Wait()

@@ -139,7 +139,12 @@ func (p *play) answer(extension string) *esltest.Channel {
 	return phone
 }
 
-func (p *play) talk() { p.stage.sw.Talk(talkTime) }
+// talk lets everybody on the call be heard for a while, unless the demo ends.
+func (p *play) talk() {
+	if p.ctx.Err() == nil {
+		p.stage.sw.Talk(talkTime)
+	}
+}
 
 // result hangs up and says what was recorded, who decided, and where the file
 // is.

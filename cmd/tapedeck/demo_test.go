@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -137,16 +136,16 @@ func TestDemoEndsWhenInterrupted(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			leakFree(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			stdout, ended := newJournal(), make(chan int, 1)
+			stdout, stderr, ended := newJournal(), newJournal(), make(chan int, 1)
 			args := append([]string{"demo", "--dir", demoDir(t)}, c.more...)
-			go func() { ended <- run(ctx, args, stdout, io.Discard) }()
+			go func() { ended <- run(ctx, args, stdout, stderr) }()
 			if _, err := stdout.find(1, c.after); err != nil {
 				t.Error(err)
 			}
 			cancel()
 			began := time.Now()
 			if code := <-ended; code != c.code {
-				t.Errorf("exit code %d, want %d", code, c.code)
+				t.Errorf("exit code %d, want %d: %s", code, c.code, stderr)
 			}
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("it took %v", took)

@@ -48,9 +48,6 @@ func StartProcess(log string, program string, args ...string) (*Process, error) 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Signal sends a signal.
-func (p *Process) Signal(s os.Signal) error { return p.cmd.Process.Signal(s) }
-
 // Stop asks the process to end, kills it if it has not after patience, and
 // returns how it ended: nil for exit code 0.
 func (p *Process) Stop(patience time.Duration) error {

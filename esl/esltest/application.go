@@ -27,6 +27,7 @@ func init() { // not a literal: execute uses the map
 		"bind_digit_action":      (*Channel).bindDigitAction,
 		"digit_action_set_realm": func(c *Channel, args string) error { c.setDigitRealm(args); return nil },
 		"event":                  (*Channel).appEvent,
+		"transfer":               func(*Channel, string) error { return nil }, // the caller's code is the dialplan
 		"hangup":                 func(c *Channel, args string) error { c.hangup(args); return nil },
 		"sleep":                  (*Channel).appSleep,
 		"playback":               func(*Channel, string) error { return nil },

@@ -34,6 +34,45 @@ func (c *Channel) BlindTransfer(destination string) *Channel {
 	return outside
 }
 
+// ConfirmedTransfer is BlindTransfer from a leg with confirm_blind_transfer: the
+// phone's leg is parked until the transfer's end is known. The outside leg, which
+// is returned, is in the dialplan with that destination and blind_transfer_uuid;
+// Refuse lets the transfer fail. nil when c is not bridged or does not confirm.
+func (c *Channel) ConfirmedTransfer(destination string) *Channel {
+	c.sw.mu.Lock()
+	defer c.sw.mu.Unlock()
+	outside := c.partner
+	if confirm, _ := c.vars.get("confirm_blind_transfer"); c.down || outside == nil || !isTrue(confirm) {
+		return nil
+	}
+	c.settle()
+	outside.settle()
+	outside.reroute(destination)
+	outside.vars.set("blind_transfer_uuid", c.uuid)
+	if c.isA {
+		unbridge(c, outside)
+	} else {
+		unbridge(outside, c)
+	}
+	c.state, c.parked = "CS_PARK", true
+	c.fire("CHANNEL_PARK")
+	outside.state, outside.dialplan = "CS_EXECUTE", true
+	return outside
+}
+
+// Refuse ends a ConfirmedTransfer whose outside leg ran out of dialplan: the
+// phone gets 403 and the two are joined again, the phone's leg as Bridge-A.
+func (c *Channel) Refuse(outside *Channel) {
+	c.sw.mu.Lock()
+	defer c.sw.mu.Unlock()
+	if c.down || outside.down {
+		return
+	}
+	c.parked = false
+	c.fire("CHANNEL_UNPARK")
+	bridge(c, outside)
+}
+
 // part ends leg c, which was bridged with stays; stays goes on.
 func (c *Channel) part(stays *Channel, phoneIsA bool, cause string) {
 	if phoneIsA {

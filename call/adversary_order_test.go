@@ -1,0 +1,357 @@
+package call
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+)
+
+// wait lets the Desk do nothing until release is called.
+func (w *wired) wait() (release func()) {
+	busy := make(chan struct{})
+	w.desk.post(func() { <-busy })
+	return sync.OnceFunc(func() { close(busy) })
+}
+
+// TestEventsTwice: repeating every event changes nothing.
+func TestEventsTwice(t *testing.T) {
+	w := newWired(t)
+	w.wire.judgeBy(func(kind, _ string) verdict {
+		if kind == "event" {
+			return twice
+		}
+		return pass
+	})
+	a := w.inbound("+442079460001")
+	d := w.ring(a, "1004")
+	w.answer(d)
+	w.talk(second)
+	a = d.BlindTransfer("1002")
+	w.enter(a)
+	b := w.ring(a, "1002")
+	w.answer(b)
+	w.talk(second)
+	a = b.BlindTransfer("1004")
+	w.enter(a)
+	w.answer(w.ring(a, "1004"))
+	w.talk(second)
+	w.over()
+	w.heard("0s-1s 440|2200; 1s-2s -|-; 2s-3s 440|2200")
+	if n := w.log.lines("level=WARN"); n != 0 {
+		t.Errorf("%d warnings", n)
+	}
+	if n := w.meter.get("recording complete"); n != 1 {
+		t.Errorf("counted %d complete recordings", n)
+	}
+}
+
+// TestWatchLinkSlow: the entry socket is served while the watch link says
+// nothing; what it says later, all at once, ends in the same file.
+func TestWatchLinkSlow(t *testing.T) {
+	w := newWired(t)
+	w.wire.judgeBy(func(kind, _ string) verdict {
+		if kind == "event" {
+			return stall
+		}
+		return pass
+	})
+	a := w.inbound("+442079460005") // force: armed with speech
+	w.element(a, "ring_group/support")
+	w.ring(a, "1004").Answer()
+	w.talk(second)
+	w.wire.release()
+	w.settle()
+	w.state(a, "on")
+	w.talk(second)
+	w.over()
+	w.heard("0s-2s 440|2200")
+}
+
+// TestEntryAfterHangup: a busy Desk hears of the entry when the leg is gone, in
+// either order.
+func TestEntryAfterHangup(t *testing.T) {
+	for _, number := range []string{"+442079460001", "+442079460004", "+442079469999"} {
+		t.Run(number, func(t *testing.T) {
+			w := newWired(t)
+			for range 20 {
+				free := w.wait()
+				a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: number})
+				entered := make(chan struct{})
+				go func() {
+					defer close(entered)
+					_, _ = a.Socket(t.Context(), w.socket)
+				}()
+				for len(w.desk.inbox) < 1 {
+					time.Sleep(100 * time.Microsecond)
+				}
+				a.Hangup("ORIGINATOR_CANCEL")
+				<-entered
+				free()
+			}
+			w.over()
+			if n := len(w.files()); n != 0 {
+				t.Errorf("%d files", n)
+			}
+		})
+	}
+}
+
+// TestEntryOverdue: the Desk is busy for longer than a leg may wait. The leg
+// goes on, and the call that it is not told of is followed as well as can be.
+func TestEntryOverdue(t *testing.T) {
+	w := newWired(t)
+	free := w.wait()
+	began := time.Now()
+	a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001", ToneHz: outside})
+	_, _ = a.Socket(t.Context(), w.socket)
+	if took := time.Since(began); took > 4*entryDeadline {
+		t.Errorf("the leg was kept for %v", took)
+	}
+	free()
+	w.settle()
+	w.enter(a) // the next element
+	w.answer(w.ring(a, "1004"))
+	w.state(a, "on")
+	w.talk(second)
+	w.over()
+	w.heard("0s-1s 440|2200")
+}
+
+// TestInboxFull: with the Desk's inbox full, too, the leg is let go in time.
+func TestInboxFull(t *testing.T) {
+	w := newWired(t)
+	free := w.wait()
+	defer free()
+	for len(w.desk.inbox) < cap(w.desk.inbox) {
+		select {
+		case w.desk.inbox <- func() {}:
+		default:
+		}
+	}
+	began := time.Now()
+	a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_, _ = a.Socket(ctx, w.socket)
+	if took := time.Since(began); took > 4*entryDeadline {
+		t.Errorf("the leg was kept for %v", took)
+	}
+	free()
+	w.over()
+}
+
+// TestHangupInEveryPhase: whatever the call is at when a leg hangs up, nothing
+// of it stays.
+func TestHangupInEveryPhase(t *testing.T) {
+	phases := []func(w *wired, a *esltest.Channel) *esltest.Channel{
+		func(w *wired, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
+		func(_ *wired, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
+		func(w *wired, b *esltest.Channel) *esltest.Channel { w.settle(); w.talk(second); return b },
+		func(_ *wired, b *esltest.Channel) *esltest.Channel { return b.BlindTransfer("1002") },
+		func(w *wired, a *esltest.Channel) *esltest.Channel { w.enter(a); return a },
+		func(w *wired, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1002") },
+		func(_ *wired, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
+	}
+	for last := range phases {
+		for _, settled := range []bool{true, false} {
+			t.Run(fmt.Sprint(last, settled), func(t *testing.T) {
+				w := newWired(t)
+				leg := w.inbound("+442079460001")
+				for _, phase := range phases[:last+1] {
+					leg = phase(w, leg)
+				}
+				if settled {
+					w.settle()
+				}
+				leg.Hangup("")
+				w.over()
+				if n := w.log.lines("level=WARN"); n != 0 {
+					t.Errorf("%d warnings", n)
+				}
+			})
+		}
+	}
+}
+
+// TestStopInEveryPhase: the Desk stops in the middle of a call; the call and
+// its recording go on, and legs that come are let go at once.
+func TestStopInEveryPhase(t *testing.T) {
+	phases := []func(w *wired, a *esltest.Channel) *esltest.Channel{
+		func(_ *wired, a *esltest.Channel) *esltest.Channel { return a },
+		func(w *wired, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
+		func(_ *wired, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
+		func(w *wired, b *esltest.Channel) *esltest.Channel { w.settle(); w.talk(second); return b },
+	}
+	for last := range phases {
+		t.Run(fmt.Sprint(last), func(t *testing.T) {
+			w := newWired(t)
+			leg := w.inbound("+442079460005")
+			for _, phase := range phases[:last+1] {
+				leg = phase(w, leg)
+			}
+			w.stopDesk()
+			<-w.desk.done
+			w.talk(second)
+			next := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
+			began := time.Now()
+			_, _ = next.Socket(t.Context(), w.socket)
+			if took := time.Since(began); took > 2*time.Second {
+				t.Errorf("a leg was kept for %v", took)
+			}
+			if n := len(w.sw.Channels()); n < 2 {
+				t.Errorf("%d legs are left", n)
+			}
+			if last >= 2 && !strings.Contains(w.hear(), "440|2200") {
+				t.Errorf("heard %s", w.hear())
+			}
+		})
+	}
+}
+
+// TestEntriesAtOnce: two legs, or one leg twice, at the same moment.
+func TestEntriesAtOnce(t *testing.T) {
+	w := newWired(t)
+	a := w.inbound("+442079460001")
+	a.Answer()
+	w.settle()
+	var both sync.WaitGroup
+	for _, element := range []string{"application/reception", "application/survey"} {
+		a.Set("tapedeck_element", element)
+		both.Go(func() { _, _ = a.Socket(t.Context(), w.socket) })
+	}
+	both.Wait()
+	w.settle()
+	w.desk.ask(t.Context(), func() {
+		if c := w.desk.calls[a.UUID()]; c == nil || len(c.passed) < 2 {
+			t.Errorf("the call is %+v", c)
+		}
+	})
+	before, state := w.lengths(), a.Get("tapedeck_state")
+	w.talk(2 * second)
+	w.truth(a, state, before)
+	w.over()
+}
+
+// TestElementOfAnotherLeg: a phone's leg that runs the socket is no part of the
+// call that it was dialled for: that call's chain does not change.
+func TestElementOfAnotherLeg(t *testing.T) {
+	w := newWired(t)
+	a := w.inbound("+442079460001")
+	b := w.ring(a, "1004")
+	w.answer(b)
+	w.talk(second)
+	_ = w.office().Enter(t.Context(), b, "application/reception")
+	w.settle()
+	w.state(a, "on")
+	w.talk(second)
+	w.desk.ask(t.Context(), func() {
+		if c := w.desk.calls[a.UUID()]; c == nil || len(c.passed) != 2 || c.anchor != a.UUID() {
+			t.Errorf("the call is %+v", c)
+		}
+	})
+	w.over()
+}
+
+// TestUnknownLegs: events about legs that nobody has heard of change nothing.
+func TestUnknownLegs(t *testing.T) {
+	w := newWired(t)
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if kind == "event" && strings.HasPrefix(about, "CHANNEL_CREATE") {
+			return lose
+		}
+		return pass
+	})
+	stranger := w.sw.Incoming(esltest.Leg{Number: "07700900999", Destination: "100"})
+	phone := w.ring(stranger, "1002")
+	phone.Answer()
+	w.sw.Talk(second)
+	phone.Hangup("")
+	w.wire.judgeBy(nil)
+	w.over()
+	if n := len(w.files()); n != 0 {
+		t.Errorf("%d files", n)
+	}
+}
+
+// TestUnknownPeer: who talks to the recorded leg is not known, so somebody who
+// says no may be it: nothing that is said is written.
+func TestUnknownPeer(t *testing.T) {
+	w := newWired(t)
+	a := w.inbound("+442079460001")
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if kind == "event" && strings.HasPrefix(about, "CHANNEL_CREATE") && !strings.Contains(about, a.UUID()) {
+			return lose
+		}
+		return pass
+	})
+	b := w.ring(a, "1002")
+	b.Answer()
+	w.deskHas("the bridge", func(d *Desk) bool { return d.calls[a.UUID()] != nil && d.calls[a.UUID()].peer == b.UUID() })
+	w.wire.judgeBy(nil)
+	w.settle()
+	w.talk(second)
+	w.over()
+	w.heard("0s-1s -|-")
+}
+
+// TestAnswerBeforeReplies: the phone answers while the replies of the entry are
+// still on their way to the Desk.
+func TestAnswerBeforeReplies(t *testing.T) {
+	for i := range 20 {
+		w := newWired(t)
+		number, heard := "+442079460001", "0s-1s 440|2200"
+		if i%2 == 1 {
+			number = "+442079460005"
+		}
+		a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: number, ToneHz: outside})
+		_, err := a.Socket(t.Context(), w.socket)
+		w.must(err)
+		free := w.wait()
+		w.ring(a, "1004").Answer()
+		free()
+		w.settle()
+		w.talk(second)
+		w.over()
+		w.heard(heard)
+	}
+}
+
+// TestCallAgain: a leg that calls again after its call has ended has a new
+// call, and a new file.
+func TestCallAgain(t *testing.T) {
+	for _, settled := range []bool{true, false} {
+		t.Run(fmt.Sprint(settled), func(t *testing.T) {
+			w := newWired(t)
+			a := w.from("1001", "07700900123")
+			for range 3 {
+				a.Set("hangup_after_bridge", "false")
+				b := w.out(a)
+				w.answer(b)
+				w.talk(second)
+				b.Hangup("")
+				if settled {
+					w.settle()
+				}
+				w.enter(a)
+			}
+			w.over()
+			files := w.files()
+			if len(files) != 3 {
+				t.Fatalf("files: %v", files)
+			}
+			for _, f := range files {
+				if long, err := esltest.Length(f); err != nil || long != second {
+					t.Errorf("%s: %v, %v", f, long, err)
+				}
+			}
+			if n := w.meter.get("recording complete"); n != 3 {
+				t.Errorf("counted %d complete recordings", n)
+			}
+		})
+	}
+}

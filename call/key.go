@@ -1,0 +1,105 @@
+package call
+
+import (
+	"path"
+	"strings"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/toggle"
+)
+
+// A phone's Record key is a SIP INFO that mod_sofia answers by itself: `on`
+// starts a recording of the phone's own leg, to the path that the profile's
+// record-path and record-template give, `off` stops it (sofia.c,
+// sofia_handle_sip_i_info). Those recordings are only markers: they are silent,
+// and FreeSWITCH throws them away because they are shorter than RECORD_MIN_SEC.
+//
+// A marker runs on each phone exactly while the call is being recorded. So both
+// keys always say something: `on` starts one, `off` stops one; and a key that
+// asks for what is already so does neither.
+const (
+	markerPrefix = "tapedeck-key-"
+	markerMinSec = "86400"
+)
+
+// isMarker tells a marker by its name.
+func isMarker(file string) bool { return strings.HasPrefix(path.Base(file), markerPrefix) }
+
+// marker is where a phone's marker lies: what the profile makes of
+// freeswitch-conf's record-path and record-template.
+func (d *Desk) marker(uuid string) string {
+	return path.Join(d.cfg.Recordings.String(), ".keys", markerPrefix+uuid+".wav")
+}
+
+// keyOn takes RECORD_START of a marker: unless it is ours, somebody pressed the
+// key.
+func (d *Desk) keyOn(uuid, file string) {
+	l, c := d.legs[uuid], d.callOn(uuid)
+	if l == nil || l.marker != "" {
+		return
+	}
+	if c == nil { // a phone that is on no call of ours: what it started must not go on
+		d.cfg.Log.Warn("record key pressed on a leg of no call: stopped", "leg", uuid)
+		d.sendTo(l.on, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, func([]esl.Reply, error) {})
+		return
+	}
+	l.marker = file
+	d.mark(c, esl.Record(uuid, esl.RecordMask, file))
+	d.pressedOn(uuid, toggle.RecordKey, toggle.TurnOn)
+	d.keepKeys(c)
+}
+
+// keyOff takes RECORD_STOP of a marker: unless we stopped it or the leg has hung
+// up, somebody pressed the key.
+func (d *Desk) keyOff(uuid string, hungUp bool) {
+	l := d.legs[uuid]
+	if l == nil || l.marker == "" {
+		return
+	}
+	l.marker = ""
+	if !hungUp {
+		d.pressedOn(uuid, toggle.RecordKey, toggle.TurnOff)
+		d.keepKeys(d.callOn(uuid))
+	}
+}
+
+// keepKeys starts and stops markers, so that they run on the call's phones
+// exactly while it is being recorded.
+func (d *Desk) keepKeys(c *call) {
+	if c == nil || !c.org.OnDemand.RecordKey || c.rec.Pending != toggle.None {
+		return
+	}
+	for _, uuid := range []string{c.anchor, c.peer} {
+		l := d.legs[uuid]
+		if !l.is(c.org.ID) || uuid == c.anchor && c.direction != flow.Internal {
+			continue
+		}
+		on := c.rec.Told() == toggle.On && !c.rec.Gone
+		switch file := d.marker(uuid); {
+		case on && l.marker == "":
+			l.marker = file
+			d.mark(c, esl.SetVar(uuid, "sofia_record_file", file),
+				esl.Record(uuid, esl.RecordStart, file, esl.RecordVar{Name: "RECORD_MIN_SEC", Value: markerMinSec},
+					esl.RecordVar{Name: "RECORD_PRE_BUFFER_FRAMES", Value: "0"}),
+				esl.Record(uuid, esl.RecordMask, file))
+		case !on && l.marker != "":
+			d.mark(c, esl.Record(uuid, esl.RecordStop, l.marker))
+			l.marker = ""
+		}
+	}
+}
+
+// mark sends what concerns a marker; a phone that is gone needs nothing.
+func (d *Desk) mark(c *call, commands ...esl.Command) {
+	d.overLink(c, commands, func(replies []esl.Reply, err error) {
+		for _, r := range replies {
+			if err == nil && refusal(toggle.None, r.Text()) != toggle.HungUp {
+				err = r.Err()
+			}
+		}
+		if err != nil {
+			c.log.Warn("record key: marker not set", "error", err)
+		}
+	})
+}
