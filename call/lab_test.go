@@ -186,7 +186,7 @@ func (l *lab) settle() {
 		l.desk.ask(context.Background(), func() {
 			quiet = l.desk.legs[mark.UUID()] != nil
 			for _, c := range l.desk.calls {
-				quiet = quiet && c.rec.Pending == 0 && !c.telling
+				quiet = quiet && c.rec.Pending == 0 && !c.telling && len(c.errands) == 0
 			}
 		})
 		if quiet {
