@@ -28,6 +28,7 @@ type call struct {
 	away     flow.Element    // the user who left last, until another one comes
 	ringing  map[string]bool // legs that FreeSWITCH is dialling for this call
 	peer     string          // the leg that the anchor is bridged with; "" if none
+	unseen   bool            // somebody may have joined the anchor while the watch link was away
 	rec      toggle.State
 	told     told     // what was said of the recording last
 	telling  bool     // it is on its way
@@ -79,7 +80,7 @@ func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.p
 // joins makes a leg the one that talks to the anchor: its user comes, and every
 // user before goes, but not the anchor's own (an internal call's caller).
 func (c *call) joins(uuid string, l *leg) {
-	c.peer = uuid
+	c.peer, c.unseen = uuid, false
 	clear(c.ringing)
 	if !l.is(c.org.ID) {
 		c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor })
@@ -156,7 +157,7 @@ func (c *call) coming(legs map[string]*leg) flow.SettingSet {
 	if !c.rec.Answered && c.direction != flow.Outbound {
 		return anybody
 	}
-	if c.peer != "" && legs[c.peer] == nil {
+	if c.unseen || c.peer != "" && legs[c.peer] == nil {
 		return anybody
 	}
 	var set flow.SettingSet

@@ -15,7 +15,6 @@ region: GB
 organisations:
   acme:
     domains: [acme.example.net]
-    on_demand: { dtmf: "*1", record_key: true, blind_transfer: "*1", api: true }
     numbers:
       "+442079460001": { record: yes, route: ring_group/sales }
       "+442079460002": { record: { outbound: force } }

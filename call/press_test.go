@@ -13,6 +13,13 @@ import (
 	"tapedeck/toggle"
 )
 
+// pressPolicy is testPolicy with every method granted.
+func pressPolicy(t *testing.T) *flow.Policy {
+	p := testPolicy(t)
+	p.Organisations["acme"].OnDemand = flow.OnDemand{DTMF: "*1", RecordKey: true, BlindTransfer: "*1", API: true}
+	return p
+}
+
 // press is the code on a phone; the digits take a third of a second.
 func (l *lab) press(phone *esltest.Channel) {
 	l.Helper()
@@ -323,7 +330,7 @@ func TestPresses(t *testing.T) {
 		}, []float64{outside, bob}, 0, 2, map[string]int{"toggle dtmf ok": 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := newLab(t)
+			l := newLabWith(t, pressPolicy(t))
 			tc.play(l)
 			l.settle()
 			l.lasted(tc.speech, tc.tones...)
@@ -362,7 +369,7 @@ func (l *lab) lasted(seconds float64, these ...float64) {
 // TestStickyPause: with sticky_pause a pause outlasts a transfer to a user who
 // says yes.
 func TestStickyPause(t *testing.T) {
-	p := testPolicy(t)
+	p := pressPolicy(t)
 	p.Organisations["acme"].OnDemand.StickyPause = true
 	l := newLabWith(t, p)
 	a := l.inbound("+442079460001")
@@ -382,7 +389,7 @@ func TestStickyPause(t *testing.T) {
 
 // TestSwitchByAPI: the door for the API has the same rights and answers.
 func TestSwitchByAPI(t *testing.T) {
-	l := newLab(t)
+	l := newLabWith(t, pressPolicy(t))
 	a := l.inbound("+442079460001")
 	l.answer(l.ring(a, "1004"))
 	var refused *Refused
@@ -428,7 +435,7 @@ func (l *lab) hears(leg *esltest.Channel, want string) {
 
 // TestPrompts: whoever pressed hears what came of it, and nobody else does.
 func TestPrompts(t *testing.T) {
-	l := newLab(t)
+	l := newLabWith(t, pressPolicy(t))
 	a := l.inbound("+442079460001")
 	d := l.ring(a, "1004")
 	l.answer(d)
@@ -448,7 +455,7 @@ func TestPrompts(t *testing.T) {
 }
 
 func TestPromptOfARefusedPress(t *testing.T) {
-	l := newLab(t)
+	l := newLabWith(t, pressPolicy(t))
 	a := l.inbound("+442079460005")
 	d := l.ring(a, "1004")
 	l.answer(d)
@@ -461,7 +468,7 @@ func TestPromptOfARefusedPress(t *testing.T) {
 // TestPauseRefused: mask and stop fail: nobody is told that it is paused, and the
 // stop is tried until it works.
 func TestPauseRefused(t *testing.T) {
-	l := newLab(t)
+	l := newLabWith(t, pressPolicy(t))
 	a := l.inbound("+442079460001")
 	d := l.ring(a, "1004")
 	l.answer(d)
@@ -538,7 +545,7 @@ func TestDisclaimer(t *testing.T) {
 		}, "", "is-being-recorded.wav"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p := testPolicy(t)
+			p := pressPolicy(t)
 			p.Organisations["acme"].Disclaimer = &flow.Disclaimer{Play: file, To: tc.to}
 			l := newLabWith(t, p)
 			outside, user := tc.play(l)
@@ -550,7 +557,7 @@ func TestDisclaimer(t *testing.T) {
 
 // TestAutoResume: a pause ends by itself, and the user is told before.
 func TestAutoResume(t *testing.T) {
-	p := testPolicy(t)
+	p := pressPolicy(t)
 	p.Organisations["acme"].OnDemand.AutoResume = 300 * time.Millisecond
 	l := newLabWith(t, p)
 	a := l.inbound("+442079460001")

@@ -105,6 +105,7 @@ func (d *Desk) enter(data *esl.Event) turn {
 		c = d.begin(e)
 		return d.arm(c, e, d.greeting(c))
 	}
+	c.unseen = false // it is in the dialplan: nobody talks to it
 	return d.arm(c, e, c.onPhones(e.leg))
 }
 

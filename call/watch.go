@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"tapedeck/esl"
@@ -127,7 +128,8 @@ func (d *Desk) unbridged(a, b string) {
 		if l := d.legs[this]; l != nil && l.peer == other {
 			l.peer = ""
 		}
-		if c := d.callAnchored(this); c != nil && c.peer == other {
+		if c := d.callAnchored(this); c != nil && (c.peer == other || c.unseen) {
+			c.unseen = false
 			d.left(c, other)
 		}
 	}
@@ -249,7 +251,7 @@ func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
 	if err != nil {
 		return err
 	}
-	live, err := liveLegs(replies[1].Text())
+	live, err := readLegs(replies[1].Text())
 	if err != nil {
 		return err
 	}
@@ -261,39 +263,45 @@ func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
 // connected ends what is gone, of the legs that were known before the list was
 // made, and what is left gets commands again. What entered before it was known
 // which switch has that core is that switch's from now on.
-func (d *Desk) connected(on, core string, known, live map[string]bool) {
+func (d *Desk) connected(on, core string, known map[string]bool, live liveLegs) {
 	d.cores[core] = on
-	for uuid, l := range d.legs {
-		if l.on == "" && l.core == core {
-			l.on = on
-		}
-		if l.on == on && known[uuid] && !live[uuid] {
-			d.hungUp(uuid)
-		}
-	}
 	for _, c := range d.calls {
 		if c.on == "" && c.core == core {
 			c.on = on
 		}
 		if c.on == on {
-			d.happened(c, toggle.Fact{What: toggle.Reconnected})
+			c.doubt(live)
+		}
+	}
+	for uuid, l := range d.legs {
+		if l.on == "" && l.core == core {
+			l.on = on
+		}
+		if l.on == on && known[uuid] && !live.has(uuid) {
+			d.hungUp(uuid)
+		}
+	}
+	for _, c := range d.calls {
+		if c.on == on {
+			d.catchUp(c, live)
 		}
 	}
 }
 
-// liveLegs reads `show channels as json`; without channels there are no rows.
-func liveLegs(text string) (map[string]bool, error) {
+// readLegs reads `show channels as json`; without channels there are no rows.
+func readLegs(text string) (liveLegs, error) {
 	var shown struct {
 		Rows []struct {
-			UUID string `json:"uuid"`
+			UUID      string `json:"uuid"`
+			CallState string `json:"callstate"`
 		} `json:"rows"`
 	}
 	if err := json.Unmarshal([]byte(text), &shown); err != nil {
 		return nil, errors.New("call: show channels: FreeSWITCH did not answer in JSON: load mod_commands")
 	}
-	live := make(map[string]bool, len(shown.Rows))
+	live := make(liveLegs, len(shown.Rows))
 	for _, r := range shown.Rows {
-		live[r.UUID] = true
+		live[r.UUID] = slices.Contains([]string{"ACTIVE", "HELD", "UNHELD"}, r.CallState) // switch_channel.c, CALLSTATE_CHART
 	}
 	return live, nil
 }

@@ -27,6 +27,10 @@ type config struct {
 		Dir    string `yaml:"dir"`
 		Stereo bool   `yaml:"stereo"`
 	} `yaml:"recordings"`
+	Prompts struct {
+		Dir      string `yaml:"dir"`
+		Language string `yaml:"language"`
+	} `yaml:"prompts"`
 	Policy string `yaml:"policy"`
 	HTTP   struct {
 		Listen   string `yaml:"listen"`
@@ -64,6 +68,7 @@ func defaults() *config {
 	c.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	c.Store.Redis = esl.NewSecret(store.Embedded)
 	c.Recordings.Dir, c.Recordings.Stereo = "/var/spool/tapedeck", true
+	c.Prompts.Dir, c.Prompts.Language = "/usr/local/share/tapedeck/sounds", "en"
 	c.Policy = "/etc/tapedeck/policy.yaml"
 	c.HTTP.Listen, c.HTTP.Accounts = "127.0.0.1:8085", "/etc/tapedeck/accounts.yaml"
 	c.Metrics.Listen = "127.0.0.1:9185"

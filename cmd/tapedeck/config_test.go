@@ -18,12 +18,14 @@ import (
 	"tapedeck/flow"
 )
 
-// sectionSix is the daemon file of design.md section 6 without its switch.
+// sectionSix is the daemon file of design.md section 6 without its switch, and
+// with the prompts, which are named in the README.
 const sectionSix = `listen: 127.0.0.1:8084
 allow: [127.0.0.0/8, "::1/128"]
 switches:
 store: { redis: embedded }
 recordings: { dir: /var/spool/tapedeck, stereo: true }
+prompts: { dir: /usr/local/share/tapedeck/sounds, language: en }
 policy: /etc/tapedeck/policy.yaml
 http: { listen: 127.0.0.1:8085, accounts: /etc/tapedeck/accounts.yaml }
 metrics: { listen: 127.0.0.1:9185 }
@@ -85,6 +87,7 @@ switches:
     password_file: `+password+`
 store: { redis: [redis://:pw@a:1, "redis://:pw@b:2"] }
 recordings: { dir: /srv/calls, stereo: false }
+prompts: { dir: /srv/sounds, language: es }
 policy: p
 http: { listen: ":0", accounts: a }
 metrics: { listen: localhost:1 }
@@ -96,6 +99,7 @@ log: { level: debug, format: json }
 	want := config{Listen: "[::1]:18084", Policy: "p", policyNamed: true}
 	want.Allow = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.1.2.3/32")}
 	want.Recordings.Dir, want.HTTP.Listen, want.HTTP.Accounts = "/srv/calls", ":0", "a"
+	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
 	want.Metrics.Listen, want.Log.Level, want.Log.Format = "localhost:1", slog.LevelDebug, "json"
 	want.Store.Redis = esl.NewSecret("redis://:pw@a:1,redis://:pw@b:2")
 	want.Switches = []switchConfig{{Name: "fs1", Address: "[2001:db8::5]:8021", Password: esl.NewSecret("ClueCon")},

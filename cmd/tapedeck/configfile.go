@@ -90,9 +90,13 @@ func (r *configReader) config(n *yaml.Node, c *config) {
 		"switches": func(n *yaml.Node) { r.switches(n, c) },
 		"store":    r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
 		"recordings": r.section("recordings", map[string]read{
-			"dir": func(n *yaml.Node) { r.dir(n, &c.Recordings.Dir) },
+			"dir": func(n *yaml.Node) { r.dir(n, "recordings.dir", &c.Recordings.Dir) },
 			"stereo": r.word("recordings.stereo", []string{"true", "false"},
 				func(s string) { c.Recordings.Stereo = s == "true" }),
+		}),
+		"prompts": r.section("prompts", map[string]read{
+			"dir":      func(n *yaml.Node) { r.dir(n, "prompts.dir", &c.Prompts.Dir) },
+			"language": func(n *yaml.Node) { r.language(n, &c.Prompts.Language) },
 		}),
 		"policy": func(n *yaml.Node) { c.policyNamed = r.path(n, "policy", &c.Policy) },
 		"http": r.section("http", map[string]read{
@@ -280,16 +284,26 @@ func (r *configReader) redis(n *yaml.Node, value *esl.Secret) {
 	*value = esl.NewSecret(strings.Join(all, ","))
 }
 
-func (r *configReader) dir(n *yaml.Node, value *string) {
-	text, ok := r.text(n, "recordings.dir")
+func (r *configReader) dir(n *yaml.Node, key string, value *string) {
+	text, ok := r.text(n, key)
 	if !ok {
 		return
 	}
 	if _, err := recording.NewDir(text); err != nil {
-		r.mistake(n, "recordings.dir: %v", err)
+		r.mistake(n, "%s: %v", key, err)
 		return
 	}
 	*value = text
+}
+
+// language is the name of a folder of prompts.
+func (r *configReader) language(n *yaml.Node, value *string) {
+	text, ok := r.text(n, "prompts.language")
+	if ok && (text == "" || strings.Trim(text, "abcdefghijklmnopqrstuvwxyz-") != "") {
+		r.mistake(n, "prompts.language is %.60q: write the folder of a language, such as en", text)
+	} else if ok {
+		*value = text
+	}
 }
 
 func (r *configReader) switches(n *yaml.Node, c *config) {

@@ -94,7 +94,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 		m.WatchUp(s.Name, false)
 	}
 	d.desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.dir, Stereo: cfg.Recordings.Stereo,
-		Switches: switches, Store: d.store, Meter: m, Log: log})
+		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches, Store: d.store, Meter: m, Log: log})
 	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
 
 	watchPolicy := (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx)

@@ -1,0 +1,211 @@
+package call
+
+import (
+	"strings"
+	"testing"
+
+	"tapedeck/esl/esltest"
+)
+
+// away is what happens while the watch link is cut.
+func (w *wired) away(meanwhile func()) {
+	w.Helper()
+	w.settle()
+	w.wire.judgeBy(func(string, string) verdict { return cut })
+	w.sw.DropLinks()
+	meanwhile()
+	for len(w.connected) > 0 {
+		<-w.connected
+	}
+	w.wire.judgeBy(nil)
+	w.reconnected()
+	w.settle()
+}
+
+// TestLinkCut: the watch link is cut while something happens, and comes back.
+// What is told afterwards is true, commands reach the call again, and nothing
+// that an unrecorded user says from then on is written.
+func TestLinkCut(t *testing.T) {
+	for _, tc := range []struct {
+		name     string
+		before   func(*wired) *esltest.Channel // returns the outside party's leg, or the first
+		during   func(*wired, *esltest.Channel) *esltest.Channel
+		allowed  []string // what may be heard in the second after it
+		transfer bool     // afterwards a blind transfer to bob, then to dave, must be obeyed
+	}{
+		{"nothing happens", talkingTo("+442079460001", "1004"), stays, []string{"440|2200"}, true},
+		{"nothing happens to a call that is not recorded", talkingTo("+442079460004", "1004"), stays, []string{"no file"}, false},
+		{"the user goes, one who says no comes by a blind transfer", talkingTo("+442079460001", "1004"), blindTo("1002"), []string{"-|-"}, true},
+		{"the user goes, one who says nothing comes by a blind transfer", talkingTo("+442079460001", "1004"), blindTo("1003"), []string{"-|-", "440|1760"}, true},
+		{"one who says no comes by an attended transfer", talkingTo("+442079460001", "1004"), attendedTo("1002"), []string{"-|-"}, true},
+		{"a forced call is transferred", talkingTo("+442079460005", "1004"), attendedTo("1002"), []string{"440|1320"}, false},
+		{"the call is answered", ringing("+442079460001", "1004"), answeredBy("1004"), []string{"-|-", "440|2200"}, true},
+		{"the call is answered by one who says no", ringing("+442079460001", "1002"), answeredBy("1002"), []string{"-|-"}, true},
+		{"a forced call is answered", ringing("+442079460005", "1004"), answeredBy("1004"), []string{"440|2200"}, false},
+		{"a phone rings and is answered", ringing("+442079460001", ""), func(w *wired, a *esltest.Channel) *esltest.Channel {
+			w.ring(a, "1002").Answer()
+			return a
+		}, []string{"-|-"}, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWired(t)
+			a := tc.before(w)
+			w.away(func() { a = tc.during(w, a) })
+			w.certain(a, tc.allowed...)
+			if tc.transfer {
+				a = w.transfer(a, "1002")
+				w.certain(a, "-|-")
+				a = w.transfer(a, "1004")
+				w.certain(a, "440|2200")
+			}
+			w.over()
+		})
+	}
+}
+
+func talkingTo(number, phone string) func(*wired) *esltest.Channel {
+	return func(w *wired) *esltest.Channel {
+		a := w.inbound(number)
+		w.answer(w.ring(a, phone))
+		w.talk(second)
+		return a
+	}
+}
+
+func ringing(number, phone string) func(*wired) *esltest.Channel {
+	return func(w *wired) *esltest.Channel {
+		a := w.inbound(number)
+		if phone != "" {
+			w.ring(a, phone)
+		}
+		return a
+	}
+}
+
+func stays(_ *wired, a *esltest.Channel) *esltest.Channel { return a }
+
+func blindTo(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
+	return func(w *wired, a *esltest.Channel) *esltest.Channel {
+		a = w.peerOf(a).BlindTransfer(phone)
+		w.enter(a)
+		w.ring(a, phone).Answer()
+		return a
+	}
+}
+
+func attendedTo(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
+	return func(w *wired, a *esltest.Channel) *esltest.Channel {
+		consult := w.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", Destination: phone,
+			Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}})
+		w.ring(consult, phone).Answer()
+		w.peerOf(a).AttendedTransfer(consult)
+		return a
+	}
+}
+
+func answeredBy(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
+	return func(w *wired, a *esltest.Channel) *esltest.Channel {
+		for _, c := range w.sw.Channels() {
+			if c.Get("dialed_user") == phone && c != a {
+				c.Answer()
+			}
+		}
+		return a
+	}
+}
+
+// transfer is a blind transfer that the phone answers.
+func (w *wired) transfer(a *esltest.Channel, phone string) *esltest.Channel {
+	w.Helper()
+	a = w.peerOf(a).BlindTransfer(phone)
+	w.enter(a)
+	w.answer(w.ring(a, phone))
+	return a
+}
+
+// peerOf is the leg that a leg talks to.
+func (w *wired) peerOf(a *esltest.Channel) *esltest.Channel {
+	w.Helper()
+	peer, ok := w.sw.Channel(a.Get("bridge_uuid"))
+	if !ok {
+		w.Fatal("the leg talks to nobody")
+	}
+	return peer
+}
+
+// certain lets a second pass, and compares what is written of it.
+func (w *wired) certain(a *esltest.Channel, allowed ...string) {
+	w.Helper()
+	state, before := a.Get("tapedeck_state"), w.lengths()
+	w.talk(second)
+	heard := "no file"
+	if files := w.files(); len(files) > 0 {
+		all, err := esltest.Listen(files[0], second, tones...)
+		w.must(err)
+		heard = "nothing"
+		for _, h := range all {
+			if int(h.To/second) > before {
+				_, heard, _ = strings.Cut(h.String(), " ")
+			}
+		}
+	}
+	for _, want := range allowed {
+		if heard == want {
+			if speech := heard != "-|-" && heard != "no file"; speech != (state == "on") {
+				w.Errorf("tapedeck_state is %q, and %s is written", state, heard)
+			}
+			return
+		}
+	}
+	w.Errorf("%s is written, not %v (tapedeck_state %q)", heard, allowed, state)
+}
+
+// TestLinkCutCallEnds: what ended while the link was cut is over afterwards.
+func TestLinkCutCallEnds(t *testing.T) {
+	w := newWired(t)
+	var legs []*esltest.Channel
+	for range 5 {
+		a := w.inbound("+442079460005")
+		w.answer(w.ring(a, "1004"))
+		legs = append(legs, a)
+	}
+	kept := w.inbound("+442079460001")
+	w.ring(kept, "1002")
+	w.talk(second)
+	w.away(func() {
+		for _, a := range legs {
+			a.Hangup("")
+		}
+		w.inbound("+442079460003").Hangup("") // came and went
+	})
+	w.deskHas("one call and its two legs", func(d *Desk) bool {
+		return len(d.calls) == 1 && d.calls[kept.UUID()] != nil && len(d.legs) <= 3 // one is settle's mark
+	})
+	if n := w.diary.len(); n != 1 {
+		t.Errorf("%d calls are live in the store", n)
+	}
+	w.over()
+}
+
+// TestLinkCutOutgoing: an outgoing call is answered while the link is cut: the
+// leg that is recorded is found again, and its next user is obeyed.
+func TestLinkCutOutgoing(t *testing.T) {
+	w := newWired(t)
+	a := w.from("1001", "07700900123")
+	b := w.out(a)
+	w.away(func() { b.Answer() })
+	w.talk(second)
+	w.deskHas("the recorded leg", func(d *Desk) bool {
+		c := d.calls[a.UUID()]
+		return c != nil && c.anchor == b.UUID() && c.rec.Answered
+	})
+	w.state(b, "on")
+	b = a.BlindTransfer("1002")
+	w.enter(b)
+	w.answer(w.ring(b, "1002"))
+	w.state(b, "off")
+	w.talk(second)
+	w.over()
+	w.heard("0s-1s 440|880; 1s-2s -|-")
+}
