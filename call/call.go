@@ -37,6 +37,8 @@ type call struct {
 	starting bool     // RECORD_START has come, what the answer runs besides is not done yet
 	presses  []press  // obeyed, and the user has not heard yet what came of it
 	trace    []store.Note
+	counted  toggle.File // as what the call is counted among the recordings
+	lit      lamps       // what the users' lamps show of the call
 	disclaim disclaiming
 	retry    *time.Timer // runs while speech may be written that must not be
 	resume   *time.Timer // runs from a pause to its end by itself

@@ -96,11 +96,14 @@ type Desk struct {
 	sends sync.WaitGroup // commands on their way
 
 	// owned by Run
-	calls map[string]*call
-	legs  map[string]*leg
-	gone  map[string]time.Time // legs that hung up a short while ago, and when
-	cores map[string]string    // Core-UUID to the switch's name
-	ctx   context.Context
+	calls   map[string]*call
+	legs    map[string]*leg
+	gone    map[string]time.Time            // legs that hung up a short while ago, and when
+	cores   map[string]string               // Core-UUID to the switch's name
+	lit     map[lamp]map[string]toggle.Told // what a user's lamp shows of each call; off is left out
+	serials int                             // of markers
+	now     struct{ recording, paused int } // how many calls are
+	ctx     context.Context
 }
 
 // NewDesk makes a Desk. Nothing happens before Run.
@@ -110,6 +113,7 @@ func NewDesk(cfg Config) *Desk {
 		inbox: make(chan func(), 1024),
 		done:  make(chan struct{}),
 		calls: map[string]*call{},
+		lit:   map[lamp]map[string]toggle.Told{},
 		legs:  map[string]*leg{},
 		gone:  map[string]time.Time{},
 		cores: map[string]string{},
@@ -269,20 +273,29 @@ func (d *Desk) publish(c *call) {
 		File: c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
 		Trace: c.trace,
 	})
-	d.count()
+	d.count(c)
 }
 
-func (d *Desk) count() {
-	var recording, paused int
-	for _, c := range d.calls {
-		switch c.rec.File {
-		case toggle.Open, toggle.Recording:
-			recording++
-		case toggle.Masked:
-			paused++
-		}
+// count keeps the number of recordings that run, as one call changes; of a call
+// that has ended, none does.
+func (d *Desk) count(c *call) {
+	is := c.rec.File
+	if d.calls[c.id] != c {
+		is = toggle.NoFile
 	}
-	d.cfg.Meter.Live(len(d.calls), recording, paused)
+	d.add(c.counted, -1)
+	d.add(is, +1)
+	c.counted = is
+	d.cfg.Meter.Live(len(d.calls), d.now.recording, d.now.paused)
+}
+
+func (d *Desk) add(file toggle.File, n int) {
+	switch file {
+	case toggle.Open, toggle.Recording:
+		d.now.recording += n
+	case toggle.Masked:
+		d.now.paused += n
+	}
 }
 
 // forgetUnwatched ends calls whose hangup nobody will tell.
@@ -317,6 +330,7 @@ func (d *Desk) end(c *call) {
 		}
 		d.cfg.Meter.Recording(result)
 	}
+	d.tellEnd(c)
 	c.log.Info("call ended", "file", c.recorded, "problems", c.rec.Problems.Names())
-	d.count()
+	d.count(c)
 }

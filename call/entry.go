@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"strings"
 
 	"tapedeck/flow"
@@ -22,6 +23,7 @@ type entry struct {
 	answered    bool
 	org         *flow.Organisation // nil: nobody's
 	direction   flow.Direction
+	domain      string         // SIP domain of the leg
 	user        string         // id of the leg's user in org; "" if it is nobody's phone
 	transferrer string         // the user's leg that sends this one on by a REFER which waits for its result; "" if none
 	first       []flow.Element // what a new call has passed already
@@ -38,6 +40,7 @@ func readEntry(p *flow.Policy, data headers) entry {
 		leg:         data.Get("Unique-ID"),
 		core:        data.Get("Core-UUID"),
 		call:        data.Variable("tapedeck_call"),
+		domain:      domainOf(data),
 		hint:        data.Variable("tapedeck_element"),
 		dialled:     data.Get("Caller-Destination-Number"),
 		transferrer: data.Variable("blind_transfer_uuid"),
@@ -145,13 +148,13 @@ func organisationOf(p *flow.Policy, data headers) *flow.Organisation {
 	if org, ok := p.Organisations[data.Variable("tapedeck_org")]; ok {
 		return org
 	}
-	for _, name := range []string{"dialed_domain", "domain_name", "sip_from_host"} {
-		if domain := data.Variable(name); domain != "" {
-			org, _ := p.OrganisationByDomain(domain)
-			return org
-		}
-	}
-	return nil
+	org, _ := p.OrganisationByDomain(domainOf(data))
+	return org
+}
+
+// domainOf is the SIP domain of a leg's user.
+func domainOf(data headers) string {
+	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), data.Variable("sip_from_host"))
 }
 
 // dialledNumber is the organisation's number that was dialled. The dialplan may

@@ -2,6 +2,7 @@ package call
 
 import (
 	"path"
+	"strconv"
 	"strings"
 
 	"tapedeck/esl"
@@ -14,6 +15,8 @@ import (
 // record-path and record-template give, `off` stops it (sofia.c,
 // sofia_handle_sip_i_info). Those recordings are only markers: they are silent,
 // and FreeSWITCH throws them away because they are shorter than RECORD_MIN_SEC.
+// What FreeSWITCH holds back of their audio (RECORD_PRE_BUFFER_FRAMES, 500 ms) is
+// longer than a mask takes, so that next to nothing of the talk gets into one.
 //
 // A marker runs on each phone exactly while the call is being recorded. So both
 // keys always say something: `on` starts one, `off` stops one; and a key that
@@ -32,11 +35,15 @@ func (d *Desk) marker(uuid string) string {
 	return path.Join(d.cfg.Recordings.String(), ".keys", markerPrefix+uuid+".wav")
 }
 
+// markerSerial names a marker that we started, among those of its leg; it comes
+// back on the marker's events. One without was started by the key.
+const markerSerial = "tapedeck_marker"
+
 // keyOn takes RECORD_START of a marker: unless it is ours, somebody pressed the
 // key.
-func (d *Desk) keyOn(uuid, file string) {
+func (d *Desk) keyOn(uuid, file string, ev *esl.Event) {
 	l, c := d.legs[uuid], d.callOn(uuid)
-	if l == nil || l.marker != "" {
+	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
 		return
 	}
 	if c == nil { // a phone that is on no call of ours: what it started must not go on
@@ -44,21 +51,24 @@ func (d *Desk) keyOn(uuid, file string) {
 		d.sendTo(l.on, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, func([]esl.Reply, error) {})
 		return
 	}
-	l.marker = file
+	if l.marker != "" && l.marker != file { // the profile's template is not ours: the key's own takes its place
+		d.mark(c, esl.Record(uuid, esl.RecordStop, l.marker))
+	}
+	l.marker, l.serial = file, ""
 	d.mark(c, esl.Record(uuid, esl.RecordMask, file))
 	d.pressedOn(uuid, toggle.RecordKey, toggle.TurnOn)
 	d.keepKeys(c)
 }
 
-// keyOff takes RECORD_STOP of a marker: unless we stopped it or the leg has hung
-// up, somebody pressed the key.
-func (d *Desk) keyOff(uuid string, hungUp bool) {
+// keyOff takes RECORD_STOP of a marker: if it is the one that is to run, and the
+// leg has not hung up, somebody pressed the key.
+func (d *Desk) keyOff(uuid string, ev *esl.Event) {
 	l := d.legs[uuid]
-	if l == nil || l.marker == "" {
+	if l == nil || l.marker == "" || l.serial != ev.Get("Recording-Variable-"+markerSerial) {
 		return
 	}
 	l.marker = ""
-	if !hungUp {
+	if !hasHungUp(ev) {
 		d.pressedOn(uuid, toggle.RecordKey, toggle.TurnOff)
 		d.keepKeys(d.callOn(uuid))
 	}
@@ -78,10 +88,11 @@ func (d *Desk) keepKeys(c *call) {
 		on := c.rec.Told() == toggle.On && !c.rec.Gone
 		switch file := d.marker(uuid); {
 		case on && l.marker == "":
-			l.marker = file
+			d.serials++
+			l.marker, l.serial = file, strconv.Itoa(d.serials)
 			d.mark(c, esl.SetVar(uuid, "sofia_record_file", file),
 				esl.Record(uuid, esl.RecordStart, file, esl.RecordVar{Name: "RECORD_MIN_SEC", Value: markerMinSec},
-					esl.RecordVar{Name: "RECORD_PRE_BUFFER_FRAMES", Value: "0"}),
+					esl.RecordVar{Name: markerSerial, Value: l.serial}),
 				esl.Record(uuid, esl.RecordMask, file))
 		case !on && l.marker != "":
 			d.mark(c, esl.Record(uuid, esl.RecordStop, l.marker))

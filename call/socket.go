@@ -118,7 +118,7 @@ func (d *Desk) knowEntry(e entry) {
 		d.legs[e.leg] = l
 	}
 	if !l.dialed && e.user != "" {
-		l.org, l.user = e.org.ID, e.user
+		l.org, l.user, l.domain = e.org.ID, e.user, e.domain
 	}
 }
 

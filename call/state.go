@@ -45,12 +45,27 @@ func (d *Desk) announcement(c *call, now told) []esl.Command {
 	if now.peer != "" {
 		send = append(send, esl.SetVar(now.peer, "tapedeck_state", string(now.state)))
 	}
-	return append(send, esl.SendEvent("CUSTOM",
+	return append(append(send, d.stateEvent(c, now)), d.light(c)...)
+}
+
+func (d *Desk) stateEvent(c *call, now told) esl.Command {
+	return esl.SendEvent("CUSTOM",
 		esl.Header{Name: "Event-Subclass", Value: stateSubclass},
 		esl.Header{Name: "Tapedeck-Call", Value: c.id},
 		esl.Header{Name: "Tapedeck-Organisation", Value: c.org.ID},
 		esl.Header{Name: "Tapedeck-State", Value: string(now.state)},
 		esl.Header{Name: "Tapedeck-Anchor", Value: now.anchor},
 		esl.Header{Name: "Tapedeck-Peer", Value: now.peer},
-		esl.Header{Name: "Tapedeck-File", Value: c.path}))
+		esl.Header{Name: "Tapedeck-File", Value: c.path})
+}
+
+// tellEnd tells programs and lamps that a call is over; its legs are gone.
+func (d *Desk) tellEnd(c *call) {
+	send := d.light(c)
+	if c.told.state == toggle.On || c.told.state == toggle.Paused {
+		send = append(send, d.stateEvent(c, told{toggle.Off, c.anchor, ""}))
+	}
+	if len(send) > 0 {
+		d.overLink(c, send, func([]esl.Reply, error) {})
+	}
 }

@@ -15,7 +15,7 @@ var errNoLink = errors.New("call: no watch link to the call's FreeSWITCH: name i
 
 // Events are what a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", armedSubclass, toggleSubclass}
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE", armedSubclass, toggleSubclass}
 
 // Watched takes an event of a switch's watch link. The link calls it in the
 // order of the events; it waits while the Desk is busy.
@@ -42,18 +42,20 @@ func (d *Desk) event(on string, ev *esl.Event) {
 		d.unbridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"))
 	case "RECORD_START":
 		if file := ev.Get("Record-File-Path"); isMarker(file) {
-			d.keyOn(uuid, file)
+			d.keyOn(uuid, file, ev)
 		} else {
 			d.recordStarted(uuid, ev)
 		}
 	case "RECORD_STOP":
 		if isMarker(ev.Get("Record-File-Path")) {
-			d.keyOff(uuid, hasHungUp(ev))
+			d.keyOff(uuid, ev)
 		} else {
 			d.recordStopped(uuid, ev)
 		}
 	case "MEDIA_BUG_STOP":
 		d.bugStopped(uuid, ev)
+	case "PRESENCE_PROBE":
+		d.probed(on, ev)
 	case "CUSTOM":
 		switch ev.Subclass() {
 		case armedSubclass:
@@ -75,7 +77,7 @@ func (d *Desk) created(on, uuid string, ev *esl.Event) {
 	l := &leg{uuid: uuid, on: on, call: ev.Variable("tapedeck_call"), dialed: isDialled(ev)}
 	d.legs[uuid] = l
 	if org, user := userOf(d.cfg.Policy(), ev); user != "" {
-		l.org, l.user = org.ID, user
+		l.org, l.user, l.domain = org.ID, user, domainOf(ev)
 	}
 	if c := d.calls[l.call]; c != nil && l.dialed {
 		c.ringing[uuid] = true

@@ -251,13 +251,13 @@ type Header struct{ Name, Value string }
 
 // SendEvent makes an event that every subscriber gets (mod_event_socket.c,
 // parse_command, "sendevent"). A CUSTOM event's subclass is its header
-// Event-Subclass.
+// Event-Subclass. FreeSWITCH percent-decodes the values; they arrive as given.
 func SendEvent(name string, headers ...Header) Command {
 	var b strings.Builder
 	b.WriteString("sendevent " + name)
 	checks := []check{{"the event", name, word}}
 	for _, h := range headers {
-		b.WriteString("\n" + h.Name + ": " + h.Value)
+		b.WriteString("\n" + h.Name + ": " + strings.ReplaceAll(h.Value, "%", "%25"))
 		checks = append(checks, check{"the header", h.Name, filterHeader}, check{"the value of " + h.Name, h.Value, line})
 	}
 	return build("sendevent", text(b.String()), checks...)

@@ -1,0 +1,110 @@
+package call
+
+import (
+	"cmp"
+	"maps"
+	"strings"
+
+	"tapedeck/esl"
+	"tapedeck/toggle"
+)
+
+// A phone's lamp key that watches record+<extension> shows how the recording of
+// that user's call stands: on, paused (blinking) or off. It is a SIP dialog
+// subscription (RFC 4235) that mod_sofia answers from PRESENCE_IN events.
+
+// lamp is a user's, as phones know him.
+type lamp struct{ extension, domain string }
+
+// lamps are the users on a call, with what their lamps show of it.
+type lamps map[lamp]toggle.Told
+
+// lampsOf is what the lamps of a call's users are to show.
+func (d *Desk) lampsOf(c *call) lamps {
+	now := lamps{}
+	if c.rec.Gone {
+		return now
+	}
+	for _, uuid := range []string{c.anchor, c.peer} {
+		l := d.legs[uuid]
+		if !l.is(c.org.ID) || l.domain == "" || c.org.Users[l.user] == nil {
+			continue
+		}
+		now[lamp{cmp.Or(c.org.Users[l.user].Extension, l.user), l.domain}] = c.rec.Told()
+	}
+	return now
+}
+
+// light is what makes the lamps show a call's state: those of its users, and
+// those of the users who have left.
+func (d *Desk) light(c *call) []esl.Command {
+	before, now := c.lit, d.lampsOf(c)
+	if maps.Equal(before, now) {
+		return nil
+	}
+	c.lit = now
+	var send []esl.Command
+	for l := range before {
+		if _, stays := now[l]; !stays {
+			send = append(send, d.show(c, l, toggle.Off))
+		}
+	}
+	for l, state := range now {
+		if state != before[l] {
+			send = append(send, d.show(c, l, state))
+		}
+	}
+	return send
+}
+
+// show is a user's lamp after a call's state: a user on two calls is shown the
+// one that is being recorded.
+func (d *Desk) show(c *call, l lamp, state toggle.Told) esl.Command {
+	if d.lit[l] == nil {
+		d.lit[l] = map[string]toggle.Told{}
+	}
+	d.lit[l][c.id] = state
+	if state == toggle.Off {
+		delete(d.lit[l], c.id)
+	}
+	if len(d.lit[l]) == 0 {
+		delete(d.lit, l)
+	}
+	return d.presence(l)
+}
+
+// presence is the event that makes a lamp show what it should.
+func (d *Desk) presence(l lamp) esl.Command {
+	state, channel := "terminated", "CS_HANGUP"
+	for _, told := range d.lit[l] {
+		if told == toggle.On {
+			state, channel = "confirmed", "CS_EXECUTE"
+			break
+		}
+		state, channel = "early", "CS_EXECUTE"
+	}
+	watched := "record+" + l.extension
+	return esl.SendEvent("PRESENCE_IN",
+		esl.Header{Name: "proto", Value: "record"}, esl.Header{Name: "login", Value: watched},
+		esl.Header{Name: "from", Value: watched + "@" + l.domain},
+		esl.Header{Name: "event_type", Value: "presence"}, esl.Header{Name: "alt_event_type", Value: "dialog"},
+		esl.Header{Name: "event_count", Value: "1"}, esl.Header{Name: "unique-id", Value: "record-" + l.extension},
+		esl.Header{Name: "channel-state", Value: channel}, esl.Header{Name: "answer-state", Value: state},
+		esl.Header{Name: "presence-call-direction", Value: "inbound"})
+}
+
+// probed answers a phone that has just begun to watch: FreeSWITCH tells it
+// nothing by itself.
+func (d *Desk) probed(on string, ev *esl.Event) {
+	watched, domain, _ := strings.Cut(ev.Get("to"), "@")
+	extension, isOurs := strings.CutPrefix(watched, "record+")
+	if !isOurs {
+		return
+	}
+	if org, ok := d.cfg.Policy().OrganisationByDomain(domain); !ok {
+		return
+	} else if _, _, known := org.FindUser(extension); !known {
+		return
+	}
+	d.sendTo(on, []esl.Command{d.presence(lamp{extension, domain})}, func([]esl.Reply, error) {})
+}
