@@ -209,3 +209,55 @@ func TestLinkCutOutgoing(t *testing.T) {
 	w.over()
 	w.heard("0s-1s 440|880; 1s-2s -|-")
 }
+
+// TestEntryDuringReconnect: a leg enters while the list of live legs is on its
+// way, which does not have it: it is not taken for gone.
+func TestEntryDuringReconnect(t *testing.T) {
+	w := newWired(t)
+	listed := make(chan struct{}, 1)
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if kind == "reply" && strings.HasPrefix(about, "api show ") {
+			listed <- struct{}{}
+			return stall
+		}
+		return pass
+	})
+	w.sw.DropLinks()
+	<-listed
+	a := w.inbound("+442079460001")
+	w.deskHas("the call", func(d *Desk) bool { return d.calls[a.UUID()] != nil })
+	w.wire.release()
+	w.reconnected()
+	w.answer(w.ring(a, "1004"))
+	w.state(a, "on")
+	w.talk(second)
+	w.over()
+	w.heard("0s-1s 440|2200")
+}
+
+// TestReplyAfterTheEnd: a reply that comes when its call is over does not bring
+// the call back to the store.
+func TestReplyAfterTheEnd(t *testing.T) {
+	w := newWired(t)
+	asked := make(chan struct{}, 1)
+	a := w.inbound("+442079460004")
+	b := w.ring(a, "1003")
+	w.sw.Fail(func(command, args string) (string, bool) {
+		if command == "uuid_record" {
+			asked <- struct{}{}
+		}
+		return "", false
+	})
+	w.wire.judgeBy(func(kind, about string) verdict { // the reply alone: the end is told over another link
+		if kind == "reply" && strings.HasPrefix(about, "api uuid_record ") {
+			return stall
+		}
+		return pass
+	})
+	b.Answer()
+	<-asked
+	w.desk.post(func() { w.desk.hungUp(b.UUID()); w.desk.hungUp(a.UUID()) })
+	a.Hangup("")
+	w.wire.release()
+	w.over()
+}

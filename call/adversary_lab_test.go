@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -263,6 +264,7 @@ type wired struct {
 	diary     *diary
 	connected chan struct{} // one for each connection of the watch link
 	stopDesk  context.CancelFunc
+	handled   atomic.Int32 // legs that were served
 }
 
 func newWired(t *testing.T) *wired {
@@ -295,7 +297,11 @@ func newWired(t *testing.T) *wired {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	l.must(err)
 	l.socket = ln.Addr().String()
-	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: l.desk.Handle, Logger: log}
+	handle := func(ctx context.Context, leg *esl.Call) {
+		defer w.handled.Add(1)
+		l.desk.Handle(ctx, leg)
+	}
+	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: handle, Logger: log}
 	ctx, stop := context.WithCancel(context.Background())
 	deskCtx, stopDesk := context.WithCancel(ctx)
 	w.stopDesk = stopDesk
