@@ -91,7 +91,9 @@ func (m *Metrics) Command(command, result string) {
 }
 
 // Toggle counts a person's switch.
-func (m *Metrics) Toggle(method, result string) { m.toggles.WithLabelValues(method, result).Inc() }
+func (m *Metrics) Toggle(method, result string) {
+	m.toggles.WithLabelValues(word(method), word(result)).Inc()
+}
 
 // Recording counts a file at the end of its call.
 func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(word(result)).Inc() }

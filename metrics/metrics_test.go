@@ -27,7 +27,7 @@ var sectionTen = map[string]struct {
 	"tapedeck_calls_total":              {"direction state", true},
 	"tapedeck_decision_seconds":         {"", true},
 	"tapedeck_commands_total":           {"command result", true},
-	"tapedeck_toggles_total":            {"method result", false},
+	"tapedeck_toggles_total":            {"method result", true},
 	"tapedeck_recordings_total":         {"result", true},
 	"tapedeck_recordings_active":        {"", true},
 	"tapedeck_recordings_paused":        {"", true},
@@ -49,6 +49,7 @@ func used() *Metrics {
 	m.Live(3, 2, 1)
 	m.Decision(time.Millisecond)
 	m.Command("arm masked", "ok")
+	m.Toggle("dtmf", "ok")
 	m.Recording("complete")
 	m.Missing()
 	m.Event("CHANNEL_ANSWER")

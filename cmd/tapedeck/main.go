@@ -39,7 +39,8 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
   tapedeck policy check FILE|DIR                 read a policy, report every mistake
   tapedeck policy explain FILE|DIR --direction inbound|outbound|internal
                   [--number N] [--via KIND/ID ...] [--user U] [--answered-by U]
-                  [--organisation ID] [--json]   say why a call would be recorded, or not
+                  [--toggle U ...] [--organisation ID] [--json]
+                                                 say why a call would be recorded, or not
   tapedeck policy apply [--config FILE] FILE|DIR say what changes, put it into Redis
   tapedeck version
 

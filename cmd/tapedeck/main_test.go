@@ -165,7 +165,6 @@ func TestWrongUsage(t *testing.T) {
 		{"policy explain", "name the policy's FILE or DIR"},
 		{"policy explain a.yaml", "use inbound, outbound or internal"},
 		{"policy explain a.yaml --direction up", "use inbound, outbound or internal"},
-		{"policy explain a.yaml --direction inbound --toggle alice", "not defined: -toggle"},
 	} {
 		o := tapedeck(strings.Fields(c.line)...)
 		o.want(t, exitUsage, "", c.says)

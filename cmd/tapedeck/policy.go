@@ -40,6 +40,7 @@ type answer struct {
 	Organisation string         `json:"organisation"`
 	Direction    flow.Direction `json:"direction"`
 	flow.Explanation
+	Toggles []pressed `json:"toggles,omitempty"`
 }
 
 // policyExplain says what a call would be and why.
@@ -53,6 +54,11 @@ func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error 
 	flags.StringVar(&q.answeredBy, "answered-by", "", "the `USER` who answers (inbound, internal)")
 	flags.Func("via", "an element on the way, `KIND/ID`; may be repeated", func(s string) error {
 		q.via = append(q.via, s)
+		return nil
+	})
+	var toggles []string
+	flags.Func("toggle", "a `USER` who switches during the call; may be repeated", func(s string) error {
+		toggles = append(toggles, s)
 		return nil
 	})
 	asJSON := flags.Bool("json", false, "print JSON")
@@ -75,12 +81,17 @@ func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error 
 		return err
 	}
 	x := flow.Explain(p.Precedence, org.Recording, chain)
+	presses, err := press(org, flow.Resolve(p.Precedence, chain), toggles)
+	if err != nil {
+		return err
+	}
 	if *asJSON {
 		enc := json.NewEncoder(stdout)
 		enc.SetIndent("", "  ")
-		return enc.Encode(answer{org.ID, q.direction, x})
+		return enc.Encode(answer{org.ID, q.direction, x, presses})
 	}
 	fmt.Fprint(stdout, strings.TrimRight(x.String(), "\n")+"\n")
+	printPresses(stdout, presses)
 	return nil
 }
 
