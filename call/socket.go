@@ -71,13 +71,25 @@ func (d *Desk) replied(t turn, replies []esl.Reply, err error) turn {
 	if err == nil {
 		replies = replies[t.from:]
 	}
-	next := d.fact(t.call, d.fate(t.call, t.command, replies, err))
+	fate := d.fate(t.call, t.command, replies, err)
+	if err != nil && t.canRepeat() {
+		d.send(t.call, t.command)
+		return turn{}
+	}
+	next := d.fact(t.call, fate)
 	d.followUp(t.call)
 	if t.exits || err != nil {
 		d.send(t.call, next)
 		return turn{}
 	}
 	return d.next(t.call, nil, next)
+}
+
+// canRepeat reports whether a command that failed on the socket may be given over
+// the watch link: done twice, it does no harm, but arming does after the answer.
+func (t turn) canRepeat() bool {
+	rec := t.call.rec
+	return rec.Pending == t.command && !(rec.Answered && t.command < toggle.Start)
 }
 
 // enter takes a leg that reached the socket: it begins a call, or enters an
