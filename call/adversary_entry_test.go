@@ -150,7 +150,7 @@ func TestHostileUUID(t *testing.T) {
 // BenchmarkEntry is the time from connect to exit with 1,000 live calls, and
 // BenchmarkUnmask from the answer to what is told when its unmask is confirmed.
 func BenchmarkEntry(b *testing.B) {
-	f := newFloor(b)
+	f := newFloor(b, testPolicy(b), nil)
 	for b.Loop() {
 		a := f.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
 		if _, err := a.Socket(b.Context(), f.socket); err != nil {
@@ -161,7 +161,7 @@ func BenchmarkEntry(b *testing.B) {
 }
 
 func BenchmarkUnmask(b *testing.B) {
-	f := newFloor(b)
+	f := newFloor(b, testPolicy(b), nil)
 	told := make(chan struct{}, 1)
 	f.sw.Fail(func(command, args string) (string, bool) {
 		if command == "uuid_record" && strings.Contains(args, " unmask ") {
@@ -190,11 +190,12 @@ func BenchmarkUnmask(b *testing.B) {
 type floor struct {
 	sw     *esltest.Switch
 	socket string
+	legs   []*esltest.Channel // of the outside parties
 }
 
-func newFloor(b *testing.B) *floor {
+// newFloor makes one; seen, if not nil, is told of every event that arrives.
+func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event)) *floor {
 	b.Helper()
-	p := testPolicy(b)
 	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	f := &floor{sw: esltest.New(esltest.Options{Clock: esltest.Manual})}
 	address, err := f.sw.Listen("127.0.0.1:0")
@@ -214,7 +215,12 @@ func newFloor(b *testing.B) *floor {
 		defer once()
 		return desk.Connected(ctx, "fs1", conn)
 	}
-	link.OnEvent = func(ev *esl.Event) { desk.Watched("fs1", ev) }
+	link.OnEvent = func(ev *esl.Event) {
+		if seen != nil {
+			seen(ev)
+		}
+		desk.Watched("fs1", ev)
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -237,6 +243,7 @@ func newFloor(b *testing.B) *floor {
 		if _, err := a.Socket(b.Context(), f.socket); err != nil {
 			b.Fatal(err)
 		}
+		f.legs = append(f.legs, a)
 	}
 	for live := 0; live < 1000; time.Sleep(time.Millisecond) {
 		desk.ask(b.Context(), func() { live = len(desk.calls) })

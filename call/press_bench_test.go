@@ -1,0 +1,51 @@
+package call
+
+import (
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+)
+
+// BenchmarkPress is how long a pressed code takes with 1,000 live calls, each
+// answered: from the event's arrival on the watch link to FreeSWITCH having the
+// mask or unmask (or the start, on the first press) off the wire.
+func BenchmarkPress(b *testing.B) {
+	p := testPolicy(b)
+	p.Organisations["acme"].OnDemand = flow.OnDemand{DTMF: "*1"}
+	var arrived atomic.Int64
+	f := newFloor(b, p, func(ev *esl.Event) {
+		if ev.Subclass() == toggleSubclass {
+			arrived.Store(time.Now().UnixNano())
+		}
+	})
+	done := make(chan time.Time, 1)
+	f.sw.Fail(func(command, args string) (string, bool) {
+		if command == "uuid_record" && !strings.Contains(args, " stop ") {
+			done <- time.Now()
+		}
+		return "", false
+	})
+	phones := make([]*esltest.Channel, len(f.legs))
+	for i, a := range f.legs {
+		phones[i] = a.Dial(esltest.Leg{Profile: "internal", Destination: "1004",
+			Variables: map[string]string{"dialed_user": "1004", "dialed_domain": "acme.example.net"}})
+		phones[i].Answer()
+	}
+	var took []time.Duration
+	for i := 0; b.Loop(); i++ {
+		phones[i%len(phones)].PressDigits("*1")
+		at := <-done
+		took = append(took, at.Sub(time.Unix(0, arrived.Load())))
+	}
+	slices.Sort(took)
+	for name, q := range map[string]float64{"p50-ms": 0.50, "p99-ms": 0.99} {
+		at := took[min(len(took)-1, int(q*float64(len(took))))]
+		b.ReportMetric(float64(at)/float64(time.Millisecond), name)
+	}
+}
