@@ -22,6 +22,7 @@ e2e:
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench Press -benchtime 1000x ./call
 
 # What has to be clean before a commit.
 check:
