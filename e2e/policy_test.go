@@ -16,6 +16,9 @@ type settings struct {
 	team                     string         // the ring group; "sales" in the sample dialplan says the same
 	welcome, reception, desk string         // applications
 	alice, bob               string
+	onDemand                 string            // what the organisation grants, as in the policy file
+	may                      map[string]string // user's on_demand, by user
+	more                     string            // further lines of the organisation
 }
 
 // yaml is the organisation in the policy file.
@@ -28,8 +31,14 @@ func (s settings) yaml(o lab.Org) string {
 	say("  %s:", o.ID())
 	say("    domains: [%s]", o.Domain())
 	say("    recording: %v", !s.off)
+	if s.onDemand != "" {
+		say("    on_demand: { %s }", s.onDemand)
+	}
+	if s.more != "" {
+		say("    %s", s.more)
+	}
 	say("    numbers:")
-	for k := lab.ToAlice; k <= lab.ToOperator; k++ {
+	for k := lab.ToAlice; k <= lab.DirectDave; k++ {
 		record("      ", fmt.Sprintf("%q", o.Number(k)), s.numbers[k])
 	}
 	say("    ring_groups:")
@@ -44,8 +53,8 @@ func (s settings) yaml(o lab.Org) string {
 		id     string
 		person lab.Person
 		record string
-	}{{"alice", lab.UserAlice, s.alice}, {"bob", lab.UserBob, s.bob}, {"carol", lab.UserCarol, ""}} {
-		say("      %s: { extension: %q, record: %s }", u.id, o.Extension(u.person), cmp.Or(u.record, "dont-care"))
+	}{{"alice", lab.UserAlice, s.alice}, {"bob", lab.UserBob, s.bob}, {"carol", lab.UserCarol, ""}, {"dave", lab.UserDave, ""}} {
+		say("      %s: { extension: %q, record: %s, on_demand: %s }", u.id, o.Extension(u.person), cmp.Or(u.record, "dont-care"), cmp.Or(s.may[u.id], "enable"))
 	}
 	return b.String()
 }

@@ -34,6 +34,8 @@ type suite struct {
 	mu      sync.Mutex
 	files   int           // recordings that begin with the answer
 	longest time.Duration // greatest difference between such a file's length and answer to hangup
+	pauses  int           // pauses in files
+	latest  time.Duration // greatest difference between a switch and the edge of its pause
 }
 
 // TestCalls makes every call of the suite.
@@ -70,6 +72,7 @@ func TestCalls(t *testing.T) {
 		t.Run(scenarios[i].name, func(t *testing.T) { run(t, i) })
 	}
 	t.Logf("%d files that begin with the answer: their length and the time from answer to hangup differ by %v at most", s.files, s.longest)
+	t.Logf("%d pauses: their edges and the switches that made them differ by %v at most", s.pauses, s.latest)
 	for _, line := range s.tapedeck.Complaints("") {
 		t.Errorf("tapedeck complained: %s", line)
 	}
@@ -92,15 +95,16 @@ func start(t *testing.T, ctx context.Context, binary string, scenarios []scenari
 	for i := range orgs {
 		orgs[i] = lab.Org(i)
 	}
+	own := filepath.Join(dir, "tapedeck.d")
 	s := &suite{}
 	s.lab, err = lab.Start(ctx, lab.Config{
 		FreeSWITCH: binary, Dir: filepath.Join(dir, "lab"), ConfDir: confDir, Socket: socket, Orgs: orgs,
-		Log: slog.New(slog.DiscardHandler),
+		Recordings: lab.RecordingsIn(own), Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	t.Cleanup(s.lab.Stop)
 	s.tapedeck, err = lab.StartTapedeck(ctx, lab.TapedeckConfig{
-		Program: program, Dir: filepath.Join(dir, "tapedeck.d"), Socket: socket, Switch: s.lab.ESL, Policy: policyFile(scenarios),
+		Program: program, Dir: own, Prompts: filepath.Join(confDir, "sounds"), Socket: socket, Switch: s.lab.ESL, Policy: policyFile(scenarios),
 	})
 	must(t, err)
 	t.Cleanup(func() {
@@ -134,6 +138,16 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// paused keeps the greatest difference for the summary.
+func (s *suite) paused(differences ...time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pauses++
+	for _, d := range differences {
+		s.latest = max(s.latest, d.Abs())
 	}
 }
 

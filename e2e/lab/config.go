@@ -3,6 +3,7 @@ package lab
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,11 +23,13 @@ type profile struct {
 	Context string
 	Auth    bool // phones are asked for their password
 	Carrier int  // port of the gateway "carrier"; 0: none
+	Key     bool // the phones' Record key, as record-key.xml sets it up
 }
 
 // user is a directory user.
 type user struct {
 	Extension, Domain, Shows string // Shows: the number that outgoing calls show
+	Port                     int    // of the user's own phone; 0: one of the telephones
 }
 
 // switchConfig is what freeswitch.xml is made of.
@@ -73,7 +76,8 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
       <param name="auth-calls" value="{{.Auth}}"/><param name="challenge-realm" value="auto_from"/><param name="accept-blind-reg" value="true"/>
       <param name="inbound-codec-prefs" value="PCMU"/><param name="outbound-codec-prefs" value="PCMU"/>
       <param name="rtp-timer-name" value="soft"/><param name="dtmf-type" value="rfc2833"/>
-      <param name="manage-presence" value="false"/><param name="disable-rtp-auto-adjust" value="true"/><param name="apply-nat-acl" value="none"/>
+      {{if .Key}}<X-PRE-PROCESS cmd="include" data="sip_profiles/tapedeck/record-key.xml"/>
+      {{end}}<param name="manage-presence" value="false"/><param name="disable-rtp-auto-adjust" value="true"/><param name="apply-nat-acl" value="none"/>
     </settings></profile>{{end}}
   </profiles></configuration>
 </section>
@@ -84,7 +88,8 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
   <domain name="{{$domain}}">
     <params><param name="dial-string" value="{presence_id=${dialed_user}@${dialed_domain}}sofia/internal/${dialed_user}@127.0.0.1:{{$.Phones}}"/></params>
     <groups><group name="default"><users>{{range $users}}
-      <user id="{{.Extension}}"><params><param name="password" value="pw{{.Extension}}"/></params><variables>
+      <user id="{{.Extension}}"><params><param name="password" value="pw{{.Extension}}"/>
+        {{- if .Port}}<param name="dial-string" value="{presence_id=${dialed_user}@${dialed_domain}}sofia/internal/${dialed_user}@127.0.0.1:{{.Port}}"/>{{end}}</params><variables>
         <variable name="user_context" value="default"/><variable name="outbound_caller_id_number" value="{{.Shows}}"/>
       </variables></user>{{end}}
     </users></group></groups>
@@ -96,8 +101,9 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
 
 var folders = []string{"conf", "log", "db", "run", "recordings", "sounds", "scripts", "storage", "cache", "temp"}
 
-// write makes the switch's folders, its freeswitch.xml and its dialplan files.
-func (c switchConfig) write(dialplan map[string]string) error {
+// write makes the switch's folders, its freeswitch.xml and further files of its
+// configuration.
+func (c switchConfig) write(further map[string]string) error {
 	for _, dir := range folders {
 		if err := os.MkdirAll(filepath.Join(c.Base, dir), 0o755); err != nil {
 			return fmt.Errorf("lab: configure %s: %w", c.Name, err)
@@ -107,10 +113,8 @@ func (c switchConfig) write(dialplan map[string]string) error {
 	if err := freeswitchXML.Execute(&b, c); err != nil {
 		return fmt.Errorf("lab: configure %s: %w", c.Name, err)
 	}
-	files := map[string]string{"freeswitch.xml": b.String()}
-	for name, text := range dialplan {
-		files["dialplan/"+name] = text
-	}
+	files := maps.Clone(further)
+	files["freeswitch.xml"] = b.String()
 	for name, text := range files {
 		path := filepath.Join(c.Base, "conf", name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,6 +21,8 @@ const (
 	ToDesk       = 5 // application "desk" answers and speaks until the caller hangs up
 	Direct       = 6 // alice's phone rings, in the context where the call arrived
 	ToOperator   = 7 // transferred to 5000 of the sample dialplan in the users' context
+	ToDave       = 8 // transferred to dave's extension in the users' context
+	DirectDave   = 9 // dave's phone rings, in the context where the call arrived
 )
 
 var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := .}}
@@ -61,6 +64,13 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 <extension name="{{.ID}}-operator"><condition field="destination_number" expression="{{.Dialled 7}}">
   <action application="transfer" data="5000 XML default"/>
 </condition></extension>
+<extension name="{{.ID}}-dave"><condition field="destination_number" expression="{{.Dialled 8}}">
+  <action application="set" data="force_transfer_context=default"/>
+  <action application="transfer" data="{{.Extension 4}} XML default"/>
+</condition></extension>
+<extension name="{{.ID}}-direct-dave"><condition field="destination_number" expression="{{.Dialled 9}}">
+  <action application="bridge" data="user/{{.Extension 4}}@{{.Domain}}"/>
+</condition></extension>
 {{end}}<extension name="unknown"><condition field="destination_number" expression="^(\+?\d+)$">
   <action application="bridge" data="sofia/external/$1@127.0.0.1:{{.Phones}}"/>
 </condition></extension>
@@ -77,11 +87,13 @@ const users = `<extension name="users"><condition field="destination_number" exp
 </condition></extension>
 `
 
-// phoneDialplan is the telephones': ring until somebody picks up, then speak.
+// phoneDialplan is the telephones': ring until somebody picks up, then speak,
+// whatever digits come.
 const phoneDialplan = `<include>
 <context name="phones">
 <extension name="speak"><condition field="destination_number" expression="^speak-(\d+)$">
-  <action application="answer"/><action application="playback" data="tone_stream://%(1000,0,$1);loops=-1"/>
+  <action application="answer"/><action application="set" data="playback_terminators=none"/>
+  <action application="playback" data="tone_stream://%(1000,0,$1);loops=-1"/>
 </condition></extension>
 <extension name="ring"><condition field="destination_number" expression="^.*$">
   <action application="ring_ready"/><action application="park"/>
@@ -101,34 +113,43 @@ var contexts = []struct{ name, first string }{
 
 // (FreeSWITCH's preprocessor drops every line that holds <include>, whole.)
 
-// dialplanFiles is conf/dialplan of the switch under test: the project's files,
-// copied, with Tapedeck's address put in; once more with an address at which
-// nobody listens; and the contexts, with the include line where the README says.
-func dialplanFiles(confDir, socket, nobody string, phones int, orgs []Org) (map[string]string, error) {
+// confFiles is conf of the switch under test: the project's files, copied, with
+// Tapedeck's address and its folder of recordings put in; once more with an
+// address at which nobody listens; and the contexts, with the include line where
+// the README says.
+func confFiles(c Config, nobody string, phones int) (map[string]string, error) {
 	files := map[string]string{}
-	for folder, address := range map[string]string{"tapedeck": socket, "tapedeck-away": nobody} {
-		for _, name := range []string{"public.xml", "default.xml", "mandatory.xml", "elements.xml"} {
-			text, err := os.ReadFile(filepath.Join(confDir, "dialplan", "tapedeck", name))
-			if err != nil {
-				return nil, fmt.Errorf("lab: install the dialplan files: %w", err)
-			}
-			if name != "elements.xml" && !strings.Contains(string(text), `data="127.0.0.1:8084 full"`) {
-				return nil, fmt.Errorf("lab: install the dialplan files: %s does not call 127.0.0.1:8084", name)
-			}
-			files[folder+"/"+name] = strings.ReplaceAll(string(text), "127.0.0.1:8084", address)
+	install := func(to, name, theirs, ours string) error {
+		text, err := os.ReadFile(filepath.Join(c.ConfDir, name))
+		if err != nil {
+			return fmt.Errorf("lab: install freeswitch-conf: %w", err)
 		}
+		if !strings.Contains(string(text), theirs) {
+			return fmt.Errorf("lab: install freeswitch-conf: %s does not say %s", name, theirs)
+		}
+		files[to] = strings.ReplaceAll(string(text), theirs, ours)
+		return nil
+	}
+	err := install("sip_profiles/tapedeck/record-key.xml", "sip_profiles/tapedeck/record-key.xml", `"/var/spool/tapedeck/`, `"`+c.Recordings+"/")
+	for folder, address := range map[string]string{"tapedeck": c.Socket, "tapedeck-away": nobody} {
+		for _, name := range []string{"public.xml", "default.xml", "mandatory.xml", "elements.xml"} {
+			err = cmp.Or(err, install("dialplan/"+folder+"/"+name, "dialplan/tapedeck/"+name, "127.0.0.1:8084 full", address+" full"))
+		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	var b bytes.Buffer
-	if err := routes.Execute(&b, map[string]any{"Orgs": orgs, "Socket": socket, "App": int(App), "Phones": phones}); err != nil {
+	if err := routes.Execute(&b, map[string]any{"Orgs": c.Orgs, "Socket": c.Socket, "App": int(App), "Phones": phones}); err != nil {
 		return nil, fmt.Errorf("lab: write the dialplan: %w", err)
 	}
-	for _, c := range contexts {
+	for _, ctx := range contexts {
 		body := b.String()
-		if c.name == "default" {
+		if ctx.name == "default" {
 			body = "<X-PRE-PROCESS cmd=\"include\" data=\"tapedeck/elements.xml\"/>\n" + users
 		}
-		files[c.name+".xml"] = fmt.Sprintf("<include>\n<context name=\"%s\">\n<X-PRE-PROCESS cmd=\"include\" data=\"%s\"/>\n%s</context>\n</include>\n",
-			c.name, c.first, body)
+		files["dialplan/"+ctx.name+".xml"] = fmt.Sprintf("<include>\n<context name=\"%s\">\n<X-PRE-PROCESS cmd=\"include\" data=\"%s\"/>\n%s</context>\n</include>\n",
+			ctx.name, ctx.first, body)
 	}
 	return files, nil
 }

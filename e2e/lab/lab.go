@@ -16,6 +16,7 @@ type Config struct {
 	Dir        string // an empty folder for everything that is written
 	ConfDir    string // the repository's freeswitch-conf
 	Socket     string // Tapedeck's outbound socket, host:port
+	Recordings string // Tapedeck's folder of recordings
 	Orgs       []Org
 	Log        *slog.Logger
 }
@@ -27,32 +28,36 @@ type Lab struct {
 	ESL    int // event socket port of Switch
 
 	ports map[string]int // SIP ports of Switch by context
+	own   map[Org]int    // SIP port of dave's phone, which sipp plays
 }
 
 // Start configures and starts both switches. Stop ends them.
 func Start(ctx context.Context, c Config) (*Lab, error) {
-	p, err := FreePorts(4 + len(contexts))
+	p, err := FreePorts(4 + len(contexts) + len(c.Orgs))
 	if err != nil {
 		return nil, err
 	}
 	esl1, esl2, phones, nobody := p[0], p[1], p[2], p[3]
-	l := &Lab{ESL: esl1, ports: map[string]int{}}
+	l := &Lab{ESL: esl1, ports: map[string]int{}, own: map[Org]int{}}
+	for i, o := range c.Orgs {
+		l.own[o] = p[4+len(contexts)+i]
+	}
 	under := switchConfig{
 		Name: "fs1", Base: filepath.Join(c.Dir, "fs1"), Modules: modules, ESL: esl1, Password: Password,
-		Domain: Org(0).Domain(), Phones: phones, Domains: directory(c.Orgs),
+		Domain: Org(0).Domain(), Phones: phones, Domains: l.directory(c.Orgs),
 	}
 	for i, ctx := range contexts {
 		l.ports[ctx.name] = p[4+i]
 		pr := profile{Name: ctx.name, Port: p[4+i], Context: ctx.name}
 		switch ctx.name {
 		case "default":
-			pr.Name, pr.Auth = "internal", true
+			pr.Name, pr.Auth, pr.Key = "internal", true, true
 		case "public":
 			pr.Name, pr.Carrier = "external", phones
 		}
 		under.Profiles = append(under.Profiles, pr)
 	}
-	files, err := dialplanFiles(c.ConfDir, c.Socket, fmt.Sprintf("127.0.0.1:%d", nobody), phones, c.Orgs)
+	files, err := confFiles(c, fmt.Sprintf("127.0.0.1:%d", nobody), phones)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 	if l.Switch, err = configureAndStart(ctx, c, under, files); err != nil {
 		return nil, err
 	}
-	s, err := configureAndStart(ctx, c, played, map[string]string{"phones.xml": phoneDialplan})
+	s, err := configureAndStart(ctx, c, played, map[string]string{"dialplan/phones.xml": phoneDialplan})
 	if err != nil {
 		l.Switch.Stop()
 		return nil, err
@@ -79,19 +84,23 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 	return l, nil
 }
 
-func configureAndStart(ctx context.Context, c Config, sc switchConfig, dialplan map[string]string) (*Switch, error) {
+func configureAndStart(ctx context.Context, c Config, sc switchConfig, files map[string]string) (*Switch, error) {
 	sc.RTPEnd = sc.RTP + rtpBlock - 1
-	if err := sc.write(dialplan); err != nil {
+	if err := sc.write(files); err != nil {
 		return nil, err
 	}
 	return startSwitch(ctx, c.FreeSWITCH, sc, c.Log)
 }
 
-func directory(orgs []Org) map[string][]user {
+func (l *Lab) directory(orgs []Org) map[string][]user {
 	d := map[string][]user{}
 	for _, o := range orgs {
-		for _, p := range []Person{UserAlice, UserBob, UserCarol} {
-			d[o.Domain()] = append(d[o.Domain()], user{Extension: o.Extension(p), Domain: o.Domain(), Shows: o.Number(ToAlice)})
+		for _, p := range []Person{UserAlice, UserBob, UserCarol, UserDave} {
+			u := user{Extension: o.Extension(p), Domain: o.Domain(), Shows: o.Number(ToAlice)}
+			if p == UserDave {
+				u.Port = l.own[o]
+			}
+			d[o.Domain()] = append(d[o.Domain()], u)
 		}
 	}
 	return d

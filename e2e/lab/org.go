@@ -2,7 +2,7 @@ package lab
 
 import "fmt"
 
-// Org is an organisation of the lab, numbered 0 to 99. It has three users, a
+// Org is an organisation of the lab, numbered 0 to 99. It has four users, a
 // SIP domain and telephone numbers of its own, so that calls of different
 // organisations never meet. Organisation 0 is the one that the sample
 // dialplan, elements.xml, is about.
@@ -11,15 +11,16 @@ type Org int
 // Person is a user of an organisation.
 type Person int
 
-// The users of every organisation.
+// The users of every organisation. Dave's phone is played by sipp.
 const (
 	UserAlice Person = 1 + iota
 	UserBob
 	UserCarol
+	UserDave
 )
 
 // Tone is what the person speaks.
-func (p Person) Tone() Tone { return []Tone{Alice, Bob, Carol}[p-1] }
+func (p Person) Tone() Tone { return []Tone{Alice, Bob, Carol, Dave}[p-1] }
 
 // ID is the organisation's id in the policy.
 func (o Org) ID() string { return fmt.Sprintf("s%02d", int(o)) }

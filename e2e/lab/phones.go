@@ -3,8 +3,11 @@ package lab
 import (
 	"context"
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"tapedeck/esl"
 )
@@ -104,6 +107,74 @@ func (t *Telephone) Ended(ctx context.Context) (cause string, err error) {
 		return "", err
 	}
 	return e.Get("Hangup-Cause"), nil
+}
+
+// Press sends digits, 60 ms each and as close as FreeSWITCH sends them (RFC
+// 4733). While it sends one the telephone does not speak.
+func (t *Telephone) Press(ctx context.Context, digits string) error {
+	_, err := t.phones.API(ctx, "uuid_send_dtmf", t.UUID+" "+digits+"@60")
+	return err
+}
+
+// Got waits until these digits have come.
+func (t *Telephone) Got(ctx context.Context, digits string) error {
+	var got string
+	_, err := t.phones.Wait(ctx, "digits "+digits, func(e *esl.Event) bool {
+		if Is("DTMF", t.UUID)(e) {
+			got += e.Get("DTMF-Digit")
+		}
+		return strings.HasSuffix(got, digits)
+	})
+	if err != nil {
+		err = fmt.Errorf("%w: got %q", err, got)
+	}
+	return err
+}
+
+// Digits are those that have come so far.
+func (t *Telephone) Digits() (got string) {
+	for _, e := range t.phones.Events(Is("DTMF", t.UUID)) {
+		got += e.Get("DTMF-Digit")
+	}
+	return got
+}
+
+// RecordKey sends what a phone's record key does: SIP INFO with a header Record
+// of "on" or "off".
+func (t *Telephone) RecordKey(ctx context.Context, ask string) error {
+	if _, err := t.phones.API(ctx, "uuid_setvar", t.UUID+" sip_info_h_Record "+ask); err != nil {
+		return err
+	}
+	_, err := t.phones.API(ctx, "uuid_send_info", t.UUID)
+	return err
+}
+
+// Listen begins to write down what the telephone hears, in channel 1, and says,
+// in channel 2, and returns the file, which is complete when the call has ended.
+func (t *Telephone) Listen(ctx context.Context) (path string, err error) {
+	path = filepath.Join(t.phones.Base, "recordings", t.UUID+".wav")
+	_, err = t.phones.API(ctx, "uuid_record", t.UUID+" start "+path+" 0 {RECORD_STEREO=true,RECORD_PRE_BUFFER_FRAMES=0}")
+	return path, err
+}
+
+// Listened waits until a file of Listen is complete, and hears it. Began is when
+// it began.
+func (t *Telephone) Listened(ctx context.Context, path string) (s *Sound, began time.Time, err error) {
+	var start *esl.Event
+	for _, name := range []string{"RECORD_STOP", "RECORD_START"} {
+		start, err = t.phones.Wait(ctx, name+" of a telephone", func(e *esl.Event) bool {
+			return e.Name() == name && e.Get("Record-File-Path") == path
+		})
+		if err != nil {
+			return nil, began, err
+		}
+	}
+	us, err := strconv.ParseInt(start.Get("Event-Date-Timestamp"), 10, 64)
+	if err != nil {
+		return nil, began, fmt.Errorf("lab: RECORD_START: %w", err)
+	}
+	s, err = Listen(path)
+	return s, time.UnixMicro(us), err
 }
 
 // Hold puts the other party on hold.

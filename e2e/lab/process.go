@@ -20,12 +20,17 @@ type Process struct {
 
 // StartProcess runs a program with its output in the file log.
 func StartProcess(log string, program string, args ...string) (*Process, error) {
+	return startProcessIn("", log, program, args...)
+}
+
+// startProcessIn is StartProcess in a working directory.
+func startProcessIn(dir, log, program string, args ...string) (*Process, error) {
 	out, err := os.Create(log)
 	if err != nil {
 		return nil, fmt.Errorf("lab: start %s: %w", program, err)
 	}
 	p := &Process{cmd: exec.Command(program, args...), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = out, out
+	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = dir, out, out
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {

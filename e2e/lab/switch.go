@@ -30,7 +30,8 @@ type Switch struct {
 
 // watched is what the lab asks a switch to tell.
 var watched = []string{"CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_BRIDGE",
-	"CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "PRESENCE_IN"}
+	"CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "PRESENCE_IN",
+	"MEDIA_BUG_STOP", "DTMF", "tapedeck::toggle", "tapedeck::state"}
 
 // startSwitch starts FreeSWITCH and waits until its event socket and its SIP
 // profiles are there.
@@ -130,9 +131,21 @@ const patience = 10 * time.Second
 // Wait returns the first event that matches, of those that have come or will
 // come within patience.
 func (s *Switch) Wait(ctx context.Context, what string, match func(*esl.Event) bool) (*esl.Event, error) {
+	return s.WaitSince(ctx, 0, what, match)
+}
+
+// Seen is how many events have come so far.
+func (s *Switch) Seen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.events)
+}
+
+// WaitSince is Wait without the events that had been seen at a moment.
+func (s *Switch) WaitSince(ctx context.Context, seen int, what string, match func(*esl.Event) bool) (*esl.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	for seen := 0; ; {
+	for {
 		s.mu.Lock()
 		fresh, more := s.events[seen:], s.more
 		s.mu.Unlock()
@@ -153,6 +166,11 @@ func (s *Switch) Wait(ctx context.Context, what string, match func(*esl.Event) b
 // Is matches an event of one channel.
 func Is(name, uuid string) func(*esl.Event) bool {
 	return func(e *esl.Event) bool { return e.Name() == name && e.Get("Unique-ID") == uuid }
+}
+
+// IsCustom matches a CUSTOM event of which a header has a value.
+func IsCustom(subclass, header, value string) func(*esl.Event) bool {
+	return func(e *esl.Event) bool { return e.Subclass() == subclass && e.Get(header) == value }
 }
 
 // Log returns the lines of FreeSWITCH's log that hold text.

@@ -24,10 +24,14 @@ type Tapedeck struct {
 type TapedeckConfig struct {
 	Program string
 	Dir     string // an empty folder
+	Prompts string // the prompts' folder
 	Socket  string // where it listens for calls
 	Switch  int    // event socket port of the switch
 	Policy  string // YAML
 }
+
+// RecordingsIn is the folder of recordings of a Tapedeck that has its files in dir.
+func RecordingsIn(dir string) string { return filepath.Join(dir, "recordings") }
 
 // StartTapedeck runs the daemon and waits until it says that it is ready.
 func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
@@ -36,7 +40,7 @@ func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
 		return nil, err
 	}
 	t := &Tapedeck{
-		Recordings: filepath.Join(c.Dir, "recordings"), log: filepath.Join(c.Dir, "tapedeck.log"),
+		Recordings: RecordingsIn(c.Dir), log: filepath.Join(c.Dir, "tapedeck.log"),
 		metrics: fmt.Sprintf("127.0.0.1:%d", ports[0]),
 	}
 	config := filepath.Join(c.Dir, "tapedeck.yaml")
@@ -47,11 +51,12 @@ switches:
   - { name: fs1, address: "127.0.0.1:%d", password: %s }
 store: { redis: embedded }
 recordings: { dir: %s, stereo: true }
+prompts: { dir: %s, language: en }
 policy: %s
 http: { listen: "127.0.0.1:%d" }
 metrics: { listen: "%s" }
 log: { level: debug, format: text }
-`, strconv.Quote(c.Socket), c.Switch, Password, t.Recordings, filepath.Join(c.Dir, "policy.yaml"), ports[1], t.metrics),
+`, strconv.Quote(c.Socket), c.Switch, Password, t.Recordings, c.Prompts, filepath.Join(c.Dir, "policy.yaml"), ports[1], t.metrics),
 	}
 	for path, text := range files {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

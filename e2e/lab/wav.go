@@ -23,12 +23,13 @@ const (
 	Alice   Tone = 670
 	Bob     Tone = 970
 	Carol   Tone = 1430
+	Dave    Tone = 1190
 	App     Tone = 350
 )
 
-var speakers = []Tone{App, Outside, Alice, Bob, Carol}
+var speakers = []Tone{App, Outside, Alice, Bob, Carol, Dave}
 
-var speakerNames = map[Tone]string{App: "app", Outside: "outside", Alice: "alice", Bob: "bob", Carol: "carol"}
+var speakerNames = map[Tone]string{App: "app", Outside: "outside", Alice: "alice", Bob: "bob", Carol: "carol", Dave: "dave"}
 
 // String is who speaks the tone.
 func (t Tone) String() string { return speakerNames[t] }
@@ -53,8 +54,10 @@ type Sound struct {
 	Path     string
 	Channels int
 	Length   time.Duration
-	Peak     int       // the loudest sample, of at most 32768
-	steps    [][]Heard // by step, by channel
+	Peak     int // the loudest sample, of at most 32768
+	rate     int
+	samples  [][]float64 // by channel
+	steps    [][]Heard   // by step, by channel
 }
 
 // Listen reads a WAV file of 16-bit PCM and finds the tones in it.
@@ -67,17 +70,19 @@ func Listen(path string) (*Sound, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: listen to %s: %w", path, err)
 	}
-	frames := len(pcm) / 2 / channels
-	s := &Sound{Path: path, Channels: channels, Length: time.Duration(frames) * time.Second / time.Duration(rate)}
-	for at := 0; at+1 < len(pcm); at += 2 {
-		v := int(int16(binary.LittleEndian.Uint16(pcm[at:])))
-		s.Peak = max(s.Peak, v, -v)
+	s := &Sound{Path: path, Channels: channels, rate: rate, samples: split(pcm, channels)}
+	frames := len(s.samples[0])
+	s.Length = time.Duration(frames) * time.Second / time.Duration(rate)
+	for _, x := range s.samples {
+		for _, v := range x {
+			s.Peak = max(s.Peak, int(math.Abs(v)))
+		}
 	}
 	per := rate * int(Step/time.Millisecond) / 1000
 	for from := 0; from+per <= frames; from += per {
 		heard := make([]Heard, channels)
-		for c := range channels {
-			heard[c] = tonesIn(samples(pcm, channels, c, from, per), rate)
+		for c, x := range s.samples {
+			heard[c] = tonesIn(x[from:from+per], rate)
 		}
 		s.steps = append(s.steps, heard)
 	}
@@ -111,11 +116,13 @@ func parseWAV(b []byte) (channels, rate int, pcm []byte, err error) {
 	return 0, 0, nil, fmt.Errorf("no data in it")
 }
 
-func samples(pcm []byte, channels, channel, from, n int) []float64 {
-	out := make([]float64, n)
-	for i := range out {
-		at := 2 * ((from+i)*channels + channel)
-		out[i] = float64(int16(binary.LittleEndian.Uint16(pcm[at:])))
+// split takes the channels of 16-bit PCM apart.
+func split(pcm []byte, channels int) [][]float64 {
+	out := make([][]float64, channels)
+	for at := 0; at+2*channels <= len(pcm); at += 2 * channels {
+		for c := range channels {
+			out[c] = append(out[c], float64(int16(binary.LittleEndian.Uint16(pcm[at+2*c:]))))
+		}
 	}
 	return out
 }
@@ -153,6 +160,24 @@ func (s *Sound) Speaks(t Tone) (total time.Duration) {
 
 // Silent reports whether there is no sound at all in it, no tone nor anything else.
 func (s *Sound) Silent() bool { return s.Peak == 0 }
+
+// Silences returns the stretches, longer than shortest, in which there is no
+// sound at all in any channel.
+func (s *Sound) Silences(shortest time.Duration) (found [][2]time.Duration) {
+	frames := len(s.samples[0])
+	at := func(frame int) time.Duration { return time.Duration(frame) * time.Second / time.Duration(s.rate) }
+	since := 0
+	for i := range frames + 1 {
+		if i < frames && !slices.ContainsFunc(s.samples, func(x []float64) bool { return x[i] != 0 }) {
+			continue
+		}
+		if at(i-since) > shortest {
+			found = append(found, [2]time.Duration{at(since), at(i)})
+		}
+		since = i + 1
+	}
+	return found
+}
 
 // Between calls check for every whole step from one time to another.
 func (s *Sound) Between(from, to time.Duration, check func(at time.Duration, channels []Heard)) {

@@ -1,0 +1,229 @@
+package e2e
+
+import (
+	"path/filepath"
+	"slices"
+	"time"
+
+	"tapedeck/e2e/lab"
+	"tapedeck/esl"
+)
+
+const keyAndDigits = `record_key: true, dtmf: "*1"`
+
+// keys are calls during which somebody presses the phone's record key.
+func keys() []scenario {
+	yes := map[int]string{lab.ToAlice: "yes", lab.ToDave: "yes", lab.DirectDave: "yes"}
+	return []scenario{
+		{"record key on, off, on again", settings{onDemand: keyAndDigits}, keyOnOffOn},
+		{"record key, off first", settings{numbers: yes, onDemand: keyAndDigits}, keyOffFirst},
+		{"record key and *1 in turn", settings{numbers: yes, onDemand: keyAndDigits}, keyAndCode},
+		{"record key after a blind transfer", settings{numbers: yes, onDemand: keyAndDigits}, transferredThenKey(fromOutside, blind)},
+		{"record key after an attended transfer", settings{numbers: yes, onDemand: keyAndDigits}, transferredThenKey(fromOutside, attended)},
+		{"outgoing, record key before and after a blind transfer", settings{alice: "yes", bob: "yes", onDemand: keyAndDigits},
+			transferredThenKey(toOutside, blind)},
+		{"internal, record key of both", settings{alice: "{ internal: yes }", onDemand: keyAndDigits}, keyOfBoth},
+		{"record key against a lock", settings{numbers: map[int]string{lab.ToAlice: "force"}, onDemand: keyAndDigits}, refusedKey},
+		{"record key where the organisation has no grant", settings{numbers: yes, onDemand: digits}, keyNotGranted},
+		{"record key where the organisation has no recording", settings{off: true, onDemand: keyAndDigits}, keyNotGranted},
+		{"record key of a phone, granted", settings{onDemand: keyAndDigits}, keyGranted},
+		{"record key, tapedeck not running", settings{numbers: yes, onDemand: keyAndDigits}, keyWithoutTapedeck},
+	}
+}
+
+func keyOnOffOn(t *talk) {
+	outside, alice := fromOutside(t)
+	anchor, leg := t.leg(outside), t.leg(alice)
+	atAlice, atOutside := t.listensAt(alice), t.listensAt(outside)
+	t.speak(speech)
+	on := t.recordKey(alice, "on", anchor, "on")
+	first := t.speak(speech)
+	pause := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+	t.speak(speech)
+	pause.to = t.recordKey(alice, "on", anchor, "on")
+	second := t.speak(speech)
+	t.do(alice.RecordKey(t.ctx, "on")) // as it is: nothing happens
+	third := t.speak(speech)
+	t.hangUp(outside, alice)
+	r := t.recording()
+	if late := r.began.Sub(on); late.Abs() > near {
+		t.Errorf("the file begins %v after the key", late)
+	}
+	r.silentExactly(pause)
+	for _, s := range []stretch{first, second, third} {
+		r.heard(s, only(lab.Outside), only(lab.Alice))
+	}
+	r.noPrompts()
+	atAlice.anyPrompt("en", "is-being-recorded", []stretch{{from: on}, {from: pause.to}}, func(s stretch) time.Time { return s.from })
+	atAlice.prompt("en", "recorded", pause.from)
+	atOutside.noPrompt()
+	t.noMarkers(leg, anchor)
+	t.loggedPresses(anchor, 3)
+}
+
+func keyOffFirst(t *talk) {
+	outside, alice := fromOutside(t)
+	anchor, leg := t.leg(outside), t.leg(alice)
+	before := t.speak(speech)
+	pause := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+	t.speak(speech)
+	t.do(alice.RecordKey(t.ctx, "off")) // as it is: nothing happens
+	t.speak(speech / 2)
+	pause.to = t.recordKey(alice, "on", anchor, "on")
+	after := t.speak(speech)
+	t.hangUp(outside, alice)
+	r := t.recording()
+	r.heardFromStart(only(lab.Outside), only(lab.Alice))
+	r.silentExactly(pause)
+	for _, s := range []stretch{before, after} {
+		r.heard(s, only(lab.Outside), only(lab.Alice))
+	}
+	t.noMarkers(leg, anchor)
+	t.loggedPresses(anchor, 2)
+}
+
+// keyAndCode pauses by the one and resumes by the other, both ways.
+func keyAndCode(t *talk) {
+	outside, alice := fromOutside(t)
+	anchor, leg := t.leg(outside), t.leg(alice)
+	t.speak(speech)
+	var pauses []stretch
+	for i := range 4 {
+		var p stretch
+		if i%2 == 0 {
+			p.from = t.switches(alice, anchor, "paused")
+			t.speak(speech / 2)
+			p.to = t.recordKey(alice, "on", anchor, "on")
+		} else {
+			p.from = t.recordKey(alice, "off", anchor, "paused")
+			t.speak(speech / 2)
+			p.to = t.switches(alice, anchor, "on")
+		}
+		pauses = append(pauses, p)
+		t.speak(speech / 2)
+	}
+	t.hangUp(outside, alice)
+	r := t.recording()
+	r.silentExactly(pauses...)
+	t.noMarkers(leg, anchor)
+	t.loggedPresses(anchor, 8)
+}
+
+// transferredThenKey pauses and resumes by alice, sends the outside party on to
+// bob, and pauses and resumes by him.
+func transferredThenKey(begin func(*talk) (outside, alice *lab.Telephone), transfer func(*talk, *lab.Telephone) *lab.Telephone) func(*talk) {
+	return func(t *talk) {
+		outside, alice := begin(t)
+		anchor, legs := t.leg(outside), []string{t.leg(alice)}
+		t.speak(speech)
+		first := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+		t.speak(speech / 2)
+		first.to = t.recordKey(alice, "on", anchor, "on")
+		bob := transfer(t, alice)
+		legs = append(legs, t.leg(bob))
+		withBob := t.speak(speech)
+		second := stretch{from: t.recordKey(bob, "off", anchor, "paused")}
+		t.speak(speech / 2)
+		second.to = t.recordKey(bob, "on", anchor, "on")
+		last := t.speak(speech)
+		t.hangUp(outside, bob)
+		r := t.recordingOf(anchor)
+		r.heard(withBob, only(lab.Outside), only(lab.Bob))
+		r.heard(last, only(lab.Outside), only(lab.Bob))
+		r.silentExactly(first, second)
+		t.noMarkers(append(legs, anchor)...)
+		t.loggedPresses(t.callOf(r), 4)
+	}
+}
+
+// callOf is the call's id, which its file is named after.
+func (t *talk) callOf(r take) string {
+	name := filepath.Base(r.Path)
+	return name[:len(name)-len(filepath.Ext(name))]
+}
+
+func keyOfBoth(t *talk) {
+	alice := t.dials(lab.UserAlice, t.org.Extension(lab.UserBob))
+	bob := t.rings(lab.UserBob)
+	t.pickUp(bob, alice)
+	anchor, other := t.leg(alice), t.leg(bob)
+	t.speak(speech)
+	first := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+	t.speak(speech / 2)
+	first.to = t.recordKey(bob, "on", anchor, "on")
+	t.speak(speech)
+	second := stretch{from: t.recordKey(bob, "off", anchor, "paused")}
+	t.speak(speech / 2)
+	second.to = t.recordKey(alice, "on", anchor, "on")
+	s := t.speak(speech)
+	t.hangUp(alice, bob)
+	r := t.recording()
+	r.heard(s, only(lab.Alice), only(lab.Bob))
+	r.silentExactly(first, second)
+	t.noMarkers(anchor, other)
+}
+
+// refusedKey presses the key against a lock, twice.
+func refusedKey(t *talk) {
+	outside, alice := fromOutside(t)
+	anchor, leg := t.leg(outside), t.leg(alice)
+	atAlice := t.listensAt(alice)
+	t.speak(speech)
+	var at []stretch
+	for range 2 {
+		since := t.suite.lab.Switch.Seen()
+		at = append(at, stretch{from: time.Now()})
+		t.do(alice.RecordKey(t.ctx, "off"))
+		_, err := t.suite.lab.Switch.WaitSince(t.ctx, since, "end of the prompt", func(e *esl.Event) bool {
+			return lab.Is("MEDIA_BUG_STOP", leg)(e) && filepath.Base(e.Get("Media-Bug-Target")) == "not-permitted.wav"
+		})
+		t.do(err)
+	}
+	t.hangUp(outside, alice)
+	r := t.recording()
+	r.silentExactly()
+	atAlice.anyPrompt("en", "not-permitted", at, func(s stretch) time.Time { return s.from })
+	t.noMarkers(leg, anchor)
+}
+
+// withDave is a call to dave, whose phone plays a scenario of sipp. It returns
+// what the phone has logged and the recorded leg.
+func withDave(t *talk, context string, k int, scenario string, keys map[string]string, length time.Duration) (said []string, anchor string) {
+	t.Helper()
+	phone := t.sipPhone(scenario, keys)
+	outside := t.inboundVia(context, t.org.Number(k))
+	t.do(outside.Talking(t.ctx))
+	t.speak(length)
+	anchor = t.leg(outside)
+	t.hangUp(outside)
+	said, err := phone.Finished(t.ctx)
+	t.do(err)
+	return said, anchor
+}
+
+func keyNotGranted(t *talk) {
+	said, _ := withDave(t, "public", lab.ToDave, "record-key.xml", nil, 3*speech)
+	if want := []string{"on 488", "off 488"}; !slices.Equal(said, want) {
+		t.Errorf("the phone's key got %q, want %q", said, want)
+	}
+	for _, r := range t.recordings() {
+		r.silentExactly()
+	}
+}
+
+func keyGranted(t *talk) {
+	said, anchor := withDave(t, "public", lab.ToDave, "record-key.xml", nil, 3*speech)
+	if want := []string{"on 200", "off 200"}; !slices.Equal(said, want) {
+		t.Errorf("the phone's key got %q, want %q", said, want)
+	}
+	t.recording()
+	t.loggedPresses(anchor, 2)
+}
+
+func keyWithoutTapedeck(t *talk) {
+	said, _ := withDave(t, "away", lab.DirectDave, "record-key.xml", nil, 3*speech)
+	if want := []string{"on 488", "off 488"}; !slices.Equal(said, want) {
+		t.Errorf("the phone's key got %q, want %q", said, want)
+	}
+	t.noFile()
+}

@@ -1,0 +1,131 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ErrNoSIPp says where sipp was looked for.
+var ErrNoSIPp = errors.New("lab: no sipp: put sipp 3.6 or later into PATH (Debian: sip-tester)")
+
+// SIPPhone is dave's phone, which sipp plays by a scenario file: it does what
+// FreeSWITCH as a phone cannot do, such as to talk on after a refused REFER.
+type SIPPhone struct {
+	*Process
+	log string
+}
+
+// SIPPhone starts dave's phone. The scenario's keys are: user, domain, and those
+// given. Its voice is the file voice.ulaw. Pause is how long a <pause/> lasts.
+func (l *Lab) SIPPhone(o Org, scenario, dir string, pause time.Duration, keys map[string]string, more ...string) (*SIPPhone, error) {
+	program, err := exec.LookPath("sipp")
+	if err != nil {
+		return nil, ErrNoSIPp
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("lab: sipp: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "voice.ulaw"), ulawTone(Dave), 0o644); err != nil {
+		return nil, fmt.Errorf("lab: sipp: %w", err)
+	}
+	media, err := FreePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	p := &SIPPhone{log: filepath.Join(dir, "said.log")}
+	args := []string{fmt.Sprintf("127.0.0.1:%d", l.ports["default"]), "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1",
+		"-p", strconv.Itoa(l.own[o]), "-mp", strconv.Itoa(media[0] &^ 1), "-m", "1", "-nostdin",
+		"-d", strconv.Itoa(int(pause.Milliseconds())), "-trace_logs", "-log_file", p.log, "-trace_err", "-error_file", filepath.Join(dir, "errors.log"),
+		"-key", "user", o.Extension(UserDave), "-key", "domain", o.Domain(), "-au", o.Extension(UserDave), "-ap", "pw" + o.Extension(UserDave)}
+	for name, value := range keys {
+		args = append(args, "-key", name, value)
+	}
+	p.Process, err = startProcessIn(dir, filepath.Join(dir, "output.log"), program, append(args, more...)...)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.listening(l.own[o])
+}
+
+// listening waits until sipp has its port: it does not say so.
+func (p *SIPPhone) listening(port int) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for range int(patience / (20 * time.Millisecond)) {
+		if !udpFree(port, 1) {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-p.Done():
+			return fmt.Errorf("lab: sipp ended at once: %w\n%s", p.err, tail(filepath.Join(filepath.Dir(p.log), "output.log"), 30))
+		}
+	}
+	return fmt.Errorf("lab: sipp does not listen on port %d", port)
+}
+
+// SIPAddress is where the users' phones send a request about a number to.
+func (l *Lab) SIPAddress(number string) string {
+	return fmt.Sprintf("sip:%s@127.0.0.1:%d", number, l.ports["default"])
+}
+
+// Finished waits until the scenario has been played to its end and returns
+// what it has logged.
+func (p *SIPPhone) Finished(ctx context.Context) (said []string, err error) {
+	select {
+	case <-p.Done():
+	case <-ctx.Done():
+		return nil, fmt.Errorf("lab: sipp: %w", ctx.Err())
+	}
+	if p.err != nil {
+		dir := filepath.Dir(p.log)
+		return nil, fmt.Errorf("lab: sipp: %w\n%s\n%s", p.err, tail(filepath.Join(dir, "errors.log"), 30), tail(filepath.Join(dir, "output.log"), 30))
+	}
+	return p.Said()
+}
+
+// Said is what the scenario has logged so far, one line each.
+func (p *SIPPhone) Said() ([]string, error) {
+	data, err := os.ReadFile(p.log)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lab: sipp: %w", err)
+	}
+	return strings.FieldsFunc(spaces.ReplaceAllString(string(data), " "), func(r rune) bool { return r == '\n' }), nil
+}
+
+var spaces = regexp.MustCompile(`[ \t\r]+`)
+
+// ulawTone is two seconds of a tone in G.711 mu-law.
+func ulawTone(t Tone) []byte {
+	out := make([]byte, 16000)
+	for i := range out {
+		out[i] = ulaw(int(8000 * math.Sin(2*math.Pi*float64(t)*float64(i)/8000)))
+	}
+	return out
+}
+
+// ulaw encodes one 16-bit sample (ITU-T G.711).
+func ulaw(sample int) byte {
+	sign := 0
+	if sample < 0 {
+		sign, sample = 0x80, -sample
+	}
+	sample = min(sample, 32635) + 132
+	exponent := 7
+	for mask := 0x4000; exponent > 0 && sample&mask == 0; mask >>= 1 {
+		exponent--
+	}
+	return ^byte(sign | exponent<<4 | sample>>(exponent+3)&0x0f)
+}
