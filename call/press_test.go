@@ -43,6 +43,7 @@ func (l *lab) sendOn(phone, other *esltest.Channel, code string) {
 	if phone.ConfirmedTransfer(code) != other {
 		l.Fatal("the phone's leg does not wait for its transfer")
 	}
+	other.Set("sip_disable_recording", "true") // as the dialplan does before every socket
 	l.enter(other)
 	phone.Refuse(other)
 	l.settle()
@@ -271,6 +272,22 @@ func TestPresses(t *testing.T) {
 			l.talk(2 * second)
 			a.Hangup("")
 		}, []float64{alice, dave}, 0, 2, map[string]int{"toggle blind_transfer ok": 1}},
+		{"record keys after refused blind transfers, internal", func(l *lab) {
+			a := l.from("1001", "1004")
+			d := l.ring(a, "1004")
+			l.answer(d)
+			for _, from := range []*esltest.Channel{a, d} {
+				to := d
+				if from == d {
+					to = a
+				}
+				l.sendOn(from, to, "*1")
+				l.key(to, true)
+				l.state(a, "on")
+			}
+			l.talk(2 * second)
+			a.Hangup("")
+		}, []float64{alice, dave}, 2, 0, map[string]int{"toggle record_key ok": 2, "toggle blind_transfer ok": 2}},
 		{"a forced number is not paused", func(l *lab) {
 			a := l.inbound("+442079460005")
 			d := l.ring(a, "1004")

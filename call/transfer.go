@@ -50,9 +50,9 @@ func (d *Desk) refuseTransfer(c *call, e entry) turn {
 	}
 	user := c.userOn(d.legs[e.transferrer])
 	d.pressed(c, press{method: toggle.BlindTransfer, leg: e.transferrer, user: user, ask: toggle.Turn})
-	return turn{exits: true, send: []esl.Command{
+	return turn{exits: true, send: append(c.onPhones(e.leg), // the dialplan has said otherwise on its way here
 		esl.Execute("unset", "tapedeck_toggle"),
 		esl.Execute("transfer", "set:tapedeck_refused=true inline"),
 		esl.Exit(),
-	}}
+	)}
 }
