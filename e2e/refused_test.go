@@ -179,4 +179,3 @@ func refusedInternal(t *talk) {
 	t.noMarkers(anchor)
 	t.loggedPresses(anchor, 6)
 }
-

@@ -204,11 +204,10 @@ func (t *Telephone) TransferInto(ctx context.Context, consult *Telephone, to str
 		to, t.phones.lab.ports["default"], values[0], values[1], values[2]))
 }
 
+// refer sends it and returns at once: FreeSWITCH as a phone waits for the
+// transfer's result, which may come only when somebody has answered.
 func (t *Telephone) refer(ctx context.Context, target string) error {
-	answer, err := t.phones.API(ctx, "uuid_deflect", t.UUID+" "+target)
-	if err == nil && !strings.Contains(answer, "200 OK") && !strings.Contains(answer, "202 Accepted") {
-		err = fmt.Errorf("lab: refer to %s: %s", target, answer)
-	}
+	_, err := t.phones.API(ctx, "bgapi", "uuid_deflect "+t.UUID+" "+target)
 	return err
 }
 
