@@ -258,7 +258,7 @@ func TestArmedTroubles(t *testing.T) {
 			w.ring(a, tc.phone).Answer()
 			w.deskHas("an end of the start", func(d *Desk) bool {
 				c := d.calls[a.UUID()]
-				return c != nil && c.rec.Answered && c.overdue == nil && c.peer != ""
+				return c != nil && c.rec.Answered && c.rec.Pending == 0 && c.overdue == nil && c.peer != ""
 			})
 			w.settle()
 			state, before := a.Get("tapedeck_state"), w.lengths()

@@ -63,9 +63,9 @@ func (d *Desk) show(c *call, l lamp, state toggle.Told) esl.Command {
 	if d.lit[l] == nil {
 		d.lit[l] = map[string]toggle.Told{}
 	}
-	d.lit[l][c.id] = state
+	d.lit[l][c.anchor] = state
 	if state == toggle.Off {
-		delete(d.lit[l], c.id)
+		delete(d.lit[l], c.anchor)
 	}
 	if len(d.lit[l]) == 0 {
 		delete(d.lit, l)
@@ -73,24 +73,31 @@ func (d *Desk) show(c *call, l lamp, state toggle.Told) esl.Command {
 	return d.presence(l)
 }
 
-// presence is the event that makes a lamp show what it should.
+// presence is the event that makes a lamp show what it should. Where unique-id is
+// no live channel, FreeSWITCH shows how any other call of the user stands, so it
+// is the recorded leg, and a dark lamp has none (sofia_presence.c,
+// actual_sofia_presence_event_handler, "mangle this packet").
 func (d *Desk) presence(l lamp) esl.Command {
-	state, channel := "terminated", "CS_HANGUP"
-	for _, told := range d.lit[l] {
+	state, channel, leg := "terminated", "CS_HANGUP", ""
+	for anchor, told := range d.lit[l] {
 		if told == toggle.On {
-			state, channel = "confirmed", "CS_EXECUTE"
+			state, channel, leg = "confirmed", "CS_EXECUTE", anchor
 			break
 		}
-		state, channel = "early", "CS_EXECUTE"
+		state, channel, leg = "early", "CS_EXECUTE", anchor
 	}
 	watched := "record+" + l.extension
-	return esl.SendEvent("PRESENCE_IN",
-		esl.Header{Name: "proto", Value: "record"}, esl.Header{Name: "login", Value: watched},
-		esl.Header{Name: "from", Value: watched + "@" + l.domain},
-		esl.Header{Name: "event_type", Value: "presence"}, esl.Header{Name: "alt_event_type", Value: "dialog"},
-		esl.Header{Name: "event_count", Value: "1"}, esl.Header{Name: "unique-id", Value: "record-" + l.extension},
-		esl.Header{Name: "channel-state", Value: channel}, esl.Header{Name: "answer-state", Value: state},
-		esl.Header{Name: "presence-call-direction", Value: "inbound"})
+	event := []esl.Header{
+		{Name: "proto", Value: "record"}, {Name: "login", Value: watched},
+		{Name: "from", Value: watched + "@" + l.domain},
+		{Name: "event_type", Value: "presence"}, {Name: "alt_event_type", Value: "dialog"}, {Name: "event_count", Value: "1"},
+		{Name: "channel-state", Value: channel}, {Name: "answer-state", Value: state},
+		{Name: "presence-call-direction", Value: "inbound"},
+	}
+	if leg != "" {
+		event = append(event, esl.Header{Name: "unique-id", Value: leg})
+	}
+	return esl.SendEvent("PRESENCE_IN", event...)
 }
 
 // probed answers a phone that has just begun to watch: FreeSWITCH tells it

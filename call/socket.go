@@ -114,7 +114,9 @@ func (d *Desk) enter(data *esl.Event) turn {
 		if e.org == nil || !e.org.Recording {
 			return d.turnAway(e)
 		}
-		c = d.begin(e)
+		if c = d.begin(e); c == nil {
+			return turn{exits: true, send: []esl.Command{esl.Exit()}}
+		}
 		return d.arm(c, e, d.greeting(c))
 	}
 	c.unseen = false // it is in the dialplan: nobody talks to it
@@ -157,7 +159,8 @@ func (d *Desk) turnAway(e entry) turn {
 	}}
 }
 
-// begin makes the call of a leg that belongs to none.
+// begin makes the call of a leg that belongs to none; nil if the leg has no UUID
+// that a file could be named after, as FreeSWITCH always has.
 func (d *Desk) begin(e entry) *call {
 	l := d.legs[e.leg]
 	c := &call{
@@ -170,8 +173,9 @@ func (d *Desk) begin(e entry) *call {
 		c.anchor = e.leg
 	}
 	path, err := d.cfg.Recordings.Path(c.org.ID, c.began, c.id)
-	if err != nil { // the UUID is not one: FreeSWITCH never sends that
-		c.log.Error("no file name for the call: it is not recorded", "error", err)
+	if err != nil {
+		c.log.Error("no file name for the call: it is left alone", "error", err)
+		return nil
 	}
 	l.files++
 	l.call = c.id

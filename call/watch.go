@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tapedeck/esl"
+	"tapedeck/flow"
 	"tapedeck/toggle"
 )
 
@@ -151,7 +152,7 @@ func (d *Desk) recordStarted(uuid string, ev *esl.Event) {
 	}
 	c.anchor = uuid
 	d.happened(c, toggle.Fact{What: toggle.Answered})
-	if c.rec.File == toggle.ArmedMasked {
+	if c.rec.File == toggle.ArmedMasked && c.rec.Wish() == toggle.Speech { // an unmask could come before the mask
 		c.starting = true
 		return
 	}
@@ -285,6 +286,9 @@ func (d *Desk) connected(on, core string, known map[string]bool, live liveLegs) 
 	}
 	for _, c := range d.calls {
 		if c.on == on {
+			if c.direction == flow.Outbound && c.anchor != "" { // it may have been lost with the link
+				d.disarmFirst(c)
+			}
 			d.catchUp(c, live)
 		}
 	}

@@ -144,6 +144,7 @@ func (s State) pressed(p Press) State {
 
 // started: RECORD_START does not say whether a mask followed.
 func (s State) started() State {
+	s.Begun = true
 	rearming := s.Pending == Arm || s.Pending == ArmMasked || s.Pending == Disarm
 	switch {
 	case s.File == Recording || s.File == Masked:
@@ -180,7 +181,7 @@ func (s State) stopped() State {
 }
 
 func (s State) hungUp() State {
-	if s.Answered && !s.Gone && s.Wish() == Speech && s.waiting() {
+	if s.Answered && !s.Gone && s.Wish() == Speech && s.waiting() && s.Pending != Start { // a start that crosses the hangup is no fault
 		s.Problems |= NotStarted
 	}
 	s.Gone, s.Pending = true, None
@@ -214,9 +215,9 @@ func (s State) done(c Command) State {
 			s.File = map[Command]File{Arm: Armed, ArmMasked: ArmedMasked, Disarm: NoFile}[c]
 		}
 	case Start, Unmask:
-		s.File = Recording
+		s.File, s.Begun = Recording, true
 	case Mask:
-		s.File = Masked
+		s.File, s.Begun = Masked, true
 	case Stop:
 		s.File = Closed
 	}
@@ -245,6 +246,11 @@ func (s State) missing(c Command) State {
 	switch c {
 	case Arm, ArmMasked, Disarm, Start:
 		return s.refused(c)
+	}
+	if !s.Begun && !s.Doomed { // the start that nobody answered was not carried out
+		s.File = NoFile
+		s.Problems |= NotStarted
+		return s
 	}
 	s.File = Closed
 	if !s.Doomed {

@@ -120,6 +120,7 @@ type State struct {
 	Gone     bool   // the recorded leg has hung up: no more commands
 	File     File
 	Pending  Command // sent, not answered yet: the next one waits for it
+	Begun    bool    // FreeSWITCH has said that the file was started: another start would write over it
 	Held     bool    // the last command failed: the next attempt waits for a new wish or a new link
 	Doomed   bool    // it could not be silenced: it has to be stopped
 	Problems Problem

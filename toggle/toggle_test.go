@@ -76,7 +76,7 @@ func (s State) file() string {
 	for _, flag := range []struct {
 		set  bool
 		name string
-	}{{s.Answered, "answered"}, {s.Gone, "hung up"}, {s.Held, "held"}, {s.Doomed, "to be stopped"}} {
+	}{{s.Answered, "answered"}, {s.Gone, "hung up"}, {s.Begun && s.waiting(), "begun"}, {s.Held, "held"}, {s.Doomed, "to be stopped"}} {
 		if flag.set {
 			text += ", " + flag.name
 		}
@@ -327,15 +327,15 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			State{On: true, Answered: true, Pending: Start, Problems: NotStarted}, Off},
 		{"mask refused stops it", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
 			chainOff, {What: Refused, Command: Mask}, {What: Done, Command: Stop}},
-			State{Answered: true, File: Closed, Doomed: true, Problems: MaskRefused}, Off},
+			State{Answered: true, File: Closed, Begun: true, Doomed: true, Problems: MaskRefused}, Off},
 		{"mask and stop find nothing", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
 			chainOff, {What: Refused, Command: Mask}, {What: Missing, Command: Stop}},
-			State{Answered: true, File: Closed, Doomed: true, Problems: MaskRefused}, Off},
+			State{Answered: true, File: Closed, Begun: true, Doomed: true, Problems: MaskRefused}, Off},
 		{"unmask finds nothing", []Fact{chainGuarded, {What: Done, Command: ArmMasked}, {What: Answered}, {What: Started},
 			{What: Done, Command: Mask}, chainOn, {What: Missing, Command: Unmask}},
-			State{On: true, Answered: true, File: Closed, Problems: Lost}, Off},
+			State{On: true, Answered: true, File: Closed, Begun: true, Problems: Lost}, Off},
 		{"stopped by somebody else", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started}, {What: Stopped}},
-			State{On: true, Answered: true, File: Closed, Problems: Lost}, Off},
+			State{On: true, Answered: true, File: Closed, Begun: true, Problems: Lost}, Off},
 		{"hung up before the start was confirmed", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
 			State{On: true, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
 		{"given up before the answer", []Fact{chainOn, {What: Done, Command: Arm}, {What: HungUp}},
