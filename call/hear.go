@@ -7,6 +7,7 @@ import (
 
 	"tapedeck/esl"
 	"tapedeck/flow"
+	"tapedeck/toggle"
 )
 
 // Prompts are what people hear.
@@ -51,7 +52,7 @@ func (p Prompts) file(o *flow.Organisation, name string, rate int) string {
 
 // hear plays a prompt to the person who pressed, mixed into the talk.
 func (d *Desk) hear(c *call, p press, name string) {
-	if p.leg == "" || p.user == "" && p.method != autoResume {
+	if c.rec.Gone || p.leg == "" || p.user == "" && p.method != autoResume {
 		return
 	}
 	d.play(c, p.leg, name)
@@ -84,7 +85,9 @@ func (d *Desk) play(c *call, uuid, name string) (file string) {
 	send = append(send, esl.API("uuid_displace", uuid, "start", file, "0", "mux"))
 	d.overLink(c, send, func(replies []esl.Reply, err error) {
 		if err == nil {
-			err = replies[len(replies)-1].Err()
+			if last := replies[len(replies)-1]; refusal(toggle.None, last.Text()) != toggle.HungUp { // a phone that is gone hears nothing
+				err = last.Err()
+			}
 		}
 		if err != nil {
 			c.log.Warn("prompt not played", "prompt", name, "error", err)
