@@ -73,31 +73,36 @@ func (d *Desk) show(c *call, l lamp, state toggle.Told) esl.Command {
 	return d.presence(l)
 }
 
-// presence is the event that makes a lamp show what it should. Where unique-id is
-// no live channel, FreeSWITCH shows how any other call of the user stands, so it
-// is the recorded leg, and a dark lamp has none (sofia_presence.c,
-// actual_sofia_presence_event_handler, "mangle this packet").
+// presence is the event that makes a lamp show what it should. FreeSWITCH takes
+// it for the end of a call unless it is about a live channel, and shows instead
+// how any other call of the user stands (sofia_presence.c,
+// actual_sofia_presence_event_handler); and an event that is sent about a live
+// channel goes to the channel alone (mod_event_socket.c, parse_command,
+// "sendevent"). So the recorded leg makes it itself; a dark lamp needs none.
 func (d *Desk) presence(l lamp) esl.Command {
-	state, channel, leg := "terminated", "CS_HANGUP", ""
-	for anchor, told := range d.lit[l] {
-		if told == toggle.On {
-			state, channel, leg = "confirmed", "CS_EXECUTE", anchor
-			break
-		}
-		state, channel, leg = "early", "CS_EXECUTE", anchor
-	}
 	watched := "record+" + l.extension
 	event := []esl.Header{
-		{Name: "proto", Value: "record"}, {Name: "login", Value: watched},
-		{Name: "from", Value: watched + "@" + l.domain},
+		{Name: "proto", Value: "record"}, {Name: "login", Value: watched}, {Name: "from", Value: watched + "@" + l.domain},
 		{Name: "event_type", Value: "presence"}, {Name: "alt_event_type", Value: "dialog"}, {Name: "event_count", Value: "1"},
-		{Name: "channel-state", Value: channel}, {Name: "answer-state", Value: state},
 		{Name: "presence-call-direction", Value: "inbound"},
+		{Name: "Caller-Destination-Number", Value: watched}, // not the one that was dialled: watchers would be shown it
 	}
-	if leg != "" {
-		event = append(event, esl.Header{Name: "unique-id", Value: leg})
+	state, anchor := "", ""
+	for leg, told := range d.lit[l] {
+		if state, anchor = "early", leg; told == toggle.On {
+			state = "confirmed"
+			break
+		}
 	}
-	return esl.SendEvent("PRESENCE_IN", event...)
+	if anchor == "" {
+		return esl.SendEvent("PRESENCE_IN", append(event, esl.Header{Name: "channel-state", Value: "CS_HANGUP"},
+			esl.Header{Name: "answer-state", Value: "terminated"})...)
+	}
+	args := "Event-Name=PRESENCE_IN,channel-state=CS_EXECUTE,answer-state=" + state
+	for _, h := range event {
+		args += "," + h.Name + "=" + h.Value
+	}
+	return esl.ExecuteOn(anchor, "event", args)
 }
 
 // probed answers a phone that has just begun to watch: FreeSWITCH tells it

@@ -85,7 +85,7 @@ func TestLamps(t *testing.T) {
 	l.press(d)
 	l.next(lamps, "answer-state", "early")
 	l.press(d)
-	l.next(lamps, "unique-id", a.UUID()) // a live leg, or FreeSWITCH shows dave's call instead
+	l.next(lamps, "Unique-ID", a.UUID()) // a live leg, or FreeSWITCH shows dave's call instead
 	a = d.BlindTransfer("1005")
 	l.enter(a)
 	l.answer(l.ring(a, "1005"))
@@ -94,7 +94,7 @@ func TestLamps(t *testing.T) {
 		if from := ev.Get("from"); want[from] != ev.Get("answer-state") {
 			t.Errorf("%s is %s", from, ev.Get("answer-state"))
 		}
-		if leg := ev.Get("unique-id"); (leg == "") != (ev.Get("answer-state") == "terminated") {
+		if leg := ev.Get("Unique-ID"); (leg == "") != (ev.Get("answer-state") == "terminated") {
 			t.Errorf("a lamp that is %s is about the leg %q", ev.Get("answer-state"), leg)
 		}
 		delete(want, ev.Get("from"))

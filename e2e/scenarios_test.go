@@ -10,7 +10,7 @@ import (
 // allScenarios is the suite but for closing. The first one is about organisation 0, which the
 // sample dialplan elements.xml names.
 func allScenarios() []scenario {
-	return slices.Concat(samples(), inbound(), outgoing(), transfers(), troubles(), toggles(), keys(), refusedTransfers())
+	return slices.Concat(samples(), inbound(), outgoing(), transfers(), troubles(), toggles(), keys(), refusedTransfers(), lampScenarios())
 }
 
 // answeredBy is an inbound call to the k-th number that a user takes.

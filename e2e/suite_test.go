@@ -63,11 +63,17 @@ func TestCalls(t *testing.T) {
 		defer cancel()
 		scenarios[i].run(&talk{T: t, ctx: ctx, suite: s, org: lab.Org(i)})
 	}
+	markers := lab.WatchMarkers(s.tapedeck.Recordings)
 	t.Run("scenario", func(t *testing.T) {
 		for i, sc := range parallel {
 			t.Run(sc.name, func(t *testing.T) { t.Parallel(); run(t, i) })
 		}
 	})
+	seen, most, left := markers.Stop()
+	t.Logf("%d markers of record keys: there were %v of sound in one at most", seen, most)
+	if most > markerSound || len(left) > 0 {
+		t.Errorf("%v of sound in a marker of a record key, want %v at most; left: %q", most, markerSound, left)
+	}
 	for i := len(parallel); i < len(scenarios); i++ {
 		t.Run(scenarios[i].name, func(t *testing.T) { run(t, i) })
 	}
@@ -114,6 +120,10 @@ func start(t *testing.T, ctx context.Context, binary string, scenarios []scenari
 	})
 	return s
 }
+
+// markerSound is how much sound may be in a record key's marker: the one packet
+// that comes before Tapedeck's mask, when the phone has started it.
+const markerSound = 40 * time.Millisecond
 
 // stopsWithin is how long tapedeck serve may take to end after SIGTERM.
 const stopsWithin = 10 * time.Second

@@ -23,7 +23,7 @@ type profile struct {
 	Context string
 	Auth    bool // phones are asked for their password
 	Carrier int  // port of the gateway "carrier"; 0: none
-	Key     bool // the phones' Record key, as record-key.xml sets it up
+	Keys    bool // the phones' Record key, as record-key.xml sets it up, and lamp keys
 }
 
 // user is a directory user.
@@ -76,8 +76,8 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
       <param name="auth-calls" value="{{.Auth}}"/><param name="challenge-realm" value="auto_from"/><param name="accept-blind-reg" value="true"/>
       <param name="inbound-codec-prefs" value="PCMU"/><param name="outbound-codec-prefs" value="PCMU"/>
       <param name="rtp-timer-name" value="soft"/><param name="dtmf-type" value="rfc2833"/>
-      {{if .Key}}<X-PRE-PROCESS cmd="include" data="sip_profiles/tapedeck/record-key.xml"/>
-      {{end}}<param name="manage-presence" value="false"/><param name="disable-rtp-auto-adjust" value="true"/><param name="apply-nat-acl" value="none"/>
+      {{if .Keys}}<X-PRE-PROCESS cmd="include" data="sip_profiles/tapedeck/record-key.xml"/>
+      {{end}}<param name="manage-presence" value="{{.Keys}}"/><param name="disable-rtp-auto-adjust" value="true"/><param name="apply-nat-acl" value="none"/>
     </settings></profile>{{end}}
   </profiles></configuration>
 </section>

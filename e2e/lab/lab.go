@@ -51,7 +51,7 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 		pr := profile{Name: ctx.name, Port: p[4+i], Context: ctx.name}
 		switch ctx.name {
 		case "default":
-			pr.Name, pr.Auth, pr.Key = "internal", true, true
+			pr.Name, pr.Auth, pr.Keys = "internal", true, true
 		case "public":
 			pr.Name, pr.Carrier = "external", phones
 		}

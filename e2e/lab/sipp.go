@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +93,7 @@ func (p *SIPPhone) Finished(ctx context.Context) (said []string, err error) {
 }
 
 // Said is what the scenario has logged so far, one line each.
-func (p *SIPPhone) Said() ([]string, error) {
+func (p *SIPPhone) Said() (said []string, err error) {
 	data, err := os.ReadFile(p.log)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -102,10 +101,11 @@ func (p *SIPPhone) Said() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lab: sipp: %w", err)
 	}
-	return strings.FieldsFunc(spaces.ReplaceAllString(string(data), " "), func(r rune) bool { return r == '\n' }), nil
+	for line := range strings.Lines(string(data)) {
+		said = append(said, strings.Join(strings.Fields(line), " "))
+	}
+	return said, nil
 }
-
-var spaces = regexp.MustCompile(`[ \t\r]+`)
 
 // ulawTone is two seconds of a tone in G.711 mu-law.
 func ulawTone(t Tone) []byte {

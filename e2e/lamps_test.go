@@ -1,0 +1,51 @@
+package e2e
+
+import (
+	"slices"
+	"time"
+
+	"tapedeck/e2e/lab"
+)
+
+// lampScenarios are calls that a phone with a lamp key watches.
+func lampScenarios() []scenario {
+	yes := settings{numbers: map[int]string{lab.ToAlice: "yes"}, onDemand: digits}
+	return []scenario{
+		{"lamp of a phone", yes, lamp},
+	}
+}
+
+// What the lamp shows: no dialog at all is dark (RFC 4235).
+const dark, lit, blinking = "lamp </dialog-info>", "lamp <state>confirmed", "lamp <state>early"
+
+// lamp watches alice's recording from dave's phone: dark, on, blinking, on, dark.
+func lamp(t *talk) {
+	phone := t.sipPhone("lamp.xml", map[string]string{"watched": "record+" + t.org.Extension(lab.UserAlice)})
+	shows := func(want ...string) {
+		t.Helper()
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for late := time.After(5 * time.Second); ; {
+			said, err := phone.Said()
+			t.do(err)
+			if said = slices.Compact(said); slices.Equal(said, want) {
+				return
+			}
+			select {
+			case <-tick.C:
+			case <-late:
+				t.Fatalf("the lamp showed %q, want %q", said, want)
+			}
+		}
+	}
+	shows(dark)
+	outside, alice := fromOutside(t)
+	anchor := t.leg(outside)
+	shows(dark, lit)
+	t.switches(alice, anchor, "paused")
+	shows(dark, lit, blinking)
+	t.switches(alice, anchor, "on")
+	shows(dark, lit, blinking, lit)
+	t.hangUp(outside, alice)
+	shows(dark, lit, blinking, lit, dark)
+}
