@@ -29,7 +29,7 @@ func (d *Desk) catchUp(c *call, live liveLegs) {
 		if uuid := c.onlyPeer(live); uuid != "" {
 			c.joins(uuid, d.legs[uuid])
 		}
-		if c.rec.File == toggle.Armed || c.rec.File == toggle.ArmedMasked {
+		if c.rec.File >= toggle.Armed && c.rec.File < toggle.Open {
 			c.starting = false
 			d.happened(c, toggle.Fact{What: toggle.Started})
 		}

@@ -233,7 +233,7 @@ func (d *Desk) rethink(c *call) {
 
 // watchStart runs a timer from the answer until something has started.
 func (c *call) watchStart(d *Desk) {
-	waits := c.rec.Answered && !c.rec.Gone && (c.rec.File == toggle.Armed || c.rec.File == toggle.ArmedMasked)
+	waits := c.rec.Answered && !c.rec.Gone && c.rec.File >= toggle.Armed && c.rec.File < toggle.Open
 	switch {
 	case !waits:
 		c.stopWaiting()
