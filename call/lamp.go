@@ -27,7 +27,7 @@ func (d *Desk) lampsOf(c *call) lamps {
 	}
 	for _, uuid := range []string{c.anchor, c.peer} {
 		l := d.legs[uuid]
-		if !l.is(c.org.ID) || l.domain == "" || c.org.Users[l.user] == nil {
+		if !l.is(c.org.ID) || !isPlain(l.domain) || c.org.Users[l.user] == nil {
 			continue
 		}
 		now[lamp{cmp.Or(c.org.Users[l.user].Extension, l.user), l.domain}] = c.rec.Told()
@@ -113,10 +113,18 @@ func (d *Desk) probed(on string, ev *esl.Event) {
 	if !isOurs {
 		return
 	}
-	if org, ok := d.cfg.Policy().OrganisationByDomain(domain); !ok {
+	if org, ok := d.cfg.Policy().OrganisationByDomain(domain); !ok || !isPlain(domain) {
 		return
 	} else if _, _, known := org.FindUser(extension); !known {
 		return
 	}
 	d.sendTo(on, []esl.Command{d.presence(lamp{extension, domain})}, func([]esl.Reply, error) {})
+}
+
+// isPlain reports whether a domain is one that FreeSWITCH cannot take for more:
+// the port of the one that a phone names is whatever the phone wrote there.
+func isPlain(domain string) bool {
+	return domain != "" && !strings.ContainsFunc(domain, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-:[]_", r)
+	})
 }
