@@ -128,19 +128,28 @@ func split(pcm []byte, channels int) [][]float64 {
 }
 
 // audible is the amplitude from which a tone counts as heard; the telephones
-// speak at several thousand.
-const audible = 300
+// speak at several thousand. Beside a louder tone it is a share of that: where a
+// packet was lost a tone jumps, and is heard a little at every other frequency.
+const (
+	audible      = 300
+	audibleShare = 0.1
+)
 
 // tonesIn is Goertzel's algorithm for each speaker's tone.
 func tonesIn(x []float64, rate int) (heard Heard) {
-	for _, t := range speakers {
+	amplitudes := make([]float64, len(speakers))
+	for i, t := range speakers {
 		k := 2 * math.Cos(2*math.Pi*float64(t)/float64(rate))
 		var a, b float64
 		for _, v := range x {
 			a, b = v+k*a-b, a
 		}
 		power := a*a + b*b - k*a*b
-		if 2*math.Sqrt(max(0, power))/float64(len(x)) > audible {
+		amplitudes[i] = 2 * math.Sqrt(max(0, power)) / float64(len(x))
+	}
+	least := max(audible, audibleShare*slices.Max(amplitudes))
+	for i, t := range speakers {
+		if amplitudes[i] > least {
 			heard = append(heard, t)
 		}
 	}
