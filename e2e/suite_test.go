@@ -69,8 +69,8 @@ func TestCalls(t *testing.T) {
 			t.Run(sc.name, func(t *testing.T) { t.Parallel(); run(t, i) })
 		}
 	})
-	seen, most, left := markers.Stop()
-	t.Logf("%d markers of record keys: there were %v of sound in one at most", seen, most)
+	seen, longest, most, left := markers.Stop()
+	t.Logf("%d markers of record keys, up to %v long: there were %v of sound in one at most", seen, longest, most)
 	if most > markerSound || len(left) > 0 {
 		t.Errorf("%v of sound in a marker of a record key, want %v at most; left: %q", most, markerSound, left)
 	}

@@ -15,6 +15,7 @@ type Markers struct {
 	stop    chan struct{}
 	running sync.WaitGroup
 	seen    map[string]time.Duration // by path, how much sound there was
+	longest time.Duration            // that one of them was, sound or silence
 }
 
 // loud is the sample from which a marker counts as sound; silence in G.711 is
@@ -47,6 +48,7 @@ func (m *Markers) look() {
 		if err != nil { // gone meanwhile
 			continue
 		}
+		m.longest = max(m.longest, time.Duration(max(0, len(data)-44)/2)*time.Second/8000)
 		n := 0
 		for at := 44; at+2 <= len(data); at += 2 { // behind the header, whose sizes are written at the end
 			if v := int16(binary.LittleEndian.Uint16(data[at:])); v > loud || v < -loud {
@@ -57,9 +59,9 @@ func (m *Markers) look() {
 	}
 }
 
-// Stop ends the watch and returns how many markers there were, the most sound
-// that was in one, and those that are left.
-func (m *Markers) Stop() (seen int, most time.Duration, left []string) {
+// Stop ends the watch and returns how many markers there were, how long the
+// longest was, the most sound that was in one, and those that are left.
+func (m *Markers) Stop() (seen int, longest, most time.Duration, left []string) {
 	close(m.stop)
 	m.running.Wait()
 	for path, sound := range m.seen {
@@ -68,5 +70,5 @@ func (m *Markers) Stop() (seen int, most time.Duration, left []string) {
 			left = append(left, path)
 		}
 	}
-	return len(m.seen), most, left
+	return len(m.seen), m.longest, most, left
 }

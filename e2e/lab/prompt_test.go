@@ -1,0 +1,72 @@
+package lab
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestHolds: every prompt is found in itself, mixed with people who speak, and
+// not in them alone nor in another prompt.
+func TestHolds(t *testing.T) {
+	files, err := filepath.Glob("../../freeswitch-conf/sounds/en/8000/*.wav")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		p, err := ReadPrompt(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range files {
+			said, err := Listen(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lead := int(300 * said.rate / 1000)
+			mixed := make([]float64, lead+len(said.samples[0]))
+			for i := range mixed {
+				mixed[i] = 6000 * math.Sin(2*math.Pi*float64(Outside)*float64(i)/float64(said.rate))
+				if i >= lead {
+					mixed[i] += said.samples[0][i-lead]
+				}
+			}
+			at, loudness := (&Sound{rate: said.rate, samples: [][]float64{mixed}}).Holds(1, p)
+			switch want := 300*time.Millisecond + p.Offset; {
+			case other == file && (loudness < 0.9 || (at-want).Abs() > time.Millisecond):
+				t.Errorf("%s in itself: %.2f at %v, want about 1 at %v", file, loudness, at, want)
+			case other != file && loudness > 0.65:
+				t.Errorf("%s in %s: %.2f", file, other, loudness)
+			}
+		}
+	}
+}
+
+// TestSilences: exact zeros in every channel, and no shorter than asked for.
+func TestSilences(t *testing.T) {
+	x, y := make([]float64, 8000), make([]float64, 8000)
+	for i := range x {
+		x[i], y[i] = 1, 1
+	}
+	clear(x[800:4000])
+	clear(y[1600:4800])
+	clear(x[6000:6400])
+	clear(y[6000:6400])
+	clear(x[7200:])
+	clear(y[7200:])
+	found := (&Sound{rate: 8000, samples: [][]float64{x, y}}).Silences(60 * time.Millisecond)
+	want := [][2]time.Duration{{200 * time.Millisecond, 500 * time.Millisecond}, {900 * time.Millisecond, time.Second}}
+	if len(found) != 2 || found[0] != want[0] || found[1] != want[1] {
+		t.Errorf("silences are %v, want %v", found, want)
+	}
+}
+
+// TestUlaw: ITU-T G.711's table at some of its edges.
+func TestUlaw(t *testing.T) {
+	for sample, want := range map[int]byte{0: 0xff, 8: 0xfe, -8: 0x7e, 8031 * 4: 0x80, -8031 * 4: 0x00, 1000: 0xce} {
+		if got := ulaw(sample); got != want {
+			t.Errorf("%d is %#x, want %#x", sample, got, want)
+		}
+	}
+}
