@@ -18,6 +18,7 @@ const (
 	margin     = 250 * time.Millisecond  // at the ends of a stretch, nothing is asserted
 	lengthSlip = 60 * time.Millisecond   // between a file's length and answer to hangup
 	bridgeSlip = 40 * time.Millisecond   // more, for each bridge after the first: FreeSWITCH drops the packet in hand
+	digitSlip  = 20 * time.Millisecond   // more, for each code pressed: while both sides send digits FreeSWITCH writes a packet too many
 )
 
 // talk is one scenario while it runs. Its methods end the scenario when a step
@@ -180,7 +181,10 @@ func (r take) lasts(want time.Duration) time.Duration {
 	bridges := r.suite.lab.Switch.Events(func(e *esl.Event) bool {
 		return e.Name() == "CHANNEL_BRIDGE" && (e.Get("Bridge-A-Unique-ID") == r.anchor || e.Get("Bridge-B-Unique-ID") == r.anchor)
 	})
-	d, slip := r.Length-want, lengthSlip+bridgeSlip*time.Duration(max(0, len(bridges)-1))
+	codes := r.suite.lab.Switch.Events(func(e *esl.Event) bool {
+		return e.Subclass() == "tapedeck::toggle" && (e.Get("Unique-ID") == r.anchor || e.Get("Other-Leg-Unique-ID") == r.anchor)
+	})
+	d, slip := r.Length-want, lengthSlip+bridgeSlip*time.Duration(max(0, len(bridges)-1))+digitSlip*time.Duration(len(codes))
 	if d.Abs() > slip {
 		r.Errorf("the file is %v long, the call was %v: they differ by %v, more than %v", r.Length, want, d, slip)
 	}
