@@ -83,6 +83,18 @@ func filterHeader(s string) string {
 	return word(s)
 }
 
+// eventHeader: the name ends at the first colon, and a length announces a body,
+// for which the next commands would be taken (mod_event_socket.c, read_packet).
+func eventHeader(s string) string {
+	switch {
+	case strings.EqualFold(s, "content-length"):
+		return "announces a body"
+	case strings.Contains(s, ":"):
+		return "has a colon"
+	}
+	return word(s)
+}
+
 // unloads reports whether FreeSWITCH would take the command for an order to
 // unload or reload the event socket, wherever in it the words stand
 // (mod_event_socket.c, parse_command, unload_cheat).

@@ -258,7 +258,7 @@ func SendEvent(name string, headers ...Header) Command {
 	checks := []check{{"the event", name, word}}
 	for _, h := range headers {
 		b.WriteString("\n" + h.Name + ": " + strings.ReplaceAll(h.Value, "%", "%25"))
-		checks = append(checks, check{"the header", h.Name, filterHeader}, check{"the value of " + h.Name, h.Value, line})
+		checks = append(checks, check{"the header", h.Name, eventHeader}, check{"the value of " + h.Name, h.Value, line})
 	}
 	return build("sendevent", text(b.String()), checks...)
 }

@@ -259,6 +259,8 @@ func FuzzCommand(f *testing.F) {
 	f.Add("u", "/tmp/it's a \\ file.wav", " \\n ' x ' ")
 	f.Add("u\r", "content-length: 5", "mod_event_socket unload")
 	f.Add("", "\x00", "'")
+	f.Add("CUSTOM", "Content-Length", "5")
+	f.Add("CUSTOM", "a", "100%\n")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		api := func(words ...string) []string { return words }
 		if c != "" {
@@ -276,6 +278,7 @@ func FuzzCommand(f *testing.F) {
 		checkOne(t, Filter(a, b), "filter "+a+" "+b)
 		checkOne(t, FilterDelete(a, b), "")
 		checkOne(t, Execute(b, c, EventLock), "sendmsg ", "call-command: execute", "execute-app-name: "+b, "execute-app-arg: "+c, "event-lock: true")
+		checkOne(t, SendEvent(a, Header{b, c}), "sendevent "+a, b+": "+strings.ReplaceAll(c, "%", "%25"))
 		checkOne(t, ExecuteOn(a, b, c), "sendmsg "+a, "call-command: execute", "execute-app-name: "+b, "execute-app-arg: "+c)
 	})
 }
@@ -322,6 +325,16 @@ func checkOne(t *testing.T, c Command, line string, headers ...string) string {
 		t.Fatalf("headers %q, want %q", got, headers)
 	}
 	return first
+}
+
+// TestEventHeaders: an event cannot announce a body, whose bytes the next
+// commands would be.
+func TestEventHeaders(t *testing.T) {
+	for name, refused := range map[string]bool{"Event-Subclass": false, "Content-Length": true, "content-LENGTH": true, "a: b": true, "a:b": true, "": true} {
+		if err := SendEvent("CUSTOM", Header{name, "5"}).Validate(); (err != nil) != refused {
+			t.Errorf("header %q: %v", name, err)
+		}
+	}
 }
 
 // TestEscapeExactly writes every short text of the characters that FreeSWITCH
