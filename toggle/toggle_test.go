@@ -251,6 +251,14 @@ func (p *play) reply(fate What) {
 	p.fact(Fact{What: fate, Command: c})
 }
 
+// stopByOthers is somebody else's `uuid_record stop`.
+func (p *play) stopByOthers() {
+	if p.model.running {
+		p.model.running = false
+		p.fact(Fact{What: Stopped})
+	}
+}
+
 // pickUp answers the call, which starts what is armed.
 func (p *play) pickUp() {
 	if p.state.Answered || p.state.Gone {
@@ -279,6 +287,8 @@ func TestEverySequence(t *testing.T) {
 		"refused":  func(p *play) { p.reply(Refused) },
 		"silent":   func(p *play) { p.reply(Unanswered) },
 		"relinked": func(p *play) { p.fact(Fact{What: Reconnected}) },
+		"overdue":  func(p *play) { p.fact(Fact{What: Overdue}) },
+		"stopped":  (*play).stopByOthers,
 		"hangup":   func(p *play) { p.fact(Fact{What: HungUp}) },
 	}
 	for _, f := range intents {
