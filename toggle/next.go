@@ -10,7 +10,7 @@ type What uint8
 // Refused, Missing, Unanswered: what became of a command; Missing is
 // FreeSWITCH's word that it has no such recording or channel. Overdue: the leg
 // was answered some time ago and nothing started. Reconnected: commands can be
-// sent again.
+// sent again. Broken: the file on the disk is gone, or does not grow.
 const (
 	Chain What = iota
 	Pressed
@@ -24,10 +24,11 @@ const (
 	Reconnected
 	Stopped
 	HungUp
+	Broken
 )
 
 var whatNames = [...]string{"chain", "pressed", "answered", "started", "overdue", "done", "refused", "missing",
-	"unanswered", "reconnected", "stopped", "hung up"}
+	"unanswered", "reconnected", "stopped", "hung up", "broken"}
 
 // Press is what a person asked for.
 type Press uint8
@@ -91,7 +92,17 @@ func Next(s State, f Fact) (State, []Command) {
 	if s.Pending == None {
 		return s, nil
 	}
+	if s.File == Closed {
+		s = s.nextFile()
+	}
 	return s, []Command{s.Pending}
+}
+
+// nextFile is the state before the call's next file: one that was closed is
+// never written again.
+func (s State) nextFile() State {
+	s.File, s.Begun, s.Doomed = NoFile, false, false
+	return s
 }
 
 // learn is the state with what the fact tells.
@@ -113,6 +124,8 @@ func (s State) learn(f Fact) State {
 		return s.stopped()
 	case HungUp:
 		return s.hungUp()
+	case Broken:
+		return s.broken()
 	default:
 		return s.replied(f)
 	}
@@ -176,7 +189,25 @@ func (s State) stopped() State {
 	if !s.Gone && !s.Doomed && s.File != Closed && s.Wish() != Nothing {
 		s.Problems |= Lost
 	}
+	return s.closed()
+}
+
+// closed: a further file, if speech is wanted, waits for a sign that it may go
+// better.
+func (s State) closed() State {
+	if s.File != Closed && !s.Gone && s.Wish() == Speech {
+		s.Held = true
+	}
 	s.File = Closed
+	return s
+}
+
+// broken: what FreeSWITCH writes reaches no file. It is stopped, so that another
+// may be begun.
+func (s State) broken() State {
+	if s.File >= Open && s.File < Closed {
+		s.Doomed, s.Held = true, false
+	}
 	return s
 }
 
@@ -219,7 +250,7 @@ func (s State) done(c Command) State {
 	case Mask:
 		s.File, s.Begun = Masked, true
 	case Stop:
-		s.File = Closed
+		return s.closed()
 	}
 	return s
 }
@@ -252,11 +283,10 @@ func (s State) missing(c Command) State {
 		s.Problems |= NotStarted
 		return s
 	}
-	s.File = Closed
 	if !s.Doomed {
 		s.Problems |= Lost
 	}
-	return s
+	return s.closed()
 }
 
 // unanswered: the command may have been carried out or not; what is assumed is
@@ -284,6 +314,10 @@ func (s State) due() Command {
 		return s.rearm()
 	case Open, Recording, Masked:
 		return s.adjust()
+	case Closed:
+		if s.Wish() == Speech && s.Answered {
+			return Start
+		}
 	}
 	return None
 }

@@ -43,8 +43,8 @@ type File uint8
 
 // Armed and ArmedMasked: the answer will start it. ArmedUnsure: it will, or will
 // not, and how is not known. Open: it was started, and whether speech is being
-// written is not confirmed. Closed: it has ended, and
-// is never written again.
+// written is not confirmed. Closed: it has ended, and is never written again; a
+// further start is of the call's next file.
 const (
 	NoFile File = iota
 	Armed
@@ -122,7 +122,7 @@ type State struct {
 	Pending  Command // sent, not answered yet: the next one waits for it
 	Begun    bool    // FreeSWITCH has said that the file was started: another start would write over it
 	Held     bool    // the last command failed: the next attempt waits for a new wish or a new link
-	Doomed   bool    // it could not be silenced: it has to be stopped
+	Doomed   bool    // it could not be silenced, or is broken: it has to be stopped
 	Problems Problem
 }
 
@@ -163,4 +163,29 @@ func (s State) Told() Told {
 		}
 	}
 	return Off
+}
+
+// Adopted is what may be assumed of a call's recording by a Tapedeck that did not
+// see what happened to it since s was written down: answered says whether the
+// recorded leg is, runs whether FreeSWITCH has the recording. What was on its way
+// may have been done or not.
+func (s State) Adopted(answered, runs bool) State {
+	s.Answered = s.Answered || answered
+	was := s.File
+	s.Pending, s.Held = None, false
+	switch {
+	case runs:
+		s.File, s.Begun = Open, true
+	case was >= Open:
+		s = s.stopped()
+		s.Held = false
+	case s.Answered:
+		if was != NoFile && s.Wish() == Speech {
+			s.Problems |= NotStarted
+		}
+		s.File = NoFile
+	case was != NoFile:
+		s.File = ArmedUnsure
+	}
+	return s
 }

@@ -32,7 +32,7 @@ var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, fres
 
 // fileFacts are each wish, once, and all that may happen to the file.
 func fileFacts() []Fact {
-	facts := []Fact{chainOff, chainGuarded, chainOn, {What: Answered}, {What: Started}, {What: Overdue}, {What: Reconnected}, {What: Stopped}, {What: HungUp}}
+	facts := []Fact{chainOff, chainGuarded, chainOn, {What: Answered}, {What: Started}, {What: Overdue}, {What: Reconnected}, {What: Stopped}, {What: HungUp}, {What: Broken}}
 	for c := Arm; c <= Stop; c++ {
 		for _, w := range []What{Done, Refused, Missing, Unanswered} {
 			facts = append(facts, Fact{What: w, Command: c})
@@ -182,6 +182,12 @@ type play struct {
 
 func (p *play) fact(f Fact) {
 	next, commands := Next(p.state, f)
+	if p.state.File == Closed && next.File == NoFile { // a further file
+		if p.model.running {
+			p.fail("a further file, and the one before runs on")
+		}
+		p.model.starts = 0
+	}
 	p.state = next
 	if len(commands) > 1 || len(commands) == 1 && p.pending != None && !p.state.Gone {
 		p.fail("two commands on their way")
@@ -217,6 +223,8 @@ func (p *play) check() {
 		p.fail("told on, and no speech is written")
 	case resting && s.Wish() != Speech && speech:
 		p.fail("speech is written that is not wanted, and nothing is being done about it")
+	case resting && s.Wish() == Speech && !m.running && s.Begun && s.Answered:
+		p.fail("the recording has ended, and nothing is being done about it")
 	case resting && s.Wish() == Speech && m.running && m.masked:
 		p.fail("silence is written, and nothing is being done about it")
 	}
@@ -289,6 +297,7 @@ func TestEverySequence(t *testing.T) {
 		"relinked": func(p *play) { p.fact(Fact{What: Reconnected}) },
 		"overdue":  func(p *play) { p.fact(Fact{What: Overdue}) },
 		"stopped":  (*play).stopByOthers,
+		"broken":   func(p *play) { p.fact(Fact{What: Broken}) },
 		"hangup":   func(p *play) { p.fact(Fact{What: HungUp}) },
 	}
 	for _, f := range intents {
@@ -343,9 +352,18 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			State{Answered: true, File: Closed, Begun: true, Doomed: true, Problems: MaskRefused}, Off},
 		{"unmask finds nothing", []Fact{chainGuarded, {What: Done, Command: ArmMasked}, {What: Answered}, {What: Started},
 			{What: Done, Command: Mask}, chainOn, {What: Missing, Command: Unmask}},
-			State{On: true, Answered: true, File: Closed, Begun: true, Problems: Lost}, Off},
+			State{On: true, Answered: true, File: Closed, Begun: true, Held: true, Problems: Lost}, Off},
 		{"stopped by somebody else", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started}, {What: Stopped}},
-			State{On: true, Answered: true, File: Closed, Begun: true, Problems: Lost}, Off},
+			State{On: true, Answered: true, File: Closed, Begun: true, Held: true, Problems: Lost}, Off},
+		{"stopped by somebody else, and begun again", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started}, {What: Stopped},
+			{What: Reconnected}, {What: Done, Command: Start}},
+			State{On: true, Answered: true, File: Recording, Begun: true, Problems: Lost}, On},
+		{"the file is gone: stopped, and begun again", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started}, {What: Broken},
+			{What: Done, Command: Stop}, {What: Reconnected}, {What: Done, Command: Start}},
+			State{On: true, Answered: true, File: Recording, Begun: true}, On},
+		{"the file is gone in a pause: nothing to begin before it ends", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
+			{What: Pressed}, {What: Done, Command: Mask}, {What: Broken}, {What: Done, Command: Stop}, {What: Reconnected}},
+			State{On: true, Person: SwitchedOff, Answered: true, File: Closed, Begun: true, Doomed: true}, Off},
 		{"hung up before the start was confirmed", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
 			State{On: true, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
 		{"given up before the answer", []Fact{chainOn, {What: Done, Command: Arm}, {What: HungUp}},
@@ -358,6 +376,42 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			}
 			if s != tc.want || s.Told() != tc.told {
 				t.Errorf("got %+v (%s), want %+v (%s)", s, s.Told(), tc.want, tc.told)
+			}
+		})
+	}
+}
+
+// TestAdopted: a successor assumes what could write speech, and makes FreeSWITCH
+// say what is.
+func TestAdopted(t *testing.T) {
+	paused := State{On: true, Person: SwitchedOff, Answered: true, File: Masked, Begun: true}
+	recording := State{On: true, Answered: true, File: Recording, Begun: true}
+	armed := State{On: true, File: Armed}
+	for _, tc := range []struct {
+		name           string
+		before         State
+		answered, runs bool
+		want           State
+		command        Command
+	}{
+		{"paused: masked again", paused, true, true, State{On: true, Person: SwitchedOff, Answered: true, File: Open, Begun: true}, Mask},
+		{"recording: unmasked again", recording, true, true, State{On: true, Answered: true, File: Open, Begun: true}, Unmask},
+		{"recording, ended meanwhile: a further file", recording, true, false,
+			State{On: true, Answered: true, File: Closed, Begun: true, Problems: Lost}, Start},
+		{"a mask on its way: masked again", State{On: true, Person: SwitchedOff, Answered: true, File: Recording, Pending: Mask, Begun: true}, true, true,
+			State{On: true, Person: SwitchedOff, Answered: true, File: Open, Begun: true}, Mask},
+		{"armed, not answered: armed again", armed, false, false, State{On: true, File: ArmedUnsure}, Arm},
+		{"armed, answered meanwhile and started", armed, true, true, State{On: true, Answered: true, File: Open, Begun: true}, Unmask},
+		{"armed, answered meanwhile and not started", armed, true, false, State{On: true, Answered: true, Problems: NotStarted}, Start},
+		{"off", State{Answered: true}, true, false, State{Answered: true}, None},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := tc.before.Adopted(tc.answered, tc.runs)
+			if got != tc.want {
+				t.Errorf("adopted %+v, want %+v", got, tc.want)
+			}
+			if next, _ := Next(got, Fact{What: Reconnected}); next.Pending != tc.command {
+				t.Errorf("sends %s, want %s", next.Pending, tc.command)
 			}
 		})
 	}
