@@ -43,6 +43,14 @@ type LiveCall struct {
 	Users        []string       `json:"users,omitempty"` // who is on the call now
 	Started      time.Time      `json:"started"`
 	Trace        []Note         `json:"trace,omitempty"` // what happened, oldest first
+
+	// Owner is the instance that the call belongs to and Token how many owners
+	// it has had. SaveCall sets Owner, and a Token of 0 to the one it knows, or 1.
+	Owner string `json:"owner"`
+	Token int64  `json:"token"`
+	// Control is package call's snapshot, opaque here; Draft, the sidecar so far.
+	Control string          `json:"control,omitempty"`
+	Draft   json.RawMessage `json:"draft,omitempty"`
 }
 
 // Note is one line of a call's trace. What is entered, left, pressed, told,

@@ -8,6 +8,8 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,6 +62,17 @@ type Config struct {
 	// OnPolicy, if not nil, is told of a policy that another Tapedeck has put
 	// into Redis, once Policy gives it. It is called by Run, one call at a time.
 	OnPolicy func(*flow.Policy)
+	// Instance is the id of this process among those on one Redis. No other, and
+	// no later one, may have it. Empty: a random one.
+	Instance string
+	// OnLost, if not nil, is told of a call of ours whose state was not written,
+	// because it belongs to another instance now or was ended by it. It is
+	// called by Run, one call at a time.
+	OnLost func(organisation, id string)
+	// OnOrphans, if not nil, is told of live calls whose owner is dead, again
+	// each second while there are some. It is called by a goroutine of Run's,
+	// one call at a time; it may call Claim.
+	OnOrphans func([]LiveCall)
 }
 
 // Store is the connection to Redis and the copy in memory. Its methods may be
@@ -139,6 +152,11 @@ func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*S
 		cfg: cfg, log: cfg.Logger, client: client,
 		calls: queue{limit: maxCalls}, known: map[string]bool{}, wake: make(chan struct{}, 1),
 		lookEvery: lookEvery,
+	}
+	if s.cfg.Instance == "" {
+		id := make([]byte, 8)
+		rand.Read(id) // never fails
+		s.cfg.Instance = hex.EncodeToString(id)
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
