@@ -1,4 +1,6 @@
-// Package recording is the files of recordings: for now, where they are.
+// Package recording is the files of recordings: where they are, what is known of
+// them (a sidecar beside each), whether the audio agrees with it, and how long
+// they are kept.
 package recording
 
 import (
@@ -65,10 +67,10 @@ func (d Dir) Path(organisation string, started time.Time, call string) (string, 
 	if d.root == "" {
 		return "", errors.New("recording: path: there is no directory")
 	}
-	if !only(lower+digits+"-", organisation) {
+	if !isOrganisation(organisation) {
 		return "", fmt.Errorf("recording: path: organisation %.80q is no id of 1 to %d of a-z, 0-9 and -", organisation, maxToken)
 	}
-	if !only(lower+upper+digits+"-", call) {
+	if !isCall(call) {
 		return "", fmt.Errorf("recording: path: call %.80q is no id of 1 to %d letters, digits and -", call, maxToken)
 	}
 	started = started.UTC()

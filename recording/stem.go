@@ -1,0 +1,102 @@
+package recording
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	partMark = ".part"
+	maxPart  = 9999
+
+	soundExt   = ".wav"
+	sidecarExt = ".json"
+)
+
+// Stem is the id of a call's recording: the call's id for its first part,
+// "<call>.part2" and so on for the further ones. It says nothing of whether the
+// call's id may be in a path; ParseStem does.
+func Stem(call string, part int) string {
+	if part <= 1 {
+		return call
+	}
+	return call + partMark + strconv.Itoa(part)
+}
+
+// ParseStem is the call and the part of a recording's id. Ids that Stem would
+// not make are refused, so what it accepts may be in a path.
+func ParseStem(stem string) (call string, part int, err error) {
+	call, number, further := strings.Cut(stem, partMark)
+	part = 1
+	if further {
+		part, err = strconv.Atoi(number)
+	}
+	if err != nil || !isCall(call) || part < 1 || part > maxPart || Stem(call, part) != stem {
+		return "", 0, fmt.Errorf("recording: id %.80q: it is no call, nor a part of one", stem)
+	}
+	return call, part, nil
+}
+
+// PartPath is Path for a further file of the call; parts 0 and 1 are the first.
+func (d Dir) PartPath(organisation string, started time.Time, call string, part int) (string, error) {
+	path, err := d.Path(organisation, started, call)
+	if err != nil {
+		return "", err
+	}
+	if part < 0 || part > maxPart {
+		return "", fmt.Errorf("recording: path: call %s has no part %d: use 1 to %d", call, part, maxPart)
+	}
+	return filepath.Join(filepath.Dir(path), Stem(call, part)+soundExt), nil
+}
+
+// Place is where a recording lies, taken from a path.
+type Place struct {
+	Organisation string
+	Day          time.Time // in UTC, at midnight
+	Call         string
+	Part         int // from 1
+}
+
+// Stem is the recording's id.
+func (p Place) Stem() string { return Stem(p.Call, p.Part) }
+
+// Parse takes the path of a recording's file, of whatever ending, apart. A path
+// that this package would not have made is refused.
+func (d Dir) Parse(path string) (Place, error) {
+	bad := func() (Place, error) {
+		return Place{}, fmt.Errorf("recording: path %.200q: it is not of the form %s/<organisation>/<yyyy>/<mm>/<dd>/<call>.wav", path, d.root)
+	}
+	within, err := filepath.Rel(d.root, path)
+	words := strings.Split(within, "/")
+	if d.root == "" || err != nil || filepath.Clean(path) != path || len(words) != 5 || !isOrganisation(words[0]) {
+		return bad()
+	}
+	day, err := time.Parse("2006/01/02", strings.Join(words[1:4], "/"))
+	if err != nil || day.Year() < 1 {
+		return bad()
+	}
+	call, part, err := ParseStem(strings.TrimSuffix(words[4], filepath.Ext(words[4])))
+	if err != nil {
+		return bad()
+	}
+	return Place{words[0], day, call, part}, nil
+}
+
+// Stem is the id of the recording that a path is of.
+func (d Dir) Stem(path string) (string, error) {
+	p, err := d.Parse(path)
+	return p.Stem(), err
+}
+
+// SidecarPath is where the sidecar of a sound file lies, or of another file of
+// the same recording.
+func SidecarPath(path string) string {
+	return strings.TrimSuffix(path, filepath.Ext(path)) + sidecarExt
+}
+
+func isOrganisation(token string) bool { return only(lower+digits+"-", token) }
+
+func isCall(token string) bool { return only(lower+upper+digits+"-", token) }
