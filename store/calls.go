@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +24,14 @@ const (
 )
 
 // callVersion is the layout of LiveCall in Redis.
-const callVersion = 1
+const callVersion = 2
+
+const (
+	// callTTL is how long a live call that nobody writes stays in Redis.
+	callTTL = 48 * time.Hour
+	// endedTTL is how long Redis knows that a call has ended.
+	endedTTL = 10 * time.Minute
+)
 
 // LiveCall is what Redis knows of a call that is going on: enough for another
 // Tapedeck, or this one after a restart, to go on with it.
@@ -70,6 +76,8 @@ type Note struct {
 // never fails: Run writes the latest state of each call, the calls in the order
 // in which they changed, when Redis is there. What cannot be kept (no id, more
 // than 64 KB, more than 16384 live calls) is dropped, counted and logged.
+//
+// A call that belongs to another instance is not written; see Config.OnLost.
 func (s *Store) SaveCall(c LiveCall) {
 	s.calls.save(c)
 	s.wakeRun()
@@ -100,6 +108,7 @@ func (s *Store) wakeRun() {
 // reportDropped logs what was dropped since it was last called. Run calls it,
 // so that no call ever waits for a log.
 func (s *Store) reportDropped() {
+	s.reportDroppedRecordings()
 	n, reason := s.calls.lost()
 	if n != s.reported {
 		s.log.Error("states of calls dropped", "states", n-s.reported, "last_reason", reason)
@@ -115,14 +124,19 @@ func (s *Store) writeCalls(ctx context.Context) {
 			return
 		}
 		err := s.writeBatch(ctx, batch)
-		s.calls.settle(batch)
+		for _, id := range s.calls.settle(batch) {
+			s.log.Warn("live call is another instance's", "organisation", id.organisation, "call", id.id)
+			if s.cfg.OnLost != nil {
+				s.cfg.OnLost(id.organisation, id.id)
+			}
+		}
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return
 		}
 	}
 }
 
-// writeBatch writes states of calls in one pipeline and sets each one's err.
+// writeBatch writes states of calls in one pipeline and sets what became of each.
 func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 	err := s.introduce(ctx, batch)
 	if err != nil {
@@ -131,19 +145,19 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 		}
 		return err
 	}
-	replies := make([][]redis.Cmder, len(batch))
+	replies := make([]*redis.Cmd, len(batch))
 	err = s.do(ctx, "calls_write", s.cfg.Timeout, func(ctx context.Context) error {
-		_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		return s.scripts(ctx, func(run runScript) {
 			for i := range batch {
-				replies[i] = batch[i].write(ctx, pipe)
+				replies[i] = s.writeCall(&batch[i], run)
 			}
-			return nil
 		})
-		return err
 	})
 	for i := range batch {
-		for _, reply := range replies[i] {
-			batch[i].note(reply.Err())
+		if replies[i] != nil {
+			batch[i].note(replies[i].Err())
+			written, failed := replies[i].Int()
+			batch[i].refused = failed == nil && written == 0
 		}
 		if !errors.Is(err, ErrCorrupt) { // the pipeline itself failed: what had no reply may be lost
 			batch[i].note(err)
@@ -152,23 +166,30 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 	return err
 }
 
-// write adds the commands for one state. The set of ids holds every id that has
-// a key, and may hold one that has none.
-func (item *sending) write(ctx context.Context, pipe redis.Pipeliner) []redis.Cmder {
-	id := item.entry.id
-	key, set := callKey(id.organisation, id.id), callsKey(id.organisation)
+// writeCall adds the script for one state.
+func (s *Store) writeCall(item *sending, run runScript) *redis.Cmd {
+	id, kept := item.entry.id, int(endedTTL/time.Second)
+	keys := []string{callKey(id.organisation, id.id), callsKey(id.organisation)}
+	if s.Alone() {
+		kept = 0
+	}
 	if item.ended {
-		return []redis.Cmder{pipe.Del(ctx, key), pipe.SRem(ctx, set, id.id)}
+		return run(endScript, keys, s.cfg.Instance, item.token, id.id, kept)
 	}
 	text, err := json.Marshal(item.call)
 	if err != nil {
 		item.err = fmt.Errorf("%w: %w", errUnwritable, err)
 		return nil
 	}
-	return []redis.Cmder{pipe.SAdd(ctx, set, id.id), pipe.Set(ctx, key, text, 0)}
+	return run(saveScript, keys, putArguments(item.call, text)...)
 }
 
-// note keeps the first error that the item's commands had.
+// putArguments are those that putCall reads.
+func putArguments(c LiveCall, text []byte) []any {
+	return []any{c.Owner, c.Token, text, c.ID, time.Now().Unix(), int(callTTL / time.Second)}
+}
+
+// note keeps the first error that the item had.
 func (item *sending) note(err error) {
 	switch {
 	case err == nil || item.err != nil:
@@ -201,76 +222,4 @@ func (s *Store) introduce(ctx context.Context, batch []sending) error {
 		s.known[o.(string)] = true
 	}
 	return nil
-}
-
-// Calls is the live calls that Redis knows, of every Tapedeck, the oldest
-// first. States that are still queued are not among them. An entry that this
-// version cannot read is logged and left out.
-func (s *Store) Calls(ctx context.Context) ([]LiveCall, error) {
-	var calls []LiveCall
-	err := s.do(ctx, "calls_read", s.bulk(), func(ctx context.Context) error {
-		calls = nil
-		organisations, err := s.client.SMembers(ctx, organisationsKey).Result()
-		if err != nil {
-			return err
-		}
-		for _, o := range organisations {
-			if calls, err = s.callsOf(ctx, o, calls); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("store: read live calls: %w", err)
-	}
-	slices.SortFunc(calls, func(a, b LiveCall) int {
-		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.ID, b.ID))
-	})
-	return calls, nil
-}
-
-// callsOf appends the live calls of one organisation, whose keys share a slot.
-func (s *Store) callsOf(ctx context.Context, organisation string, calls []LiveCall) ([]LiveCall, error) {
-	ids, err := s.client.SMembers(ctx, callsKey(organisation)).Result()
-	if err != nil {
-		return nil, err
-	}
-	for part := range slices.Chunk(ids, 4*callsAtOnce) {
-		keys := make([]string, len(part))
-		for i, id := range part {
-			keys[i] = callKey(organisation, id)
-		}
-		values, err := s.client.MGet(ctx, keys...).Result()
-		if err != nil {
-			return nil, err
-		}
-		for i, value := range values {
-			text, ok := value.(string)
-			if !ok {
-				continue // it ended between the two commands
-			}
-			c, err := parseCall(text, callID{organisation, part[i]})
-			if err != nil {
-				s.log.Error("live call in redis not read", "key", keys[i], "error", err)
-				continue
-			}
-			calls = append(calls, c)
-		}
-	}
-	return calls, nil
-}
-
-func parseCall(text string, id callID) (LiveCall, error) {
-	var c LiveCall
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return LiveCall{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	if c.Version != callVersion {
-		return LiveCall{}, fmt.Errorf("%w: version %d, this Tapedeck reads %d", ErrCorrupt, c.Version, callVersion)
-	}
-	if (callID{c.Organisation, c.ID}) != id {
-		return LiveCall{}, fmt.Errorf("%w: it says that it is call %q of %q", ErrCorrupt, c.ID, c.Organisation)
-	}
-	return c, nil
 }

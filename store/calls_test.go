@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"tapedeck/flow"
 )
 
@@ -23,19 +25,23 @@ func TestCalls(t *testing.T) {
 		b := openOn(t, srv, newSpy())
 		mustCalls(t, b, LiveCall{ID: "bare", Organisation: "org-1"}, full, call("org-1", 1, Paused))
 
-		// Another Tapedeck may end what this one began.
-		tellB := newSpy()
-		c := runOn(t, srv, tellB)
-		c.EndCall("org-0", "call-1")
-		tellB.await(t, "the call to be ended", func() bool { return c.Queued() == 0 })
+		a.EndCall("org-0", "call-1")
 		a.EndCall("org-1", "bare")
 		a.EndCall("org-1", "never was")
 		tell.await(t, "the call to be ended", func() bool { return a.Queued() == 0 })
 		mustCalls(t, b, call("org-1", 1, Paused))
 
 		raw := rawClient(t, srv)
-		if n := raw.SCard(t.Context(), callsKey("org-0")).Val() + raw.Exists(t.Context(), callKey("org-0", "call-1")).Val(); n != 0 {
+		if n := raw.ZCard(t.Context(), callsKey("org-0")).Val(); n != 0 {
 			t.Error("an ended call left something behind")
+		}
+		if left := raw.TTL(t.Context(), callKey("org-0", "call-1")).Val(); left <= 0 || left > endedTTL {
+			t.Errorf("an ended call is known for %s", left)
+		}
+		for _, key := range []string{callKey("org-1", "call-1"), callsKey("org-1")} {
+			if left := raw.TTL(t.Context(), key).Val(); left <= endedTTL || left > callTTL {
+				t.Errorf("%s is kept for %s", key, left)
+			}
 		}
 	})
 }
@@ -61,13 +67,16 @@ func TestCallsThatCannotBeRead(t *testing.T) {
 		}
 		tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
 		raw := rawClient(t, srv)
-		text := raw.Get(t.Context(), callKey("org-0", "call-1")).Val()
-		raw.Set(t.Context(), callKey("org-0", "call-1"), "{", 0)
-		raw.Set(t.Context(), callKey("org-0", "call-2"), strings.Replace(text, `"version":1`, `"version":2`, 1), 0)
-		raw.Set(t.Context(), callKey("org-0", "call-3"), text, 0) // it says that it is call-1
-		raw.Del(t.Context(), callKey("org-0", "call-4"))          // ended in this moment
+		text := raw.HGet(t.Context(), callKey("org-0", "call-1"), "body").Val()
+		other := strings.Replace(text, fmt.Sprintf(`"version":%d`, callVersion), `"version":99`, 1)
+		raw.HSet(t.Context(), callKey("org-0", "call-1"), "body", "{")
+		raw.HSet(t.Context(), callKey("org-0", "call-2"), "body", other)
+		raw.HSet(t.Context(), callKey("org-0", "call-3"), "body", text) // it says that it is call-1
+		raw.Del(t.Context(), callKey("org-0", "call-4"))                // ended in this moment
+		raw.Set(t.Context(), callKey("org-0", "call-6"), "no hash", 0)
+		raw.ZAdd(t.Context(), callsKey("org-0"), redis.Z{Score: 1, Member: "call-6"})
 		mustCalls(t, a, call("org-0", 0, On), call("org-0", 5, On))
-		if n := tell.logged("live call in redis not read"); n != 3 {
+		if n := tell.logged("live call in redis not read"); n != 4 {
 			t.Errorf("logged %d times", n)
 		}
 	})
@@ -77,8 +86,6 @@ func TestCallsThatCannotBeRead(t *testing.T) {
 func TestPoisonedCall(t *testing.T) {
 	onServers(t, func(t *testing.T, srv server) {
 		raw := rawClient(t, srv)
-		raw.SAdd(t.Context(), callsKey("org-0"), "x")
-		raw.Del(t.Context(), callsKey("org-0"))
 		raw.Set(t.Context(), callsKey("org-0"), "a string", 0)
 		tell := newSpy()
 		a := openOn(t, srv, tell)

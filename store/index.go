@@ -1,9 +1,9 @@
 package store
 
 import (
-	"context"
 	"errors"
-	"iter"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -48,7 +48,7 @@ type Query struct {
 	Organisations []string  // none: of all
 	From, To      time.Time // when it started: not before From, before To
 	Before        Cursor    // those that come after this one in the list, which is the newest first
-	Limit         int       // how many at most; 0 means 100
+	Limit         int       // how many at most; 0 means DefaultLimit
 	User          string    // who was on the call
 	Number        string    // either party
 	Trigger       string
@@ -56,30 +56,37 @@ type Query struct {
 	Text          string // in the ids, numbers, users or groups, in whatever case
 }
 
+// DefaultLimit is the Limit of a Query that has none.
+const DefaultLimit = 100
+
 // ErrUnknown: there is no such recording in the index.
 var ErrUnknown = errors.New("unknown recording")
 
-// SaveRecording queues a recording for the index. It never blocks and never
-// fails: Run writes recordings in the order in which they were given.
-func (s *Store) SaveRecording(r Recording) {}
-
-// DeleteRecording takes a recording out of the index, in the way of SaveRecording.
-func (s *Store) DeleteRecording(organisation, id string) {}
-
-// Recordings is a page of the index, the newest first. next is where the next
-// page begins (Query.Before); it is zero when there is none.
-func (s *Store) Recordings(ctx context.Context, q Query) (list []Recording, next Cursor, err error) {
-	return nil, Cursor{}, errors.New("store: recordings: not built yet")
+// before reports whether c comes before d in the list, which is the newest first.
+func (c Cursor) before(d Cursor) bool {
+	if a, b := c.Started.UnixMilli(), d.Started.UnixMilli(); a != b {
+		return a > b
+	}
+	if c.ID != d.ID {
+		return c.ID > d.ID
+	}
+	return c.Organisation > d.Organisation
 }
 
-// Recording finds one by its id, in these organisations, or, if none is given,
-// in any. The error is ErrUnknown if it is in none.
-func (s *Store) Recording(ctx context.Context, id string, organisations ...string) (Recording, error) {
-	return Recording{}, errors.New("store: recording: not built yet")
+// matches reports whether a recording is wanted, but for its time and place.
+func (q *Query) matches(r *Recording) bool {
+	switch {
+	case q.User != "" && !slices.Contains(r.Users, q.User),
+		q.Number != "" && q.Number != r.Number && q.Number != r.External,
+		q.Trigger != "" && q.Trigger != r.Trigger,
+		q.OnlyProblems && len(r.Problems) == 0:
+		return false
+	}
+	return q.Text == "" || r.mentions(strings.ToLower(q.Text))
 }
 
-// Reindex replaces the index by what all yields: what was in it before and is
-// not among that goes away at the end. With an error of all nothing goes away.
-func (s *Store) Reindex(ctx context.Context, all iter.Seq2[Recording, error]) (indexed, removed int, err error) {
-	return 0, 0, errors.New("store: reindex: not built yet")
+func (r *Recording) mentions(text string) bool {
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
+	return has(r.ID) || has(r.Call) || has(r.External) || has(r.Number) || has(r.RequestedBy) ||
+		slices.ContainsFunc(r.Users, has) || slices.ContainsFunc(r.Groups, has)
 }

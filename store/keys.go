@@ -9,13 +9,25 @@ import "strings"
 //	tapedeck:{policy}:current                   string: which policy counts (manifest, JSON)
 //	tapedeck:{policy}:switched                  channel: the revision, whenever current changes
 //	tapedeck:{acme}:policy:<generation>         hash: organisation, and one field per element
-//	tapedeck:{acme}:call:<id>                   string: one live call (LiveCall, JSON)
-//	tapedeck:{acme}:calls                       set: the ids of the live calls
+//	tapedeck:{acme}:live:<id>                   hash: one live call (owner, token, body), see fence.go
+//	tapedeck:{acme}:live                        sorted set: the ids of the live calls, by when they were written (s)
 //	tapedeck:{calls}:organisations              set: who has, or had, live calls
+//	tapedeck:{instances}:beat:<instance>        string: is there as long as the instance lives
+//	tapedeck:{instances}:known                  set: the instances that live, or did a moment ago
+//	tapedeck:{acme}:recording:<id>              string: one recording (Recording, JSON)
+//	tapedeck:{acme}:recordings                  sorted set: the ids of the recordings, by when they started (ms)
+//	tapedeck:{acme}:recordings:written          sorted set: the same, by the stamp of the last writing, see reindex.go
+//	tapedeck:{acme}:recordings:deleted          sorted set: what was deleted lately, by stamp
+//	tapedeck:{acme}:recordings:stamp            string: the last stamp
+//	tapedeck:{recordings}:organisations         set: who has, or had, recordings
+//	tapedeck:{recordings}:indexed               string: when the index was last made anew
 const (
 	currentKey       = "tapedeck:{policy}:current"
 	switchedChannel  = "tapedeck:{policy}:switched"
 	organisationsKey = "tapedeck:{calls}:organisations"
+	instancesKey     = "tapedeck:{instances}:known"
+	recordersKey     = "tapedeck:{recordings}:organisations"
+	indexedKey       = "tapedeck:{recordings}:indexed"
 )
 
 // organisationField is the field of a policy hash that is not an element; an
@@ -27,10 +39,28 @@ func policyKey(organisation, generation string) string {
 }
 
 func callKey(organisation, id string) string {
-	return organisationKey(organisation, "call:"+escape(id))
+	return organisationKey(organisation, "live:"+escape(id))
 }
 
-func callsKey(organisation string) string { return organisationKey(organisation, "calls") }
+func callsKey(organisation string) string { return organisationKey(organisation, "live") }
+
+func beatKey(instance string) string { return "tapedeck:{instances}:beat:" + escape(instance) }
+
+func recordingKey(organisation, id string) string {
+	return organisationKey(organisation, "recording:"+escape(id))
+}
+
+func recordingsKey(organisation string) string { return organisationKey(organisation, "recordings") }
+
+func writtenKey(organisation string) string {
+	return organisationKey(organisation, "recordings:written")
+}
+
+func deletedKey(organisation string) string {
+	return organisationKey(organisation, "recordings:deleted")
+}
+
+func stampKey(organisation string) string { return organisationKey(organisation, "recordings:stamp") }
 
 func organisationKey(organisation, rest string) string {
 	return "tapedeck:{" + escape(organisation) + "}:" + rest

@@ -42,7 +42,8 @@ func slot(key string) int {
 }
 
 func TestKeysDoNotCollide(t *testing.T) {
-	owner := map[string]string{currentKey: "current", switchedChannel: "channel", organisationsKey: "organisations"}
+	owner := map[string]string{currentKey: "current", switchedChannel: "channel", organisationsKey: "organisations",
+		instancesKey: "instances", recordersKey: "recorders", indexedKey: "indexed"}
 	claim := func(key, who string) {
 		if other, taken := owner[key]; taken {
 			t.Errorf("key %s is of %s and of %s", key, other, who)
@@ -51,10 +52,16 @@ func TestKeysDoNotCollide(t *testing.T) {
 	}
 	for _, o := range hostile {
 		claim(callsKey(o), fmt.Sprintf("calls of %q", o))
+		claim(recordingsKey(o), fmt.Sprintf("recordings of %q", o))
+		claim(writtenKey(o), fmt.Sprintf("written of %q", o))
+		claim(deletedKey(o), fmt.Sprintf("deleted of %q", o))
+		claim(stampKey(o), fmt.Sprintf("stamp of %q", o))
+		claim(beatKey(o), fmt.Sprintf("beat of %q", o))
 		for _, id := range hostile {
 			claim(callKey(o, id), fmt.Sprintf("call %q of %q", id, o))
 			claim(policyKey(o, id), fmt.Sprintf("policy %q of %q", id, o))
-			if slot(callKey(o, id)) != slot(callsKey(o)) || slot(policyKey(o, id)) != slot(callsKey(o)) {
+			claim(recordingKey(o, id), fmt.Sprintf("recording %q of %q", id, o))
+			if slot(recordingKey(o, id)) != slot(stampKey(o)) || slot(callKey(o, id)) != slot(callsKey(o)) || slot(policyKey(o, id)) != slot(callsKey(o)) {
 				t.Errorf("keys of %q are in different slots", o)
 			}
 		}

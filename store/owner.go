@@ -2,7 +2,12 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // ErrTaken: the call has another owner than the one that was seen, or has ended.
@@ -18,9 +23,53 @@ func (s *Store) Alone() bool { return s.embedded != nil }
 // Claim makes this instance the owner of a call, if its owner is still the one
 // that c says (Owner and Token, as Calls or OnOrphans gave them), and writes c.
 // A call that Redis does not know, or only with a lower token, is created. The
-// result is c with its new Owner and Token, to go on with in SaveCall. The
-// errors are ErrTaken, ErrAway (it may have been claimed: claim it again), and
-// that c cannot be written. Claim waits no longer than Config.Timeout.
+// result is c with its new Owner and Token, to go on with in SaveCall.
+//
+// The errors are ErrTaken, ErrAway (it may have been claimed all the same: claim
+// it again), and that c cannot be kept. Claim waits no longer than
+// Config.Timeout, and not at all for a Redis that is away.
 func (s *Store) Claim(ctx context.Context, c LiveCall) (LiveCall, error) {
-	return LiveCall{}, errors.New("store: claim: not built yet")
+	mine, err := s.claim(ctx, c)
+	if err != nil {
+		return LiveCall{}, fmt.Errorf("store: claim a call: %w", err)
+	}
+	return mine, nil
+}
+
+func (s *Store) claim(ctx context.Context, c LiveCall) (LiveCall, error) {
+	if reason := unfit(c); reason != "" {
+		return LiveCall{}, errors.New(reason)
+	}
+	seen := c.Owner
+	c.Version, c.Owner, c.Token = callVersion, s.cfg.Instance, c.Token+1
+	c.Chain, c.Users, c.Draft = slices.Clone(c.Chain), slices.Clone(c.Users), slices.Clone(c.Draft)
+	if len(c.Draft) > maxDraftSize {
+		c.Draft = nil
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return LiveCall{}, err
+	}
+	if !s.Up() {
+		return LiveCall{}, ErrAway
+	}
+	keys := []string{callKey(c.Organisation, c.ID), callsKey(c.Organisation)}
+	var reply *redis.Cmd
+	err = s.do(ctx, "call_claim", s.cfg.Timeout, func(ctx context.Context) error {
+		// After a flush nobody knows that the organisation has calls.
+		if err := s.client.SAdd(ctx, organisationsKey, c.Organisation).Err(); err != nil {
+			return err
+		}
+		return s.scripts(ctx, func(run runScript) {
+			reply = run(claimScript, keys, append(putArguments(c, text), seen)...)
+		})
+	})
+	if err != nil {
+		return LiveCall{}, err
+	}
+	if won, _ := reply.Int(); won == 0 {
+		return LiveCall{}, ErrTaken
+	}
+	s.calls.claimed(c)
+	return c, nil
 }

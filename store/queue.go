@@ -10,12 +10,12 @@ import (
 	"tapedeck/flow"
 )
 
-// Limits of what is kept for calls. A live call takes about 1 KB here, so the
-// queue never holds much more than 16 MB, and a hostile one 64 times as much.
+// Limits of what is kept for calls. A live call takes some KB here.
 const (
-	maxCalls    = 1 << 14
-	maxCallSize = 1 << 16 // bytes of a call's texts
-	callsAtOnce = 128     // in one pipeline
+	maxCalls     = 1 << 14
+	maxCallSize  = 1 << 16 // bytes of a call's texts
+	maxDraftSize = 1 << 18 // bytes of its draft
+	callsAtOnce  = 64      // in one pipeline; the embedded server takes 0.2 ms for a script
 )
 
 // callID names a call.
@@ -26,6 +26,7 @@ type callID struct{ organisation, id string }
 type entry struct {
 	id    callID
 	call  LiveCall
+	token int64 // of the owner that we are; 0: of whatever one
 	ended bool
 	sent  bool          // Redis may know the call
 	place *list.Element // in queue.order; nil: nothing to write, or being written
@@ -35,6 +36,7 @@ type entry struct {
 // are not yet in Redis in the order in which they came. Its methods never block.
 type queue struct {
 	mu      sync.Mutex
+	owner   string
 	limit   int
 	entries map[callID]*entry
 	order   list.List // of *entry
@@ -45,26 +47,52 @@ type queue struct {
 
 // sending is one state that is being written.
 type sending struct {
-	entry *entry
-	call  LiveCall
-	ended bool
-	err   error // set by the writer
+	entry   *entry
+	call    LiveCall
+	token   int64
+	ended   bool
+	err     error // set by the writer
+	refused bool  // set by the writer: the call is another's
 }
 
 func (q *queue) save(c LiveCall) {
 	id := callID{c.Organisation, c.ID}
 	reason := unfit(c)
-	c.Version = callVersion
+	c.Version, c.Owner = callVersion, q.owner
 	c.Chain, c.Users = slices.Clone(c.Chain), slices.Clone(c.Users)
+	large := len(c.Draft) > maxDraftSize
+	if large {
+		c.Draft = nil
+	}
+	c.Draft = slices.Clone(c.Draft)
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if large {
+		q.drop("a draft is too large; the call is kept without it")
+	}
 	if reason != "" {
 		q.drop(reason)
 		return
 	}
-	if e := q.entry(id); e != nil {
-		e.call, e.ended = c, false
-		q.enqueue(e)
+	e := q.entry(id)
+	if e == nil {
+		return
+	}
+	if c.Token == 0 {
+		c.Token = max(e.token, 1)
+	}
+	e.call, e.token, e.ended = c, c.Token, false
+	q.enqueue(e)
+}
+
+// claimed notes a call that Redis says is ours now. What is queued of it from
+// when it was ours before does not count any more.
+func (q *queue) claimed(c LiveCall) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.entry(callID{c.Organisation, c.ID}); e != nil {
+		e.call, e.token, e.ended, e.sent = c, c.Token, false, true
+		q.withdraw(e)
 	}
 }
 
@@ -114,11 +142,15 @@ func (q *queue) enqueue(e *entry) {
 	}
 }
 
-func (q *queue) forget(e *entry) {
+func (q *queue) withdraw(e *entry) {
 	if e.place != nil {
 		q.order.Remove(e.place)
 		e.place = nil
 	}
+}
+
+func (q *queue) forget(e *entry) {
+	q.withdraw(e)
 	delete(q.entries, e.id)
 }
 
@@ -137,34 +169,41 @@ func (q *queue) take(n int) []sending {
 		e := q.order.Remove(q.order.Front()).(*entry)
 		e.place, e.sent = nil, true
 		q.taken = append(q.taken, e)
-		batch = append(batch, sending{entry: e, call: e.call, ended: e.ended})
+		batch = append(batch, sending{entry: e, call: e.call, token: e.token, ended: e.ended})
 	}
 	return batch
 }
 
 // settle takes back what was taken: what could not be written goes to the front
-// again, unless a newer state is queued.
-func (q *queue) settle(batch []sending) {
+// again, unless a newer state is queued. It forgets the calls that are another's
+// and says which, unless they were claimed meanwhile.
+func (q *queue) settle(batch []sending) (lost []callID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken = nil
 	for _, item := range slices.Backward(batch) {
 		e := item.entry
 		switch {
+		case item.refused:
+			if e.token <= item.token {
+				q.forget(e)
+				lost = append(lost, e.id)
+			}
 		case e.place != nil: // a newer state waits
 		case item.err != nil && !errors.Is(item.err, errUnwritable):
 			e.place = q.order.PushFront(e)
 		case item.err != nil:
 			q.drop(item.err.Error())
 			q.forget(e)
-		case item.ended:
+		case item.ended && e.ended:
 			q.forget(e)
 		}
 	}
+	slices.Reverse(lost)
+	return lost
 }
 
-// again queues every call that is not queued. Whoever ended a call of this
-// Tapedeck meanwhile is overruled: a call has one owner.
+// again queues every call that is not queued.
 func (q *queue) again() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -220,7 +259,7 @@ func unfit(c LiveCall) string {
 	if reason := (callID{c.Organisation, c.ID}).unfit(); reason != "" {
 		return reason
 	}
-	size := len(c.Organisation) + len(c.ID) + len(c.Switch) + len(c.Leg) + len(c.Anchor) + len(c.File) + len(c.State)
+	size := len(c.Organisation) + len(c.ID) + len(c.Switch) + len(c.Leg) + len(c.Anchor) + len(c.File) + len(c.State) + len(c.Control)
 	for _, u := range c.Users {
 		size += 16 + len(u)
 	}

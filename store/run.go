@@ -25,8 +25,9 @@ const (
 	lastWordsTime = time.Second
 )
 
-// Run follows the policy in Redis, writes the states of calls, and brings both
-// up to date when Redis is back. It blocks until ctx or the Store is ended,
+// Run follows the policy in Redis, writes the states of calls and the index of
+// recordings, gives a sign of life, looks for calls whose owner gives none, and
+// brings all of it up to date when Redis is back. It blocks until ctx or the Store is ended,
 // waits for its goroutines, tries for a moment to write what is queued, and
 // returns nil. Only one Run may go on at a time.
 func (s *Store) Run(ctx context.Context) error {
@@ -36,11 +37,18 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	defer end()
 	look := make(chan struct{}, 1)
-	var listener sync.WaitGroup
-	listener.Go(func() { s.listen(ctx, look) })
+	var helpers sync.WaitGroup
+	helpers.Go(func() { s.listen(ctx, look) })
+	if !s.Alone() {
+		helpers.Go(func() { s.beat(ctx) })
+		if s.cfg.OnOrphans != nil {
+			helpers.Go(func() { s.watch(ctx) })
+		}
+	}
 	s.work(ctx, look)
 	s.lastWords(ctx)
-	listener.Wait()
+	helpers.Wait()
+	s.leave(ctx)
 	return nil
 }
 
@@ -101,8 +109,11 @@ func (s *Store) step(ctx context.Context, look bool) {
 		clear(s.known)
 		s.calls.again()
 	}
-	if s.Up() {
+	for s.Up() {
 		s.writeCalls(ctx)
+		if !s.writeRecordings(ctx) {
+			return
+		}
 	}
 }
 
@@ -137,10 +148,11 @@ func (s *Store) syncPolicy(ctx context.Context) {
 		s.complain("policy not written to redis", s.writePending(ctx))
 		return
 	}
+	before := s.view.Load()
 	changed, err := s.follow(ctx)
 	switch {
 	case errors.Is(err, errNone):
-		s.restore(ctx)
+		s.restore(ctx, before)
 	case err != nil:
 		s.complain("policy in redis not taken", err)
 	case changed:
@@ -153,20 +165,23 @@ func (s *Store) syncPolicy(ctx context.Context) {
 	}
 }
 
-// restore writes the policy of the memory into a Redis that has none.
-func (s *Store) restore(ctx context.Context) {
+// restore writes the policy of the memory, which was there before Redis said
+// that it has none.
+func (s *Store) restore(ctx context.Context, before *view) {
 	s.policyMu.Lock()
-	v := s.view.Load()
-	lost := !v.empty()
-	if lost && s.pending == nil {
-		s.pending = v
+	stale := before.empty() || s.pending != nil || s.view.Load() != before
+	if !stale {
+		s.pending = before
 	}
 	s.policyMu.Unlock()
-	if lost {
-		s.doubt.Store(true) // and the calls with it
-		s.log.Warn("redis has lost the policy: writing it again", "revision", v.policy.Revision)
-		s.complain("policy not written to redis", s.writePending(ctx))
+	if stale {
+		return
 	}
+	if before.generation != "" {
+		s.doubt.Store(true) // and the calls with it
+		s.log.Warn("redis has lost the policy: writing it again", "revision", before.policy.Revision)
+	}
+	s.complain("policy not written to redis", s.writePending(ctx))
 }
 
 // lastWords writes what is queued after the end of ctx.
@@ -179,6 +194,9 @@ func (s *Store) lastWords(ctx context.Context) {
 	s.reportDropped()
 	if n := s.calls.queued(); n > 0 {
 		s.log.Warn("states of calls not written to redis", "calls", n)
+	}
+	if n := s.recordings.queued(); n > 0 {
+		s.log.Warn("recordings not written to the index in redis: run `tapedeck recordings reindex`", "recordings", n)
 	}
 }
 

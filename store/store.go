@@ -54,7 +54,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe, if not nil, is told of every operation on Redis: connect,
 	// policy_current, policy_read, policy_write, policy_switch, policy_expire,
-	// calls_write, calls_read.
+	// calls_write, calls_read, call_claim, beat, beats_read,
+	// recordings_write, recordings_read, recordings_index.
 	Observe func(operation string, d time.Duration, err error)
 	// OnUp, if not nil, is told when Redis comes or goes, and by Open how it is
 	// at first. Calls do not overlap. It must not call the Store.
@@ -100,7 +101,11 @@ type Store struct {
 	complaint string          // the last one that was logged; Run's own
 	doubt     atomic.Bool     // Redis may have lost what it had
 
+	recordings        recordingQueue
+	reportedRecording uint64 // how many dropped ones were logged; Run's own
+
 	lookEvery time.Duration
+	lease     lease
 
 	lifeMu  sync.Mutex
 	cancel  context.CancelFunc // of the Run that is going on
@@ -151,13 +156,15 @@ func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*S
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, client: client,
 		calls: queue{limit: maxCalls}, known: map[string]bool{}, wake: make(chan struct{}, 1),
-		lookEvery: lookEvery,
+		recordings: recordingQueue{limit: maxRecordings},
+		lookEvery:  lookEvery, lease: defaultLease(),
 	}
 	if s.cfg.Instance == "" {
 		id := make([]byte, 8)
 		rand.Read(id) // never fails
 		s.cfg.Instance = hex.EncodeToString(id)
 	}
+	s.calls.owner = s.cfg.Instance
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -229,6 +236,15 @@ func (s *Store) setUp(up bool, cause error) {
 // when Redis is away. Its errors are redis.Nil, redis.TxFailedErr, ErrCorrupt,
 // the end of ctx itself, and else ErrAway with the cause.
 func (s *Store) do(ctx context.Context, operation string, limit time.Duration, f func(context.Context) error) error {
+	err := s.try(ctx, operation, limit, f)
+	if errors.Is(err, ErrAway) {
+		s.setUp(false, err)
+	}
+	return err
+}
+
+// try is do for what says nothing about whether Redis is there.
+func (s *Store) try(ctx context.Context, operation string, limit time.Duration, f func(context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	begin := time.Now()
@@ -239,9 +255,6 @@ func (s *Store) do(ctx context.Context, operation string, limit time.Duration, f
 			seen = nil
 		}
 		s.cfg.Observe(operation, time.Since(begin), seen)
-	}
-	if errors.Is(err, ErrAway) {
-		s.setUp(false, err)
 	}
 	return err
 }
@@ -257,10 +270,6 @@ func (s *Store) classify(ctx context.Context, err error) error {
 	}
 	return fmt.Errorf("%w: %w", ErrAway, err)
 }
-
-// foreign reports whether Redis says that a key is of a type that no Tapedeck
-// gave it.
-func foreign(err error) bool { return redis.HasErrorPrefix(err, "WRONGTYPE") }
 
 // complain logs an error of something that nobody waits for and that is tried
 // again and again: once, until it is another one. That Redis is away is logged

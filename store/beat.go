@@ -1,0 +1,76 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// lease is the times after which an instance without a sign of life is dead. It
+// takes at most ttl + beatEvery + grace and a few round trips until another
+// knows.
+type lease struct {
+	beatEvery      time.Duration // the sign of life is renewed, and those of the others are looked at
+	ttl            time.Duration // of the sign of life
+	grace          time.Duration // it must have been absent that long, while Redis answered all the time
+	tellEvery      time.Duration // OnOrphans is told again
+	strangersEvery time.Duration // live calls are looked through for owners that nobody knows
+}
+
+func defaultLease() lease {
+	return lease{
+		beatEvery: 250 * time.Millisecond, ttl: time.Second, grace: time.Second,
+		tellEvery: time.Second, strangersEvery: 5 * time.Second,
+	}
+}
+
+// beat keeps this instance's sign of life in Redis until ctx is ended. It has a
+// goroutine of its own, so that nothing that takes long can delay it.
+func (s *Store) beat(ctx context.Context) {
+	tick := time.NewTicker(s.lease.beatEvery)
+	defer tick.Stop()
+	for alive := false; ; {
+		switch lapsed, err := s.beatOnce(ctx); {
+		case err != nil:
+		case lapsed && alive:
+			// Redis was emptied, or we were not there for a while and others may
+			// have taken our calls: writing them again tells.
+			s.doubt.Store(true)
+			s.wakeRun()
+		default:
+			alive = true
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// beatOnce reports whether there was no sign of life before this one.
+func (s *Store) beatOnce(ctx context.Context) (lapsed bool, err error) {
+	var there *redis.IntCmd
+	err = s.try(ctx, "beat", s.cfg.Timeout, func(ctx context.Context) error {
+		_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			there = pipe.Exists(ctx, beatKey(s.cfg.Instance))
+			pipe.Set(ctx, beatKey(s.cfg.Instance), "1", s.lease.ttl)
+			pipe.SAdd(ctx, instancesKey, s.cfg.Instance)
+			return nil
+		})
+		return err
+	})
+	return err == nil && there.Val() == 0, err
+}
+
+// leave takes the sign of life out of Redis, so that the others need not wait
+// for its end. It may be called after the end of ctx.
+func (s *Store) leave(ctx context.Context) {
+	if s.Alone() || !s.Up() {
+		return
+	}
+	_ = s.try(context.WithoutCancel(ctx), "beat", s.cfg.Timeout, func(ctx context.Context) error {
+		return s.client.Del(ctx, beatKey(s.cfg.Instance)).Err()
+	})
+}

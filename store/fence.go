@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A live call is a hash: its owner, the owner's token, and the body (LiveCall,
+// JSON), so that the scripts need not read JSON. One without a body has ended:
+// it stays for endedTTL, so that nobody who has slept through the end makes the
+// call again. A write counts if there is no entry, if the entry's token is
+// lower, or if it is the writer's own. The scripts may run twice.
+//
+// KEYS of all three: the call, the set of the organisation's calls.
+var (
+	// ARGV: owner, token, body, id, now and lifetime in seconds.
+	saveScript = redis.NewScript(`
+local seen = redis.call('HMGET', KEYS[1], 'owner', 'token')
+if seen[2] then
+	local theirs, mine = tonumber(seen[2]), tonumber(ARGV[2])
+	if theirs > mine or (theirs == mine and seen[1] ~= ARGV[1]) then return 0 end
+end` + putCall)
+
+	// ARGV as above, and the owner that was seen, with a token one lower.
+	claimScript = redis.NewScript(`
+local seen = redis.call('HMGET', KEYS[1], 'owner', 'token', 'body')
+if seen[2] then
+	local theirs, mine = tonumber(seen[2]), tonumber(ARGV[2])
+	local unchanged = theirs == mine - 1 and seen[1] == ARGV[7] and seen[3]
+	local done = theirs == mine and seen[1] == ARGV[1] and seen[3]
+	if theirs >= mine - 1 and not unchanged and not done then return 0 end
+end` + putCall)
+
+	// ARGV: owner, token (0: whatever token the owner has), id, endedTTL in
+	// seconds (0: leave nothing).
+	endScript = redis.NewScript(`
+local seen = redis.call('HMGET', KEYS[1], 'owner', 'token')
+local mine = tonumber(ARGV[2])
+if seen[2] then
+	local theirs = tonumber(seen[2])
+	if mine == 0 and seen[1] == ARGV[1] then mine = theirs end
+	if theirs > mine or (theirs == mine and seen[1] ~= ARGV[1]) then return 0 end
+end
+redis.call('ZREM', KEYS[2], ARGV[3])
+if mine == 0 or ARGV[4] == '0' then
+	redis.call('DEL', KEYS[1])
+else
+	redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'token', string.format('%d', mine))
+	redis.call('HDEL', KEYS[1], 'body')
+	redis.call('EXPIRE', KEYS[1], ARGV[4])
+end
+return 1`)
+)
+
+// putCall writes a call. Ids of the set that have not been written for a whole
+// lifetime have no entry any more.
+const putCall = `
+redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'token', ARGV[2], 'body', ARGV[3])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
+redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%d', tonumber(ARGV[5]) - tonumber(ARGV[6])))
+redis.call('EXPIRE', KEYS[2], ARGV[6])
+return 1`
+
+// runScript adds a script to a pipeline.
+type runScript func(script *redis.Script, keys []string, args ...any) *redis.Cmd
+
+// scripts runs a pipeline of scripts that may run twice. It is sent with their
+// hashes, and once more with their texts when a server does not know one.
+func (s *Store) scripts(ctx context.Context, add func(runScript)) error {
+	cmds, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		add(func(script *redis.Script, keys []string, args ...any) *redis.Cmd {
+			return script.EvalSha(ctx, pipe, keys, args...)
+		})
+		return nil
+	})
+	if !slices.ContainsFunc(cmds, func(c redis.Cmder) bool { return redis.HasErrorPrefix(c.Err(), "NOSCRIPT") }) {
+		return err
+	}
+	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		add(func(script *redis.Script, keys []string, args ...any) *redis.Cmd {
+			return script.Eval(ctx, pipe, keys, args...)
+		})
+		return nil
+	})
+	return err
+}
+
+// foreign reports whether Redis says that a key is of a type that no Tapedeck
+// gave it; from a script, the word is somewhere in the message.
+func foreign(err error) bool { return err != nil && strings.Contains(err.Error(), "WRONGTYPE") }

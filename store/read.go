@@ -1,0 +1,141 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// readAtOnce is how many live calls are read in one pipeline.
+const readAtOnce = 512
+
+// Calls is the live calls that Redis knows, of every Tapedeck, the oldest
+// first. States that are still queued are not among them. An entry that this
+// version cannot read is logged and left out.
+func (s *Store) Calls(ctx context.Context) ([]LiveCall, error) {
+	var calls []LiveCall
+	err := s.do(ctx, "calls_read", s.bulk(), func(ctx context.Context) error {
+		ids, err := s.callIDs(ctx)
+		if err != nil {
+			return err
+		}
+		calls, err = s.readCalls(ctx, ids)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("store: read live calls: %w", err)
+	}
+	return calls, nil
+}
+
+// callIDs lists the calls that are live, by the sets of their organisations.
+func (s *Store) callIDs(ctx context.Context) ([]callID, error) {
+	organisations, err := s.client.SMembers(ctx, organisationsKey).Result()
+	if err != nil {
+		return nil, err
+	}
+	lists := make([]*redis.StringSliceCmd, len(organisations))
+	_, err = s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for i, o := range organisations {
+			lists[i] = pipe.ZRange(ctx, callsKey(o), 0, -1)
+		}
+		return nil
+	})
+	var ids []callID
+	for i, o := range organisations {
+		switch err := lists[i].Err(); {
+		case foreign(err):
+			s.log.Error("live calls in redis not read", "key", callsKey(o), "error", err)
+		case err != nil:
+			return nil, err
+		}
+		for _, id := range lists[i].Val() {
+			ids = append(ids, callID{o, id})
+		}
+	}
+	if foreign(err) {
+		err = nil
+	}
+	return ids, err
+}
+
+// readCalls reads calls, the oldest first. Those that have ended are left out.
+func (s *Store) readCalls(ctx context.Context, ids []callID) ([]LiveCall, error) {
+	var calls []LiveCall
+	err := s.eachCall(ctx, ids, []string{"owner", "body"}, func(id callID, values []string) {
+		c, err := parseCall(values[1], id)
+		if err != nil {
+			s.log.Error("live call in redis not read", "key", callKey(id.organisation, id.id), "error", err)
+			return
+		}
+		calls = append(calls, c)
+	})
+	slices.SortFunc(calls, func(a, b LiveCall) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.ID, b.ID))
+	})
+	return calls, err
+}
+
+// owners says who owns calls, without reading the calls.
+func (s *Store) owners(ctx context.Context, ids []callID) (map[callID]string, error) {
+	owners := make(map[callID]string, len(ids))
+	err := s.eachCall(ctx, ids, []string{"owner"}, func(id callID, values []string) { owners[id] = values[0] })
+	return owners, err
+}
+
+// eachCall reads some fields of calls and leaves out those that lack one. A key
+// that is not a hash is logged.
+func (s *Store) eachCall(ctx context.Context, ids []callID, fields []string, each func(callID, []string)) error {
+	for part := range slices.Chunk(ids, readAtOnce) {
+		hashes := make([]*redis.SliceCmd, len(part))
+		_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for i, id := range part {
+				hashes[i] = pipe.HMGet(ctx, callKey(id.organisation, id.id), fields...)
+			}
+			return nil
+		})
+		if err != nil && !foreign(err) {
+			return err
+		}
+		for i, id := range part {
+			switch err := hashes[i].Err(); {
+			case foreign(err):
+				s.log.Error("live call in redis not read", "key", callKey(id.organisation, id.id), "error", err)
+				continue
+			case err != nil:
+				return err
+			}
+			if values := texts(hashes[i].Val()); len(values) == len(fields) {
+				each(id, values)
+			}
+		}
+	}
+	return nil
+}
+
+func texts(values []any) (list []string) {
+	for _, v := range values {
+		if text, ok := v.(string); ok {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+func parseCall(text string, id callID) (LiveCall, error) {
+	var c LiveCall
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return LiveCall{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if c.Version != callVersion {
+		return LiveCall{}, fmt.Errorf("%w: version %d, this Tapedeck reads %d", ErrCorrupt, c.Version, callVersion)
+	}
+	if (callID{c.Organisation, c.ID}) != id {
+		return LiveCall{}, fmt.Errorf("%w: it says that it is call %q of %q", ErrCorrupt, c.ID, c.Organisation)
+	}
+	return c, nil
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// beginText gives the stamp at which a Reindex of an organisation begins.
+	// KEYS as those of putRecording, of which it needs the fifth.
+	beginText = newStamp + `
+return stamp`
+
+	// sweepText takes out those of some recordings that were not written since.
+	// KEYS: recordings, written, and the recordings. ARGV: since, their ids.
+	sweepText = `
+local gone = 0
+for i = 2, #ARGV do
+	local at = redis.call('ZSCORE', KEYS[2], ARGV[i])
+	if at and tonumber(at) < tonumber(ARGV[1]) then
+		redis.call('DEL', KEYS[i + 1])
+		redis.call('ZREM', KEYS[1], ARGV[i])
+		redis.call('ZREM', KEYS[2], ARGV[i])
+		gone = gone + 1
+	end
+end
+return gone`
+
+	sweptAtOnce = 256
+)
+
+var beginScript, sweepScript = redis.NewScript(beginText), redis.NewScript(sweepText)
+
+// Reindex replaces the index by what all yields: at the end, what was in it and
+// was not among that goes away. What SaveRecording and DeleteRecording of any
+// instance change meanwhile goes before what all yields. With an error of all
+// nothing has gone away. It may be done again after any error. Recordings
+// that cannot be kept are logged and left out.
+func (s *Store) Reindex(ctx context.Context, all iter.Seq2[Recording, error]) (kept, removed int, err error) {
+	begun, err := s.beginReindex(ctx)
+	if err != nil {
+		return 0, 0, fmt.Errorf("store: reindex: %w", err)
+	}
+	if kept, err = s.refill(ctx, all, begun); err != nil {
+		return kept, 0, fmt.Errorf("store: reindex: %w", err)
+	}
+	for organisation, since := range begun {
+		n, err := s.sweep(ctx, organisation, since)
+		removed += n
+		if err != nil {
+			return kept, removed, fmt.Errorf("store: reindex: %w", err)
+		}
+	}
+	err = s.do(ctx, "recordings_index", s.cfg.Timeout, func(ctx context.Context) error {
+		return s.client.Set(ctx, indexedKey, time.Now().UTC().Format(time.RFC3339), 0).Err()
+	})
+	if err != nil {
+		return kept, removed, fmt.Errorf("store: reindex: %w", err)
+	}
+	return kept, removed, nil
+}
+
+// Indexed is when a Reindex last ended on this Redis; zero if none ever has, or
+// if Redis has lost its data since: then the index is not whole.
+func (s *Store) Indexed(ctx context.Context) (at time.Time, err error) {
+	err = s.do(ctx, "recordings_index", s.cfg.Timeout, func(ctx context.Context) (err error) {
+		at, err = s.client.Get(ctx, indexedKey).Time()
+		return err
+	})
+	if errors.Is(err, redis.Nil) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("store: read when the index was made: %w", err)
+	}
+	return at, nil
+}
+
+// beginReindex makes a stamp in each organisation that has recordings.
+func (s *Store) beginReindex(ctx context.Context) (begun map[string]int64, err error) {
+	err = s.do(ctx, "recordings_index", s.bulk(), func(ctx context.Context) error {
+		organisations, err := s.client.SMembers(ctx, recordersKey).Result()
+		if err != nil || len(organisations) == 0 {
+			return err
+		}
+		stamps := make([]*redis.Cmd, len(organisations))
+		err = s.scripts(ctx, func(run runScript) {
+			for i, o := range organisations {
+				stamps[i] = run(beginScript, []string{recordingsKey(o), recordingsKey(o), writtenKey(o), deletedKey(o), stampKey(o)})
+			}
+		})
+		if err != nil {
+			return err
+		}
+		begun = make(map[string]int64, len(organisations))
+		for i, o := range organisations {
+			text, err := stamps[i].Text()
+			if err != nil {
+				return err
+			}
+			if begun[o], err = strconv.ParseInt(text, 10, 64); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return begun, err
+}
+
+// refill writes what all yields, but for what is newer in the index. Of an
+// organisation that had no recordings at the beginning, everything is newer.
+func (s *Store) refill(ctx context.Context, all iter.Seq2[Recording, error], begun map[string]int64) (kept int, err error) {
+	var batch []*indexed
+	for r, err := range all {
+		if err != nil {
+			return kept, err
+		}
+		change, unfit := newIndexed(r)
+		if unfit != "" {
+			s.log.Error("recording not indexed", "organisation", r.Organisation, "recording", r.ID, "reason", unfit)
+			continue
+		}
+		change.since = max(begun[r.Organisation], 1)
+		if batch = append(batch, change); len(batch) < recordingsAtOnce {
+			continue
+		}
+		n, err := s.refillBatch(ctx, batch)
+		kept += n
+		if err != nil {
+			return kept, err
+		}
+		batch = batch[:0]
+	}
+	if len(batch) > 0 {
+		n, err := s.refillBatch(ctx, batch)
+		kept += n
+		if err != nil {
+			return kept, err
+		}
+	}
+	return kept, ctx.Err()
+}
+
+func (s *Store) refillBatch(ctx context.Context, batch []*indexed) (kept int, err error) {
+	err = s.writeIndexed(ctx, "recordings_index", batch)
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		return 0, err
+	}
+	for _, change := range batch {
+		if change.err == nil {
+			kept++
+			continue
+		}
+		s.log.Error("recording not indexed", "organisation", change.id.organisation, "recording", change.id.id, "error", change.err)
+	}
+	return kept, nil
+}
+
+// sweep takes out of an organisation's index what was not written since.
+func (s *Store) sweep(ctx context.Context, organisation string, since int64) (removed int, err error) {
+	for {
+		var ids []string
+		err := s.do(ctx, "recordings_index", s.bulk(), func(ctx context.Context) (err error) {
+			ids, err = s.client.ZRangeByScore(ctx, writtenKey(organisation), &redis.ZRangeBy{
+				Min: "-inf", Max: "(" + strconv.FormatInt(since, 10), Count: sweptAtOnce,
+			}).Result()
+			if err != nil || len(ids) == 0 {
+				return err
+			}
+			keys, args := []string{recordingsKey(organisation), writtenKey(organisation)}, []any{since}
+			for _, id := range ids {
+				keys, args = append(keys, recordingKey(organisation, id)), append(args, id)
+			}
+			var gone *redis.Cmd
+			err = s.scripts(ctx, func(run runScript) { gone = run(sweepScript, keys, args...) })
+			if err == nil {
+				n, _ := gone.Int()
+				removed += n
+			}
+			return err
+		})
+		if err != nil || len(ids) == 0 {
+			return removed, err
+		}
+	}
+}
