@@ -19,6 +19,7 @@ type Metrics struct {
 
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
+	problems, adopted                                      *prometheus.CounterVec
 	missing                                                prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
@@ -51,7 +52,11 @@ func New() *Metrics {
 		toggles: counters("tapedeck_toggles_total",
 			"People's switches by how (dtmf, record_key, blind_transfer, api; auto_resume is a pause that ended by itself) and result: ok, or why not.",
 			"method", "result"),
-		recordings: counters("tapedeck_recordings_total", "Files at the end of their call: complete, problem.", "result"),
+		recordings: counters("tapedeck_recordings_total", "Files that were examined and described at the end of their call: complete, problem.", "result"),
+		problems: counters("tapedeck_recording_problems_total",
+			"Problems of recordings, by what a sidecar calls them, when they are noticed.", "problem"),
+		adopted: counters("tapedeck_adopted_calls_total",
+			"Calls that another Tapedeck followed before: adopted (taken over), ended (while nobody followed them), failed, yielded (to another instance).", "outcome"),
 		rejected: counters("tapedeck_outbound_rejected_total",
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
 		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
@@ -97,6 +102,12 @@ func (m *Metrics) Toggle(method, result string) {
 
 // Recording counts a file at the end of its call.
 func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(word(result)).Inc() }
+
+// Problem counts a problem of a recording.
+func (m *Metrics) Problem(problem string) { m.problems.WithLabelValues(word(problem)).Inc() }
+
+// Adopted counts a call that another Tapedeck followed before.
+func (m *Metrics) Adopted(outcome string) { m.adopted.WithLabelValues(word(outcome)).Inc() }
 
 // Missing counts a recording that was wanted and does not exist.
 func (m *Metrics) Missing() { m.missing.Inc() }

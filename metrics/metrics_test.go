@@ -39,7 +39,8 @@ var sectionTen = map[string]struct {
 	"tapedeck_store_seconds":            {"operation", true},
 	"tapedeck_store_up":                 {"", true},
 	"tapedeck_policy_info":              {"revision", true},
-	"tapedeck_adopted_calls_total":      {"outcome", false},
+	"tapedeck_adopted_calls_total":      {"outcome", true},
+	"tapedeck_recording_problems_total": {"problem", true}, // README
 }
 
 // used has every metric with a value.
@@ -51,6 +52,8 @@ func used() *Metrics {
 	m.Command("arm masked", "ok")
 	m.Toggle("dtmf", "ok")
 	m.Recording("complete")
+	m.Problem("not started")
+	m.Adopted("adopted")
 	m.Missing()
 	m.Event("CHANNEL_ANSWER")
 	m.Connections(+2)
