@@ -1,0 +1,547 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// party is one instance with what it was told.
+type party struct {
+	*Store
+	tell    *spy
+	lost    []string
+	orphans [][]LiveCall // each telling
+	at      []time.Time  // of the tellings
+}
+
+// quick is a lease for tests that do not measure it.
+func quick() lease {
+	return lease{
+		beatEvery: 50 * time.Millisecond, ttl: 500 * time.Millisecond, grace: 400 * time.Millisecond,
+		tellEvery: 200 * time.Millisecond, strangersEvery: 300 * time.Millisecond,
+	}
+}
+
+// join opens an instance; run starts it.
+func join(t *testing.T, srv server, name string, l lease) *party {
+	t.Helper()
+	p := &party{tell: newSpy()}
+	cfg := p.tell.config()
+	cfg.Instance = name
+	cfg.OnLost = func(o, id string) { p.tell.note(func() { p.lost = append(p.lost, o+"/"+id) }) }
+	cfg.OnOrphans = func(calls []LiveCall) {
+		p.tell.note(func() { p.orphans, p.at = append(p.orphans, calls), append(p.at, time.Now()) })
+	}
+	s, err := newStore(t.Context(), cfg, srv.client(cfg.limits()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lease = l
+	t.Cleanup(func() { s.Close() })
+	p.Store = s
+	return p
+}
+
+func (p *party) written(t *testing.T) {
+	t.Helper()
+	p.tell.await(t, "the calls to be written", func() bool { return p.Queued() == 0 })
+}
+
+// tellings is how often it was told of orphans.
+func (p *party) tellings() int {
+	p.tell.mu.Lock()
+	defer p.tell.mu.Unlock()
+	return len(p.orphans)
+}
+
+func (p *party) awaitOrphans(t *testing.T) []LiveCall {
+	t.Helper()
+	before := p.tellings()
+	p.tell.await(t, "orphans to be told", func() bool { return p.tellings() > before })
+	p.tell.mu.Lock()
+	defer p.tell.mu.Unlock()
+	return p.orphans[len(p.orphans)-1]
+}
+
+func (p *party) awaitLost(t *testing.T, want ...string) {
+	t.Helper()
+	p.tell.await(t, fmt.Sprintf("%q to be lost", want), func() bool {
+		p.tell.mu.Lock()
+		defer p.tell.mu.Unlock()
+		return slices.Equal(p.lost, want)
+	})
+}
+
+func claim(t *testing.T, s *Store, c LiveCall) LiveCall {
+	t.Helper()
+	mine, err := s.Claim(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mine
+}
+
+func TestOwnersAreFenced(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		a, b := join(t, srv, "a", defaultLease()), join(t, srv, "b", defaultLease())
+		run(t, a.Store)
+		run(t, b.Store)
+		full := call("org-0", 1, On)
+		full.Control, full.Draft = "opaque", []byte(`{"spans":[1]}`)
+		a.SaveCall(full)
+		a.written(t)
+		full.Owner, full.Token = "a", 1
+		mustCalls(t, b.Store, full)
+
+		// Who does not own it changes nothing, neither as a new call nor as an end.
+		b.SaveCall(call("org-0", 1, Paused))
+		b.awaitLost(t, "org-0/call-1")
+		b.EndCall("org-0", "call-1")
+		b.awaitLost(t, "org-0/call-1", "org-0/call-1")
+		mustCalls(t, a.Store, full)
+
+		// Whoever claims it, may; the owner before finds out, and writes nothing.
+		seen, err := b.Calls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine := claim(t, b.Store, seen[0])
+		if mine.Owner != "b" || mine.Token != 2 || mine.Control != "opaque" || string(mine.Draft) != `{"spans":[1]}` {
+			t.Errorf("claimed %+v", mine)
+		}
+		if _, err := a.Claim(t.Context(), seen[0]); !errors.Is(err, ErrTaken) {
+			t.Errorf("what was claimed can be claimed from its owner before: %v", err)
+		}
+		a.SaveCall(full)
+		a.awaitLost(t, "org-0/call-1")
+		a.SaveCall(call("org-0", 2, On)) // its others go on
+		a.written(t)
+		mine.State = Paused
+		b.SaveCall(mine)
+		b.written(t)
+		mustCalls(t, a.Store, mine, call("org-0", 2, On))
+
+		// What has ended stays ended.
+		b.EndCall("org-0", "call-1")
+		b.written(t)
+		a.SaveCall(full)
+		a.awaitLost(t, "org-0/call-1", "org-0/call-1")
+		for _, owner := range []LiveCall{seen[0], mine} {
+			if _, err := a.Claim(t.Context(), owner); !errors.Is(err, ErrTaken) {
+				t.Errorf("an ended call can be claimed from %s: %v", owner.Owner, err)
+			}
+		}
+		mustCalls(t, a.Store, call("org-0", 2, On))
+	})
+}
+
+// A call that Redis has lost, or of which it has an old owner, can be claimed
+// with what FreeSWITCH knows of it.
+func TestClaimOfWhatRedisDoesNotKnow(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		a, b := join(t, srv, "a", defaultLease()), join(t, srv, "b", defaultLease())
+		run(t, a.Store)
+		flushed := call("org-0", 1, On)
+		flushed.Owner, flushed.Token = "gone", 7
+		mine := claim(t, b.Store, flushed)
+		mustCalls(t, a.Store, mine)
+		if again := claim(t, b.Store, flushed); again.Token != 8 { // whoever got no answer asks again
+			t.Errorf("claimed twice: %+v", again)
+		}
+		if _, err := a.Claim(t.Context(), flushed); !errors.Is(err, ErrTaken) {
+			t.Errorf("two claimed what was flushed: %v", err)
+		}
+		a.SaveCall(call("org-0", 2, On))
+		a.written(t)
+		later := call("org-0", 2, On)
+		later.Owner, later.Token = "gone", 5
+		if mine := claim(t, b.Store, later); mine.Token != 6 || mine.Owner != "b" {
+			t.Errorf("claimed %+v", mine)
+		}
+		a.SaveCall(call("org-0", 2, Paused))
+		a.awaitLost(t, "org-0/call-2")
+
+		bad := call("org-0", 3, On)
+		bad.Draft = []byte("{")
+		for _, c := range []LiveCall{{}, bad} {
+			if _, err := b.Claim(t.Context(), c); err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrAway) {
+				t.Errorf("%+v claimed: %v", c, err)
+			}
+		}
+	})
+}
+
+// Of all who claim at once, one wins, however often.
+func TestClaimRace(t *testing.T) {
+	leakFree(t)
+	r := startRedis(t)
+	stores := []*Store{openOn(t, r, newSpy()), openOn(t, r, newSpy())}
+	for round := range 20 {
+		seen := call("org-0", round, On)
+		seen.Owner, seen.Token = "dead", 3
+		if round%2 == 0 { // known to Redis, or not
+			dead := join(t, r, "dead", defaultLease())
+			dead.SaveCall(seen)
+			dead.lastWords(t.Context())
+		}
+		var won, taken atomic.Int32
+		var owner atomic.Value
+		var group sync.WaitGroup
+		for i := range 16 {
+			group.Go(func() {
+				s := stores[i%2]
+				switch mine, err := s.Claim(t.Context(), seen); {
+				case err == nil:
+					won.Add(1)
+					owner.Store(mine.Owner)
+				case errors.Is(err, ErrTaken):
+					taken.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		// One instance asks 8 times: once it has won, it wins again.
+		if won.Load() != 8 || taken.Load() != 8 {
+			t.Fatalf("round %d: %d won, %d came late", round, won.Load(), taken.Load())
+		}
+		got, err := stores[0].Calls(t.Context())
+		if err != nil || len(got) != round+1 || got[round].Owner != owner.Load() || got[round].Token != 4 {
+			t.Fatalf("round %d: %v, %v", round, got, err)
+		}
+	}
+}
+
+func TestClaimWhileRedisIsAway(t *testing.T) {
+	leakFree(t)
+	r := startRedis(t)
+	a := join(t, r, "a", defaultLease())
+	run(t, a.Store)
+	r.stop()
+	a.tell.await(t, "Redis to be missed", func() bool { return !a.Up() })
+	seen := call("org-0", 1, On)
+	seen.Owner, seen.Token = "b", 1
+	_, err := a.Claim(t.Context(), seen)
+	mustAway(t, err)
+}
+
+// What is queued of a call from before it was claimed does not count any more.
+func TestQueueAfterClaim(t *testing.T) {
+	q := queue{limit: 10, owner: "me"}
+	q.save(call("o", 1, On))
+	q.save(call("o", 2, On))
+	batch := q.take(1)
+	mine := call("o", 1, Paused)
+	mine.Token = 5
+	q.claimed(mine)
+	batch[0].refused = true
+	if lost := q.settle(batch); len(lost) != 0 {
+		t.Errorf("lost %v", lost)
+	}
+	mine.ID, mine.Token = "call-2", 3
+	q.claimed(mine)
+	if q.queued() != 0 {
+		t.Error("an older state is still queued")
+	}
+	q.end(callID{"o", "call-2"})
+	c := call("o", 1, On) // without a token: the one that is known
+	q.save(c)
+	batch = q.take(9)
+	if len(batch) != 2 || batch[0].token != 3 || !batch[0].ended || batch[1].call.Token != 5 || batch[1].call.Owner != "me" {
+		t.Errorf("took %+v", batch)
+	}
+	for i := range batch {
+		batch[i].refused = true
+	}
+	if lost := fmt.Sprint(q.settle(batch)); lost != "[{o call-2} {o call-1}]" || len(q.entries) != 0 {
+		t.Errorf("lost %s, left %v", lost, q.entries)
+	}
+}
+
+// A draft that is too large does not cost the call.
+func TestQueueLeavesOutLargeDrafts(t *testing.T) {
+	q := queue{limit: 10}
+	c := call("o", 1, On)
+	c.Draft = make([]byte, maxDraftSize+1)
+	q.save(c)
+	if got := q.take(1); len(got) != 1 || got[0].call.Draft != nil || q.dropped != 1 {
+		t.Errorf("took %v, dropped %d", len(got), q.dropped)
+	}
+	c.Draft, c.Control = nil, string(make([]byte, maxCallSize))
+	q.save(c)
+	if q.dropped != 2 {
+		t.Error("a control snapshot of any size is kept")
+	}
+}
+
+// asChild is the variable that makes this test's program an instance of its
+// own: the address of its Redis.
+const asChild = "TAPEDECK_STORE_TEST_CHILD"
+
+// TestChild is no test: it is the instance that TestKilledOwner kills.
+func TestChild(t *testing.T) {
+	address := os.Getenv(asChild)
+	if address == "" {
+		t.Skip("only run by TestKilledOwner")
+	}
+	s, err := Open(t.Context(), Config{Redis: address, Timeout: 5 * time.Second, Instance: "child"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		s.SaveCall(call("org-0", i, On))
+	}
+	_ = s.Run(context.Background())
+}
+
+// From kill -9 of an owner to OnOrphans of another instance it takes at most
+// ttl, beatEvery and grace.
+func TestKilledOwner(t *testing.T) {
+	leakFree(t)
+	r := startRedis(t)
+	b, c := join(t, r, "b", defaultLease()), join(t, r, "c", defaultLease())
+	run(t, b.Store)
+	run(t, c.Store)
+	b.SaveCall(call("org-1", 9, On))
+	child := exec.Command(os.Args[0], "-test.run=^TestChild$")
+	child.Env = append(os.Environ(), asChild+"="+r.address())
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = child.Wait() }()
+	defer func() { _ = child.Process.Kill() }()
+	raw := rawClient(t, r)
+	b.tell.await(t, "the child's calls", func() bool {
+		return raw.ZCard(t.Context(), callsKey("org-0")).Val() == 3 && raw.Exists(t.Context(), beatKey("child")).Val() == 1
+	})
+	if b.tellings()+c.tellings() != 0 {
+		t.Fatalf("calls of the living are orphans: %v %v", b.orphans, c.orphans)
+	}
+	killed := time.Now()
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	orphans := b.awaitOrphans(t)
+	took := b.at[0].Sub(killed)
+	t.Logf("from kill -9 to OnOrphans: %s", took)
+	if took < b.lease.grace || took > 2600*time.Millisecond && os.Getenv("TAPEDECK_QUIET") != "" || took > 10*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if len(orphans) != 3 || orphans[0].Owner != "child" || orphans[0].ID != "call-0" || orphans[0].Chain == nil {
+		t.Errorf("orphans %v", orphans)
+	}
+	// They are told again, to everybody, as long as they are there.
+	claim(t, b.Store, orphans[0])
+	c.awaitOrphans(t)
+	for len(c.awaitOrphans(t)) != 2 {
+	}
+	claim(t, c.Store, orphans[1])
+	claim(t, b.Store, orphans[2])
+	b.tell.await(t, "the dead instance to be forgotten", func() bool {
+		return !raw.SIsMember(t.Context(), instancesKey, "child").Val()
+	})
+	if !raw.SIsMember(t.Context(), instancesKey, "b").Val() {
+		t.Error("a living instance is not known")
+	}
+}
+
+// An instance that ends, leaves no sign of life behind.
+func TestEndedOwner(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		l := quick()
+		l.ttl = time.Hour
+		a, b := join(t, srv, "a", l), join(t, srv, "b", l)
+		run(t, b.Store)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		a.SaveCall(call("org-0", 1, On))
+		a.written(t)
+		raw := rawClient(t, srv)
+		a.tell.await(t, "a sign of life", func() bool { return raw.Exists(t.Context(), beatKey("a")).Val() == 1 })
+		cancel()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if got := b.awaitOrphans(t); len(got) != 1 || got[0].Owner != "a" {
+			t.Errorf("orphans %v", got)
+		}
+		// The process that takes its place is another instance, and gets them.
+		again := join(t, srv, "a2", l)
+		run(t, again.Store)
+		orphans := again.awaitOrphans(t)
+		mine := claim(t, again.Store, orphans[0])
+		mustCalls(t, b.Store, mine)
+	})
+}
+
+// Owners that are in no set of instances are found by their calls.
+func TestOrphansOfStrangers(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		stranger := join(t, srv, "stranger", quick())
+		stranger.SaveCall(call("org-0", 1, On))
+		stranger.lastWords(t.Context())
+		b := join(t, srv, "b", quick())
+		run(t, b.Store)
+		if got := b.awaitOrphans(t); len(got) != 1 || got[0].Owner != "stranger" {
+			t.Errorf("orphans %v", got)
+		}
+	})
+}
+
+// Nobody is dead because Redis was: the sign of life of everybody has run out
+// when it comes back.
+func TestNobodyDiesWithRedis(t *testing.T) {
+	for name, hit := range map[string]func(t *testing.T, r *realRedis, wait func(time.Duration)){
+		"killed": func(t *testing.T, r *realRedis, wait func(time.Duration)) {
+			r.stop()
+			wait(2 * time.Second)
+			if err := r.start(); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"frozen": func(t *testing.T, r *realRedis, wait func(time.Duration)) {
+			r.signal(t, stopSignal)
+			wait(2 * time.Second)
+			r.signal(t, goSignal)
+		},
+		"flushed": func(t *testing.T, r *realRedis, wait func(time.Duration)) {
+			rawClient(t, r).FlushAll(t.Context())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			leakFree(t)
+			r := startRedis(t)
+			// The grace is long enough for a busy machine.
+			l := lease{beatEvery: 50 * time.Millisecond, ttl: time.Second, grace: time.Second,
+				tellEvery: 100 * time.Millisecond, strangersEvery: 100 * time.Millisecond}
+			var parties []*party
+			for i := range 3 {
+				p := join(t, r, fmt.Sprint("p", i), l)
+				run(t, p.Store)
+				p.SaveCall(call("org-0", i, On))
+				p.written(t)
+				parties = append(parties, p)
+			}
+			hit(t, r, func(d time.Duration) { <-time.After(d) }) // the fault lasts that long
+			for i, p := range parties {
+				p.SaveCall(call("org-0", i, Paused))
+				p.tell.await(t, "Redis to be back", func() bool { return p.Up() && p.Queued() == 0 })
+			}
+			// A call that really is an orphan is found; when it is, the others
+			// have been looked at as long.
+			dead := join(t, r, "dead", l)
+			dead.SaveCall(call("org-0", 3, On))
+			dead.lastWords(t.Context())
+			for _, p := range parties {
+				if got := p.awaitOrphans(t); len(got) != 1 || got[0].Owner != "dead" {
+					t.Errorf("orphans %v", got)
+				}
+				if len(p.lost) != 0 {
+					t.Errorf("lost %v", p.lost)
+				}
+			}
+			parties[0].tell.await(t, "the calls to be there", func() bool {
+				calls, err := parties[0].Calls(t.Context())
+				return err == nil && len(calls) == 4 && calls[0].State == Paused && calls[2].State == Paused
+			})
+		})
+	}
+}
+
+// An instance that was frozen finds out what it has lost meanwhile without
+// writing anything new, and does not make ended calls again.
+func TestOwnerComesBack(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		a, b := join(t, srv, "a", quick()), join(t, srv, "b", defaultLease())
+		run(t, a.Store)
+		run(t, b.Store)
+		for i := range 3 {
+			a.SaveCall(call("org-0", i, On))
+		}
+		a.written(t)
+		seen, err := b.Calls(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		claim(t, b.Store, seen[0])
+		claim(t, b.Store, seen[2])
+		b.EndCall("org-0", "call-2")
+		b.written(t)
+		// As if a had not been there for a while.
+		beats := a.tell.count("beat")
+		a.tell.await(t, "a beat", func() bool { return a.tell.count("beat") > beats })
+		rawClient(t, srv).Del(t.Context(), beatKey("a"))
+		a.awaitLost(t, "org-0/call-0", "org-0/call-2")
+		a.written(t)
+		got, err := b.Calls(t.Context())
+		if err != nil || len(got) != 2 || got[0].Owner != "b" || got[1].Owner != "a" {
+			t.Errorf("live calls %v: %v", got, err)
+		}
+	})
+}
+
+func TestAlone(t *testing.T) {
+	leakFree(t)
+	tell := newSpy()
+	cfg := tell.config()
+	cfg.OnOrphans = func([]LiveCall) { t.Error("there are orphans") }
+	s, err := Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	run(t, s)
+	if !s.Alone() || len(s.Instance()) != 16 {
+		t.Errorf("alone %v, instance %q", s.Alone(), s.Instance())
+	}
+	s.SaveCall(call("org-0", 1, On))
+	tell.await(t, "the call to be written", func() bool { return s.Queued() == 0 && tell.count("policy_current") > 2 })
+	s.EndCall("org-0", "call-1")
+	tell.await(t, "the end to be written", func() bool { return s.Queued() == 0 })
+	if n := tell.count("beat") + tell.count("beats_read"); n != 0 {
+		t.Errorf("%d signs of life that nobody needs", n)
+	}
+	if keys := s.client.Keys(t.Context(), "*:live*").Val(); len(keys) != 0 {
+		t.Errorf("left behind %v", keys)
+	}
+	other := openOn(t, s.embedded, newSpy())
+	if other.Alone() || other.Instance() == s.Instance() {
+		t.Errorf("alone %v, instance %q", other.Alone(), other.Instance())
+	}
+}
+
+// A Redis that never had the policy has not lost it.
+func TestNeverHadThePolicy(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		tell := newSpy()
+		a := openOn(t, srv, tell)
+		v, err := newView(policy(t, 1, 2, 3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.view.Store(v) // applied, and given up to be written
+		a.syncPolicy(t.Context())
+		if a.view.Load().generation == "" || tell.logged("has lost the policy") != 0 {
+			t.Errorf("generation %q, log:\n%s", a.view.Load().generation, tell.log.String())
+		}
+		rawClient(t, srv).FlushAll(t.Context())
+		a.syncPolicy(t.Context())
+		if tell.logged("has lost the policy") != 1 {
+			t.Errorf("log:\n%s", tell.log.String())
+		}
+		a.restore(t.Context(), v) // of another policy than the one that counts now
+		if tell.logged("has lost the policy") != 1 {
+			t.Errorf("log:\n%s", tell.log.String())
+		}
+	})
+}
