@@ -3,6 +3,7 @@ package recording
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,11 @@ const (
 	soundExt   = ".wav"
 	sidecarExt = ".json"
 )
+
+// derivedExts are the endings of files that can be made again from the sound.
+var derivedExts = []string{".mp3", ".svg"}
+
+var ownExts = append([]string{soundExt, sidecarExt}, derivedExts...)
 
 // Stem is the id of a call's recording: the call's id for its first part,
 // "<call>.part2" and so on for the further ones. It says nothing of whether the
@@ -63,7 +69,7 @@ type Place struct {
 // Stem is the recording's id.
 func (p Place) Stem() string { return Stem(p.Call, p.Part) }
 
-// Parse takes the path of a recording's file, of whatever ending, apart. A path
+// Parse takes the path of a recording's file, or that of its sidecar or of what was made of it, apart. A path
 // that this package would not have made is refused.
 func (d Dir) Parse(path string) (Place, error) {
 	bad := func() (Place, error) {
@@ -78,8 +84,9 @@ func (d Dir) Parse(path string) (Place, error) {
 	if err != nil || day.Year() < 1 {
 		return bad()
 	}
-	call, part, err := ParseStem(strings.TrimSuffix(words[4], filepath.Ext(words[4])))
-	if err != nil {
+	ext := filepath.Ext(words[4])
+	call, part, err := ParseStem(strings.TrimSuffix(words[4], ext))
+	if err != nil || !slices.Contains(ownExts, ext) {
 		return bad()
 	}
 	return Place{words[0], day, call, part}, nil

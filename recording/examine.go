@@ -1,0 +1,162 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+const (
+	maxShort   = 500  // ms that a file may be shorter than the time it was written
+	maxTail    = 500  // ms between the last span's end and the file's
+	longSilent = 2000 // ms of a recording span that must not be digital silence
+)
+
+// lossy are the problems with which a recording is not complete: something that
+// was wanted is not in the file, or it is not known whether it is.
+var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnknown, Unreadable}
+
+// Examine looks at a recording's file and says what it found: checksum, length,
+// the spans brought in line with what is heard, and what is wrong. A header that
+// was never finished is repaired if that is asked for, in place; then nobody may
+// be writing the file any more. A file that is missing, or is no WAV, is a problem
+// of the recording; an error is that it could not be looked at.
+func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar, error) {
+	s = s.clone()
+	sound, err := Listen(ctx, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		s.missing()
+		return s, nil
+	}
+	if err == nil && sound.Unfinished && repair {
+		if _, broken := Repair(path); broken != nil {
+			s.AddProblem(Disk, "the file's header stays unfinished: "+reason(broken))
+		} else {
+			s.AddProblem(FileRepaired, "")
+			sound, err = Listen(ctx, path)
+		}
+	}
+	if err != nil {
+		return Sidecar{}, fmt.Errorf("recording: examine: %w", err)
+	}
+	s.describe(filepath.Base(path), sound)
+	return s, nil
+}
+
+// missing says that there is no file.
+func (s *Sidecar) missing() {
+	if s.File != nil || len(s.Problems) == 0 {
+		s.AddProblem(FileMissing, "")
+	}
+	s.File, s.Spans, s.Complete = nil, nil, false
+}
+
+// describe says what was heard in the file.
+func (s *Sidecar) describe(name string, sound Sound) {
+	f := File{Name: name, Bytes: sound.Bytes, SHA256: sound.SHA256, DurationMS: sound.DurationMS,
+		Channels: sound.Channels, Rate: sound.Rate}
+	if s.File != nil {
+		f.Began, f.Stopped = s.File.Began, s.File.Stopped
+	}
+	s.File = &f
+	if sound.Fault != "" {
+		s.AddProblem(Unreadable, sound.Fault)
+	} else {
+		s.Spans = fit(s.Spans, sound)
+		s.judge(sound)
+	}
+	s.Complete = !slices.ContainsFunc(lossy, s.HasProblem)
+}
+
+// judge adds what the sound says is wrong.
+func (s *Sidecar) judge(sound Sound) {
+	if lack := s.lack(); lack > maxShort {
+		s.AddProblem(Short, fmt.Sprintf("%d ms are missing", lack))
+	}
+	if len(s.Spans) == 0 {
+		s.AddProblem(StateUnknown, "")
+	} else if end := s.Spans[len(s.Spans)-1].ToMS; end < sound.DurationMS {
+		s.AddProblem(StateUnknown, fmt.Sprintf("of the last %d ms", sound.DurationMS-end))
+	}
+	for _, found := range mismatches(s.Spans, sound.Silences) {
+		s.AddProblem(found.code, found.detail())
+	}
+	if len(sound.Silences) == maxRuns {
+		s.AddProblem(StateUnknown, "too many silences")
+	}
+}
+
+// lack is by how many milliseconds the file is shorter than it was written.
+func (s *Sidecar) lack() int64 {
+	end := s.File.Stopped
+	if end.IsZero() {
+		end = s.Ended
+	}
+	if s.File.Began.IsZero() || end.IsZero() {
+		return 0
+	}
+	return end.Sub(s.File.Began).Milliseconds() - s.File.DurationMS
+}
+
+// mismatch is a stretch of the file that does not hold what the spans say.
+type mismatch struct {
+	code     string
+	from, to int64 // ms
+}
+
+func (m mismatch) detail() string {
+	return fmt.Sprintf("from %s to %s", clock(m.from), clock(m.to))
+}
+
+// clock is a place in a file, for people.
+func clock(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
+
+// mismatches are the paused stretches that are not silent, and the long recording
+// ones that are.
+func mismatches(spans []Span, silences []Run) []mismatch {
+	var found []mismatch
+	for _, s := range stretches(spans) {
+		from, to := s.from+edgeSlack, s.to-s.slackAfter-edgeSlack
+		switch {
+		case s.state == StatePaused:
+			if gap, ok := firstSound(silences, from, to); ok {
+				found = append(found, mismatch{SpeechInPause, gap.FromMS, gap.ToMS})
+			}
+		case s.to-s.from >= longSilent && covered(silences, from, to):
+			found = append(found, mismatch{Silent, s.from, s.to})
+		}
+	}
+	return found
+}
+
+// firstSound is the first stretch from..to that no silence covers.
+func firstSound(silences []Run, from, to int64) (Run, bool) {
+	for _, r := range silences[after(silences, from):] {
+		if r.FromMS > from {
+			to = min(to, r.FromMS)
+			break
+		}
+		from = r.ToMS
+	}
+	return Run{from, to}, from < to
+}
+
+func covered(silences []Run, from, to int64) bool {
+	_, sound := firstSound(silences, from, to)
+	return !sound
+}
+
+// after is the index of the first silence that ends after a place.
+func after(silences []Run, at int64) int {
+	i, _ := slices.BinarySearchFunc(silences, at, func(r Run, at int64) int {
+		if r.ToMS <= at {
+			return -1
+		}
+		return 1
+	})
+	return i
+}

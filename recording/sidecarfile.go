@@ -1,0 +1,141 @@
+package recording
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+)
+
+const (
+	maxSidecar = 8 << 20 // bytes
+	maxSpans   = 20_000
+	maxList    = 1_000 // users, problems
+)
+
+// check refuses a sidecar that does not say which recording it is of, in a way
+// that a path could be made of.
+func (s Sidecar) check() error {
+	if s.Version != Version {
+		return fmt.Errorf("it is of version %d, this Tapedeck reads %d", s.Version, Version)
+	}
+	if _, _, err := ParseStem(s.Stem()); err != nil || s.Part < 0 || s.Part > maxPart {
+		return fmt.Errorf("call %.80q, part %d is no recording's id", s.Call, s.Part)
+	}
+	if !isOrganisation(s.Organisation) {
+		return fmt.Errorf("organisation %.80q is no id", s.Organisation)
+	}
+	if y := s.Started.UTC().Year(); s.Started.IsZero() || y < 1 || y > 9999 {
+		return errors.New("it has no time at which the call started")
+	}
+	return nil
+}
+
+// Path is where the recording's file lies.
+func (s Sidecar) Path(d Dir) (string, error) {
+	return d.PartPath(s.Organisation, s.Started, s.Call, s.Part)
+}
+
+// ReadSidecar reads a sidecar. One that is too large, of another version, or
+// does not say which recording it is of is refused.
+func ReadSidecar(path string) (Sidecar, error) {
+	data, err := readPlain(path, maxSidecar)
+	var s Sidecar
+	if err == nil {
+		s, err = decodeSidecar(data)
+	}
+	if err != nil {
+		return Sidecar{}, fmt.Errorf("recording: sidecar %s: %w", path, err)
+	}
+	return s, nil
+}
+
+func decodeSidecar(data []byte) (Sidecar, error) {
+	var s Sidecar
+	if err := json.Unmarshal(data, &s); err != nil {
+		return Sidecar{}, err
+	}
+	return s, s.check()
+}
+
+// readPlain reads a file of at most max bytes, which must not be a pipe or the like.
+func readPlain(path string, max int64) ([]byte, error) {
+	f, err := openPlain(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	if int64(len(data)) > max {
+		return nil, fmt.Errorf("it has more than %d bytes", max)
+	}
+	return data, err
+}
+
+func openPlain(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no file")}
+	}
+	return os.Open(path)
+}
+
+// WriteSidecar writes a sidecar, whole or not at all, and has it on the disk when
+// it returns. The folder must be there.
+func WriteSidecar(path string, s Sidecar) error {
+	if err := s.check(); err != nil {
+		return fmt.Errorf("recording: sidecar of %.80q: %w", s.Stem(), err)
+	}
+	data, err := s.encode()
+	if err == nil {
+		err = writeWhole(path, data, true)
+	}
+	if err != nil {
+		return fmt.Errorf("recording: write sidecar: %w", err)
+	}
+	return nil
+}
+
+// encode is the text of the sidecar. Of one that would be too large to be read
+// again the middle of the trace is left out, and then the last spans.
+func (s Sidecar) encode() ([]byte, error) {
+	s = s.clone()
+	s.Users, s.Problems = s.Users[:min(len(s.Users), maxList)], s.Problems[:min(len(s.Problems), maxList)]
+	s.cutSpans(maxSpans)
+	for {
+		data, err := json.Marshal(s)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(data) < maxSidecar:
+			return append(data, '\n'), nil
+		case len(s.Trace) > 1:
+			s.cutTrace()
+		case len(s.Spans) > 1:
+			s.cutSpans(len(s.Spans) / 2)
+		default:
+			return nil, fmt.Errorf("it has %d bytes, more than %d", len(data), maxSidecar)
+		}
+	}
+}
+
+// cutTrace leaves out the middle half of the trace.
+func (s *Sidecar) cutTrace() {
+	quarter := len(s.Trace) / 4
+	cut := Note{At: s.Trace[quarter].At, What: "cut", Result: fmt.Sprintf("%d lines are left out", len(s.Trace)-2*quarter)}
+	last := s.Trace[len(s.Trace)-quarter:]
+	s.Trace = append(append(s.Trace[:quarter:quarter], cut), last...)
+}
+
+// cutSpans leaves out all but the first spans.
+func (s *Sidecar) cutSpans(most int) {
+	if len(s.Spans) > most {
+		s.Spans = s.Spans[:most]
+		s.AddProblem(StateUnknown, fmt.Sprintf("only the first %d spans are listed", most))
+	}
+}

@@ -1,0 +1,120 @@
+package recording
+
+const (
+	snapWindow = 100 // ms that a clock's edge may be away from the sound's
+	edgeSlack  = 60  // ms at the edge of a pause in which there may be speech
+)
+
+// stretch is consecutive spans of one state.
+type stretch struct {
+	first, last int // indices of spans
+	from, to    int64
+	state       string
+	slack       int64 // the state may hold since so long before from
+	slackAfter  int64 // and be over so long before to
+}
+
+func stretches(spans []Span) []stretch {
+	var all []stretch
+	for i, s := range spans {
+		if n := len(all); n > 0 && all[n-1].state == s.State {
+			all[n-1].last, all[n-1].to = i, s.ToMS
+			continue
+		} else if n > 0 {
+			all[n-1].slackAfter = min(s.SlackMS, all[n-1].to-all[n-1].from)
+		}
+		all = append(all, stretch{first: i, last: i, from: s.FromMS, to: s.ToMS, state: s.State, slack: s.SlackMS})
+	}
+	return all
+}
+
+// fit brings spans that were taken from a clock in line with what is heard: the
+// edges of a pause go to those of the silence, the last span's end to the file's.
+// What it returns has no gaps, begins at 0 and ends at the file's end at the latest.
+func fit(spans []Span, sound Sound) []Span {
+	spans = contiguous(spans)
+	snap(spans, sound.Silences)
+	spans = contiguous(spans)
+	n := len(spans)
+	for n > 0 && spans[n-1].FromMS >= sound.DurationMS {
+		n--
+	}
+	if n == 0 {
+		return []Span{}
+	}
+	spans = spans[:n]
+	if last := &spans[n-1]; last.ToMS >= sound.DurationMS-maxTail {
+		last.ToMS = sound.DurationMS
+	}
+	return spans
+}
+
+// contiguous has each span begin where the one before ends, the first at 0, and
+// leaves out those without length and those that say the same as the one before.
+func contiguous(spans []Span) []Span {
+	var out []Span
+	var end int64
+	for _, s := range spans {
+		s.FromMS, s.ToMS, s.SlackMS = end, max(end, s.ToMS), max(0, s.SlackMS)
+		if n := len(out); n > 0 && out[n-1].State == s.State && out[n-1].Cause == s.Cause {
+			out[n-1].ToMS = s.ToMS
+		} else if s.ToMS > end {
+			out = append(out, s)
+		}
+		end = s.ToMS
+	}
+	return out
+}
+
+// snap moves the edges between pauses and recording to those of a silence.
+func snap(spans []Span, silences []Run) {
+	for _, s := range stretches(spans) {
+		if s.state != StatePaused {
+			continue
+		}
+		if s.first > 0 {
+			if at, ok := beginning(silences, s); ok {
+				moveEdge(spans, s.first, at)
+			}
+		}
+		if next := s.last + 1; next < len(spans) {
+			if at, ok := ending(silences, s); ok {
+				moveEdge(spans, next, at)
+			}
+		}
+	}
+}
+
+// moveEdge has a span begin at a place, of which there is no doubt any more.
+func moveEdge(spans []Span, i int, at int64) {
+	spans[i].FromMS, spans[i-1].ToMS, spans[i].SlackMS = at, at, 0
+}
+
+// beginning is where the silence of a pause begins. Of several that begin near its
+// edge it is the one that fills most of the pause, and of those the nearest.
+func beginning(silences []Run, p stretch) (at int64, ok bool) {
+	return nearest(silences, p, func(r Run) int64 { return r.FromMS }, p.from-p.slack, p.from)
+}
+
+// ending is where the silence of a pause ends.
+func ending(silences []Run, p stretch) (at int64, ok bool) {
+	return nearest(silences, p, func(r Run) int64 { return r.ToMS }, p.to-p.slackAfter, p.to)
+}
+
+// nearest chooses among the silences whose edge is near low..high.
+func nearest(silences []Run, p stretch, edge func(Run) int64, low, high int64) (at int64, ok bool) {
+	var best, bestAway int64
+	for _, r := range silences[max(0, after(silences, low-snapWindow)-1):] {
+		if r.FromMS > high+snapWindow {
+			break
+		}
+		e := edge(r)
+		if away := max(low-e, e-high, 0); away <= snapWindow {
+			fills := max(0, min(r.ToMS, p.to-p.slackAfter)-max(r.FromMS, p.from))
+			if !ok || fills > best || fills == best && away < bestAway {
+				at, best, bestAway, ok = e, fills, away, true
+			}
+		}
+	}
+	return at, ok
+}
