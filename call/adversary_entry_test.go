@@ -208,7 +208,7 @@ func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event)) *floor {
 	}
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
 	desk := NewDesk(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
-		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Meter: &counts{of: map[string]int{}}, Log: log})
+		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {

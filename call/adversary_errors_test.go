@@ -248,7 +248,7 @@ func TestArmedTroubles(t *testing.T) {
 		{"armed masked, the end is not told, the user says no", wanted, "1002", untold("tapedeck::armed"), "off", 0, "recording complete"},
 		{"armed, RECORD_START is not told", forced, "1002", untold("RECORD_START"), "on", 1, "recording problem"},
 		{"armed masked, RECORD_START is not told", wanted, "1004", untold("RECORD_START"), "on", 1, "recording problem"},
-		{"armed, RECORD_STOP is not told", forced, "1002", untold("RECORD_STOP"), "on", 0, "recording problem"},
+		{"armed, RECORD_STOP is not told", forced, "1002", untold("RECORD_STOP"), "on", 1, "recording problem"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

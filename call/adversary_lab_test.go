@@ -235,7 +235,8 @@ func (p *pair) frame(in *bufio.Reader) (frame []byte, kind, about string, err er
 
 // diary is a Store that remembers which calls are live.
 type diary struct {
-	mu   sync.Mutex
+	mu sync.Mutex
+	nowhere
 	live map[string]store.LiveCall
 }
 
@@ -287,7 +288,7 @@ func newWired(t *testing.T) *wired {
 	link := &esl.Link{Name: "fs1", Address: w.wire.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
 		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
 	l.desk = NewDesk(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true,
-		Switches: map[string]Switch{"fs1": link}, Store: w.diary, Meter: l.meter, Log: log})
+		Switches: map[string]Switch{"fs1": link}, Store: w.diary, Archive: unwritten{}, Meter: l.meter, Log: log})
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		err := l.desk.Connected(ctx, "fs1", conn)
 		w.connected <- struct{}{}

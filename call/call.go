@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tapedeck/flow"
-	"tapedeck/store"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -19,8 +19,12 @@ type call struct {
 	direction flow.Direction
 	first     string // the leg that reached the socket
 	anchor    string // the leg that is recorded; "" until an outgoing call is answered
-	path      string // of its file, whether or not there is one yet
+	external  string // the outside party's number; "" of an internal call
+	path      string // of its last file, whether or not there is one yet
+	parts     []*part
 	began     time.Time
+	answered  time.Time // the recorded leg was; zero: not yet
+	ended     time.Time
 	log       *slog.Logger
 
 	passed   []passing       // the elements, in order; users with their leg
@@ -28,21 +32,31 @@ type call struct {
 	away     flow.Element    // the user who left last, until another one comes
 	ringing  map[string]bool // legs that FreeSWITCH is dialling for this call
 	peer     string          // the leg that the anchor is bridged with; "" if none
-	unseen   bool            // somebody may have joined the anchor while the watch link was away
+	talked   []string        // the users who have been on the call, in order
 	rec      toggle.State
-	told     told     // what was said of the recording last
-	telling  bool     // it is on its way
-	recorded bool     // there is a file
-	errands  []errand // on the watch link; the first is on its way
-	starting bool     // RECORD_START has come, what the answer runs besides is not done yet
-	presses  []press  // obeyed, and the user has not heard yet what came of it
-	trace    []store.Note
+	pressing string    // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
+	switched press     // the switch that was obeyed last
+	wished   time.Time // since when what is to be written is what it is
+	touched  time.Time // since when it is not certain what the file holds; zero: it is
+	token    int64     // of our ownership among several instances
+	serial   int64     // of what liveVariable says
+	said     spoken    // what it was set to last
+	kept     kept      // what was written down last
+	told     told      // what was said of the recording last
+	telling  bool      // it is on its way
+	errands  []errand  // on the watch link; the first is on its way
+	starting bool      // RECORD_START has come, what the answer runs besides is not done yet
+	presses  []press   // obeyed, and the user has not heard yet what came of it
+	trace    []recording.Note
 	counted  toggle.File // as what the call is counted among the recordings
 	lit      lamps       // what the users' lamps show of the call
 	disclaim disclaiming
-	retry    *time.Timer // runs while speech may be written that must not be
-	resume   *time.Timer // runs from a pause to its end by itself
-	overdue  *time.Timer // runs from the answer until the recording is under way
+	retry    *time.Timer   // runs while speech may be written that must not be
+	resume   *time.Timer   // runs from a pause to its end by itself
+	overdue  *time.Timer   // runs from the answer until the recording is under way
+	again    *time.Timer   // runs while a recording is wanted and there is none
+	wait     time.Duration // before the next attempt
+	why      string        // FreeSWITCH's word on what it refused last
 }
 
 // passing is one step of the chain. leg is the phone of a user who is on the
@@ -74,7 +88,7 @@ func (c *call) passes(e flow.Element, leg string) {
 	step := c.step(e)
 	c.passed = append(c.passed, passing{step, leg})
 	c.fresh = c.fresh || step.Setting != flow.DontCare
-	c.note(store.Note{What: "entered", Element: e.String(), Setting: step.Setting.String()})
+	c.note(recording.Note{What: "entered", Element: e.String(), Setting: step.Setting.String()})
 }
 
 func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.passed, which) }
@@ -82,13 +96,16 @@ func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.p
 // joins makes a leg the one that talks to the anchor: its user comes, and every
 // user before goes, but not the anchor's own (an internal call's caller).
 func (c *call) joins(uuid string, l *leg) {
-	c.peer, c.unseen = uuid, false
+	c.peer = uuid
 	clear(c.ringing)
 	if !l.is(c.org.ID) {
 		c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor })
 		return
 	}
 	user := flow.Element{Kind: flow.User, ID: l.user}
+	if !slices.Contains(c.talked, l.user) {
+		c.talked = append(c.talked, l.user)
+	}
 	for i, p := range c.passed {
 		if p.Element == user && p.leg == "" { // announced by the dialplan
 			c.passed[i].leg = uuid
@@ -117,7 +134,7 @@ func (c *call) leaves(uuid string) {
 	c.drop(func(p passing) bool {
 		if p.leg == uuid {
 			c.away = p.Element
-			c.note(store.Note{What: "left", Element: p.Element.String()})
+			c.note(recording.Note{What: "left", Element: p.Element.String()})
 		}
 		return p.leg == uuid
 	})
@@ -159,7 +176,7 @@ func (c *call) coming(legs map[string]*leg) flow.SettingSet {
 	if !c.rec.Answered && c.direction != flow.Outbound {
 		return anybody
 	}
-	if c.unseen || c.peer != "" && legs[c.peer] == nil {
+	if c.peer != "" && legs[c.peer] == nil {
 		return anybody
 	}
 	var set flow.SettingSet
@@ -194,10 +211,10 @@ func (c *call) has(uuid string) bool {
 const maxTrace = 500
 
 // note adds a line to the call's trace.
-func (c *call) note(n store.Note) {
+func (c *call) note(n recording.Note) {
 	if len(c.trace) >= maxTrace {
 		return
 	}
-	n.At = time.Now()
+	n.At = time.Now().UTC()
 	c.trace = append(c.trace, n)
 }

@@ -1,40 +1,47 @@
 package call
 
-import (
-	"tapedeck/flow"
-	"tapedeck/toggle"
-)
+import "tapedeck/toggle"
 
 // liveLegs are the legs that a FreeSWITCH has, and whether each is answered.
 type liveLegs map[string]bool
 
 func (l liveLegs) has(uuid string) bool { _, has := l[uuid]; return has }
 
-// doubt asks, after the watch link was away, whether it is still known who talks
-// to the recorded leg: it is if that leg is still there. What users say in the
-// meantime is left to what the file was told before.
-func (c *call) doubt(live liveLegs) { c.unseen = live[c.anchor] && !live[c.peer] }
-
-// catchUp takes what the list of legs says of a call that goes on: that it was
-// answered, and by whom if only one can have. FreeSWITCH has started the file
-// then, masked or not.
-func (d *Desk) catchUp(c *call, live liveLegs) {
+// catchUp takes what FreeSWITCH says now of a call that goes on: that it was
+// answered, and by whom if only one can have; who is on it; whether its file is
+// being written.
+func (d *Desk) catchUp(c *call, now scene) {
 	if c.anchor == "" {
-		if uuid := c.onlyAnswered(live); uuid != "" {
+		if uuid := c.onlyAnswered(now.live); uuid != "" {
 			d.answered(uuid)
 		}
 	}
-	if live[c.anchor] {
+	if now.live[c.anchor] {
 		d.answered(c.anchor)
-		if uuid := c.onlyPeer(live); uuid != "" {
-			c.joins(uuid, d.legs[uuid])
+		switch peer := now.peers[c.anchor]; {
+		case peer == c.peer:
+		case peer != "":
+			c.joins(peer, d.legs[peer])
+		default:
+			c.leaves(c.peer)
 		}
-		if c.rec.File >= toggle.Armed && c.rec.File < toggle.Open {
-			c.starting = false
-			d.happened(c, toggle.Fact{What: toggle.Started})
-		}
+		d.catchUpFile(c, now)
+		d.catchUpPresses(c, now)
 	}
 	d.rethink(c)
+}
+
+// catchUpFile takes what was missed of RECORD_START and RECORD_STOP. A leg that
+// cannot say what listens to it has started what was armed.
+func (d *Desk) catchUpFile(c *call, now scene) {
+	yes, known := now.runs(c.anchor, c.path)
+	switch is := c.rec.File; {
+	case (yes || !known) && is >= toggle.Armed && is < toggle.Open:
+		c.starting = false
+		d.happened(c, toggle.Fact{What: toggle.Started})
+	case known && !yes && c.rec.Begun && is >= toggle.Open && is < toggle.Closed:
+		d.happened(c, toggle.Fact{What: toggle.Stopped})
+	}
 }
 
 // onlyAnswered is the one leg that rang for the call and is answered now; "" if
@@ -51,15 +58,4 @@ func (c *call) onlyAnswered(live liveLegs) string {
 		}
 	}
 	return only
-}
-
-// onlyPeer is who must be talking to the recorded leg; "" if that is in doubt.
-func (c *call) onlyPeer(live liveLegs) string {
-	switch {
-	case !c.unseen:
-		return ""
-	case c.direction == flow.Outbound && c.peer == "" && live[c.first]:
-		return c.first
-	}
-	return c.onlyAnswered(live)
 }

@@ -27,8 +27,7 @@ type Switch interface {
 	SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error)
 }
 
-// Meter counts. Its methods are called from the Desk's goroutine and must not
-// block.
+// Meter counts. Its methods are called by several goroutines and must not block.
 type Meter interface {
 	// Call counts a call that reached the socket: direction is inbound, outbound,
 	// internal or unknown; state is on, off, disabled (an organisation without
@@ -44,19 +43,31 @@ type Meter interface {
 	// Toggle counts a person's switch: method is dtmf, record_key, blind_transfer,
 	// api or auto_resume; result is ok or why it was refused.
 	Toggle(method, result string)
-	// Recording counts a file at the end of its call: result is complete or problem.
+	// Recording counts a file that was described: result is complete or problem.
 	Recording(result string)
+	// Problem counts a problem of a recording.
+	Problem(problem string)
+	// Adopted counts a call that another Tapedeck followed before: outcome is
+	// adopted, ended (nobody followed it when it did), failed or yielded (to another
+	// instance).
+	Adopted(outcome string)
 	// Missing counts a recording that was wanted and did not start.
 	Missing()
 	// Event counts an event of the watch link by its name.
 	Event(name string)
 }
 
-// Store keeps the state of live calls for others to see. Its methods must not
-// block.
+// Store keeps the state of live calls for others to see, and who owns them.
+// SaveCall, EndCall and SaveRecording do not block.
 type Store interface {
 	SaveCall(store.LiveCall)
 	EndCall(organisation, id string)
+	SaveRecording(store.Recording)
+	Instance() string
+	Alone() bool
+	Alive(ctx context.Context, instance string) (bool, error)
+	Claim(context.Context, store.LiveCall) (store.LiveCall, error)
+	Calls(context.Context) ([]store.LiveCall, error)
 }
 
 // Config is what a Desk needs.
@@ -67,6 +78,8 @@ type Config struct {
 	Prompts    Prompts
 	Switches   map[string]Switch
 	Store      Store
+	Archive    Archive
+	Past       []recording.Sidecar // drafts that a Tapedeck before this one has left
 	Meter      Meter
 	Log        *slog.Logger
 }
@@ -96,27 +109,37 @@ type Desk struct {
 	sends sync.WaitGroup // commands on their way
 
 	// owned by Run
-	calls   map[string]*call
-	legs    map[string]*leg
-	gone    map[string]time.Time            // legs that hung up a short while ago, and when
-	cores   map[string]string               // Core-UUID to the switch's name
-	lit     map[lamp]map[string]toggle.Told // what a user's lamp shows of each call; off is left out
-	serials int                             // of markers
-	now     struct{ recording, paused int } // how many calls are
-	ctx     context.Context
+	calls     map[string]*call
+	legs      map[string]*leg
+	gone      map[string]time.Time            // legs that hung up a short while ago, and when
+	cores     map[string]string               // Core-UUID to the switch's name
+	lit       map[lamp]map[string]toggle.Told // what a user's lamp shows of each call; off is left out
+	clocks    map[string]*clock               // of the switches
+	relays    map[string][]relayed            // legs that entered elsewhere, by call
+	waifs     map[string]waif                 // calls of others that Redis may not know
+	claiming  map[string]bool                 // calls that are being taken over
+	finishing map[string]int                  // files that are being described, by call
+	serials   int                             // of markers
+	now       struct{ recording, paused int } // how many calls are
+	ctx       context.Context
 }
 
 // NewDesk makes a Desk. Nothing happens before Run.
 func NewDesk(cfg Config) *Desk {
 	return &Desk{
-		cfg:   cfg,
-		inbox: make(chan func(), 1024),
-		done:  make(chan struct{}),
-		calls: map[string]*call{},
-		lit:   map[lamp]map[string]toggle.Told{},
-		legs:  map[string]*leg{},
-		gone:  map[string]time.Time{},
-		cores: map[string]string{},
+		cfg:       cfg,
+		inbox:     make(chan func(), 1024),
+		done:      make(chan struct{}),
+		calls:     map[string]*call{},
+		lit:       map[lamp]map[string]toggle.Told{},
+		legs:      map[string]*leg{},
+		gone:      map[string]time.Time{},
+		cores:     map[string]string{},
+		clocks:    map[string]*clock{},
+		relays:    map[string][]relayed{},
+		waifs:     map[string]waif{},
+		claiming:  map[string]bool{},
+		finishing: map[string]int{},
 	}
 }
 
@@ -126,8 +149,11 @@ func (d *Desk) Run(ctx context.Context) error {
 	d.ctx = ctx
 	defer d.sends.Wait()
 	defer close(d.done)
-	sweep := time.NewTicker(sweepEvery)
+	sweep, tick := time.NewTicker(sweepEvery), time.NewTicker(time.Second)
 	defer sweep.Stop()
+	defer tick.Stop()
+	d.sends.Go(func() { d.lookAt(ctx, lookEvery) })
+	d.sends.Go(func() { d.reap(ctx) })
 	for {
 		select {
 		case work := <-d.inbox:
@@ -135,6 +161,9 @@ func (d *Desk) Run(ctx context.Context) error {
 		case now := <-sweep.C:
 			d.forgetUnwatched(now)
 			d.forgetGone(now)
+		case now := <-tick.C:
+			d.forgetRelays(now)
+			d.takeWaifs(now)
 		case <-ctx.Done():
 			for _, c := range d.calls {
 				c.stopTimers()
@@ -173,15 +202,23 @@ func (d *Desk) ask(ctx context.Context, work func()) bool {
 // fact takes one fact into a call and returns the command that it calls for,
 // toggle.None if there is none.
 func (d *Desk) fact(c *call, f toggle.Fact) toggle.Command {
-	before := c.rec.Problems
-	next, commands := toggle.Next(c.rec, f)
+	before := c.rec
+	next, commands := toggle.Next(before, f)
 	c.rec = next
-	if fresh := next.Problems &^ before; fresh != 0 && f.Command == toggle.None {
-		c.log.Warn("recording has a problem", "problem", fresh.Names(), "fact", f.String(), "state", next.Told())
+	for _, problem := range (next.Problems &^ before.Problems).Names() {
+		d.fault(c, c.file(), problem, c.why)
 	}
-	if next.File >= toggle.Open {
-		c.recorded = true
+	c.why = ""
+	if next.Wish() != before.Wish() {
+		c.wished = time.Now()
 	}
+	if next.Answered && c.answered.IsZero() {
+		c.answered = time.Now()
+	}
+	if before.File == toggle.Closed && next.File == toggle.NoFile {
+		d.nextPart(c)
+	}
+	d.follow(c, before)
 	c.watchStart(d)
 	if len(commands) == 0 {
 		return toggle.None
@@ -201,6 +238,7 @@ func (d *Desk) followUp(c *call) {
 	d.keepDisclaimer(c)
 	d.keepKeys(c)
 	d.keepRetrying(c)
+	d.keepRecording(c)
 	d.publish(c)
 }
 
@@ -255,9 +293,11 @@ func (c *call) stopWaiting() {
 func (c *call) stopTimers() {
 	c.stopWaiting()
 	c.stopResume()
-	if c.retry != nil {
-		c.retry.Stop()
-		c.retry = nil
+	for _, t := range []**time.Timer{&c.retry, &c.again} {
+		if *t != nil {
+			(*t).Stop()
+			*t = nil
+		}
 	}
 }
 
@@ -268,11 +308,7 @@ func (d *Desk) publish(c *call) {
 		return
 	}
 	d.tell(c)
-	d.cfg.Store.SaveCall(store.LiveCall{
-		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
-		File: c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
-		Trace: c.trace,
-	})
+	d.keep(c)
 	d.count(c)
 }
 
@@ -319,18 +355,13 @@ func (d *Desk) end(c *call) {
 	c.stopTimers()
 	d.settlePresses(c)
 	delete(d.calls, c.id)
-	d.cfg.Store.EndCall(c.org.ID, c.id)
-	if c.rec.Problems&toggle.NotStarted != 0 && !c.recorded {
+	delete(d.relays, c.id)
+	c.ended = time.Now()
+	if c.rec.Problems&toggle.NotStarted != 0 && !c.recorded() {
 		d.cfg.Meter.Missing()
 	}
-	if c.recorded {
-		result := "complete"
-		if c.rec.Problems != 0 || c.rec.File != toggle.Closed {
-			result = "problem"
-		}
-		d.cfg.Meter.Recording(result)
-	}
 	d.tellEnd(c)
-	c.log.Info("call ended", "file", c.recorded, "problems", c.rec.Problems.Names())
+	d.finish(c)
+	c.log.Info("call ended", "file", c.recorded(), "files", len(c.parts), "problems", c.rec.Problems.Names())
 	d.count(c)
 }

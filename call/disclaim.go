@@ -3,7 +3,7 @@ package call
 import (
 	"tapedeck/esl"
 	"tapedeck/flow"
-	"tapedeck/store"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -60,6 +60,6 @@ func (d *Desk) bugStopped(uuid string, ev *esl.Event) {
 	if uuid != c.anchor || c.direction == flow.Internal {
 		to = "user"
 	}
-	c.note(store.Note{What: "disclaimer", Result: result, User: to})
+	c.note(recording.Note{What: "disclaimer", Result: result, User: to})
 	c.log.Info("disclaimer played", "to", to, "result", result)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"tapedeck/flow"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -30,6 +31,8 @@ type entry struct {
 	hint        string         // the element that the dialplan entered, as it wrote it; "" if none
 	dialled     string         // the number that it is on its way to
 	switches    bool           // the dialplan says that this is a switch, not a transfer
+	live        string         // what a Tapedeck that follows the call has left on the leg; "" if none
+	external    string         // the outside party's number, as it came
 	bad         string         // a variable that could not be read; "" if none
 }
 
@@ -45,6 +48,7 @@ func readEntry(p *flow.Policy, data headers) entry {
 		dialled:     data.Get("Caller-Destination-Number"),
 		transferrer: data.Variable("blind_transfer_uuid"),
 		switches:    data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
+		live:        data.Variable(liveVariable),
 		answered:    data.Get("Answer-State") == "answered",
 	}
 	e.org, e.user = userOf(p, data)
@@ -52,6 +56,7 @@ func readEntry(p *flow.Policy, data headers) entry {
 	if e.org == nil {
 		return e
 	}
+	e.external = externalOf(p, data, e.direction)
 	switch {
 	case e.direction == flow.Inbound:
 		e.user = ""
@@ -64,6 +69,24 @@ func readEntry(p *flow.Policy, data headers) entry {
 	}
 	return e
 }
+
+// externalOf is the outside party's number, as E.164 where it is one.
+func externalOf(p *flow.Policy, data headers, direction flow.Direction) string {
+	number := ""
+	switch direction {
+	case flow.Inbound:
+		number = data.Get("Caller-Caller-ID-Number")
+	case flow.Outbound:
+		number = data.Get("Caller-Destination-Number")
+	}
+	if e164, ok := p.Normalise(number); ok {
+		return e164
+	}
+	return recording.Clean(number, maxExternal)
+}
+
+// maxExternal is how long a number may be that is none: 64 bytes.
+const maxExternal = 64
 
 func (e *entry) passes(k flow.Kind, id string) {
 	if id != "" {

@@ -46,6 +46,9 @@ func (d *Desk) keyOn(uuid, file string, ev *esl.Event) {
 	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
 		return
 	}
+	if c == nil && l.call != "" && !d.cfg.Store.Alone() { // its call is another instance's
+		return
+	}
 	if c == nil { // a phone that is on no call of ours: what it started must not go on
 		d.cfg.Log.Warn("record key pressed on a leg of no call: stopped", "leg", uuid)
 		d.sendTo(l.on, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, func([]esl.Reply, error) {})

@@ -99,6 +99,8 @@ func (c *counts) Decision(time.Duration)         { c.add("decision", 1) }
 func (c *counts) Command(command, result string) { c.add(command+" "+result, 1) }
 func (c *counts) Recording(result string)        { c.add("recording "+result, 1) }
 func (c *counts) Toggle(method, result string)   { c.add("toggle "+method+" "+result, 1) }
+func (c *counts) Problem(problem string)         { c.add("problem "+problem, 1) }
+func (c *counts) Adopted(outcome string)         { c.add("adopted "+outcome, 1) }
 func (c *counts) Missing()                       { c.add("missing", 1) }
 func (c *counts) Event(string)                   {}
 func (c *counts) Live(calls, recording, paused int) {
@@ -110,8 +112,28 @@ func (c *counts) Live(calls, recording, paused int) {
 // nowhere is a Store for tests that do not look at it.
 type nowhere struct{}
 
-func (nowhere) SaveCall(store.LiveCall) {}
-func (nowhere) EndCall(string, string)  {}
+func (nowhere) SaveCall(store.LiveCall)                     {}
+func (nowhere) EndCall(string, string)                      {}
+func (nowhere) SaveRecording(store.Recording)               {}
+func (nowhere) Instance() string                            { return "here" }
+func (nowhere) Alone() bool                                 { return true }
+func (nowhere) Alive(context.Context, string) (bool, error) { return false, nil }
+func (nowhere) Claim(_ context.Context, c store.LiveCall) (store.LiveCall, error) {
+	return c, nil
+}
+func (nowhere) Calls(context.Context) ([]store.LiveCall, error) { return nil, nil }
+
+// unwritten is an Archive for tests that do not look at it.
+type unwritten struct{}
+
+func (unwritten) Draft(recording.Sidecar) {}
+func (unwritten) Finish(s recording.Sidecar, then func(recording.Sidecar, error)) {
+	s.Complete = true
+	then(s, nil)
+}
+func (unwritten) Drafts() ([]recording.Sidecar, error) { return nil, nil }
+func (unwritten) Probe(string) (int64, error)          { return time.Now().UnixNano(), nil }
+func (unwritten) LastWrite(string) (time.Time, error)  { return time.Now(), nil }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
@@ -143,7 +165,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	}
 	l.desk = NewDesk(Config{Prompts: Prompts{Dir: sounds, Language: "en"},
 		Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
-		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Meter: l.meter, Log: log})
+		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Archive: unwritten{}, Meter: l.meter, Log: log})
 	connected := make(chan struct{}, 16)
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		err := l.desk.Connected(ctx, "fs1", conn)

@@ -118,6 +118,9 @@ func (d *Desk) probed(on string, ev *esl.Event) {
 	} else if _, _, known := org.FindUser(extension); !known {
 		return
 	}
+	if d.lit[lamp{extension, domain}] == nil && !d.cfg.Store.Alone() { // another instance may know more
+		return
+	}
 	d.sendTo(on, []esl.Command{d.presence(lamp{extension, domain})}, func([]esl.Reply, error) {})
 }
 

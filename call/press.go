@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"tapedeck/store"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -31,7 +31,7 @@ func (d *Desk) pressed(c *call, p press) {
 		result = "ok"
 	}
 	d.cfg.Meter.Toggle(string(p.method), result)
-	c.note(store.Note{What: "pressed", Method: string(p.method), User: p.user, Result: result})
+	c.note(recording.Note{What: "pressed", Method: string(p.method), User: p.user, Result: result})
 	c.log.Info("switch pressed", "method", string(p.method), "ask", p.ask.String(), "result", result)
 	c.log.Debug("pressed by", "user", p.user)
 	if refusal != toggle.Permitted {
@@ -39,7 +39,15 @@ func (d *Desk) pressed(c *call, p press) {
 		p.reply(c.rec.Told(), &Refused{refusal})
 		return
 	}
+	d.obey(c, p)
+}
+
+// obey carries a switch out.
+func (d *Desk) obey(c *call, p press) {
 	c.presses = append(c.presses, p)
+	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
+		c.switched = p
+	}
 	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: p.ask})
 }
 
@@ -167,10 +175,9 @@ func (c *call) stopResume() {
 func (d *Desk) resumeByItself(c *call) {
 	c.resume = nil
 	d.cfg.Meter.Toggle(string(autoResume), "ok")
-	c.note(store.Note{What: "pressed", Method: string(autoResume), Result: "ok"})
+	c.note(recording.Note{What: "pressed", Method: string(autoResume), Result: "ok"})
 	c.log.Info("pause ends by itself")
-	c.presses = append(c.presses, press{method: autoResume, leg: c.phone(d.legs)})
-	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: toggle.TurnOn})
+	d.obey(c, press{method: autoResume, leg: c.phone(d.legs), ask: toggle.TurnOn})
 }
 
 // phone is the leg of the user on the call, "" if there is none: the one that

@@ -116,7 +116,13 @@ func (d *Desk) send(c *call, command toggle.Command) {
 	if command == toggle.None {
 		return
 	}
-	d.overLink(c, d.linkCommands(c, command), func(replies []esl.Reply, err error) {
+	before := d.preface(c)
+	d.overLink(c, append(before, d.linkCommands(c, command)...), func(replies []esl.Reply, err error) {
+		if err != nil {
+			c.said = spoken{}
+		} else {
+			replies = replies[len(before):]
+		}
 		d.happened(c, d.fate(c, command, replies, err))
 		if errors.Is(err, context.DeadlineExceeded) {
 			d.happened(c, toggle.Fact{What: toggle.Reconnected})
@@ -182,6 +188,7 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 	if why == "" {
 		return f
 	}
+	c.why = why
 	level := slog.LevelWarn
 	if f.What == toggle.HungUp { // it crossed the hangup on its way
 		level = slog.LevelInfo
@@ -209,7 +216,8 @@ func refusal(command toggle.Command, text string) toggle.What {
 // disarmFirst takes back what further legs of an outgoing call would start: a
 // second one to answer would write over the file of the first.
 func (d *Desk) disarmFirst(c *call) {
-	d.overLink(c, d.linkCommands(c, toggle.Disarm), func([]esl.Reply, error) {})
+	send := append(d.linkCommands(c, toggle.Disarm), esl.SetVar(c.first, liveVariable, ""))
+	d.overLink(c, send, func([]esl.Reply, error) {})
 }
 
 // idOf names the nth call that began on one leg: a leg that comes back after its

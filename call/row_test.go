@@ -6,11 +6,11 @@ import (
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
-	"tapedeck/store"
+	"tapedeck/recording"
 )
 
 // trace is what a live call has written down.
-func (l *lab) trace(leg *esltest.Channel, what string) (notes []store.Note) {
+func (l *lab) trace(leg *esltest.Channel, what string) (notes []recording.Note) {
 	l.Helper()
 	l.desk.ask(l.Context(), func() {
 		if c := l.desk.callOn(leg.UUID()); c != nil {

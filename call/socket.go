@@ -54,6 +54,9 @@ type turn struct {
 
 // next is the turn for a recording command, after what is to be sent anyway.
 func (d *Desk) next(c *call, send []esl.Command, command toggle.Command) turn {
+	if text, fresh := d.live(c); fresh {
+		send = append(send, esl.Execute("set", liveVariable+"="+text))
+	}
 	t := turn{call: c, command: command, from: len(send), exits: command < toggle.Start}
 	t.send = append(send, d.entryCommands(c, command)...)
 	if t.exits {
@@ -76,13 +79,15 @@ func (d *Desk) replied(t turn, replies []esl.Reply, err error) turn {
 		d.send(t.call, t.command)
 		return turn{}
 	}
-	next := d.fact(t.call, fate)
-	d.followUp(t.call)
+	command := d.fact(t.call, fate)
 	if t.exits || err != nil {
-		d.send(t.call, next)
+		d.send(t.call, command)
+		d.followUp(t.call)
 		return turn{}
 	}
-	return d.next(t.call, nil, next)
+	next := d.next(t.call, nil, command)
+	d.followUp(t.call)
+	return next
 }
 
 // canRepeat reports whether a command that failed on the socket may be given over
@@ -107,6 +112,12 @@ func (d *Desk) enter(data *esl.Event) turn {
 	if c == nil { // its tapedeck_call may not have reached FreeSWITCH
 		c = d.callOf(e.leg)
 	}
+	if c == nil && e.live != "" {
+		var t turn
+		if c, t = d.stranger(e); c == nil && len(t.send) > 0 {
+			return t
+		}
+	}
 	if c != nil && e.transferrer != "" && c.refuses(e) {
 		return d.refuseTransfer(c, e)
 	}
@@ -119,7 +130,6 @@ func (d *Desk) enter(data *esl.Event) turn {
 		}
 		return d.arm(c, e, d.greeting(c))
 	}
-	c.unseen = false // it is in the dialplan: nobody talks to it
 	return d.arm(c, e, c.onPhones(e.leg))
 }
 
@@ -166,24 +176,24 @@ func (d *Desk) begin(e entry) *call {
 	c := &call{
 		id: idOf(e.leg, l.files), on: d.switchOf(e), core: e.core, org: e.org, direction: e.direction, first: e.leg,
 		began: time.Now(), ringing: map[string]bool{}, told: told{state: toggle.Off, anchor: e.leg},
+		external: e.external, token: 1,
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
 	c.rec.Answered = e.answered && e.direction != flow.Outbound
 	if e.direction != flow.Outbound {
 		c.anchor = e.leg
 	}
-	path, err := d.cfg.Recordings.Path(c.org.ID, c.began, c.id)
-	if err != nil {
+	if err := d.addPart(c); err != nil {
 		c.log.Error("no file name for the call: it is left alone", "error", err)
 		return nil
 	}
 	l.files++
 	l.call = c.id
-	c.path = path
 	for _, el := range e.first {
 		at := ""
 		if el.Kind == flow.User {
 			at = e.leg
+			c.talked = append(c.talked, el.ID)
 		}
 		c.passes(el, at)
 	}
@@ -217,8 +227,9 @@ func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
 	c.log.Info("call decided", "direction", c.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
 		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish().String())
 	c.log.Debug("decided by", "element", effective.Decider.String())
+	t := d.next(c, send, command)
 	d.followUp(c)
-	return d.next(c, send, command)
+	return t
 }
 
 // enterElement adds what the dialplan entered to the chain.
@@ -233,6 +244,23 @@ func (d *Desk) enterElement(c *call, hint string) {
 		c.log.Warn("element is not in the policy: it counts as dont-care", "kind", string(el.Kind))
 	}
 	c.passes(el, "")
+}
+
+// stranger is the call of a leg that another Tapedeck has followed: taken over at
+// once if that was one before this; or else the turn that tells its owner.
+func (d *Desk) stranger(e entry) (*call, turn) {
+	k, err := readControl(e.live)
+	switch {
+	case err != nil:
+		d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", e.leg, "error", err)
+	case k.Owner == d.cfg.Store.Instance(), k.holder() != e.leg: // it is over
+	case d.cfg.Store.Alone():
+		k.Switch = d.switchOf(e)
+		return d.adopt(k, k.Token+1, richer(k.Call, nil, d.cfg.Past), scene{live: liveLegs{e.leg: e.answered}}), turn{}
+	default:
+		return nil, d.relay(k, e)
+	}
+	return nil, turn{}
 }
 
 func stateName(on bool) string {

@@ -2,7 +2,7 @@ package call
 
 import (
 	"tapedeck/esl"
-	"tapedeck/store"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -25,7 +25,7 @@ func (d *Desk) tell(c *call) {
 		return
 	}
 	if now.state != c.told.state {
-		c.note(store.Note{What: "told", State: string(now.state)})
+		c.note(recording.Note{What: "told", State: string(now.state)})
 		c.log.Info("recording is "+string(now.state), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
 	c.told, c.telling = now, true

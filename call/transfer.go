@@ -44,15 +44,22 @@ func (c *call) refuses(e entry) bool {
 // FreeSWITCH does both by itself (switch_core_state_machine.c,
 // switch_core_standard_on_execute).
 func (d *Desk) refuseTransfer(c *call, e entry) turn {
+	d.pressedByTransfer(c, e)
+	send := append(c.onPhones(e.leg), refused()...) // the dialplan has said otherwise on its way here
+	return turn{exits: true, send: append(send, esl.Exit())}
+}
+
+// refused makes a blind transfer fail.
+func refused() []esl.Command {
+	return []esl.Command{esl.Execute("unset", "tapedeck_toggle"), esl.Execute("transfer", "set:tapedeck_refused=true inline")}
+}
+
+// pressedByTransfer takes the switch that the transfer stands for.
+func (d *Desk) pressedByTransfer(c *call, e entry) {
 	if c.anchor != e.transferrer {
 		c.joins(e.transferrer, d.legs[e.transferrer]) // parked until the transfer fails, and on the call all the while
 		d.rethink(c)
 	}
 	user := c.userOn(d.legs[e.transferrer])
 	d.pressed(c, press{method: toggle.BlindTransfer, leg: e.transferrer, user: user, ask: toggle.Turn})
-	return turn{exits: true, send: append(c.onPhones(e.leg), // the dialplan has said otherwise on its way here
-		esl.Execute("unset", "tapedeck_toggle"),
-		esl.Execute("transfer", "set:tapedeck_refused=true inline"),
-		esl.Exit(),
-	)}
 }

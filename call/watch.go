@@ -1,14 +1,11 @@
 package call
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
-	"slices"
 	"time"
 
 	"tapedeck/esl"
-	"tapedeck/flow"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -16,7 +13,8 @@ var errNoLink = errors.New("call: no watch link to the call's FreeSWITCH: name i
 
 // Events are what a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE", armedSubclass, toggleSubclass}
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE",
+	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass}
 
 // Watched takes an event of a switch's watch link. The link calls it in the
 // order of the events; it waits while the Desk is busy.
@@ -45,13 +43,13 @@ func (d *Desk) event(on string, ev *esl.Event) {
 		if file := ev.Get("Record-File-Path"); isMarker(file) {
 			d.keyOn(uuid, file, ev)
 		} else {
-			d.recordStarted(uuid, ev)
+			d.recordStarted(on, uuid, ev)
 		}
 	case "RECORD_STOP":
 		if isMarker(ev.Get("Record-File-Path")) {
 			d.keyOff(uuid, ev)
 		} else {
-			d.recordStopped(uuid, ev)
+			d.recordStopped(on, uuid, ev)
 		}
 	case "MEDIA_BUG_STOP":
 		d.bugStopped(uuid, ev)
@@ -62,7 +60,11 @@ func (d *Desk) event(on string, ev *esl.Event) {
 		case armedSubclass:
 			d.armedDone(uuid)
 		case toggleSubclass:
-			d.pressedOn(uuid, toggle.DTMF, toggle.Turn)
+			d.coded(uuid)
+		case enteredSubclass:
+			d.enteredElsewhere(on, ev)
+		case adoptedSubclass:
+			d.adoptedElsewhere(ev)
 		}
 	case "CHANNEL_HANGUP_COMPLETE":
 		d.hungUp(uuid)
@@ -71,7 +73,7 @@ func (d *Desk) event(on string, ev *esl.Event) {
 
 // created: a leg that FreeSWITCH dials carries the call that it is for. One that
 // has been on the socket already is known better than the event knows it.
-func (d *Desk) created(on, uuid string, ev *esl.Event) {
+func (d *Desk) created(on, uuid string, ev headers) {
 	if _, late := d.gone[uuid]; late || d.legs[uuid] != nil {
 		return
 	}
@@ -80,7 +82,7 @@ func (d *Desk) created(on, uuid string, ev *esl.Event) {
 	if org, user := userOf(d.cfg.Policy(), ev); user != "" {
 		l.org, l.user, l.domain = org.ID, user, domainOf(ev)
 	}
-	if c := d.calls[l.call]; c != nil && l.dialed {
+	if c := d.calls[l.call]; c != nil && l.dialed && ev.Get("Answer-State") != "answered" {
 		c.ringing[uuid] = true
 		d.rethink(c)
 	}
@@ -131,8 +133,7 @@ func (d *Desk) unbridged(a, b string) {
 		if l := d.legs[this]; l != nil && l.peer == other {
 			l.peer = ""
 		}
-		if c := d.callAnchored(this); c != nil && (c.peer == other || c.unseen) {
-			c.unseen = false
+		if c := d.callAnchored(this); c != nil && c.peer == other {
 			d.left(c, other)
 		}
 	}
@@ -145,9 +146,14 @@ func (d *Desk) left(c *call, uuid string) {
 
 // recordStarted: of the call's own file. One that begins masked is taken as
 // started when the mask has run too.
-func (d *Desk) recordStarted(uuid string, ev *esl.Event) {
+func (d *Desk) recordStarted(on, uuid string, ev *esl.Event) {
 	c := d.callRecorded(uuid, ev)
 	if c == nil {
+		return
+	}
+	p := c.partOf(ev.Get("Record-File-Path"))
+	p.begins(d.when(on, ev))
+	if p != c.file() { // it was given up, and begins after all
 		return
 	}
 	c.anchor = uuid
@@ -178,14 +184,23 @@ func (d *Desk) startDue(c *call) {
 	d.happened(c, toggle.Fact{What: what})
 }
 
-// recordStopped: it ends with the leg, or before it because somebody stopped it.
-func (d *Desk) recordStopped(uuid string, ev *esl.Event) {
+// recordStopped: it ends with the leg, or before it because somebody stopped it
+// or it could not be written.
+func (d *Desk) recordStopped(on, uuid string, ev *esl.Event) {
 	c := d.callRecorded(uuid, ev)
 	if c == nil {
 		return
 	}
+	p := c.partOf(ev.Get("Record-File-Path"))
+	p.ends(d.when(on, ev), ev)
+	if p != c.file() {
+		return
+	}
 	if hasHungUp(ev) {
 		d.fact(c, toggle.Fact{What: toggle.HungUp})
+	}
+	if cause := ev.Get("Record-Completion-Cause"); cause == "uri-failure" || cause == "media-failure" { // switch_ivr_async.c, set_completion_cause
+		d.fault(c, p, recording.Disk, "FreeSWITCH could not write the file: "+cause)
 	}
 	d.happened(c, toggle.Fact{What: toggle.Stopped})
 }
@@ -199,7 +214,7 @@ func (d *Desk) callRecorded(uuid string, ev *esl.Event) *call {
 	if c == nil {
 		c = d.callOf(uuid)
 	}
-	if c == nil || ev.Get("Record-File-Path") != c.path {
+	if c == nil || c.partOf(ev.Get("Record-File-Path")) == nil {
 		return nil
 	}
 	return c
@@ -239,77 +254,6 @@ func (d *Desk) callAnchored(uuid string) *call {
 		return c
 	}
 	return nil
-}
-
-// Connected takes a watch link's (re)connection: it learns which FreeSWITCH that
-// is and which legs are gone since.
-func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
-	known := map[string]bool{} // a leg that comes after this is live, whatever the list says
-	d.ask(ctx, func() {
-		for uuid := range d.legs {
-			known[uuid] = true
-		}
-	})
-	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid"), esl.API("show", "channels", "as", "json")})
-	if err != nil {
-		return err
-	}
-	live, err := readLegs(replies[1].Text())
-	if err != nil {
-		return err
-	}
-	core := replies[0].Text()
-	d.ask(ctx, func() { d.connected(on, core, known, live) })
-	return nil
-}
-
-// connected ends what is gone, of the legs that were known before the list was
-// made, and what is left gets commands again. What entered before it was known
-// which switch has that core is that switch's from now on.
-func (d *Desk) connected(on, core string, known map[string]bool, live liveLegs) {
-	d.cores[core] = on
-	for _, c := range d.calls {
-		if c.on == "" && c.core == core {
-			c.on = on
-		}
-		if c.on == on {
-			c.doubt(live)
-		}
-	}
-	for uuid, l := range d.legs {
-		if l.on == "" && l.core == core {
-			l.on = on
-		}
-		if l.on == on && known[uuid] && !live.has(uuid) {
-			d.hungUp(uuid)
-		}
-	}
-	for _, c := range d.calls {
-		if c.on == on {
-			if c.direction == flow.Outbound && c.anchor != "" { // it may have been lost with the link
-				d.disarmFirst(c)
-			}
-			d.catchUp(c, live)
-		}
-	}
-}
-
-// readLegs reads `show channels as json`; without channels there are no rows.
-func readLegs(text string) (liveLegs, error) {
-	var shown struct {
-		Rows []struct {
-			UUID      string `json:"uuid"`
-			CallState string `json:"callstate"`
-		} `json:"rows"`
-	}
-	if err := json.Unmarshal([]byte(text), &shown); err != nil {
-		return nil, errors.New("call: show channels: FreeSWITCH did not answer in JSON: load mod_commands")
-	}
-	live := make(liveLegs, len(shown.Rows))
-	for _, r := range shown.Rows {
-		live[r.UUID] = slices.Contains([]string{"ACTIVE", "HELD", "UNHELD"}, r.CallState) // switch_channel.c, CALLSTATE_CHART
-	}
-	return live, nil
 }
 
 // switchOf is the switch that an entering leg is on. With one switch it is that

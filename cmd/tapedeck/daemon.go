@@ -15,12 +15,14 @@ import (
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/metrics"
+	"tapedeck/recording"
 	"tapedeck/store"
 )
 
 // daemon is every part of a running Tapedeck.
 type daemon struct {
 	store       *store.Store
+	archive     *recording.Archive
 	desk        *call.Desk
 	links       []*esl.Link
 	addr        net.Addr // of the outbound socket
@@ -81,7 +83,9 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	}
 	d.metricsAddr = web.Addr()
 	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
-		OnPolicy: func(p *flow.Policy) { m.Policy(p.Revision) }})
+		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
+		OnLost:    func(organisation, id string) { d.desk.Lost(organisation, id) },
+		OnOrphans: func(calls []store.LiveCall) { d.desk.Orphans(calls) }})
 	if err != nil {
 		_, _ = outbound.Close(), web.Close()
 		return nil, err
@@ -93,13 +97,20 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 		switches[s.Name] = l
 		m.WatchUp(s.Name, false)
 	}
+	d.archive = recording.NewArchive(recording.ArchiveConfig{Dir: cfg.dir, Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
+	past, err := d.archive.Drafts()
+	if err != nil {
+		log.Warn("drafts of recordings that were live are not readable", "error", err)
+	}
 	d.desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.dir, Stereo: cfg.Recordings.Stereo,
-		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches, Store: d.store, Meter: m, Log: log})
+		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches, Store: d.store,
+		Archive: d.archive, Past: past, Meter: m, Log: log})
 	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
 
 	watchPolicy := (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx)
 	d.start("store", d.store.Run)
 	d.start("policy", watchPolicy)
+	d.start("archive", d.archive.Run)
 	d.start("metrics", serveHTTP(web, m.Handler(d.ready)))
 	d.start("calls", d.desk.Run)
 	for _, l := range d.links {

@@ -1,0 +1,124 @@
+package call
+
+import (
+	"slices"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// adopt takes a call over that another Tapedeck, or an earlier one, followed: k
+// is what that one left on the recorded leg, history what it wrote down of the
+// files. nil if the policy has its organisation no more.
+func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now scene) *call {
+	org := d.cfg.Policy().Organisations[k.Organisation]
+	if org == nil {
+		d.cfg.Meter.Adopted("failed")
+		d.cfg.Log.Warn("call not taken over: the policy does not have its organisation", "call", k.Call)
+		return nil
+	}
+	c := &call{
+		id: k.Call, on: k.Switch, org: org, direction: k.Direction, first: k.First, anchor: k.Anchor, external: k.External,
+		began: k.Began, answered: k.Answered, token: token, serial: k.Serial, wished: k.At, touched: k.At, ringing: map[string]bool{},
+		switched: press{method: toggle.Method(k.Method), user: k.User}, disclaim: disclaiming{begun: k.Disclaimed, peer: k.Disclaimed, plays: map[string]string{}},
+	}
+	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
+	for len(c.parts) < k.Part {
+		if err := d.addPart(c); err != nil {
+			d.cfg.Meter.Adopted("failed")
+			c.log.Warn("call not taken over", "error", err)
+			return nil
+		}
+	}
+	c.recall(k, history)
+	d.seat(c, k, now)
+	d.calls[c.id] = c
+	c.note(recording.Note{What: "adopted"})
+	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Told(), "file", c.rec.File.String())
+	d.cfg.Meter.Adopted("adopted")
+	d.announce(c)
+	d.follow(c, c.rec)
+	d.catchUp(c, now)
+	d.takeRelays(c, k.At)
+	return c
+}
+
+// recall takes what was written down: the state, the chain and the files.
+func (c *call) recall(k control, history []recording.Sidecar) {
+	for _, p := range k.Passed {
+		if el, err := flow.ParseElement(p.Element); err == nil {
+			c.passed = append(c.passed, passing{flow.Step{Element: el, Setting: p.Setting}, p.Leg})
+		}
+	}
+	c.away, _ = flow.ParseElement(k.Away)
+	for _, s := range history {
+		n := max(1, s.Part)
+		if n > len(c.parts) {
+			continue
+		}
+		c.parts[n-1].recall(s)
+		if len(s.Trace) > len(c.trace) {
+			c.trace = slices.Clone(s.Trace)
+		}
+		if len(s.Users) > len(c.talked) {
+			c.talked = slices.Clone(s.Users)
+		}
+	}
+	p := c.file()
+	if p.began.IsZero() {
+		p.began = k.PartBegan
+	}
+	if p.origin.trigger == "" {
+		p.origin = origin{k.Trigger, k.By, k.Decided}
+	}
+	c.rec = toggle.State{On: k.On, Guard: k.Guard, Person: k.Person, Answered: !k.Answered.IsZero(), File: k.File,
+		Begun: k.File >= toggle.Open, Doomed: k.Doomed, Problems: k.Problems}
+}
+
+// recall takes what was written down of a file.
+func (p *part) recall(s recording.Sidecar) {
+	p.faults = slices.Clone(s.Problems)
+	p.origin = origin{s.Trigger, s.RequestedBy, s.Decided}
+	if s.File == nil {
+		return
+	}
+	p.began, p.stopped, p.told = s.File.Began, s.File.Stopped, true
+	for _, span := range s.Spans {
+		at := p.began.Add(time.Duration(span.FromMS) * time.Millisecond)
+		p.edges = append(p.edges, edge{at, at.Add(-time.Duration(span.SlackMS) * time.Millisecond), span.State, span.Cause})
+	}
+}
+
+// seat finds out who is on the call now, and how its file stands.
+func (d *Desk) seat(c *call, k control, now scene) {
+	c.rec = c.rec.Adopted(now.live[c.anchor], d.writes(c, now))
+	if c.rec.Answered && c.answered.IsZero() {
+		c.answered = time.Now()
+	}
+	for _, uuid := range []string{c.first, c.anchor} {
+		if l := d.legs[uuid]; l != nil {
+			l.call = c.id
+		}
+	}
+	for uuid, l := range d.legs {
+		if l.call == c.id && l.dialed && uuid != c.anchor && now.live.has(uuid) && !now.live[uuid] {
+			c.ringing[uuid] = true
+		}
+	}
+	c.peer = k.Peer
+	switch peer, bridged := now.peers[c.anchor]; {
+	case bridged && peer != c.peer:
+		c.joins(peer, d.legs[peer])
+	case !bridged && c.peer != "":
+		c.leaves(c.peer)
+	}
+}
+
+// writes reports whether FreeSWITCH writes the call's file. What is not known is
+// taken for what was told last.
+func (d *Desk) writes(c *call, now scene) bool {
+	yes, known := now.runs(c.anchor, c.path)
+	return yes || !known && c.rec.File >= toggle.Open && c.rec.File < toggle.Closed
+}

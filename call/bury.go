@@ -1,0 +1,169 @@
+package call
+
+import (
+	"context"
+	"path/filepath"
+	"time"
+
+	"tapedeck/recording"
+)
+
+// richer is the history that knows more: the one given, or what lies beside the
+// files.
+func richer(id string, history, drafts []recording.Sidecar) []recording.Sidecar {
+	var beside []recording.Sidecar
+	for _, s := range drafts {
+		if s.Call == id {
+			beside = append(beside, s)
+		}
+	}
+	if notes(beside) > notes(history) {
+		return beside
+	}
+	return history
+}
+
+func notes(history []recording.Sidecar) int {
+	most := -1
+	for _, s := range history {
+		most = max(most, len(s.Trace))
+	}
+	return most
+}
+
+// buried describes the files of a call that ended while nobody followed it.
+func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
+	for _, s := range history {
+		if s.Call != id || s.Organisation != organisation {
+			continue
+		}
+		if s.Ended.IsZero() {
+			s.Ended = d.lastWrite(s)
+		}
+		if s.File != nil && s.File.Stopped.IsZero() {
+			s.Problems = append(s.Problems, recording.NoStopEvent+": the call ended while Tapedeck did not follow it")
+		}
+		d.finished(s, nil)
+	}
+	if d.finishing[id] == 0 {
+		d.cfg.Store.EndCall(organisation, id)
+	}
+	d.cfg.Meter.Adopted("ended")
+	d.cfg.Log.Info("call ended while nobody followed it", "call", id, "files", len(history))
+}
+
+// lastWrite is when a file was written last: its call cannot have ended before.
+func (d *Desk) lastWrite(s recording.Sidecar) time.Time {
+	if s.File != nil {
+		if file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part)); err == nil && filepath.Base(file) == s.File.Name {
+			if at, err := d.cfg.Archive.LastWrite(file); err == nil {
+				return at
+			}
+		}
+	}
+	return time.Now()
+}
+
+// reapEvery is how soon files are found whose call ended while nobody followed
+// it, and of which Redis does not know.
+const reapEvery = 5 * time.Second
+
+// reap describes, from time to time, the files that somebody began to describe
+// and whose call is over.
+func (d *Desk) reap(ctx context.Context) {
+	tick := time.NewTicker(reapEvery)
+	defer tick.Stop()
+	before := map[string]bool{}
+	for {
+		select {
+		case <-tick.C:
+			before = d.reapOnce(ctx, before)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reapOnce buries the calls that were over the last time too, and returns those
+// that are: whoever follows one has had the time to describe it.
+func (d *Desk) reapOnce(ctx context.Context, before map[string]bool) (over map[string]bool) {
+	left := map[string][]recording.Sidecar{}
+	var drafts []recording.Sidecar
+	read := d.drafts()
+	if len(read) == 0 || !d.ask(ctx, func() { drafts = d.strays(read) }) || len(drafts) == 0 {
+		return nil
+	}
+	followed, err := d.followedElsewhere(ctx)
+	if err != nil {
+		return before
+	}
+	for _, s := range drafts {
+		if followed[s.Call] {
+			continue
+		}
+		if now, err := survey(ctx, d.cfg.Switches[s.Switch], []string{s.Anchor}); err == nil && !now.live.has(s.Anchor) {
+			left[s.Call] = append(left[s.Call], s)
+		}
+	}
+	over = map[string]bool{}
+	for id, history := range left {
+		over[id] = true
+		if before[id] {
+			d.post(func() { d.bury(history) })
+		}
+	}
+	return over
+}
+
+// strays are those drafts that are of no call which is live here.
+func (d *Desk) strays(drafts []recording.Sidecar) []recording.Sidecar {
+	var strays []recording.Sidecar
+	for _, s := range drafts {
+		if d.calls[s.Call] == nil && d.finishing[s.Call] == 0 && d.cfg.Switches[s.Switch] != nil {
+			strays = append(strays, s)
+		}
+	}
+	return strays
+}
+
+// followedElsewhere are the calls that Redis knows of.
+func (d *Desk) followedElsewhere(ctx context.Context) (map[string]bool, error) {
+	if d.cfg.Store.Alone() {
+		return nil, nil
+	}
+	calls, err := d.cfg.Store.Calls(ctx)
+	followed := make(map[string]bool, len(calls))
+	for _, c := range calls {
+		followed[c.ID] = true
+	}
+	return followed, err
+}
+
+// buryGone buries, of a switch's drafts, those whose leg it has no more.
+func (d *Desk) buryGone(on string, now scene) {
+	left := map[string][]recording.Sidecar{}
+	for _, s := range d.strays(now.drafts) {
+		if s.Switch == on && !now.live.has(s.Anchor) {
+			left[s.Call] = append(left[s.Call], s)
+		}
+	}
+	for _, history := range left {
+		d.bury(history)
+	}
+}
+
+func (d *Desk) bury(history []recording.Sidecar) {
+	if s := history[0]; d.calls[s.Call] == nil && d.finishing[s.Call] == 0 {
+		d.buried(s.Organisation, s.Call, history)
+	}
+}
+
+// drafts are the descriptions that somebody began. It waits for the disk, and is
+// not for the Desk's goroutine.
+func (d *Desk) drafts() []recording.Sidecar {
+	drafts, err := d.cfg.Archive.Drafts()
+	if err != nil {
+		d.cfg.Log.Warn("drafts of live recordings not read", "error", err)
+	}
+	return drafts
+}

@@ -1,0 +1,204 @@
+package call
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/store"
+)
+
+// Connected takes a watch link's (re)connection: it learns which FreeSWITCH that
+// is, which legs are gone since, and which calls there are that somebody has to
+// follow.
+func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
+	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid")})
+	if err != nil {
+		return err
+	}
+	core := replies[0].Text()
+	known := map[string]bool{} // a leg that comes after this is live, whatever is said of it
+	d.ask(ctx, func() {
+		for uuid, l := range d.legs {
+			known[uuid] = l.on == on || l.on == "" && l.core == core
+		}
+	})
+	now, err := surveyAll(ctx, conn, known)
+	if err != nil {
+		return err
+	}
+	now.drafts = d.drafts()
+	d.ask(ctx, func() {
+		d.connected(on, core, known, now)
+		d.sends.Go(func() { d.lookAgain(ctx, on, conn) })
+	})
+	return nil
+}
+
+// surveyAll asks for the legs that are listed and those that are known.
+func surveyAll(ctx context.Context, conn Switch, known map[string]bool) (scene, error) {
+	legs, err := listed(ctx, conn)
+	if err != nil {
+		return scene{}, err
+	}
+	for uuid, here := range known {
+		if here {
+			legs = append(legs, uuid)
+		}
+	}
+	return survey(ctx, conn, legs)
+}
+
+// listedBy is how late a leg may be listed (switch_core_sqldb.c, the writing
+// thread).
+const listedBy = 2 * time.Second
+
+// lookAgain finds the legs that came shortly before the connection, and were not
+// listed yet.
+func (d *Desk) lookAgain(ctx context.Context, on string, conn Switch) {
+	select {
+	case <-time.After(listedBy):
+	case <-ctx.Done():
+		return
+	case <-d.done:
+		return
+	}
+	legs, err := listed(ctx, conn)
+	if err != nil {
+		return // the link is down: the next one looks too
+	}
+	d.ask(ctx, func() { legs = slices.DeleteFunc(legs, func(uuid string) bool { return d.legs[uuid] != nil }) })
+	if now, err := survey(ctx, conn, legs); err == nil {
+		now.drafts = d.drafts()
+		d.ask(ctx, func() { d.learn(on, now); d.meet(on, now) })
+	}
+}
+
+// connected ends what is gone, of the legs that were known before the list was
+// made, and what is left gets commands again. What entered before it was known
+// which switch has that core is that switch's from now on.
+func (d *Desk) connected(on, core string, known map[string]bool, now scene) {
+	d.cores[core] = on
+	for _, c := range d.calls {
+		if c.on == "" && c.core == core {
+			c.on = on
+		}
+	}
+	for uuid, l := range d.legs {
+		if l.on == "" && l.core == core {
+			l.on = on
+		}
+		if known[uuid] && !now.live.has(uuid) {
+			d.hungUp(uuid)
+		}
+	}
+	d.learn(on, now)
+	for _, c := range d.calls {
+		if c.on == on {
+			if c.direction == flow.Outbound && c.anchor != "" { // it may have been lost with the link
+				d.disarmFirst(c)
+			}
+			c.said = spoken{}
+			d.catchUp(c, now)
+		}
+	}
+	d.meet(on, now)
+}
+
+// learn takes what there is to know of legs.
+func (d *Desk) learn(on string, now scene) {
+	for uuid, data := range now.dumps {
+		d.created(on, uuid, data)
+		d.learnRate(uuid, data)
+		d.pair(uuid, now.peers[uuid])
+	}
+}
+
+// meet takes the calls that somebody else followed: those of an instance before
+// this one at once, if there can be no other. Those of other instances, which may
+// be alive, when Redis says that they are not.
+func (d *Desk) meet(on string, now scene) {
+	met := map[string]control{}
+	for uuid, data := range now.dumps {
+		text := data.Variable(liveVariable)
+		if text == "" {
+			continue
+		}
+		k, err := readControl(text)
+		if err != nil {
+			d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", uuid, "error", err)
+			d.cfg.Meter.Adopted("failed")
+			continue
+		}
+		if before, seen := met[k.Call]; d.calls[k.Call] == nil && (!seen || before.Serial < k.Serial) {
+			k.Switch = on
+			met[k.Call] = k
+		}
+	}
+	for id, k := range met {
+		if d.cfg.Store.Alone() {
+			d.adopt(k, k.Token+1, richer(id, nil, now.drafts), now)
+			continue
+		}
+		d.waifs[id] = waif{k, time.Now()}
+	}
+	if d.cfg.Store.Alone() {
+		d.buryGone(on, now)
+	}
+}
+
+// waif is a call of another instance that was met on a FreeSWITCH.
+type waif struct {
+	control
+	met time.Time
+}
+
+// waifAfter is how long the store has for telling that a call's owner is dead.
+// What it has not told of by then it does not know: it was lost.
+const waifAfter = 6 * time.Second
+
+// takeWaifs takes over the calls whose owner is dead and of which Redis does not
+// know.
+func (d *Desk) takeWaifs(now time.Time) {
+	for id, w := range d.waifs {
+		link := d.cfg.Switches[w.Switch]
+		switch {
+		case d.calls[id] != nil, link == nil, d.legs[w.holder()] == nil:
+			delete(d.waifs, id)
+		case !d.claiming[id] && now.Sub(w.met) > waifAfter:
+			d.claiming[id] = true
+			d.sends.Go(func() { d.takeWaif(link, w) })
+		}
+	}
+}
+
+// takeWaif takes one over, unless its owner lives.
+func (d *Desk) takeWaif(link Switch, w waif) {
+	alive, err := d.cfg.Store.Alive(d.ctx, w.Owner)
+	if err != nil || alive {
+		d.post(func() {
+			delete(d.claiming, w.Call)
+			if alive {
+				delete(d.waifs, w.Call)
+			}
+		})
+		return
+	}
+	d.takeOver(link, w.liveCall())
+}
+
+// liveCall is a call as Redis would know it.
+func (k control) liveCall() store.LiveCall {
+	return store.LiveCall{ID: k.Call, Organisation: k.Organisation, Direction: k.Direction, Switch: k.Switch, Leg: k.First, Anchor: k.Anchor,
+		State: store.Off, Started: k.Began, Owner: k.Owner, Token: k.Token, Control: k.encode()}
+}
+
+// holder is the leg that k was read from.
+func (k control) holder() string {
+	if k.Anchor != "" {
+		return k.Anchor
+	}
+	return k.First
+}

@@ -1,0 +1,182 @@
+package call
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// liveVariable holds, on the recorded leg, what a Tapedeck needs that takes the
+// call over: FreeSWITCH itself keeps it, exactly as long as the call. It goes out
+// in one write with the commands that follow from it, before them, so it is never
+// behind what FreeSWITCH was told.
+const liveVariable = "tapedeck_live"
+
+// control is what liveVariable says.
+type control struct {
+	Version      int             `json:"v"`
+	Owner        string          `json:"owner"` // instance of Tapedeck
+	Token        int64           `json:"token"` // grows with each change of owner
+	Serial       int64           `json:"serial"`
+	At           time.Time       `json:"at"` // since when what is to be written is what it is
+	Call         string          `json:"call"`
+	Organisation string          `json:"org"`
+	Direction    flow.Direction  `json:"direction"`
+	Switch       string          `json:"switch"`
+	First        string          `json:"first"`
+	Anchor       string          `json:"anchor,omitempty"`
+	Peer         string          `json:"peer,omitempty"`
+	External     string          `json:"external,omitempty"`
+	Began        time.Time       `json:"began"`
+	Answered     time.Time       `json:"answered,omitzero"`
+	Passed       []controlStep   `json:"passed,omitempty"`
+	Away         string          `json:"away,omitempty"`
+	On           bool            `json:"on,omitempty"`
+	Guard        bool            `json:"guard,omitempty"`
+	Person       toggle.Person   `json:"person,omitempty"`
+	Method       string          `json:"method,omitempty"`
+	User         string          `json:"user,omitempty"`
+	File         toggle.File     `json:"file,omitempty"` // at most Open, or Closed: what is confirmed besides does not count
+	Doomed       bool            `json:"doomed,omitempty"`
+	Part         int             `json:"part"`
+	PartBegan    time.Time       `json:"part_began,omitzero"`
+	Disclaimed   bool            `json:"disclaimed,omitempty"`
+	Problems     toggle.Problem  `json:"problems,omitempty"`
+	Decided      recording.Cause `json:"decided,omitzero"`
+	Trigger      string          `json:"trigger,omitempty"`
+	By           string          `json:"by,omitempty"`
+}
+
+type controlStep struct {
+	Element string       `json:"e"`
+	Setting flow.Setting `json:"s,omitempty"`
+	Leg     string       `json:"leg,omitempty"`
+}
+
+const (
+	controlVersion = 1
+	maxControl     = 32 << 10
+)
+
+// control is what there is to hand on of a call.
+func (d *Desk) control(c *call) control {
+	p := c.file()
+	k := control{
+		Version: controlVersion, Owner: d.cfg.Store.Instance(), Token: c.token, Serial: c.serial, At: c.wished,
+		Call: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, First: c.first, Anchor: c.anchor, Peer: c.peer,
+		External: c.external, Began: c.began, Answered: c.answered,
+		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user,
+		File: c.rec.File, Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
+		Decided: p.origin.decided, Trigger: p.origin.trigger, By: p.origin.by,
+	}
+	if k.File > toggle.Open && k.File < toggle.Closed {
+		k.File = toggle.Open
+	}
+	for _, p := range c.passed {
+		k.Passed = append(k.Passed, controlStep{p.Element.String(), p.Setting, p.leg})
+	}
+	if c.away.ID != "" {
+		k.Away = c.away.String()
+	}
+	return k
+}
+
+// stable is the text of a control without what changes by itself.
+func (k control) stable() string {
+	k.Serial = 0
+	return k.encode()
+}
+
+// encode makes text of letters, digits, - and _ alone, which nothing on the way
+// can misread.
+func (k control) encode() string {
+	text, err := json.Marshal(k)
+	if err != nil {
+		panic(fmt.Sprintf("call: control: %v", err)) // plain data
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// readControl reads what another Tapedeck, or an earlier one, has left. Whoever
+// can set variables on a channel can do more than this could.
+func readControl(text string) (control, error) {
+	var k control
+	if len(text) > maxControl {
+		return k, fmt.Errorf("call: control: it has %d bytes, more than %d", len(text), maxControl)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(raw, &k)
+	}
+	switch {
+	case err != nil:
+		return k, fmt.Errorf("call: control: %w", err)
+	case k.Version != controlVersion:
+		return k, fmt.Errorf("call: control: it is of version %d, this Tapedeck reads %d", k.Version, controlVersion)
+	case k.Call == "" || k.First == "" || k.Part < 1 || k.File > toggle.Closed || k.Person > toggle.SwitchedOff:
+		return k, fmt.Errorf("call: control: of call %.40q: it is not whole", k.Call)
+	}
+	return k, nil
+}
+
+// holder is the leg that liveVariable is on.
+func (c *call) holder() string {
+	if c.anchor != "" {
+		return c.anchor
+	}
+	return c.first
+}
+
+// live is the text for liveVariable, and whether it says something new since it
+// was last sent.
+func (d *Desk) live(c *call) (text string, fresh bool) {
+	k := d.control(c)
+	said := spoken{c.holder(), k.stable()}
+	if said == c.said {
+		return "", false
+	}
+	c.said = said
+	c.serial++
+	k.Serial = c.serial
+	return k.encode(), true
+}
+
+// spoken is what liveVariable was last set to, and where.
+type spoken struct{ leg, stable string }
+
+// preface is what goes out before commands that follow from a press or from
+// anything new: that the press was seen, and liveVariable, if it says something
+// new.
+func (d *Desk) preface(c *call) []esl.Command {
+	var send []esl.Command
+	if c.pressing != "" {
+		send = append(send, esl.SetVar(c.pressing, lastDigits, ""))
+		c.pressing = ""
+	}
+	if text, fresh := d.live(c); fresh {
+		send = append(send, esl.SetVar(c.holder(), liveVariable, text))
+	}
+	return send
+}
+
+// remember sends the preface, if there is one that no command carried.
+func (d *Desk) remember(c *call) {
+	if c.rec.Gone || d.cfg.Switches[c.on] == nil {
+		return
+	}
+	send := d.preface(c)
+	if len(send) == 0 {
+		return
+	}
+	d.overLink(c, send, func(_ []esl.Reply, err error) {
+		if err != nil { // said again with the next news, a new link's at the latest
+			c.said = spoken{}
+		}
+	})
+}

@@ -1,0 +1,129 @@
+package call
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"tapedeck/esl"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// adoptedSubclass is the event that tells the other instances who owns a call
+// from now on.
+const adoptedSubclass = "tapedeck::adopted"
+
+// announce tells the other instances.
+func (d *Desk) announce(c *call) {
+	if d.cfg.Switches[c.on] == nil {
+		return
+	}
+	text, _ := d.live(c)
+	d.overLink(c, []esl.Command{esl.SetVar(c.holder(), liveVariable, text), esl.SendEvent("CUSTOM",
+		esl.Header{Name: "Event-Subclass", Value: adoptedSubclass},
+		esl.Header{Name: "Tapedeck-Call", Value: c.id},
+		esl.Header{Name: "Tapedeck-Owner", Value: d.cfg.Store.Instance()},
+		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.token)})}, func(_ []esl.Reply, err error) {
+		if err != nil {
+			c.said = spoken{}
+		}
+	})
+}
+
+// adoptedElsewhere takes the news that another instance owns a call.
+func (d *Desk) adoptedElsewhere(ev *esl.Event) {
+	c := d.calls[ev.Get("Tapedeck-Call")]
+	if c == nil || ev.Get("Tapedeck-Owner") == d.cfg.Store.Instance() {
+		return
+	}
+	var token int64
+	if _, err := fmt.Sscan(ev.Get("Tapedeck-Token"), &token); err == nil && token > c.token {
+		d.yield(c)
+	}
+}
+
+// Lost takes the store's word that another instance owns a call.
+func (d *Desk) Lost(organisation, id string) {
+	d.post(func() {
+		if c := d.calls[id]; c != nil && c.org.ID == organisation {
+			d.yield(c)
+		}
+	})
+}
+
+// yield leaves a call to the instance that has taken it over: nothing is done for
+// it here any more, and nothing of it is ended.
+func (d *Desk) yield(c *call) {
+	c.stopTimers()
+	delete(d.calls, c.id)
+	for _, p := range c.presses {
+		p.reply(c.rec.Told(), ErrNoCall)
+	}
+	c.presses = nil
+	d.count(c)
+	d.cfg.Meter.Adopted("yielded")
+	c.log.Info("call taken over by another instance", "token", c.token)
+}
+
+// Orphans takes live calls whose owner is dead. It is told of them again while
+// they remain.
+func (d *Desk) Orphans(calls []store.LiveCall) {
+	d.post(func() {
+		for _, live := range calls {
+			if link := d.cfg.Switches[live.Switch]; link != nil && d.calls[live.ID] == nil && !d.claiming[live.ID] {
+				d.claiming[live.ID] = true
+				d.sends.Go(func() { d.takeOver(link, live) })
+			}
+		}
+	})
+}
+
+// takeOver asks FreeSWITCH how a call stands, and adopts it, or ends it if it is
+// over, unless another instance is faster.
+func (d *Desk) takeOver(link Switch, live store.LiveCall) {
+	defer d.post(func() { delete(d.claiming, live.ID) })
+	ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
+	defer cancel()
+	holder := cmp.Or(live.Anchor, live.Leg)
+	now, err := survey(ctx, link, []string{holder})
+	if err != nil {
+		return // there is no link to it now: told again
+	}
+	now.drafts = d.drafts()
+	token := live.Token
+	live, err = d.cfg.Store.Claim(ctx, live)
+	if err != nil {
+		d.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", token, "error", err)
+		return
+	}
+	if !d.post(func() { d.inherit(live, holder, now) }) {
+		d.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
+	}
+}
+
+// inherit adopts a claimed call, or ends it.
+func (d *Desk) inherit(live store.LiveCall, holder string, now scene) {
+	var history []recording.Sidecar
+	if err := json.Unmarshal(live.Draft, &history); err != nil && len(live.Draft) > 0 {
+		d.cfg.Log.Warn("what was known of a call's files is not readable", "call", live.ID, "error", err)
+	}
+	history = richer(live.ID, history, now.drafts)
+	k, err := control{}, error(nil)
+	if on := now.dumps[holder]; on != nil {
+		k, err = readControl(on.Variable(liveVariable))
+	}
+	if err != nil || k.Call != live.ID {
+		k, err = readControl(live.Control)
+	}
+	switch {
+	case !now.live.has(holder):
+		d.buried(live.Organisation, live.ID, history)
+	case err != nil:
+		d.cfg.Meter.Adopted("failed")
+		d.cfg.Log.Warn("call not taken over", "call", live.ID, "error", err)
+	default:
+		d.adopt(k, live.Token, history, now)
+	}
+}

@@ -1,0 +1,95 @@
+package call
+
+import (
+	"time"
+
+	"tapedeck/esl"
+)
+
+// A call has one owner among several Tapedecks. A leg of a call that another one
+// owns may reach our socket all the same: then the leg itself tells the owner,
+// by an event that carries its channel data, and we do no more than what depends
+// on the organisation alone. If the owner is dead, whoever takes the call over
+// has heard the event too.
+
+// enteredSubclass is that event.
+const enteredSubclass = "tapedeck::entered"
+
+// relay lets the owner know of a leg that entered here.
+func (d *Desk) relay(k control, e entry) turn {
+	org := d.cfg.Policy().Organisations[k.Organisation]
+	if org == nil {
+		d.cfg.Log.Warn("call of an organisation that the policy does not have: left alone", "call", k.Call)
+		return turn{exits: true, send: []esl.Command{esl.Exit()}}
+	}
+	d.cfg.Log.Info("call belongs to another instance: told", "call", k.Call, "owner", k.Owner)
+	c := &call{org: org, direction: k.Direction, first: k.First}
+	send := append(c.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass))
+	if e.hint != "" {
+		send = append(send, esl.Execute("unset", "tapedeck_element"))
+	}
+	if e.transferrer != "" && c.refuses(e) {
+		send = append(send, refused()...)
+	}
+	return turn{exits: true, send: append(send, esl.Exit())}
+}
+
+// relayed is a leg that entered at an instance which did not own its call.
+type relayed struct {
+	entry entry
+	at    time.Time
+}
+
+// relayedLife is how long one is kept for a call that has no owner yet.
+const relayedLife = 10 * time.Second
+
+// enteredElsewhere takes a leg that entered at another instance into our call; of
+// a call that is not ours it is kept for a while, in case it becomes ours.
+func (d *Desk) enteredElsewhere(on string, ev *esl.Event) {
+	e := readEntry(d.cfg.Policy(), ev)
+	k, err := readControl(e.live)
+	if err != nil {
+		d.cfg.Log.Warn("leg that entered elsewhere not understood", "leg", e.leg, "error", err)
+		return
+	}
+	if d.legs[e.leg] == nil {
+		d.created(on, e.leg, ev)
+	}
+	if c := d.calls[k.Call]; c != nil {
+		d.enterRelayed(c, e)
+		return
+	}
+	d.relays[k.Call] = append(d.relays[k.Call], relayed{e, d.when(on, ev)})
+}
+
+// enterRelayed does over the watch link what the socket would have done.
+func (d *Desk) enterRelayed(c *call, e entry) {
+	if e.transferrer != "" && c.refuses(e) {
+		d.pressedByTransfer(c, e)
+		return
+	}
+	if e.hint != "" {
+		d.enterElement(c, e.hint)
+	}
+	d.rethink(c)
+}
+
+// takeRelays enters what reached the others while the call had no owner.
+func (d *Desk) takeRelays(c *call, since time.Time) {
+	entered := d.relays[c.id]
+	delete(d.relays, c.id)
+	for _, r := range entered {
+		if r.at.After(since) {
+			d.enterRelayed(c, r.entry)
+		}
+	}
+}
+
+// forgetRelays forgets those of calls that nobody took.
+func (d *Desk) forgetRelays(now time.Time) {
+	for id, entered := range d.relays {
+		if now.Sub(entered[len(entered)-1].at) > relayedLife {
+			delete(d.relays, id)
+		}
+	}
+}
