@@ -109,11 +109,11 @@ const lockName = ".lock"
 func (d Dir) locked(do func() error) error {
 	f, err := os.OpenFile(filepath.Join(d.root, lockName), os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
-		return err
+		return fmt.Errorf("recording: lock: %w", err)
 	}
 	defer f.Close() // which unlocks it
 	if err := flock(f); err != nil {
-		return err
+		return fmt.Errorf("recording: lock: %w", err)
 	}
 	return do()
 }

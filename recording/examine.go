@@ -41,7 +41,7 @@ func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar,
 		}
 	}
 	if err != nil {
-		return Sidecar{}, fmt.Errorf("recording: examine: %w", err)
+		return Sidecar{}, err
 	}
 	s.describe(filepath.Base(path), sound)
 	return s, nil
@@ -77,9 +77,11 @@ func (s *Sidecar) judge(sound Sound) {
 	if lack := s.lack(); lack > maxShort {
 		s.AddProblem(Short, fmt.Sprintf("%d ms are missing", lack))
 	}
-	if len(s.Spans) == 0 {
-		s.AddProblem(StateUnknown, "")
-	} else if end := s.Spans[len(s.Spans)-1].ToMS; end < sound.DurationMS {
+	var end int64
+	if n := len(s.Spans); n > 0 {
+		end = s.Spans[n-1].ToMS
+	}
+	if end < sound.DurationMS && !s.HasProblem(StateUnknown) {
 		s.AddProblem(StateUnknown, fmt.Sprintf("of the last %d ms", sound.DurationMS-end))
 	}
 	for _, found := range mismatches(s.Spans, sound.Silences) {

@@ -29,10 +29,11 @@ func (a *Archive) finish(ctx context.Context, e *entry) {
 	a.mu.Unlock()
 	wav, err := s.Path(a.cfg.Dir)
 	if err == nil {
-		err = s.check()
+		if err = s.check(); err != nil {
+			err = fmt.Errorf("recording: finish: %w", err)
+		}
 	}
 	if err != nil {
-		err = fmt.Errorf("recording: finish: %w", err)
 		a.failed(e, err)
 		a.finished(e, s, calls, *s, err)
 		return

@@ -37,12 +37,12 @@ type Sound struct {
 func Listen(ctx context.Context, path string) (Sound, error) {
 	f, err := openPlain(path)
 	if err != nil {
-		return Sound{}, err
+		return Sound{}, fmt.Errorf("recording: listen: %w", err)
 	}
 	defer f.Close()
 	s, err := listen(ctx, f)
 	if err != nil {
-		return Sound{}, fmt.Errorf("%s: %w", path, err)
+		return Sound{}, fmt.Errorf("recording: listen: %s: %w", path, err)
 	}
 	return s, nil
 }

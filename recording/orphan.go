@@ -1,0 +1,72 @@
+package recording
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Orphans are the paths of sound files of which nothing is known: no sidecar, no
+// draft, and nobody has written to them since a time.
+func Orphans(ctx context.Context, d Dir, since time.Time) ([]string, error) {
+	var paths []string
+	err := Walk(ctx, d, func(day Day) error {
+		for _, f := range day.Recordings {
+			path := day.SoundPath(f.ID)
+			if !f.Sound || f.Sidecar || f.Live {
+				continue
+			}
+			if info, err := os.Stat(path); err == nil && info.ModTime().Before(since) {
+				paths = append(paths, path)
+			}
+		}
+		return nil
+	})
+	return paths, err
+}
+
+// Orphan is what can be known of a recording from its file alone: where it lies,
+// how long it is, and when it was last written. Archive.Finish does the rest.
+func Orphan(d Dir, path string) (Sidecar, error) {
+	p, err := d.Parse(path)
+	if err != nil {
+		return Sidecar{}, err
+	}
+	f, err := openPlain(path)
+	if err != nil {
+		return Sidecar{}, fmt.Errorf("recording: orphan: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return Sidecar{}, fmt.Errorf("recording: orphan: %w", err)
+	}
+	stopped := info.ModTime()
+	began := stopped
+	if l, err := readLayout(f, info.Size()); err == nil {
+		began = stopped.Add(-time.Duration(l.ms(l.length/l.frame())) * time.Millisecond)
+	}
+	s := Sidecar{
+		Version: Version, Call: p.Call, Part: p.Part, Organisation: p.Organisation, Started: p.within(began), Ended: stopped,
+		File: &File{Name: filepath.Base(path), Began: began, Stopped: stopped},
+	}
+	if p.Part > 1 {
+		s.Previous = Stem(p.Call, p.Part-1) + soundExt
+	}
+	s.AddProblem(StateUnknown, "a file without a call")
+	return s, nil
+}
+
+// within is a time on the place's day that is as near to t as can be.
+func (p Place) within(t time.Time) time.Time {
+	t = t.UTC()
+	if t.Before(p.Day) {
+		return p.Day
+	}
+	if end := p.Day.AddDate(0, 0, 1); !t.Before(end) {
+		return end.Add(-time.Millisecond)
+	}
+	return t
+}

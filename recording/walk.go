@@ -1,0 +1,215 @@
+package recording
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Day is a folder of recordings: what one organisation recorded on one day.
+type Day struct {
+	Path         string
+	Organisation string
+	Date         time.Time // in UTC, at midnight
+	Recordings   []Found   // by id
+	Leftovers    []string  // names of files that interrupted writes left behind
+	Strays       []string  // names of what has no place here
+}
+
+// Found is the files of one recording that there are.
+type Found struct {
+	ID             string
+	Call           string
+	Part           int // from 1
+	Sound, Sidecar bool
+	Derived        []string // names of files made from the sound
+	Live           bool     // there is a draft
+}
+
+// SoundPath is where the sound is, or would be.
+func (d Day) SoundPath(id string) string { return filepath.Join(d.Path, id+soundExt) }
+
+// SidecarPath is where the sidecar is, or would be.
+func (d Day) SidecarPath(id string) string { return filepath.Join(d.Path, sidecarOf(id)) }
+
+// Walk goes through the folders of recordings, by organisation and then by day,
+// and gives each to do. It holds one in memory at a time. Folders and files that
+// come or go meanwhile may be seen or not. What cannot be read is an error at the
+// end; the rest is walked all the same, unless do fails.
+func Walk(ctx context.Context, d Dir, do func(Day) error) error {
+	organisations, err := d.organisations()
+	if err != nil {
+		return fmt.Errorf("recording: walk: %w", err)
+	}
+	var unread []error
+	for _, organisation := range organisations {
+		days, err := d.days(organisation)
+		unread = append(unread, err)
+		for _, date := range days {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			day, err := d.readDay(organisation, date)
+			if err != nil {
+				unread = append(unread, err)
+				continue
+			}
+			if err := do(day); err != nil {
+				return err
+			}
+		}
+	}
+	if err := errors.Join(unread...); err != nil {
+		return fmt.Errorf("recording: walk: %w", err)
+	}
+	return nil
+}
+
+// names are the folders in a folder, in order, that may be there; none if the
+// folder is gone.
+func names(path string, may func(string) bool) ([]string, error) {
+	entries, err := os.ReadDir(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var found []string
+	for _, e := range entries {
+		if !may(e.Name()) {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(path, e.Name())); err == nil && info.IsDir() {
+			found = append(found, e.Name())
+		}
+	}
+	return found, err
+}
+
+// organisations are those that have a folder, in order.
+func (d Dir) organisations() ([]string, error) {
+	if _, err := os.Stat(d.root); err != nil {
+		return nil, err
+	}
+	return names(d.root, isOrganisation)
+}
+
+// days are those of which an organisation has a folder, in order.
+func (d Dir) days(organisation string) ([]time.Time, error) {
+	var days []time.Time
+	var errs []error
+	top := filepath.Join(d.root, organisation)
+	years, err := names(top, digitsOf(4))
+	errs = append(errs, err)
+	for _, year := range years {
+		months, err := names(filepath.Join(top, year), digitsOf(2))
+		errs = append(errs, err)
+		for _, month := range months {
+			dates, err := names(filepath.Join(top, year, month), digitsOf(2))
+			errs = append(errs, err)
+			for _, date := range dates {
+				if day, err := time.Parse("2006/01/02", year+"/"+month+"/"+date); err == nil {
+					days = append(days, day)
+				}
+			}
+		}
+	}
+	return days, errors.Join(errs...)
+}
+
+func digitsOf(n int) func(string) bool {
+	return func(name string) bool { return len(name) == n && only(digits, name) }
+}
+
+func (d Dir) dayPath(organisation string, date time.Time) string {
+	return filepath.Join(d.root, organisation, date.Format("2006/01/02"))
+}
+
+func (d Dir) readDay(organisation string, date time.Time) (Day, error) {
+	day := Day{Path: d.dayPath(organisation, date), Organisation: organisation, Date: date}
+	files, err := os.ReadDir(day.Path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return day, err
+	}
+	byID := map[string]*Found{}
+	for _, file := range files {
+		day.sort(file, byID)
+	}
+	for _, f := range byID {
+		f.Live = d.hasDraft(f.ID)
+		day.Recordings = append(day.Recordings, *f)
+	}
+	slices.SortFunc(day.Recordings, func(a, b Found) int { return cmp.Or(strings.Compare(a.Call, b.Call), a.Part-b.Part) })
+	return day, nil
+}
+
+// sort puts a file where it belongs.
+func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
+	name := file.Name()
+	ext := filepath.Ext(name)
+	call, part, err := ParseStem(strings.TrimSuffix(name, ext))
+	switch {
+	case isTemp(name):
+		d.Leftovers = append(d.Leftovers, name)
+		return
+	case err != nil || !slices.Contains(ownExts, ext) || file.IsDir():
+		d.Strays = append(d.Strays, name)
+		return
+	}
+	id := Stem(call, part)
+	f := byID[id]
+	if f == nil {
+		f = &Found{ID: id, Call: call, Part: part}
+		byID[id] = f
+	}
+	switch ext {
+	case soundExt:
+		f.Sound = true
+	case sidecarExt:
+		f.Sidecar = true
+	default:
+		f.Derived = append(f.Derived, name)
+	}
+}
+
+// Find is the path of a recording's sound, of which at least the sidecar is
+// there. It looks into every folder, the youngest first; if there is none the
+// error is fs.ErrNotExist.
+func Find(ctx context.Context, d Dir, id string) (string, error) {
+	if _, _, err := ParseStem(id); err != nil {
+		return "", fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	type place struct {
+		organisation string
+		date         time.Time
+	}
+	var places []place
+	organisations, err := d.organisations()
+	for _, organisation := range organisations {
+		days, _ := d.days(organisation)
+		for _, date := range days {
+			places = append(places, place{organisation, date})
+		}
+	}
+	slices.SortStableFunc(places, func(a, b place) int { return b.date.Compare(a.date) })
+	for _, p := range places {
+		if err := ctx.Err(); err != nil {
+			return "", err
+		}
+		sound := filepath.Join(d.dayPath(p.organisation, p.date), id+soundExt)
+		if isThere(sound) || isThere(SidecarPath(sound)) {
+			return sound, nil
+		}
+	}
+	return "", fmt.Errorf("recording: find %s: %w", id, cmp.Or(err, fs.ErrNotExist))
+}
+
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
