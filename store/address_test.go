@@ -3,9 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"net"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -70,48 +67,4 @@ func TestAddressesRefused(t *testing.T) {
 			t.Errorf("%q: the error shows the password: %s", text, err)
 		}
 	}
-}
-
-func TestSentinel(t *testing.T) {
-	leakFree(t)
-	r := startRedis(t)
-	port := freePort(t)
-	// A sentinel writes into its configuration, so it has a file.
-	file := writeFile(t, t.TempDir(), "sentinel.conf", fmt.Sprintf(
-		"port %d\nbind 127.0.0.1\nsentinel monitor tape 127.0.0.1 %d 1\n", port, r.port))
-	cmd := exec.Command("redis-server", file, "--sentinel")
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal(err)
-		}
-	}
-	tell := newSpy()
-	cfg := tell.config()
-	cfg.Redis = fmt.Sprintf("redis+sentinel://127.0.0.1:%d/tape", port)
-	s, err := Open(t.Context(), cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	run(t, s)
-	p := policy(t, 1, 2, 3)
-	apply(t, s, p)
-	s.SaveCall(call("org-0", 1, On))
-	tell.await(t, "the call to be written", func() bool { return s.Queued() == 0 })
-	direct := openOn(t, r, newSpy())
-	mustHave(t, direct, p)
-	mustCalls(t, direct, call("org-0", 1, On))
 }

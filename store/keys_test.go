@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // hostile are ids that would be dangerous in a key if they stood there as they are.
@@ -111,61 +109,4 @@ func TestHostileIDs(t *testing.T) {
 			t.Errorf("log:\n%s", tell.log.String())
 		}
 	})
-}
-
-// On a node of a cluster, a command with keys of two slots is refused
-// (CROSSSLOT); everything is done here once on such a node.
-func TestCluster(t *testing.T) {
-	leakFree(t)
-	r := startRedis(t, "--cluster-enabled", "yes")
-	node := rawClient(t, r)
-	if err := node.Do(t.Context(), "CLUSTER", "ADDSLOTSRANGE", 0, 16383).Err(); err != nil {
-		t.Fatal(err)
-	}
-	for !strings.Contains(node.ClusterInfo(t.Context()).Val(), "cluster_state:ok") {
-		if t.Context().Err() != nil {
-			t.Fatal("the cluster does not come up")
-		}
-	}
-	if err := node.MGet(t.Context(), "a", "b").Err(); err == nil || !strings.Contains(err.Error(), "CROSSSLOT") {
-		t.Fatalf("this is no cluster: %v", err)
-	}
-	for _, key := range []string{callKey("a}:call:{b", "x y"), policyKey("acme", "1"), currentKey} {
-		if n := node.ClusterKeySlot(t.Context(), key).Val(); int(n) != slot(key) {
-			t.Errorf("slot of %s is %d, computed %d", key, n, slot(key))
-		}
-	}
-
-	tellA, tellB := newSpy(), newSpy()
-	open := func(tell *spy) *Store {
-		cfg := tell.config()
-		cfg.Redis = fmt.Sprintf("redis://127.0.0.1:%d,redis://localhost:%d", r.port, r.port)
-		s, err := Open(t.Context(), cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { s.Close() })
-		if _, ok := s.client.(*redis.ClusterClient); !ok {
-			t.Fatalf("client %T", s.client)
-		}
-		run(t, s)
-		return s
-	}
-	a, b := open(tellA), open(tellB)
-	for i := range 3 {
-		p := policy(t, i, 20, 10)
-		apply(t, a, p)
-		tellB.await(t, "the other Store to follow", func() bool { return b.Policy().Revision == p.Revision })
-		mustHave(t, b, p)
-	}
-	mustExpire(t, node, 20)
-	for i := range 40 {
-		a.SaveCall(call(fmt.Sprintf("org-%d", i%20), i, On))
-	}
-	tellA.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
-	for i := range 38 {
-		a.EndCall(fmt.Sprintf("org-%d", i%20), fmt.Sprintf("call-%d", i))
-	}
-	tellA.await(t, "the ends to be written", func() bool { return a.Queued() == 0 })
-	mustCalls(t, b, call("org-18", 38, On), call("org-19", 39, On))
 }

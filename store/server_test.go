@@ -93,13 +93,20 @@ func startRedis(t *testing.T, args ...string) *realRedis {
 	return nil
 }
 
+// freePort finds a port with another one 10000 above it, which the nodes of a
+// cluster use for each other.
 func freePort(t *testing.T) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).Port
+		l.Close()
+		if port < 1<<16-10000 {
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func (r *realRedis) address() string { return "redis://127.0.0.1:" + strconv.Itoa(r.port) }
