@@ -174,6 +174,7 @@ func (c *call) cause(legs map[string]*leg) recording.Cause {
 		if step, ok := c.objector(legs); ok {
 			return recording.Cause{Element: step.Element.String(), Setting: step.Setting.String()}
 		}
+		return recording.Cause{Setting: undecided}
 	}
 	e := c.effective()
 	if e.Setting == flow.DontCare {
@@ -181,6 +182,10 @@ func (c *call) cause(legs map[string]*leg) recording.Cause {
 	}
 	return recording.Cause{Element: e.Decider.String(), Setting: e.Setting.String()}
 }
+
+// undecided is why a file is silent while it is not known who will answer, and
+// somebody who might does not want it.
+const undecided = "undecided"
 
 // objector is the element that keeps a recording silent that is on: somebody who
 // may join and does not want it.

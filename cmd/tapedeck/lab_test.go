@@ -153,7 +153,14 @@ func (s *served) complaints() (lines []string) {
 // where it is.
 func testSwitch(t *testing.T, name, password string) (*esltest.Switch, string) {
 	t.Helper()
-	sw := esltest.New(esltest.Options{Name: name, Clock: esltest.Manual})
+	return clockedSwitch(t, name, password, esltest.Manual)
+}
+
+// clockedSwitch is a simulated FreeSWITCH and its line of the daemon file. What
+// is written beside a file agrees with its audio in real time alone.
+func clockedSwitch(t *testing.T, name, password string, clock esltest.Clock) (*esltest.Switch, string) {
+	t.Helper()
+	sw := esltest.New(esltest.Options{Name: name, Clock: clock})
 	t.Cleanup(func() { _ = sw.Close() })
 	address, err := sw.Listen("127.0.0.1:0")
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // TestServe: it starts, answers, records a call, and ends.
 func TestServe(t *testing.T) {
 	stores(t, func(t *testing.T, config string) {
-		sw1, one := testSwitch(t, "fs1", "ClueCon")
-		sw2, two := testSwitch(t, "fs2", "ClueCon")
+		sw1, one := clockedSwitch(t, "fs1", "ClueCon", esltest.RealTime)
+		sw2, two := clockedSwitch(t, "fs2", "ClueCon", esltest.RealTime)
 		s := startServe(t, twoOrganisations, config+"switches:\n"+one+two)
 		s.until("ready", func() bool { status, _ := s.get("/readyz"); return status == http.StatusOK })
 		if status, body := s.get("/healthz"); status != http.StatusOK || body != "ok\n" {
@@ -29,9 +29,8 @@ func TestServe(t *testing.T) {
 		s.metric("tapedeck_store_up", "1")
 		for _, sw := range []*esltest.Switch{sw1, sw2} {
 			leg := s.recorded(sw)
-			sw.Talk(2 * time.Second)
+			sw.Talk(time.Second)
 			leg.Hangup("")
-			s.lasts(leg, 2*time.Second)
 		}
 		s.metric(`tapedeck_calls_total{direction="inbound",state="on"}`, "2")
 		s.metric(`tapedeck_recordings_total{result="complete"}`, "2")
