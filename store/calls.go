@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -200,6 +201,23 @@ func (item *sending) note(err error) {
 	}
 }
 
+// prune takes the ids out of organisations' sets that have not been written for
+// a whole lifetime: their entries have expired. (Not at every write, because the
+// embedded server sorts the whole set for it.)
+func (s *Store) prune(ctx context.Context, organisations []any) error {
+	before := strconv.FormatInt(time.Now().Add(-callTTL).Unix(), 10)
+	_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, o := range organisations {
+			pipe.ZRemRangeByScore(ctx, callsKey(o.(string)), "-inf", before)
+		}
+		return nil
+	})
+	if foreign(err) {
+		return nil // its calls will tell
+	}
+	return err
+}
+
 // introduce puts organisations into the set of those that have live calls,
 // before their first call is written.
 func (s *Store) introduce(ctx context.Context, batch []sending) error {
@@ -213,7 +231,10 @@ func (s *Store) introduce(ctx context.Context, batch []sending) error {
 		return nil
 	}
 	err := s.do(ctx, "calls_write", s.cfg.Timeout, func(ctx context.Context) error {
-		return s.client.SAdd(ctx, organisationsKey, fresh...).Err()
+		if err := s.client.SAdd(ctx, organisationsKey, fresh...).Err(); err != nil {
+			return err
+		}
+		return s.prune(ctx, fresh)
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,24 @@ func TestCalls(t *testing.T) {
 			if left := raw.TTL(t.Context(), key).Val(); left <= endedTTL || left > callTTL {
 				t.Errorf("%s is kept for %s", key, left)
 			}
+		}
+	})
+}
+
+// Ids of calls that have expired do not stay in the set for ever.
+func TestExpiredIDsGo(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		raw := rawClient(t, srv)
+		now := time.Now()
+		for i, age := range []time.Duration{callTTL + time.Hour, callTTL - time.Hour} {
+			raw.ZAdd(t.Context(), callsKey("org-0"), redis.Z{Score: float64(now.Add(-age).Unix()), Member: fmt.Sprint("old-", i)})
+		}
+		tell := newSpy()
+		a := runOn(t, srv, tell)
+		a.SaveCall(call("org-0", 1, On))
+		tell.await(t, "the call to be written", func() bool { return a.Queued() == 0 })
+		if got := raw.ZRange(t.Context(), callsKey("org-0"), 0, -1).Val(); !slices.Equal(got, []string{"old-1", "call-1"}) {
+			t.Errorf("ids %v", got)
 		}
 	})
 }

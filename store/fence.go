@@ -55,13 +55,11 @@ end
 return 1`)
 )
 
-// putCall writes a call. Ids of the set that have not been written for a whole
-// lifetime have no entry any more.
+// putCall writes a call.
 const putCall = `
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'token', ARGV[2], 'body', ARGV[3])
 redis.call('EXPIRE', KEYS[1], ARGV[6])
 redis.call('ZADD', KEYS[2], ARGV[5], ARGV[4])
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', string.format('(%d', tonumber(ARGV[5]) - tonumber(ARGV[6])))
 redis.call('EXPIRE', KEYS[2], ARGV[6])
 return 1`
 

@@ -306,7 +306,7 @@ func TestChild(t *testing.T) {
 // From kill -9 of an owner to OnOrphans of another instance it takes at most
 // ttl, beatEvery and grace.
 func TestKilledOwner(t *testing.T) {
-	leakFree(t)
+	t.Parallel()
 	r := startRedis(t)
 	b, c := join(t, r, "b", defaultLease()), join(t, r, "c", defaultLease())
 	run(t, b.Store)
@@ -419,7 +419,7 @@ func TestNobodyDiesWithRedis(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			leakFree(t)
+			t.Parallel()
 			r := startRedis(t)
 			// The grace is long enough for a busy machine.
 			l := lease{beatEvery: 50 * time.Millisecond, ttl: time.Second, grace: time.Second,

@@ -180,7 +180,7 @@ func TestRecordingsFilters(t *testing.T) {
 
 // One call looks at a bounded number; the rest is on the next page.
 func TestRecordingsScanIsBounded(t *testing.T) {
-	leakFree(t)
+	t.Parallel()
 	r := startRedis(t)
 	tell := newSpy()
 	a := runOn(t, r, tell)
@@ -459,7 +459,7 @@ func TestReindexDuringChanges(t *testing.T) {
 
 // Many savers and two Reindexes at once leave what was saved last.
 func TestReindexRace(t *testing.T) {
-	leakFree(t)
+	t.Parallel()
 	r := startRedis(t)
 	tell := newSpy()
 	a := runOn(t, r, tell)

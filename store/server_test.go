@@ -24,7 +24,11 @@ import (
 	"tapedeck/flow"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// Tests that take long because they wait for something, run in parallel after
+// the others, and their leaks are found at the end.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial"))
+}
 
 // patience is how long a test waits for something that must happen.
 const patience = 30 * time.Second

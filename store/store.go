@@ -36,6 +36,10 @@ var (
 // DefaultTimeout is how long one operation may take.
 const DefaultTimeout = 50 * time.Millisecond
 
+// embeddedTimeout is the least Config.Timeout of the embedded server: it cannot
+// be away, but a machine that is busy can make it slow.
+const embeddedTimeout = time.Second
+
 // The times that follow from Config.Timeout. Neither is ever waited for by a call.
 const (
 	connectFactor = 10 // to connect, TLS and password included, while Redis is away
@@ -48,7 +52,8 @@ type Config struct {
 	// unix:// URL, several of them with commas between them (a cluster), or
 	// redis+sentinel://host:port,host:port/master.
 	Redis string
-	// Timeout is for one operation; 0 means DefaultTimeout.
+	// Timeout is for one operation; 0 means DefaultTimeout. The embedded server
+	// has a second at least.
 	Timeout time.Duration
 	// Logger may be nil.
 	Logger *slog.Logger
@@ -131,6 +136,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		}
 		return newStore(ctx, cfg, client)
 	}
+	cfg.Timeout = max(cfg.Timeout, embeddedTimeout)
 	e, err := newEmbedded()
 	if err != nil {
 		return nil, err

@@ -80,7 +80,7 @@ func useAll(t *testing.T, a, b *party) {
 }
 
 func TestCluster(t *testing.T) {
-	leakFree(t)
+	t.Parallel()
 	nodes := startCluster(t)
 	first := rawClient(t, nodes[0])
 	if err := first.MGet(t.Context(), "a", "b").Err(); err == nil || !strings.Contains(err.Error(), "CROSSSLOT") {
@@ -144,7 +144,7 @@ func startCluster(t *testing.T) (nodes []*realRedis) {
 // The master dies, and the replica takes its place: what was queued meanwhile
 // is written there.
 func TestSentinel(t *testing.T) {
-	leakFree(t)
+	t.Parallel()
 	master := startRedis(t)
 	replica := startRedis(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", master.port))
 	onReplica := rawClient(t, replica)
