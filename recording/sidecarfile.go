@@ -21,7 +21,7 @@ func (s Sidecar) check() error {
 	if s.Version != Version {
 		return fmt.Errorf("it is of version %d, this Tapedeck reads %d", s.Version, Version)
 	}
-	if _, _, err := ParseStem(s.Stem()); err != nil || s.Part < 0 || s.Part > maxPart {
+	if !isCall(s.Call) || s.Part < 0 || s.Part > maxPart {
 		return fmt.Errorf("call %.80q, part %d is no recording's id", s.Call, s.Part)
 	}
 	if !isOrganisation(s.Organisation) {
