@@ -3,6 +3,8 @@ package esltest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -203,11 +205,34 @@ func (s *Switch) apiBuglist(args string) string {
 	}
 	var b strings.Builder
 	b.WriteString("<media-bugs>\n")
-	for _, r := range c.recordings {
-		fmt.Fprintf(&b, " <media-bug>\n  <function>session_record</function>\n  <target>%s</target>\n"+
-			"  <thread-locked>0</thread-locked>\n </media-bug>\n", r.path)
+	for _, bug := range c.mediaBugs() {
+		fmt.Fprintf(&b, " <media-bug>\n  <function>%s</function>\n  <target>%s</target>\n"+
+			"  <thread-locked>0</thread-locked>\n </media-bug>\n", bug.name, bug.value)
 	}
 	return b.String() + "</media-bugs>\n"
+}
+
+// nextBug is the place of a new media bug in the channel's list.
+func (c *Channel) nextBug() int {
+	c.bugs++
+	return c.bugs
+}
+
+// mediaBugs are the channel's recordings and displacements, function and target,
+// in the order in which they were started. A mask is not seen.
+func (c *Channel) mediaBugs() []header {
+	byOrder := map[int]header{}
+	for _, r := range c.recordings {
+		byOrder[r.order] = header{"session_record", r.path}
+	}
+	for _, d := range c.displaced {
+		byOrder[d.order] = header{"displace", d.path}
+	}
+	var bugs []header
+	for _, order := range slices.Sorted(maps.Keys(byOrder)) {
+		bugs = append(bugs, byOrder[order])
+	}
+	return bugs
 }
 
 func (s *Switch) apiKill(args string) string {

@@ -18,6 +18,8 @@ func init() { // not a literal: execute uses the map
 		"pre_answer":             func(c *Channel, _ string) error { c.preAnswer(); return nil },
 		"set":                    (*Channel).appSet,
 		"multiset":               (*Channel).appMultiset,
+		"push":                   (*Channel).appPush,
+		"execute_extension":      (*Channel).appExecuteExtension,
 		"unset":                  func(c *Channel, args string) error { c.vars.set(args, ""); return nil },
 		"export":                 (*Channel).appExport,
 		"record_session":         (*Channel).appRecord,
@@ -38,7 +40,7 @@ func init() { // not a literal: execute uses the map
 
 // zombies are the applications that run on a leg that has hung up
 // (SAF_ZOMBIE_EXEC); others are passed over there.
-var zombies = map[string]bool{"set": true, "multiset": true, "unset": true, "export": true, "event": true, "log": true, "info": true}
+var zombies = map[string]bool{"set": true, "multiset": true, "unset": true, "push": true, "export": true, "event": true, "log": true, "info": true}
 
 // execute runs an application (switch_core_session.c,
 // switch_core_session_execute_application_get_flags and switch_core_session_exec).
@@ -100,6 +102,45 @@ func (c *Channel) appMultiset(args string) error {
 	}
 	for _, part := range separate(args, delim, 256) {
 		if err := c.appSet(part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appPush is `push name=value`: the first value is a plain variable, more make it
+// an array.
+func (c *Channel) appPush(args string) error {
+	name, value, _ := strings.Cut(args, "=")
+	if name == "" {
+		return fmt.Errorf("esltest: push: no variable name specified")
+	}
+	before, there := c.vars.get(name)
+	switch {
+	case there && strings.HasPrefix(before, "ARRAY::"):
+		value = before + "|:" + value
+	case there:
+		value = "ARRAY::" + before + "|:" + value
+	}
+	c.vars.set(name, value)
+	return nil
+}
+
+// appExecuteExtension is `execute_extension <applications> inline`, where the
+// applications are `app:args` parted by commas, or by another character x after
+// `m:x:` (mod_dptools.c, inline_dialplan_hunt). There is no other dialplan here.
+func (c *Channel) appExecuteExtension(args string) error {
+	words := separate(args, ' ', 3)
+	if len(words) < 2 || words[1] != "inline" {
+		return fmt.Errorf("esltest: execute_extension: no extension: %s", args)
+	}
+	list, delim := words[0], byte(',')
+	if strings.HasPrefix(list, "m:") && len(list) > 4 && list[3] == ':' {
+		delim, list = list[2], list[4:]
+	}
+	for _, one := range separate(list, delim, 128) {
+		app, data, _ := strings.Cut(one, ":")
+		if err := c.execute(strings.TrimLeft(app, " "), data); err != nil {
 			return err
 		}
 	}

@@ -72,7 +72,7 @@ func (c *Channel) markAnswered() {
 	}
 	c.settle()
 	c.answered = true
-	c.profile.times.answered = c.sw.now()
+	c.profile.times.answered = c.sw.tick()
 	c.fire("CHANNEL_ANSWER")
 	c.vars.set("endpoint_disposition", "ANSWER")
 	c.executeOn("execute_on_answer")
@@ -97,7 +97,7 @@ func (c *Channel) preAnswer() bool {
 	}
 	c.early = true
 	c.vars.set("endpoint_disposition", "EARLY MEDIA")
-	c.profile.times.progressMedia = c.sw.now()
+	c.profile.times.progressMedia = c.sw.tick()
 	c.fire("CHANNEL_PROGRESS_MEDIA")
 	c.executeOn("execute_on_pre_answer")
 	c.executeOn("execute_on_media")
@@ -159,7 +159,7 @@ func (c *Channel) Dial(leg Leg) *Channel {
 	c.exportTo(b)
 	b.create(leg)
 	b.state, p.calleeName = "CS_CONSUME_MEDIA", leg.Destination
-	p.times.progress = c.sw.now()
+	p.times.progress = c.sw.tick()
 	b.fire("CHANNEL_PROGRESS")
 	return b
 }
@@ -261,7 +261,7 @@ func bridge(a, b *Channel) {
 	}
 	a.settle()
 	b.settle()
-	now := a.sw.now()
+	now := a.sw.tick()
 	a.partner, b.partner, a.isA, b.isA = b, a, true, false
 	a.other, a.otherType = b.profile.asOriginatee(), "originatee"
 	if b.other == nil || b.other.uuid != a.uuid {

@@ -53,7 +53,9 @@ type Channel struct {
 	dialing    []*Channel
 	recordings []*recording
 	displaced  []*displacement
+	bugs       int              // ever put on the channel
 	machines   [2]*digitMachine // self, peer
+	gone       bool             // with the switch's last run: nothing is told of it
 }
 
 var stateNumbers = map[string]string{
@@ -109,7 +111,7 @@ func (l Leg) withDefaults(host string) Leg {
 
 func (s *Switch) newChannel(leg Leg, direction, address string) *Channel {
 	s.sessions++
-	now := s.now()
+	now := s.tick()
 	c := &Channel{
 		sw: s, uuid: leg.UUID, tone: leg.ToneHz, done: make(chan struct{}),
 		outbound: direction == "outbound", state: "CS_INIT", callState: "DOWN",
@@ -236,6 +238,9 @@ func (c *Channel) fire(name string, extra ...header) {
 
 // fireAround puts headers before and after the channel's own.
 func (c *Channel) fireAround(name string, before, after []header) {
+	if c.gone {
+		return
+	}
 	if !c.sw.heard(name, "") {
 		c.sw.sequence++
 		return

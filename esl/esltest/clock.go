@@ -36,7 +36,18 @@ func (s *Switch) now() time.Time {
 	return time.Now()
 }
 
-// Now is the switch's time: that of its events.
+// tick is the time that FreeSWITCH stamps events and profiles with: it is brought
+// up to date every 20 ms, so that an event may be stamped with a time before the
+// command that caused it (measured).
+func (s *Switch) tick() time.Time {
+	if s.clock.manual {
+		return s.clock.at
+	}
+	return time.Now().Truncate(frame)
+}
+
+// Now is the switch's time: that of its events, which in RealTime are stamped up
+// to 20 ms earlier.
 func (s *Switch) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,9 +35,11 @@ const (
 )
 
 // PressDigits is the party of leg c pressing keys: one DTMF event each, 0.1 s
-// apart, and 0.12 s after the last digit of a match the action that
-// bind_digit_action bound to them. Digits match within one call of PressDigits
-// alone. It takes that time of the switch's clock.
+// apart, and at the last digit of a match (exec[i]) or 0.12 s after it (exec) the
+// action that bind_digit_action bound to them. Digits match within one call of
+// PressDigits alone. It takes that time of the switch's clock. Digits that match
+// nothing are in last_non_matching_digits afterwards, where FreeSWITCH waits 1.5 s
+// for more.
 func (c *Channel) PressDigits(digits string) {
 	pressed := ""
 	for _, digit := range strings.Split(digits, "") {
@@ -49,14 +51,40 @@ func (c *Channel) PressDigits(digits string) {
 		c.fire("DTMF", header{"DTMF-Digit", digit}, header{"DTMF-Duration", "800"}, header{"DTMF-Source", "RTP"})
 		pressed += digit
 		owner, found := c.match(pressed)
+		if found != nil && found.inPlace() {
+			c.act(owner, found, pressed)
+		}
 		c.sw.mu.Unlock()
 		c.sw.pass(betweenDigits)
-		if found != nil {
-			c.sw.pass(digitsSettle - betweenDigits)
-			c.act(owner, found, pressed)
-			pressed = ""
+		if found == nil {
+			continue
 		}
+		if !found.inPlace() {
+			c.sw.pass(digitsSettle - betweenDigits)
+			c.sw.mu.Lock()
+			c.act(owner, found, pressed)
+			c.sw.mu.Unlock()
+		}
+		pressed = ""
 	}
+	c.passOn(pressed)
+}
+
+// passOn is for digits of a watched leg that no binding wants (mod_dptools.c,
+// digit_nomatch_action_callback).
+func (c *Channel) passOn(digits string) {
+	c.sw.mu.Lock()
+	defer c.sw.mu.Unlock()
+	watched := c.machines[0] != nil || (c.partner != nil && c.partner.machines[1] != nil)
+	if digits != "" && watched && !c.down {
+		c.vars.set("last_non_matching_digits", digits)
+	}
+}
+
+// inPlace is `exec[i]:`: the leg runs it in its own thread, at once.
+func (b *digitBinding) inPlace() bool {
+	kind, _, _ := strings.Cut(b.action, ":")
+	return strings.HasPrefix(kind, "exec[") && strings.Contains(kind, "i")
 }
 
 // match looks at the leg's own machine and at the one its partner keeps for it.
@@ -76,7 +104,7 @@ func (m *digitMachine) match(digits string) *digitBinding {
 	if m == nil || m.realm == "" {
 		return nil
 	}
-	for i := range m.bindings {
+	for i := len(m.bindings) - 1; i >= 0; i-- { // of two with one pattern the later one counts, as measured
 		b := &m.bindings[i]
 		if b.realm == m.realm && b.matches(digits) {
 			return b
@@ -85,10 +113,9 @@ func (m *digitMachine) match(digits string) *digitBinding {
 	return nil
 }
 
-// act runs a binding that owner keeps (mod_dptools.c, digit_action_callback).
+// act runs a binding that owner keeps (mod_dptools.c, digit_action_callback). The
+// switch's lock is held.
 func (c *Channel) act(owner *Channel, b *digitBinding, digits string) {
-	c.sw.mu.Lock()
-	defer c.sw.mu.Unlock()
 	legs := []*Channel{owner}
 	if owner.partner != nil && b.target == "peer" {
 		legs = []*Channel{owner.partner}

@@ -9,8 +9,9 @@ import (
 // displacement is a file that is played to one leg. It is heard by that leg
 // alone, so that no recording here has it.
 type displacement struct {
-	path string
-	end  *alarm
+	path  string
+	order int // among the channel's bugs
+	end   *alarm
 }
 
 // apiDisplace is mod_commands.c, session_displace_function. A missing file, one
@@ -51,7 +52,7 @@ func (c *Channel) displace(path string) bool {
 	if err != nil || c.displacing(path) >= 0 || !c.preAnswer() {
 		return false
 	}
-	d := &displacement{path: path}
+	d := &displacement{path: path, order: c.nextBug()}
 	c.displaced = append(c.displaced, d)
 	c.fire("MEDIA_BUG_START", bug(path)...)
 	d.end = c.sw.after(length.Round(time.Millisecond), func() { c.stopDisplacing(path) })

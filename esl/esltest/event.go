@@ -149,7 +149,7 @@ var sources = map[string]source{
 // sequence is taken even if nobody listens.
 func (s *Switch) newEvent(name string) *event {
 	s.sequence++
-	now := s.now()
+	now := s.tick()
 	e := &event{name: name, headers: make([]header, 0, 128)}
 	e.add("Event-Name", name)
 	e.add("Core-UUID", s.core)

@@ -1,7 +1,10 @@
 package esltest
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +22,10 @@ type faults struct {
 	cut      int // cut the next frame after so many bytes; 0: no
 	denyAuth bool
 	rude     bool
+	full     map[string]int64 // path: bytes that its files may have
+	frozen   time.Time        // until then, in real time
+	stale    tables           // what `show` shows until staleTo
+	staleTo  time.Time
 }
 
 type canned struct{ command, reply string }
@@ -67,6 +74,71 @@ func (s *Switch) RejectRudely(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.rude = on
+}
+
+// FailWrites lets writes to the file path, or to files in the folder path, fail
+// as on a full disk once the file has so many bytes: a block that does not fit is
+// lost but for its beginning, and the recording goes on. Under 44 bytes, starting
+// one fails and leaves what fits. A negative number ends that.
+func (s *Switch) FailWrites(path string, after int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.faults.full == nil {
+		s.faults.full = map[string]int64{}
+	}
+	s.faults.full[path] = after
+	if after < 0 {
+		delete(s.faults.full, path)
+	}
+}
+
+var errFull = &os.PathError{Op: "write", Path: "FailWrites", Err: syscall.ENOSPC}
+
+// room is how many bytes a file may have: FailWrites of the file, else of a
+// folder around it. The lock is held.
+func (s *Switch) room(path string) (bytes int64, limited bool) {
+	for dir := path; ; dir = filepath.Dir(dir) {
+		if bytes, limited = s.faults.full[dir]; limited || dir == filepath.Dir(dir) {
+			return bytes, limited
+		}
+	}
+}
+
+// Freeze stops the event socket for d, in real time: commands that come are done,
+// and events, replies to come and greetings are written, when it is over. Calls
+// and their recordings go on.
+func (s *Switch) Freeze(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.frozen = time.Now().Add(d)
+}
+
+// thaw waits for the end of Freeze. The lock is not held.
+func (s *Switch) thaw() {
+	for {
+		s.mu.Lock()
+		left := time.Until(s.faults.frozen)
+		s.mu.Unlock()
+		if left <= 0 {
+			return
+		}
+		t := time.NewTimer(left)
+		select {
+		case <-t.C:
+		case <-s.life.Done():
+			t.Stop()
+			return
+		}
+	}
+}
+
+// StaleTables lets `show` show for d of the switch's time what it would show now.
+// FreeSWITCH writes these tables late (measured: 0.1 to 0.3 s): calls that have
+// ended are there, new ones are not, bridges and states are old.
+func (s *Switch) StaleTables(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.stale, s.faults.staleTo = s.readTables(), s.now().Add(d)
 }
 
 // intercepted asks the faults about a command. The lock is held.

@@ -93,7 +93,7 @@ func (c *Channel) legFailed(leg *Channel) {
 func (c *Channel) goDown(cause string) {
 	c.settle()
 	c.down, c.cause = true, cause
-	c.profile.times.hangup = c.sw.now()
+	c.profile.times.hangup = c.sw.tick()
 	c.fire("CHANNEL_HANGUP")
 	close(c.done)
 }

@@ -43,12 +43,13 @@ type listener struct {
 	pumping  bool
 	leave    bool // after this reply
 
-	mu     sync.Mutex // guards the queue
-	wake   *sync.Cond
-	queue  []*event
-	missed int
-	busy   bool // a command is being done: its reply goes before new events
-	closed bool
+	mu      sync.Mutex // guards the queue
+	wake    *sync.Cond
+	queue   []*event
+	missed  int
+	writing bool // an event
+	busy    bool // a command is being done: its reply goes before new events
+	closed  bool
 
 	write sync.Mutex
 }
@@ -75,6 +76,12 @@ func (l *listener) close() {
 	}
 }
 
+func (l *listener) cut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.closed
+}
+
 func (l *listener) unregister() {
 	l.sw.mu.Lock()
 	delete(l.sw.listeners, l)
@@ -93,6 +100,7 @@ func (l *listener) serveInbound() {
 		l.send([]byte("Content-Type: text/rude-rejection\nContent-Length: 24\n\nAccess Denied, go away.\n"))
 		return
 	}
+	l.sw.thaw()
 	if l.send([]byte("Content-Type: auth/request\n\n")) != nil {
 		return
 	}
@@ -110,6 +118,7 @@ func (l *listener) commands() error {
 		if err != nil {
 			return err
 		}
+		l.sw.thaw()
 		l.setBusy(true)
 		reply, leave := l.do(m)
 		l.wait()
@@ -125,6 +134,9 @@ func (l *listener) commands() error {
 func (l *listener) do(m packet) (reply []byte, leave bool) {
 	l.sw.mu.Lock()
 	defer l.sw.mu.Unlock()
+	if l.cut() { // Restart came first
+		return nil, true
+	}
 	reply = l.command(m)
 	if l.authed && l.channel == nil {
 		l.conn.SetReadDeadline(time.Time{})
@@ -216,11 +228,27 @@ func (l *listener) pump() {
 		}
 		e := l.queue[0]
 		l.queue = l.queue[1:]
+		l.writing = true
 		l.mu.Unlock()
-		if l.send(e.frame()) != nil {
+		l.sw.thaw()
+		err := l.send(e.frame())
+		l.mu.Lock()
+		l.writing = false
+		l.wake.Broadcast()
+		l.mu.Unlock()
+		if err != nil {
 			l.close()
 			return
 		}
+	}
+}
+
+// drained waits until the queue is written.
+func (l *listener) drained() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for !l.closed && (l.writing || len(l.queue) > 0) {
+		l.wake.Wait()
 	}
 }
 

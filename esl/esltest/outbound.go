@@ -168,6 +168,7 @@ func (l *listener) serveOutbound() (commands int, exit bool, err error) {
 		if first {
 			l.undoDeadline()
 		}
+		l.sw.thaw()
 		l.setBusy(true)
 		reply, leave := l.do(p)
 		l.wait()

@@ -1,38 +1,31 @@
 package esltest
 
 import (
-	"bufio"
-	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
 )
 
-const (
-	rate         = 8000
-	frame        = 20 * time.Millisecond // one RTP packet
-	frameSamples = rate / 50
-)
+const frame = 20 * time.Millisecond // one RTP packet
 
-// recording is one `session_record` bug of a channel. Its file is written up
-// to now whenever something changes what is heard, so no clock ticks.
+// recording is one `session_record` bug of a channel. What is heard is put on
+// its tape up to now whenever that changes, and when a block of the file is due,
+// so no clock ticks.
 type recording struct {
 	channel *Channel
 	path    string
-	file    *os.File
-	buf     *bufio.Writer
-	stereo  bool
+	tape    *tape
+	order   int // among the channel's bugs
 	masked  bool
 	start   time.Time
 	frames  int
+	blocks  int // of the file that are due already
 	min     int // RECORD_MIN_SEC
 	vars    []header
 	limit   *alarm
-	err     error // of writing the file
+	grow    *alarm
 }
 
 var errNoMedia = errors.New("no media on the channel")
@@ -47,14 +40,15 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 	if c.recordingAt(path) != nil {
 		return nil
 	}
-	r := &recording{channel: c, path: path, start: c.sw.now(), vars: vars}
-	if value, ok := r.setting("RECORD_STEREO"); ok {
-		r.stereo = isTrue(value)
+	r := &recording{channel: c, path: path, start: c.sw.now(), order: c.nextBug(), vars: vars}
+	r.tape = &tape{path: path, width: 1, limit: c.sw.room}
+	if value, ok := r.setting("RECORD_STEREO"); ok && isTrue(value) {
+		r.tape.width = 2
 	}
 	if value, ok := r.setting("RECORD_MIN_SEC"); ok {
 		r.min = max(0, atoi(value))
 	}
-	if err := r.open(); err != nil {
+	if err := r.tape.open(); err != nil {
 		c.vars.set("record_completion_cause", "uri-failure")
 		c.sw.log.Error("esltest: record: cannot open the file", "path", path, "error", err)
 		return err
@@ -66,7 +60,18 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 	if limit > 0 {
 		r.limit = c.sw.after(limit, r.stop)
 	}
+	r.expectBlock()
 	return nil
+}
+
+// expectBlock lets the file grow when its next block is due.
+func (r *recording) expectBlock() {
+	r.blocks++
+	due := r.start.Add(time.Duration(r.tape.framesToBlock(r.blocks)) * frame)
+	r.grow = r.channel.sw.after(due.Sub(r.channel.sw.now()), func() {
+		r.settle()
+		r.expectBlock()
+	})
 }
 
 // setting is a recording's own variable, else the channel's.
@@ -88,52 +93,6 @@ func (r *recording) told() []header {
 	return told
 }
 
-// open creates the file; directories are created. Only absolute paths that end
-// in .wav have a format here.
-func (r *recording) open() error {
-	if !filepath.IsAbs(r.path) || filepath.Ext(r.path) != ".wav" {
-		return fmt.Errorf("no file format for %s", r.path)
-	}
-	if err := os.MkdirAll(filepath.Dir(r.path), 0o755); err != nil {
-		return err
-	}
-	file, err := os.Create(r.path)
-	if err != nil {
-		return err
-	}
-	if _, err := file.Write(r.wavHeader()); err != nil {
-		file.Close()
-		return err
-	}
-	r.file, r.buf = file, bufio.NewWriterSize(file, 1<<16)
-	return nil
-}
-
-func (r *recording) width() int {
-	if r.stereo {
-		return 2
-	}
-	return 1
-}
-
-// wavHeader is the 44 bytes before the samples.
-func (r *recording) wavHeader() []byte {
-	size := uint32(r.frames * frameSamples * 2 * r.width())
-	block := uint16(2 * r.width())
-	b := append(make([]byte, 0, 44), "RIFF"...)
-	b = binary.LittleEndian.AppendUint32(b, size+36)
-	b = append(b, "WAVEfmt "...)
-	b = binary.LittleEndian.AppendUint32(b, 16)
-	b = binary.LittleEndian.AppendUint16(b, 1) // PCM
-	b = binary.LittleEndian.AppendUint16(b, uint16(r.width()))
-	b = binary.LittleEndian.AppendUint32(b, rate)
-	b = binary.LittleEndian.AppendUint32(b, rate*uint32(block))
-	b = binary.LittleEndian.AppendUint16(b, block)
-	b = binary.LittleEndian.AppendUint16(b, 16)
-	b = append(b, "data"...)
-	return binary.LittleEndian.AppendUint32(b, size)
-}
-
 // settle writes what was heard on the channel until now, before that changes.
 func (c *Channel) settle() {
 	for _, r := range c.recordings {
@@ -146,25 +105,20 @@ func (c *Channel) settle() {
 	}
 }
 
-// settle writes the missing frames, as things have been since the last one,
-// and brings the file's header up to them.
+// settle puts the missing frames on the tape, as things have been since the last
+// one. When a block cannot be written, the recording goes on without it.
 func (r *recording) settle() {
 	now := r.channel.sw.now()
 	due := int(now.Sub(r.start) / frame)
-	if due <= r.frames || r.err != nil {
+	if due <= r.frames {
 		return
 	}
 	first := int(r.start.Sub(r.channel.sw.clock.epoch).Microseconds()*rate/1e6) + r.frames*frameSamples
 	own, heard := r.voices()
-	r.frames, r.err = due, r.write(own, heard, first, (due-r.frames)*frameSamples)
-	if r.err == nil {
-		r.err = r.buf.Flush()
-	}
-	if r.err == nil {
-		_, r.err = r.file.WriteAt(r.wavHeader(), 0)
-	}
-	if r.err != nil {
-		r.channel.sw.log.Error("esltest: record: cannot write", "path", r.path, "error", r.err)
+	err := r.tape.add(own, heard, first, (due-r.frames)*frameSamples)
+	r.frames = due
+	if err != nil {
+		r.channel.sw.log.Error("esltest: record: cannot write", "path", r.path, "error", err)
 	}
 }
 
@@ -173,7 +127,7 @@ func (r *recording) voices() (own, heard int) {
 	if r.masked {
 		return 0, 0
 	}
-	own = r.channel.voice()
+	own, heard = r.channel.voice(), nothing
 	if r.channel.partner != nil {
 		heard = r.channel.partner.voice()
 	}
@@ -183,27 +137,9 @@ func (r *recording) voices() (own, heard int) {
 // voice is the tone that the party of this leg is heard as now.
 func (c *Channel) voice() int {
 	if c.held || (!c.answered && !c.early) {
-		return 0
+		return nothing
 	}
 	return c.tone
-}
-
-// write writes samples of two tones, from a place in the switch's time.
-func (r *recording) write(own, heard, first, samples int) error {
-	a, h := toneOf(own), toneOf(heard)
-	var b [4]byte
-	for i := first; i < first+samples; i++ {
-		x, y := a[i%rate], h[i%rate]
-		if !r.stereo {
-			x += y
-		}
-		binary.LittleEndian.PutUint16(b[:], uint16(x))
-		binary.LittleEndian.PutUint16(b[2:], uint16(y))
-		if _, err := r.buf.Write(b[:2*r.width()]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (c *Channel) recordingAt(path string) *recording {
@@ -257,9 +193,12 @@ func (r *recording) stop() {
 		}
 	}
 	c.sw.cancel(r.limit)
-	r.closeFile()
+	c.sw.cancel(r.grow)
+	r.finish()
+	if size, there := r.tape.listed(); there { // else an earlier recording's stays
+		c.vars.set("record_file_size", strconv.FormatInt(size, 10))
+	}
 	samples := r.frames * frameSamples
-	c.vars.set("record_file_size", strconv.Itoa(44+samples*2*r.width()))
 	completion := r.completion(samples)
 	if completion == "empty-file" || completion == "input-too-short" {
 		c.vars.set("RECORD_DISCARDED", "true")
@@ -276,7 +215,7 @@ func (r *recording) stop() {
 
 func (r *recording) completion(samples int) string {
 	switch {
-	case r.err != nil:
+	case r.tape.failed != nil:
 		return "uri-failure"
 	case samples == 0:
 		return "empty-file"
@@ -288,9 +227,9 @@ func (r *recording) completion(samples int) string {
 	return "success-maxtime"
 }
 
-// closeFile ends the writing of the file, which holds what was settled.
-func (r *recording) closeFile() {
-	if err := r.file.Close(); err != nil {
+// finish completes the file.
+func (r *recording) finish() {
+	if err := r.tape.finish(); err != nil {
 		r.channel.sw.log.Error("esltest: record: cannot close", "path", r.path, "error", err)
 	}
 }

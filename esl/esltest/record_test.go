@@ -1,6 +1,8 @@
 package esltest_test
 
 import (
+	"bytes"
+	"encoding/binary"
 	"os"
 	"path/filepath"
 	"slices"
@@ -204,18 +206,93 @@ func TestOverwrites(t *testing.T) {
 	hear(t, path, "0s-500ms 440+880")
 }
 
-// TestFileWhileRecording can be read up to the last Talk.
+// TestFileWhileRecording: as measured, the file has its header, which says that
+// there is nothing in it, then whole blocks of 64 KB; closed, it has all.
 func TestFileWhileRecording(t *testing.T) {
+	sw, l := newSwitch(t)
+	stereo, mono := filepath.Join(t.TempDir(), "s.wav"), filepath.Join(t.TempDir(), "m.wav")
+	a := caller(sw)
+	ring(a, "1001").Answer()
+	record(t, l, a.UUID()+" start "+stereo+" 0 {RECORD_STEREO=true}")
+	record(t, l, a.UUID()+" start "+mono)
+	for _, step := range []struct{ ms, stereo, mono int }{
+		{0, 44, 44}, {2040, 44, 44}, {20, 65580, 44}, {2020, 65580, 44}, {20, 131116, 65580}, {2040, 131116, 65580}, {20, 196652, 65580},
+	} {
+		talk(sw, step.ms)
+		if step.ms == 20 { // the same while it is masked
+			record(t, l, a.UUID()+" mask "+stereo)
+		}
+		wantHead(t, stereo, step.stereo, 8, 0)
+		wantHead(t, mono, step.mono, 8, 0)
+	}
+	sw.Close()
+	wantHead(t, stereo, 44+6160*32, 36+6160*32, 6160*32)
+	wantHead(t, mono, 44+6160*16, 36+6160*16, 6160*16)
+}
+
+// wantHead wants a file's size and the sizes that its header says.
+func wantHead(t *testing.T, path string, size, riff, data int) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, d := int(binary.LittleEndian.Uint32(b[4:])), int(binary.LittleEndian.Uint32(b[40:]))
+	if len(b) != size || r != riff || d != data {
+		t.Errorf("%s: %d bytes, RIFF %d, data %d; want %d, %d, %d", filepath.Base(path), len(b), r, d, size, riff, data)
+	}
+}
+
+// TestGrows: in real time a file grows by itself.
+func TestGrows(t *testing.T) {
+	t.Parallel()
+	sw := esltest.New(esltest.Options{})
+	t.Cleanup(func() { sw.Close() })
+	path := filepath.Join(t.TempDir(), "a.wav")
+	start := time.Now()
+	a := recorded(t, sw, login(t, listen(t, sw)), path)
+	for size := int64(44); size == 44; {
+		if time.Since(start) > 20*time.Second {
+			t.Fatal("it does not grow")
+		}
+		time.Sleep(10 * time.Millisecond)
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size = info.Size()
+	}
+	if took := time.Since(start); took < 2*time.Second {
+		t.Errorf("the first block came after %v", took)
+	}
+	wantHead(t, path, 65580, 8, 0)
+	sw.Restart() // the next block is due in two seconds
+	<-a.Done()
+	wantHead(t, path, 65580, 8, 0)
+}
+
+// TestSilenceWithoutMask: a leg that is held is written as -1, as FreeSWITCH does
+// it; only a mask makes samples 0 in both channels.
+func TestSilenceWithoutMask(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
 	a := caller(sw)
-	ring(a, "1001").Answer()
-	record(t, l, a.UUID()+" start "+path)
-	talk(sw, 1000)
-	hear(t, path, "0s-1s 440+880")
-	talk(sw, 500)
-	sw.Close() // a power cut leaves what was written
-	hear(t, path, "0s-1.5s 440+880")
+	b := ring(a, "1001")
+	b.Answer()
+	record(t, l, a.UUID()+" start "+path+" 0 {RECORD_STEREO=true}")
+	b.Hold()
+	a.Hold()
+	talk(sw, 100)
+	record(t, l, a.UUID()+" mask "+path)
+	talk(sw, 100)
+	a.Hangup("")
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := file[44:], append(bytes.Repeat([]byte{255}, 3200), make([]byte, 3200)...); !bytes.Equal(got, want) {
+		t.Errorf("%d bytes: % x", len(got), got)
+	}
 }
 
 // TestRealTime writes as long as it takes.

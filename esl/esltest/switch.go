@@ -36,13 +36,13 @@ type Options struct {
 // goroutine. Close ends everything that was started.
 type Switch struct {
 	options Options
-	core    string
 	log     *slog.Logger
 	life    context.Context // ends with Close
 	end     context.CancelFunc
 	wg      sync.WaitGroup
 
 	mu        sync.Mutex // guards everything below, and all channels
+	core      string
 	clock     clock
 	closed    bool
 	sequence  uint64
@@ -85,7 +85,11 @@ func New(o Options) *Switch {
 
 // CoreUUID names this run of the switch, as `global_getvar core_uuid` and
 // every event do.
-func (s *Switch) CoreUUID() string { return s.core }
+func (s *Switch) CoreUUID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.core
+}
 
 // Listen opens an inbound event socket (mod_event_socket's listen-port) and
 // returns its address. More than one may be opened.
@@ -174,9 +178,9 @@ func (s *Switch) Channels() []*Channel {
 	return append([]*Channel(nil), s.order...)
 }
 
-// Close stops the switch as a power cut does: connections end, nothing more is
-// said, the files of running recordings keep what was written. It waits for
-// every goroutine, and for Socket calls to return.
+// Close stops the switch: connections end, nothing more is said, the files of
+// running recordings are completed. It waits for every goroutine, and for Socket
+// calls to return. (Restart leaves files as a kill does.)
 func (s *Switch) Close() error {
 	s.mu.Lock()
 	if !s.closed {
@@ -191,7 +195,7 @@ func (s *Switch) Close() error {
 		for _, c := range s.order {
 			for _, r := range c.recordings {
 				r.settle()
-				r.closeFile()
+				r.finish()
 			}
 			c.recordings = nil
 		}

@@ -90,7 +90,7 @@ func (c *Channel) part(stays *Channel, phoneIsA bool, cause string) {
 
 // reroute gives a leg the caller profile of its new way through the dialplan.
 func (c *Channel) reroute(destination string) {
-	now := c.sw.now()
+	now := c.sw.tick()
 	context, ok := c.vars.get("force_transfer_context")
 	if !ok {
 		context, ok = c.vars.get("transfer_context")
@@ -106,6 +106,7 @@ func (c *Channel) reroute(destination string) {
 	c.vars.set("transfer_history", p.transferSource)
 	c.vars.set("transfer_source", p.transferSource)
 	c.vars.set("call_uuid", c.uuid)
+	c.vars.set("signal_bond", "")
 	if c.outbound { // who was called is now the caller
 		c.vars.set("pre_transfer_caller_id_name", p.callerName)
 		c.vars.set("pre_transfer_caller_id_number", p.callerNumber)
@@ -144,7 +145,7 @@ func (c *Channel) AttendedTransfer(consult *Channel) (outside, target *Channel) 
 // prepareUUIDBridge is what the legs know of each other before they are joined
 // (switch_ivr_bridge.c, switch_ivr_uuid_bridge).
 func (c *Channel) prepareUUIDBridge(target *Channel) {
-	now := c.sw.now()
+	now := c.sw.tick()
 	for _, leg := range [][2]*Channel{{c, target}, {target, c}} {
 		p := &leg[0].profile
 		p.transferSource = fmt.Sprintf("%d:%s:uuid_br:%s", now.Unix(), newUUID(), leg[1].uuid)
@@ -213,6 +214,6 @@ func (c *Channel) setHold(on bool, state, name string) {
 	}
 	c.settle()
 	c.held, c.callState = on, state
-	c.profile.times.lastHold = c.sw.now()
+	c.profile.times.lastHold = c.sw.tick()
 	c.fire(name)
 }

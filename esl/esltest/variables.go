@@ -71,12 +71,17 @@ func containsVariable(s string) bool {
 	return false
 }
 
-// expand replaces `${name}` by the channel's variable. API calls in `${f(x)}`
-// are not played: they become empty.
+// expand replaces `${name}` by the channel's variable; `\${name}` loses its
+// backslash and stays. API calls in `${f(x)}` are not played: they become empty.
 func (c *Channel) expand(s string) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(s, "${")
+		if found && strings.HasSuffix(before, `\`) {
+			b.WriteString(before[:len(before)-1] + "${")
+			s = rest
+			continue
+		}
 		b.WriteString(before)
 		if !found {
 			return b.String()

@@ -19,6 +19,11 @@ var (
 	tones   = map[int]*[rate]int16{0: new([rate]int16)}
 )
 
+// nothing is the tone of a leg from which no packets come. FreeSWITCH writes
+// them as -1, so that they are not the silence of a mask
+// (switch_core_media_bug_read).
+const nothing = -1
+
 // toneOf is one second of a tone; every whole frequency ends where it began.
 func toneOf(hz int) *[rate]int16 {
 	tonesMu.Lock()
@@ -28,6 +33,10 @@ func toneOf(hz int) *[rate]int16 {
 	}
 	t := new([rate]int16)
 	for i := range t {
+		if hz == nothing {
+			t[i] = -1
+			continue
+		}
 		t[i] = int16(loudness * math.Sin(2*math.Pi*float64(hz)*float64(i)/rate))
 	}
 	tones[hz] = t
@@ -147,7 +156,8 @@ func (w *wavFile) amplitude(from, n, channel int, hz float64) float64 {
 }
 
 // readWAV reads a RIFF file of 16 bit PCM. A data chunk that says it is longer
-// than the file, as one that is still being written may, ends with the file.
+// than the file, or empty, as one that is still being written does, ends with the
+// file.
 func readWAV(path string) (*wavFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -172,6 +182,9 @@ func parseWAV(b []byte) (*wavFile, error) {
 	w := &wavFile{}
 	for b = b[12:]; len(b) >= 8; {
 		kind, size := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:]))
+		if kind == "data" && size == 0 {
+			size = int64(len(b))
+		}
 		b = b[8:]
 		chunk := b[:min(size, int64(len(b)))]
 		b = b[min(size+size%2, int64(len(b))):]

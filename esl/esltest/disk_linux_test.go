@@ -1,0 +1,21 @@
+package esltest_test
+
+import (
+	"syscall"
+	"testing"
+)
+
+// TestFullDisk is a disk that is full in fact.
+func TestFullDisk(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("no tmpfs of 64 KB: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	sw, l := newSwitch(t)
+	refused(t, l, fillUp(t, sw, l, dir+"/a.wav"), dir+"/b.wav")
+}
