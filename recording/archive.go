@@ -18,7 +18,7 @@ const (
 	firstRetry = time.Second
 	lastRetry  = 30 * time.Second
 	// maxListens is how often a file is tried that cannot be read, before its
-	// sidecar says so: about half a minute.
+	// sidecar says so: after 15 s.
 	maxListens = 5
 	// rest is how long an unfinished file has been left alone before it is
 	// repaired: until then FreeSWITCH may be writing it.
@@ -96,7 +96,8 @@ func (a *Archive) Run(ctx context.Context) error {
 }
 
 // Draft queues what is known of a live recording; of several of one recording
-// the last is written. Of one that is being finished nothing is written any more.
+// the last is written. Of one that is being finished nothing is written any more;
+// a draft after that has the recording taken for live again.
 func (a *Archive) Draft(s Sidecar) {
 	s = s.clone()
 	a.change(s.Stem(), func(e *entry) {
@@ -180,10 +181,13 @@ func (a *Archive) succeeded() {
 	}
 }
 
-// reason is the last cause in an error, without the path that it happened on.
+// reason is the first cause of an error, without the path that it happened on.
 func reason(err error) string {
 	for {
 		inner := errors.Unwrap(err)
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
+			inner = several.Unwrap()[0]
+		}
 		if inner == nil {
 			return err.Error()
 		}
