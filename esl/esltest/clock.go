@@ -54,8 +54,9 @@ func (s *Switch) Now() time.Time {
 	return s.now()
 }
 
-// Talk lets d of conversation pass on every channel, and brings the files of
-// all running recordings up to it. A Manual clock is moved on at once; in
+// Talk lets d of conversation pass on every channel, and, with a Manual clock and
+// without Options.Blocks, brings the files of all running recordings up to it. A
+// Manual clock is moved on at once; in
 // RealTime it waits, at most until the switch is closed.
 func (s *Switch) Talk(d time.Duration) {
 	s.pass(d)

@@ -16,6 +16,6 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	sw, l := newSwitch(t)
+	sw, l := realFiles(t)
 	refused(t, l, fillUp(t, sw, l, dir+"/a.wav"), dir+"/b.wav")
 }

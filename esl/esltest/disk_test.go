@@ -86,7 +86,7 @@ func refused(t *testing.T, l *link, a *esltest.Channel, path string) {
 }
 
 func TestFailWrites(t *testing.T) {
-	sw, l := newSwitch(t)
+	sw, l := realFiles(t)
 	dir := t.TempDir()
 	sw.FailWrites(dir, 65536)
 	a := fillUp(t, sw, l, dir+"/sub/a.wav")
@@ -105,7 +105,7 @@ func TestFailWrites(t *testing.T) {
 // TestRoomAgain: a recording that met a full disk writes on when there is room,
 // and the blocks that were lost are missing in the middle of its file.
 func TestRoomAgain(t *testing.T) {
-	sw, l := newSwitch(t)
+	sw, l := realFiles(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
 	a := recorded(t, sw, l, path)
 	talk(sw, 2060)
@@ -124,7 +124,7 @@ func TestRoomAgain(t *testing.T) {
 
 // TestLastBlock: what the closing of the file meets is told to nobody.
 func TestLastBlock(t *testing.T) {
-	sw, l := newSwitch(t)
+	sw, l := realFiles(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
 	a := recorded(t, sw, l, path)
 	talk(sw, 1000)
@@ -138,7 +138,7 @@ func TestLastBlock(t *testing.T) {
 // TestDeletedFile: FreeSWITCH does not notice; it says how long a recording was
 // that is nowhere.
 func TestDeletedFile(t *testing.T) {
-	sw, l := newSwitch(t)
+	sw, l := realFiles(t)
 	dir := t.TempDir() + "/sub"
 	path := dir + "/a.wav"
 	a := recorded(t, sw, l, path)

@@ -20,6 +20,16 @@ func newSwitch(t *testing.T) (*esltest.Switch, *link) {
 	return sw, l
 }
 
+// realFiles is newSwitch with files that grow as FreeSWITCH's do.
+func realFiles(t *testing.T) (*esltest.Switch, *link) {
+	t.Helper()
+	sw := esltest.New(esltest.Options{Clock: esltest.Manual, Blocks: true})
+	t.Cleanup(func() { sw.Close() })
+	l := login(t, listen(t, sw))
+	l.ask("event plain ALL")
+	return sw, l
+}
+
 func listen(t *testing.T, sw *esltest.Switch) string {
 	t.Helper()
 	address, err := sw.Listen("127.0.0.1:0")

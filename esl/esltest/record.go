@@ -116,6 +116,9 @@ func (r *recording) settle() {
 	first := int(r.start.Sub(r.channel.sw.clock.epoch).Microseconds()*rate/1e6) + r.frames*frameSamples
 	own, heard := r.voices()
 	err := r.tape.add(own, heard, first, (due-r.frames)*frameSamples)
+	if sw := r.channel.sw; err == nil && sw.clock.manual && !sw.options.Blocks {
+		err = r.tape.flush()
+	}
 	r.frames = due
 	if err != nil {
 		r.channel.sw.log.Error("esltest: record: cannot write", "path", r.path, "error", err)

@@ -209,7 +209,7 @@ func TestOverwrites(t *testing.T) {
 // TestFileWhileRecording: as measured, the file has its header, which says that
 // there is nothing in it, then whole blocks of 64 KB; closed, it has all.
 func TestFileWhileRecording(t *testing.T) {
-	sw, l := newSwitch(t)
+	sw, l := realFiles(t)
 	stereo, mono := filepath.Join(t.TempDir(), "s.wav"), filepath.Join(t.TempDir(), "m.wav")
 	a := caller(sw)
 	ring(a, "1001").Answer()
@@ -228,6 +228,18 @@ func TestFileWhileRecording(t *testing.T) {
 	sw.Close()
 	wantHead(t, stereo, 44+6160*32, 36+6160*32, 6160*32)
 	wantHead(t, mono, 44+6160*16, 36+6160*16, 6160*16)
+}
+
+// TestFileUpToTalk: a test with a Manual clock can listen while it is recorded.
+func TestFileUpToTalk(t *testing.T) {
+	sw, l := newSwitch(t)
+	path := filepath.Join(t.TempDir(), "a.wav")
+	recorded(t, sw, l, path)
+	talk(sw, 1000)
+	hear(t, path, "0s-1s 440|880")
+	wantHead(t, path, 32044, 8, 0)
+	sw.Restart()
+	hear(t, path, "0s-1s 440|880")
 }
 
 // wantHead wants a file's size and the sizes that its header says.

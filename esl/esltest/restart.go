@@ -3,8 +3,8 @@ package esltest
 // Restart is FreeSWITCH killed (SIGKILL) and started again at once. Every
 // connection ends, every channel is gone without an event (on the Channel's side
 // Done is closed and its methods do nothing), and the files of recordings stay as
-// a killed process leaves them: whole blocks, in a header that says there are
-// none. CoreUUID is another one; the event socket listens where it did.
+// a killed process leaves them: whole blocks (Options.Blocks), in a header that
+// says there are none. CoreUUID is another one; the event socket listens where it did.
 func (s *Switch) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -14,8 +14,7 @@ import (
 // TestRestart: a kill leaves connections cut, no channels, no events, a new core,
 // and files of whole blocks in an unfinished header.
 func TestRestart(t *testing.T) {
-	sw := esltest.New(esltest.Options{Clock: esltest.Manual})
-	t.Cleanup(func() { sw.Close() })
+	sw, _ := realFiles(t)
 	address := listen(t, sw)
 	l := login(t, address)
 	l.ask("event plain ALL")

@@ -27,6 +27,11 @@ type Options struct {
 	Clock    Clock        // default: RealTime
 	Start    time.Time    // where a Manual clock begins; default: now
 
+	// Blocks lets files grow as FreeSWITCH writes them, by whole blocks of 64 KB,
+	// with a Manual clock too. Without it they hold with a Manual clock all that
+	// was heard up to the last Talk, so that a test can listen to them.
+	Blocks bool
+
 	// RecordTemplate is the profile's record-template: the path that a phone's
 	// record key records to, with ${uuid}. Empty: the key is refused (488).
 	RecordTemplate string

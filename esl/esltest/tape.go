@@ -84,10 +84,16 @@ func (t *tape) add(own, heard, first, samples int) (err error) {
 			t.block = binary.LittleEndian.AppendUint16(t.block, uint16(y))
 		}
 		if len(t.block) == blockBytes {
-			err = errors.Join(err, t.write(t.block))
-			t.block = t.block[:0]
+			err = errors.Join(err, t.flush())
 		}
 	}
+	return err
+}
+
+// flush writes the block as far as it is filled.
+func (t *tape) flush() error {
+	err := t.write(t.block)
+	t.block = t.block[:0]
 	if err != nil && t.failed == nil {
 		t.failed = err
 	}
