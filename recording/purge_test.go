@@ -1,0 +1,248 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+const month = 30 * 24 * time.Hour
+
+// afterMonth is the first moment at which the samples are older than a month.
+var afterMonth = day.Add(2*time.Second + month + time.Millisecond)
+
+func TestPurge(t *testing.T) {
+	hold := func(s *Sidecar) { s.Hold = &Hold{By: "carol"} }
+	for name, test := range map[string]struct {
+		harm    func(t *testing.T, d Dir, one, part, two string)
+		now     time.Time
+		keep    time.Duration
+		live    string
+		deleted []string
+		kept    map[string]KeptWhy
+	}{
+		"over":            {now: afterMonth, keep: month, deleted: []string{"one", "one.part2", "two"}},
+		"to the instant":  {now: afterMonth.Add(-time.Millisecond), keep: month},
+		"kept for ever":   {now: afterMonth, keep: 0},
+		"kept for less":   {now: afterMonth, keep: -time.Hour},
+		"live":            {now: afterMonth, keep: month, live: "two", deleted: []string{"one", "one.part2"}, kept: map[string]KeptWhy{"two": KeptLive}},
+		"a part is live":  {now: afterMonth, keep: month, live: "one.part2", deleted: []string{"two"}, kept: map[string]KeptWhy{"one": KeptLive, "one.part2": KeptLive}},
+		"nothing is over": {now: day, keep: month},
+		"held": {func(t *testing.T, d Dir, one, part, two string) { alter(t, two, hold) },
+			afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptWhy{"two": KeptHeld}},
+		"a part is held": {func(t *testing.T, d Dir, one, part, two string) { alter(t, part, hold) },
+			afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptHeld, "one.part2": KeptHeld}},
+		"the first part is held": {func(t *testing.T, d Dir, one, part, two string) { alter(t, one, hold) },
+			afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptHeld, "one.part2": KeptHeld}},
+		"a draft": {func(t *testing.T, d Dir, one, part, two string) {
+			if err := d.writeDraft(sample("one")); err != nil {
+				t.Fatal(err)
+			}
+		}, afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptLive, "one.part2": KeptLive}},
+		"a part is not over": {func(t *testing.T, d Dir, one, part, two string) {
+			alter(t, part, func(s *Sidecar) { s.Ended = s.Ended.Add(time.Second) })
+		}, afterMonth, month, "", []string{"two"}, nil},
+		"no end": {func(t *testing.T, d Dir, one, part, two string) {
+			alter(t, two, func(s *Sidecar) { s.Ended = time.Time{} })
+		}, day.Add(month + time.Second), month, "", []string{"two"}, nil},
+		"an end before the start": {func(t *testing.T, d Dir, one, part, two string) {
+			alter(t, two, func(s *Sidecar) { s.Ended = time.Unix(0, 0) })
+		}, day.Add(month - time.Second), month, "", nil, nil},
+		"no sidecar": {func(t *testing.T, d Dir, one, part, two string) { os.Remove(SidecarPath(two)) },
+			afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptWhy{"two": KeptUnknown}},
+		"half a sidecar": {func(t *testing.T, d Dir, one, part, two string) {
+			edit(t, SidecarPath(part), func(b []byte) []byte { return b[:99] })
+		}, afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptUnknown, "one.part2": KeptUnknown}},
+		"another's sidecar": {func(t *testing.T, d Dir, one, part, two string) {
+			alter(t, two, func(s *Sidecar) { s.Organisation = "other" })
+		}, afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptWhy{"two": KeptUnknown}},
+		"interrupted": {func(t *testing.T, d Dir, one, part, two string) { os.Remove(one) },
+			afterMonth, month, "", []string{"one", "one.part2", "two"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := tempDir(t)
+			second := sample("one")
+			second.Part = 2
+			one, part, two := put(t, d, sample("one")), put(t, d, second), put(t, d, sample("two"))
+			if test.harm != nil {
+				test.harm(t, d, one, part, two)
+			}
+			before := filesBelow(t, d)
+			cfg := PurgeConfig{Dir: d, Now: test.now, Retention: keep(test.keep), Live: func(stem string) bool { return stem == test.live },
+				Audit: NewAudit(d), By: Actor{"tapedeck", "retention"}}
+			cfg.Dry = true
+			purgeExpects(t, cfg, test.deleted, test.kept)
+			if after := filesBelow(t, d); !slices.Equal(before, after) {
+				t.Errorf("a dry run left %q of %q", after, before)
+			}
+			cfg.Dry = false
+			purgeExpects(t, cfg, test.deleted, test.kept)
+			left := slices.DeleteFunc(before, func(name string) bool {
+				return slices.Contains(test.deleted, strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))) && !strings.HasPrefix(name, draftDir)
+			})
+			after := slices.DeleteFunc(filesBelow(t, d), func(name string) bool { return name == auditName })
+			if !slices.Equal(after, left) {
+				t.Errorf("left %q\nwant %q", after, left)
+			}
+			if len(test.deleted) > 0 {
+				var lines []string
+				for _, l := range auditLines(t, cfg.Audit) {
+					if l.What != AuditDelete || l.Who != "tapedeck" || l.Organisation != "acme" || !l.At.Equal(utc(test.now)) {
+						t.Errorf("audit: %+v", l)
+					}
+					lines = append(lines, l.Recording)
+				}
+				if !slices.Equal(lines, test.deleted) {
+					t.Errorf("in the audit file are %q", lines)
+				}
+			}
+		})
+	}
+}
+
+func purgeExpects(t *testing.T, cfg PurgeConfig, deleted []string, kept map[string]KeptWhy) {
+	t.Helper()
+	var gone []string
+	stayed := map[string]KeptWhy{}
+	cfg.Deleted = func(s Sidecar) { gone = append(gone, s.Stem()) }
+	cfg.Kept = func(stem, path string, why KeptWhy, err error) { stayed[stem] = why }
+	purged, err := Purge(t.Context(), cfg)
+	if err != nil || !slices.Equal(gone, deleted) || len(stayed)+len(kept) > 0 && !reflect.DeepEqual(stayed, kept) {
+		t.Errorf("dry %v: deleted %q, kept %v, %v\nwant %q, %v", cfg.Dry, gone, stayed, err, deleted, kept)
+	}
+	if purged.Deleted != len(deleted) || purged.Bytes != int64(64044*len(deleted)) {
+		t.Errorf("dry %v: %+v", cfg.Dry, purged)
+	}
+}
+
+func TestPurgeCleans(t *testing.T) {
+	d := tempDir(t)
+	path := put(t, d, sample("one"))
+	dir := filepath.Dir(path)
+	writeFile(t, filepath.Join(dir, "one.mp3"), nil)
+	writeFile(t, filepath.Join(dir, "one.svg"), nil)
+	old := filepath.Join(dir, ".one.json.5.tmp")
+	writeFile(t, old, nil)
+	if err := os.Chtimes(old, day, day); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := t.TempDir()
+	link := filepath.Join(filepath.Dir(dir), "08")
+	if err := os.Symlink(elsewhere, link); err != nil {
+		t.Fatal(err)
+	}
+	today := filepath.Join(d.String(), "acme", afterMonth.Format("2006/01/02"))
+	if err := os.MkdirAll(today, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: NewAudit(d)}
+	if purged, err := Purge(t.Context(), cfg); err != nil || purged.Deleted != 1 {
+		t.Fatalf("%+v, %v", purged, err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the day's folder: %v: %q", err, filesBelow(t, d))
+	}
+	for _, path := range []string{today, link} {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
+	}
+	put(t, d, sample("one"))
+	if purged, err := Purge(t.Context(), cfg); err != nil || purged.Deleted != 1 {
+		t.Fatalf("%+v, %v", purged, err)
+	}
+	if left, err := os.ReadDir(filepath.Join(d.String(), "acme", "2026")); err != nil || len(left) != 1 || left[0].Name() != "04" {
+		t.Errorf("%v, %v", left, err)
+	}
+}
+
+func TestSetHold(t *testing.T) {
+	d := tempDir(t)
+	path, audit := put(t, d, sample(call)), NewAudit(d)
+	before, err := ReadSidecar(SidecarPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := &Hold{By: "carol", Reason: "case 7\n\x00", At: day}
+	for _, path := range []string{path, SidecarPath(path)} {
+		for _, hold := range []*Hold{hold, nil} {
+			if s, err := SetHold(d, path, hold, audit, Actor{"carol", "192.0.2.1"}, day); err != nil || s.Hold != hold {
+				t.Errorf("%+v, %v", s, err)
+			}
+			after, err := ReadSidecar(SidecarPath(path))
+			if (after.Hold != nil) != (hold != nil) || err != nil {
+				t.Errorf("%+v, %v", after.Hold, err)
+			}
+			if after.Hold = nil; !reflect.DeepEqual(after, before) {
+				t.Errorf("more is changed than the hold: %+v", after)
+			}
+		}
+	}
+	lines := auditLines(t, audit)
+	want := AuditLine{At: day, Who: "carol", What: AuditHold, Organisation: "acme", Recording: call, From: "192.0.2.1", Detail: "case 7 \ufffd"}
+	if len(lines) != 4 || lines[0] != want || lines[1].What != AuditUnhold {
+		t.Errorf("%+v", lines)
+	}
+	for _, path := range []string{"/etc/passwd", path + "/../x.wav", filepath.Join(filepath.Dir(path), "x.wav")} {
+		if _, err := SetHold(d, path, hold, audit, Actor{}, day); err == nil {
+			t.Errorf("%s is held", path)
+		}
+	}
+	other := sample("other")
+	if err := WriteSidecar(filepath.Join(filepath.Dir(path), "x.json"), other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := SetHold(d, filepath.Join(filepath.Dir(path), "x.wav"), hold, audit, Actor{}, day); err == nil {
+		t.Error("a sidecar of another recording is held")
+	}
+}
+
+// TestHoldAgainstPurge: a hold that was set keeps its recording, however close the
+// purge is.
+func TestHoldAgainstPurge(t *testing.T) {
+	d := tempDir(t)
+	const n = 60
+	var paths []string
+	for i := range n {
+		paths = append(paths, put(t, d, sample(fmt.Sprintf("call-%02d", i))))
+	}
+	audit := NewAudit(d)
+	held := make([]bool, n)
+	var group sync.WaitGroup
+	group.Go(func() {
+		for i := range slices.Backward(paths) {
+			_, err := SetHold(d, paths[i], &Hold{By: "carol"}, audit, Actor{}, day)
+			if held[i] = err == nil; err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+		}
+	})
+	group.Go(func() {
+		cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit}
+		if _, err := Purge(t.Context(), cfg); err != nil {
+			t.Error(err)
+		}
+	})
+	group.Wait()
+	count := 0
+	for i, path := range paths {
+		if _, err := os.Stat(path); held[i] != (err == nil) {
+			t.Errorf("%s: held %v, but %v", path, held[i], err)
+		}
+		if held[i] {
+			count++
+		}
+	}
+	t.Logf("%d of %d are held", count, n)
+}

@@ -1,0 +1,248 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func findings(t *testing.T, d Dir) (found []string) {
+	t.Helper()
+	counts, err := Verify(t.Context(), d, func(f Finding) {
+		found = append(found, strings.TrimPrefix(f.String(), d.String()+"/acme/2026/03/09/"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, n := range counts.Findings {
+		total += n
+	}
+	if total != len(found) {
+		t.Errorf("%d findings are counted, %d reported", total, len(found))
+	}
+	return found
+}
+
+// edit changes a file's bytes.
+func edit(t *testing.T, path string, change func([]byte) []byte) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, path, change(data))
+}
+
+// alter changes what a sidecar says.
+func alter(t *testing.T, sound string, change func(*Sidecar)) {
+	t.Helper()
+	s, err := ReadSidecar(SidecarPath(sound))
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(&s)
+	if err := WriteSidecar(SidecarPath(sound), s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestVerify(t *testing.T) {
+	for name, test := range map[string]struct {
+		harm func(t *testing.T, d Dir, one, two string)
+		want []string // how the findings begin
+	}{
+		"nothing": {func(*testing.T, Dir, string, string) {}, nil},
+		"a flipped bit": {func(t *testing.T, d Dir, one, two string) {
+			edit(t, one, func(b []byte) []byte { b[1000] ^= 1; return b })
+		}, []string{"one.wav: changed: 64044 bytes, it had 64044; SHA-256 "}},
+		"truncated": {func(t *testing.T, d Dir, one, two string) {
+			edit(t, one, func(b []byte) []byte { return b[:len(b)-4] })
+		}, []string{"one.wav: truncated: 64040 bytes, it had 64044"}},
+		"truncated by more": {func(t *testing.T, d Dir, one, two string) {
+			edit(t, one, func(b []byte) []byte { return b[:len(b)/2] })
+		}, []string{"one.wav: truncated", "one.wav: duration disagrees: 999 ms, 2 channels, 8000 Hz; the sidecar says 2000, 2, 8000", "one.wav: spans disagree: they end at 2000 ms, the file at 999"}},
+		"longer": {func(t *testing.T, d Dir, one, two string) {
+			edit(t, one, func(b []byte) []byte { return append(b, 0) })
+		}, []string{"one.wav: changed: 64045 bytes, it had 64044"}},
+		"swapped sidecars": {func(t *testing.T, d Dir, one, two string) {
+			a, b := SidecarPath(one), SidecarPath(two)
+			if err := errors.Join(os.Rename(a, a+"x"), os.Rename(b, a), os.Rename(a+"x", b)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"one.wav: swapped: the sidecar is of two", "two.wav: swapped: the sidecar is of one"}},
+		"swapped files": {func(t *testing.T, d Dir, one, two string) {
+			edit(t, one, func(b []byte) []byte { b[44] = 7; return b })
+			alter(t, one, func(s *Sidecar) {
+				*s, _ = Examine(t.Context(), one, *s, false)
+			})
+			if err := errors.Join(os.Rename(one, one+"x"), os.Rename(two, one), os.Rename(one+"x", two)); err != nil {
+				t.Fatal(err)
+			}
+		}, []string{"one.wav: changed", "two.wav: changed"}},
+		"a sidecar of another organisation": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.Organisation = "other" })
+		}, []string{"one.wav: swapped: the sidecar is of organisation other"}},
+		"a sidecar of another day": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.Started = s.Started.AddDate(0, 0, 1) })
+		}, []string{"one.wav: swapped: the sidecar is of 2026-03-10"}},
+		"a sidecar that names another file": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.File.Name = "two.wav" })
+		}, []string{`one.wav: swapped: the sidecar names the file "two.wav"`}},
+		"no file":    {func(t *testing.T, d Dir, one, two string) { os.Remove(one) }, []string{"one.wav: no sound"}},
+		"no sidecar": {func(t *testing.T, d Dir, one, two string) { os.Remove(SidecarPath(one)) }, []string{"one.wav: no sidecar"}},
+		"no sidecar, but live": {func(t *testing.T, d Dir, one, two string) {
+			if err := errors.Join(os.Remove(SidecarPath(one)), d.writeDraft(sample("one"))); err != nil {
+				t.Fatal(err)
+			}
+		}, nil},
+		"half a sidecar": {func(t *testing.T, d Dir, one, two string) {
+			edit(t, SidecarPath(one), func(b []byte) []byte { return b[:100] })
+		}, []string{"one.wav: unreadable sidecar: unexpected end of JSON input"}},
+		"a sidecar that knows of no file": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.File = nil })
+		}, []string{"one.wav: changed: the sidecar says that there is no file"}},
+		"spans that are wrong": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.Spans[0].ToMS, s.Spans[1].FromMS = 800, 800 })
+			alter(t, two, func(s *Sidecar) { s.Spans[0].ToMS, s.Spans[1].FromMS = 939, 939 })
+		}, []string{"one.wav: spans disagree: speech in a pause from 860ms to 1s", "two.wav: spans disagree: speech in a pause from 999ms to 1s", "two.wav: spans disagree: span 2 begins 61 ms before or after the silence"}},
+		"spans that are 60 ms off": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.Spans[0].ToMS, s.Spans[1].FromMS = 940, 940 })
+		}, nil},
+		"spans that say no more than they know": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) {
+				s.Spans[0].ToMS, s.Spans[1].FromMS = 800, 800
+				s.AddProblem(SpeechInPause, "so it is")
+			})
+		}, nil},
+		"spans with a gap": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.Spans[1].FromMS = 1001 })
+		}, []string{"one.wav: spans disagree: span 2 is from 1001 to 2000 ms, after 1000"}},
+		"a span of nothing known": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) { s.Spans[0].State = "maybe" })
+		}, []string{`one.wav: spans disagree: span 1 says "maybe"`}},
+		"leftovers and strays": {func(t *testing.T, d Dir, one, two string) {
+			dir := filepath.Dir(one)
+			for _, name := range []string{".one.json.77.tmp", "notes.txt", "three.mp3", "one.mp3", "one.svg"} {
+				writeFile(t, filepath.Join(dir, name), nil)
+			}
+			writeFile(t, filepath.Join(d.String(), draftDir, ".x.json.1.tmp"), nil)
+		}, []string{".one.json.77.tmp: leftover", "notes.txt: stray", "three.mp3: stray", ".live/.x.json.1.tmp: leftover"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := tempDir(t)
+			one, two := put(t, d, sample("one")), put(t, d, sample("two"))
+			test.harm(t, d, one, two)
+			got := findings(t, d)
+			for i := range got {
+				got[i] = strings.TrimPrefix(got[i], d.String()+"/")
+			}
+			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
+				t.Errorf("found %q\nwant  %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestVerifyFails(t *testing.T) {
+	if _, err := Verify(t.Context(), dirOf(t, "/nowhere-that-is"), func(Finding) {}); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("no folder:", err)
+	}
+	d := tempDir(t)
+	put(t, d, sample("one"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Verify(ctx, d, func(Finding) {}); !errors.Is(err, context.Canceled) {
+		t.Error("ended:", err)
+	}
+}
+
+func TestOrphans(t *testing.T) {
+	d := tempDir(t)
+	live, known := sample("live"), put(t, d, sample("known"))
+	if err := d.writeDraft(live); err != nil {
+		t.Fatal(err)
+	}
+	orphan, fresh := sample("orphan"), sample("fresh")
+	orphan.Part = 2
+	for _, s := range []Sidecar{live, orphan, fresh} {
+		sampleSound().write(t, pathOf(t, d, s))
+	}
+	now := time.Now()
+	for _, s := range []string{known, pathOf(t, d, live), pathOf(t, d, orphan)} {
+		if err := os.Chtimes(s, now, day.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := Orphans(t.Context(), d, now.Add(-time.Hour))
+	if err != nil || !slices.Equal(got, []string{pathOf(t, d, orphan)}) {
+		t.Errorf("%q, %v", got, err)
+	}
+	s, err := Orphan(d, got[0])
+	if err != nil || s.Stem() != "orphan.part2" || s.Previous != "orphan.wav" || !s.Started.Equal(day.Add(58*time.Second)) || !s.Ended.Equal(day.Add(time.Minute)) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	a, stop := running(t, ArchiveConfig{Dir: d})
+	s, err = finishing(a, s)()
+	if err != nil || s.Complete || s.File.DurationMS != 2000 || !slices.Equal(s.Problems, []string{"state unknown: a file without a call"}) {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	if found := findings(t, d); !reflect.DeepEqual(found, []string{"fresh.wav: no sidecar"}) {
+		t.Errorf("%q", found)
+	}
+}
+
+// An orphan keeps its place, whatever its file's time is.
+func TestOrphanTimes(t *testing.T) {
+	d := tempDir(t)
+	path := pathOf(t, d, sample(call))
+	for _, file := range [][]byte{sampleSound().bytes(), nil, []byte("nothing that is sound")} {
+		writeFile(t, path, file)
+		for _, at := range []time.Time{day.AddDate(-3, 0, 0), day, day.AddDate(0, 0, 1), day.AddDate(9, 0, 0)} {
+			if err := os.Chtimes(path, at, at); err != nil {
+				t.Fatal(err)
+			}
+			s, err := Orphan(d, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.Path(d); err != nil || got != path {
+				t.Errorf("%v: %q, %v", at, got, err)
+			}
+		}
+	}
+	if _, err := Orphan(d, d.String()+"/../x.wav"); err == nil {
+		t.Error("a path outside")
+	}
+}
+
+func TestFind(t *testing.T) {
+	d := tempDir(t)
+	one := put(t, d, sample("one"))
+	later := sample("two")
+	later.Organisation, later.Started, later.Part = "zeta", day.AddDate(1, 2, 3), 3
+	two := put(t, d, later)
+	if err := os.Remove(two); err != nil { // the sidecar is enough
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"one": one, "two.part3": two} {
+		if got, err := Find(t.Context(), d, id); err != nil || got != want {
+			t.Errorf("Find(%q) = %q, %v", id, got, err)
+		}
+	}
+	for _, id := range []string{"two", "three", "", "..", "../one", "one.wav", "*", "one\x00", "one.part1"} {
+		if got, err := Find(t.Context(), d, id); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("Find(%q) = %q, %v", id, got, err)
+		}
+	}
+}
