@@ -42,6 +42,17 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
                   [--toggle U ...] [--organisation ID] [--json]
                                                  say why a call would be recorded, or not
   tapedeck policy apply [--config FILE] FILE|DIR say what changes, put it into Redis
+  tapedeck recordings ls [--organisation ID] [--from TIME] [--to TIME] [--number N] [--user U]
+                  [--trigger automatic|on-demand] [--problems] [--limit N] [--utc] [--json]
+                                                 list recordings, the newest first
+  tapedeck recordings show ID [--utc] [--json]   say everything that is known of one
+  tapedeck recordings verify [ID]                read files and sidecars anew, report what does not agree
+  tapedeck recordings reindex                    make Redis' index anew from the sidecars
+  tapedeck recordings purge [--dry-run]          delete what is older than its organisation's retention
+  tapedeck recordings hold ID --reason TEXT [--by NAME]
+                                                 keep one from being deleted
+  tapedeck recordings release ID [--by NAME]     end that
+                                                 (all of them: [--config FILE])
   tapedeck version
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -57,13 +68,22 @@ var commands = map[string]command{
 	"policy check":   policyCheck,
 	"policy explain": policyExplain,
 	"policy apply":   policyApply,
-	"version":        version,
+
+	"recordings ls":      recordingsList,
+	"recordings show":    recordingsShow,
+	"recordings verify":  recordingsVerify,
+	"recordings reindex": recordingsReindex,
+	"recordings purge":   recordingsPurge,
+	"recordings hold":    recordingsHold,
+	"recordings release": recordingsRelease,
+
+	"version": version,
 }
 
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	words := 1
-	if len(args) > 0 && args[0] == "policy" {
+	if len(args) > 0 && (args[0] == "policy" || args[0] == "recordings") {
 		words = 2
 	}
 	switch {
@@ -116,11 +136,16 @@ func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(fo
 // parse reads flags that may stand before and after the other arguments, of
 // which there have to be exactly n.
 func parse(fs *flag.FlagSet, args []string, stdout io.Writer, n int, what string) ([]string, error) {
+	return parseSome(fs, args, stdout, n, n, what)
+}
+
+// parseSome is parse for least to most other arguments.
+func parseSome(fs *flag.FlagSet, args []string, stdout io.Writer, least, most int, what string) ([]string, error) {
 	fs.SetOutput(io.Discard)
 	var rest []string
 	for {
 		if err := fs.Parse(args); errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintf(stdout, "tapedeck %s%s\n", fs.Name(), map[bool]string{true: ": name " + what}[n > 0])
+			fmt.Fprintf(stdout, "tapedeck %s%s\n", fs.Name(), map[bool]string{true: ": name " + what}[most > 0])
 			fs.SetOutput(stdout)
 			fs.PrintDefaults()
 			return nil, err
@@ -133,12 +158,12 @@ func parse(fs *flag.FlagSet, args []string, stdout io.Writer, n int, what string
 		rest, args = append(rest, fs.Arg(0)), fs.Args()[1:]
 	}
 	switch {
-	case len(rest) == n:
-		return rest, nil
-	case len(rest) < n:
+	case len(rest) < least:
 		return nil, usagef("name %s", what)
+	case len(rest) > most:
+		return nil, usagef("unexpected argument %q", rest[most])
 	}
-	return nil, usagef("unexpected argument %q", rest[n])
+	return rest, nil
 }
 
 // version prints what this program was built from.

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"tapedeck/call"
+	"tapedeck/metrics"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// maintenance looks after the recordings that no call is about any more: an index
+// in the memory is made anew, files without a call are described, and what is
+// older than its organisation keeps it is deleted.
+type maintenance struct {
+	dir     recording.Dir
+	store   *store.Store
+	archive *recording.Archive
+	meter   *metrics.Metrics
+	log     *slog.Logger
+}
+
+const (
+	// maintenanceGrace is how long the end waits for a disk.
+	maintenanceGrace = 500 * time.Millisecond
+	// describePatience is how long one file may take; then the disk is in trouble.
+	describePatience = time.Minute
+)
+
+// run works until ctx ends. A disk that hangs holds the goroutine that waits for
+// it, even after run.
+func (m *maintenance) run(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		m.begin(ctx, time.Now())
+		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)
+	}()
+	<-ctx.Done()
+	select {
+	case <-ended:
+	case <-time.After(maintenanceGrace):
+		m.log.Warn("maintenance of recordings waits for the disk: it is left alone")
+	}
+	return nil
+}
+
+// everyDay does something after a while, and then every day, or an hour later if
+// it says that it could not.
+func everyDay(ctx context.Context, first time.Duration, do func(context.Context, time.Time) bool) {
+	for wait := first; ; {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		wait = time.Hour
+		if do(ctx, time.Now()) {
+			wait = 24 * time.Hour
+		}
+	}
+}
+
+// begin is what is done at the start.
+func (m *maintenance) begin(ctx context.Context, now time.Time) {
+	if m.store.Alone() {
+		m.reindex(ctx)
+	}
+	m.describe(ctx, now)
+}
+
+// daily is what is done once a day; false: not everything could be done.
+func (m *maintenance) daily(ctx context.Context, now time.Time) bool {
+	purged := m.purge(ctx, now)
+	described := m.describe(ctx, now)
+	if m.store.Alone() { // for what a command line has changed on the disk
+		m.reindex(ctx)
+	}
+	return purged && described
+}
+
+// reindex fills the index, which is in this process, from the sidecars.
+func (m *maintenance) reindex(ctx context.Context) {
+	kept, removed, err := m.store.Reindex(ctx, described(ctx, m.dir, func(err error) {
+		m.log.Warn("recording not indexed", "error", err)
+	}))
+	switch {
+	case ctx.Err() != nil, errors.Is(err, fs.ErrNotExist): // nothing was ever recorded
+	case err != nil:
+		m.log.Error("recordings not indexed", "error", err)
+	default:
+		m.log.Info("recordings indexed", "recordings", kept, "removed", removed)
+	}
+}
+
+// describe makes sidecars for files that have none and that no call is about,
+// one at a time, so that those of calls do not wait.
+func (m *maintenance) describe(ctx context.Context, now time.Time) bool {
+	paths, err := recording.Orphans(ctx, m.dir, now.Add(-orphanAge))
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+		m.log.Error("files without a call not looked for", "error", err)
+	}
+	todo := m.interrupted(now)
+	for _, path := range paths {
+		s, err := recording.Orphan(m.dir, path)
+		if err != nil {
+			m.log.Warn("file without a call not described", "file", path, "error", err)
+			continue
+		}
+		todo = append(todo, s)
+	}
+	for _, s := range todo {
+		if !m.finish(ctx, s) {
+			return false
+		}
+	}
+	return ctx.Err() == nil
+}
+
+// interrupted are the files without a call whose description a Tapedeck began
+// before it was killed: a draft is left, in which there is no FreeSWITCH that
+// could be asked.
+func (m *maintenance) interrupted(now time.Time) (left []recording.Sidecar) {
+	drafts, err := m.archive.Drafts()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		m.log.Warn("drafts of recordings not read", "error", err)
+	}
+	for _, s := range drafts {
+		if s.Switch == "" && s.HasProblem(recording.StateUnknown) && s.Ended.Before(now.Add(-orphanAge)) {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// finish has the archive describe a file; false: it does not come to that.
+func (m *maintenance) finish(ctx context.Context, s recording.Sidecar) bool {
+	ctx, cancel := context.WithTimeout(ctx, describePatience)
+	defer cancel()
+	done := make(chan struct{})
+	m.archive.Finish(s, func(s recording.Sidecar, err error) {
+		defer close(done)
+		if err != nil { // the archive has told
+			return
+		}
+		m.store.SaveRecording(call.Index(m.dir, s, nil))
+		m.meter.Recording("problem")
+		m.meter.Problem(recording.StateUnknown)
+		m.log.Warn("file without a call described: who talked on it is not known", "recording", s.Stem(), "organisation", s.Organisation)
+	})
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// purge deletes what is older than the policy keeps it.
+func (m *maintenance) purge(ctx context.Context, now time.Time) bool {
+	live, err := liveCalls(ctx, m.store)
+	if err != nil {
+		m.log.Warn("recordings not purged", "error", err)
+		return false
+	}
+	var unread error // of those that are kept because something is wrong, one
+	done, err := recording.Purge(ctx, recording.PurgeConfig{
+		Dir: m.dir, Now: now, Retention: retention(m.store.Policy()), Live: live,
+		Audit: recording.NewAudit(m.dir), By: recording.Actor{Who: "tapedeck serve", From: "retention"},
+		Deleted: func(s recording.Sidecar) { m.store.DeleteRecording(s.Organisation, s.Stem()) },
+		Kept: func(_, _ string, _ recording.KeptWhy, err error) {
+			if err != nil {
+				unread = err
+			}
+		},
+	})
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		m.log.Error("recordings not purged everywhere", "error", err)
+	case unread != nil:
+		m.log.Error("recordings kept that are too old: `tapedeck recordings verify` says what is wrong",
+			"failed", done.Kept[recording.KeptFailed], "unknown", done.Kept[recording.KeptUnknown], "one", unread)
+	}
+	m.log.Info("recordings purged", "deleted", done.Deleted, "bytes", done.Bytes,
+		"held", done.Kept[recording.KeptHeld], "live", done.Kept[recording.KeptLive])
+	return true
+}

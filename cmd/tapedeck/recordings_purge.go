@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// recordingsPurge deletes what is older than its organisation keeps it.
+func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := recordingsFlags("purge")
+	dry := flags.Bool("dry-run", false, "delete nothing, say what would be deleted")
+	who := flags.String("by", "", "who deletes, for the audit file: `NAME` (default: the login name)")
+	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+		return err
+	}
+	actor, err := actorOf(*who)
+	if err != nil {
+		return err
+	}
+	cfg, err := loadRecordings(*daemonFile)
+	if err != nil {
+		return err
+	}
+	c := recording.PurgeConfig{Dir: cfg.dir, Now: time.Now(), Dry: *dry, Audit: recording.NewAudit(cfg.dir), By: actor}
+	if cfg.isEmbedded() {
+		p, err := flow.Load(cfg.Policy)
+		if err != nil {
+			return err
+		}
+		c.Retention = retention(p)
+		return purge(ctx, c, stdout, func(recording.Sidecar) {})
+	}
+	index, err := openIndex(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	err = index.purge(ctx, cfg, c, stdout)
+	return errors.Join(err, index.close(ctx))
+}
+
+// purge deletes by the policy in Redis, or else by that of the policy file.
+func (x *index) purge(ctx context.Context, cfg *config, c recording.PurgeConfig, stdout io.Writer) (err error) {
+	p := x.Policy()
+	if len(p.Organisations) == 0 {
+		if p, err = flow.Load(cfg.Policy); err != nil {
+			return err
+		}
+	}
+	c.Retention = retention(p)
+	if c.Live, err = liveCalls(ctx, x.Store); err != nil {
+		return err
+	}
+	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.DeleteRecording(s.Organisation, s.Stem()) })
+}
+
+// purge deletes and prints; it calls back for what is no more.
+func purge(ctx context.Context, c recording.PurgeConfig, stdout io.Writer, gone func(recording.Sidecar)) error {
+	verb := "deleted"
+	if c.Dry {
+		verb = "would delete"
+	}
+	c.Deleted = func(s recording.Sidecar) {
+		fmt.Fprintf(stdout, "%s %s of %s, %s\n", verb, s.Stem(), s.Organisation, s.Started.UTC().Format(time.DateOnly))
+		if !c.Dry {
+			gone(s)
+		}
+	}
+	c.Kept = func(id, path string, reason recording.KeptWhy, err error) {
+		line := fmt.Sprintf("kept %s: %s", path, reason)
+		if err != nil {
+			line += ": " + err.Error()
+		}
+		fmt.Fprintln(stdout, recording.Clean(line, maxLine))
+	}
+	done, err := recording.Purge(ctx, c)
+	fmt.Fprintf(stdout, "%s %s, %s of sound", verb, plural(done.Deleted, "recording"), size(done.Bytes))
+	for _, reason := range slices.Sorted(maps.Keys(done.Kept)) {
+		fmt.Fprintf(stdout, "; %s: %d", reason, done.Kept[reason])
+	}
+	fmt.Fprintln(stdout)
+	if n := done.Kept[recording.KeptFailed]; err == nil && n > 0 {
+		err = fmt.Errorf("not deleted: %s: each is a line above", plural(n, "recording"))
+	}
+	return err
+}
+
+// retention is how long a policy keeps an organisation's recordings. Those of an
+// organisation that it does not have are kept.
+func retention(p *flow.Policy) func(organisation string) (time.Duration, bool) {
+	return func(organisation string) (time.Duration, bool) {
+		o := p.Organisations[organisation]
+		if o == nil || o.Retention <= 0 {
+			return 0, false
+		}
+		return o.Retention, true
+	}
+}
+
+// liveCalls reports which recordings are of calls that are live anywhere.
+func liveCalls(ctx context.Context, s *store.Store) (live func(id string) bool, err error) {
+	calls, err := s.Calls(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("nothing is deleted while it is not known which calls are live: %w", err)
+	}
+	ids := map[string]bool{}
+	for _, c := range calls {
+		ids[c.ID] = true
+	}
+	return func(id string) bool {
+		call, _, err := recording.ParseStem(id)
+		return err != nil || ids[call]
+	}, nil
+}
+
+// index is the index in a Redis that other processes reach, for a command that
+// changes it.
+type index struct {
+	*store.Store
+	cancel context.CancelFunc
+	run    sync.WaitGroup
+}
+
+func openIndex(ctx context.Context, cfg *config) (*index, error) {
+	s, err := openStore(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	x := &index{Store: s}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	x.cancel = cancel
+	x.run.Go(func() { _ = s.Run(running) }) // it returns nil
+	return x, nil
+}
+
+// indexPatience is how long a command waits at its end for Redis.
+const indexPatience = 10 * time.Second
+
+// close waits until everything is in the index, and says what is not.
+func (x *index) close(ctx context.Context) error {
+	limit := time.After(indexPatience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for x.QueuedRecordings() > 0 && ctx.Err() == nil && x.Up() {
+		select {
+		case <-tick.C:
+			continue
+		case <-limit:
+		case <-ctx.Done():
+		}
+		break
+	}
+	x.cancel()
+	x.run.Wait()
+	var err error
+	if n := x.QueuedRecordings() + int(x.DroppedRecordings()); n > 0 {
+		err = fmt.Errorf("the index does not know of %s yet: run `tapedeck recordings reindex` when Redis is back", plural(n, "change"))
+	}
+	return errors.Join(err, x.Close())
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"tapedeck/recording"
+)
+
+// recordingsVerify reads files and sidecars anew and says what does not agree.
+func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := recordingsFlags("verify")
+	ids, err := parseSome(flags, args, stdout, 0, 1, "a recording's ID, or none for all")
+	if err != nil {
+		return err
+	}
+	cfg, err := loadRecordings(*daemonFile)
+	if err != nil {
+		return err
+	}
+	report := func(f recording.Finding) { fmt.Fprintln(stdout, recording.Clean(f.String(), maxLine)) }
+	var counts recording.Counts
+	if len(ids) == 0 {
+		counts, err = recording.Verify(ctx, cfg.dir, report)
+	} else {
+		counts, err = verifyOne(ctx, cfg.dir, ids[0], report)
+	}
+	found := 0
+	for _, n := range counts.Findings {
+		found += n
+	}
+	fmt.Fprintln(stdout, summary(counts, found))
+	switch {
+	case err != nil:
+		return fmt.Errorf("not everything was read: %w", err)
+	case found > 0:
+		return fmt.Errorf("wrong: %d: each is a line above", found)
+	}
+	return nil
+}
+
+// summary is what was looked at and what was found, on one line.
+func summary(c recording.Counts, found int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "verified %s, %s of sound", plural(c.Recordings, "recording"), size(c.Bytes))
+	if c.Live > 0 {
+		fmt.Fprintf(&b, ", %d live and not looked at", c.Live)
+	}
+	if found == 0 {
+		return b.String() + ": all is as it was written"
+	}
+	for i, what := range slices.Sorted(maps.Keys(c.Findings)) {
+		fmt.Fprintf(&b, "%s%s %d", map[bool]string{true: ": ", false: ", "}[i == 0], what, c.Findings[what])
+	}
+	return b.String()
+}
+
+// verifyOne is recording.Verify for one recording.
+func verifyOne(ctx context.Context, d recording.Dir, id string, report func(recording.Finding)) (recording.Counts, error) {
+	if _, err := findFile(ctx, d, id); err != nil {
+		return recording.Counts{}, err
+	}
+	return recording.Verify(ctx, d, func(f recording.Finding) {
+		if f.ID == id {
+			report(f)
+		}
+	})
+}
