@@ -355,7 +355,7 @@ func (w *wired) over() {
 	for _, c := range w.sw.Channels() {
 		c.Hangup("")
 	}
-	w.deskHas("no calls and no legs", func(d *Desk) bool { return len(d.calls) == 0 && len(d.legs) == 0 })
+	w.deskHas("no calls, no legs and no files to be described", func(d *Desk) bool { return len(d.calls)+len(d.legs)+len(d.finishing) == 0 })
 	w.settle()
 	if n := w.diary.len(); n != 0 {
 		w.Errorf("%d calls are live in the store after their end", n)

@@ -2,7 +2,7 @@ package call
 
 import (
 	"context"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"tapedeck/recording"
@@ -34,16 +34,10 @@ func notes(history []recording.Sidecar) int {
 // buried describes the files of a call that ended while nobody followed it.
 func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
 	for _, s := range history {
-		if s.Call != id || s.Organisation != organisation {
-			continue
+		if s.Call == id && s.Organisation == organisation {
+			d.finishing[id]++
+			d.sends.Go(func() { d.hand(d.concluded(s), nil) })
 		}
-		if s.Ended.IsZero() {
-			s.Ended = d.lastWrite(s)
-		}
-		if s.File != nil && s.File.Stopped.IsZero() {
-			s.Problems = append(s.Problems, recording.NoStopEvent+": the call ended while Tapedeck did not follow it")
-		}
-		d.finished(s, nil)
 	}
 	if d.finishing[id] == 0 {
 		d.cfg.Store.EndCall(organisation, id)
@@ -52,13 +46,37 @@ func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
 	d.cfg.Log.Info("call ended while nobody followed it", "call", id, "files", len(history))
 }
 
+// concluded is a draft with what follows from its file: the call ended when it
+// was written last, and what it held when the draft was made it held to its end,
+// because nobody told FreeSWITCH otherwise. It waits for the disk.
+func (d *Desk) concluded(s recording.Sidecar) recording.Sidecar {
+	if s.File == nil {
+		if s.Ended.IsZero() {
+			s.Ended = time.Now()
+		}
+		return s
+	}
+	if s.Ended.IsZero() {
+		s.Ended = d.lastWrite(s)
+	}
+	if s.File.Stopped.IsZero() {
+		if !s.HasProblem(recording.NoStopEvent) {
+			s.Problems = append(slices.Clone(s.Problems), recording.NoStopEvent)
+		}
+		if n := len(s.Spans); n > 0 && s.Next == "" {
+			s.Spans = slices.Clone(s.Spans)
+			s.Spans[n-1].ToMS = max(s.Spans[n-1].ToMS, s.Ended.Sub(s.File.Began).Milliseconds())
+		}
+	}
+	return s
+}
+
 // lastWrite is when a file was written last: its call cannot have ended before.
 func (d *Desk) lastWrite(s recording.Sidecar) time.Time {
-	if s.File != nil {
-		if file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part)); err == nil && filepath.Base(file) == s.File.Name {
-			if at, err := d.cfg.Archive.LastWrite(file); err == nil {
-				return at
-			}
+	file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
+	if err == nil {
+		if at, err := d.cfg.Archive.LastWrite(file); err == nil {
+			return at
 		}
 	}
 	return time.Now()
@@ -101,7 +119,7 @@ func (d *Desk) reapOnce(ctx context.Context, before map[string]bool) (over map[s
 		if followed[s.Call] {
 			continue
 		}
-		if now, err := survey(ctx, d.cfg.Switches[s.Switch], []string{s.Anchor}); err == nil && !now.live.has(s.Anchor) {
+		if d.isOver(ctx, s) {
 			left[s.Call] = append(left[s.Call], s)
 		}
 	}
@@ -115,11 +133,29 @@ func (d *Desk) reapOnce(ctx context.Context, before map[string]bool) (over map[s
 	return over
 }
 
+// leftAlone is how long a file has not been written whose call is over, if there
+// is no FreeSWITCH to ask.
+const leftAlone = 10 * time.Minute
+
+// isOver reports whether the call of a draft is.
+func (d *Desk) isOver(ctx context.Context, s recording.Sidecar) bool {
+	if link := d.cfg.Switches[s.Switch]; link != nil {
+		now, err := survey(ctx, link, []string{s.Anchor})
+		return err == nil && !now.live.has(s.Anchor)
+	}
+	file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
+	if err != nil {
+		return false
+	}
+	at, err := d.cfg.Archive.LastWrite(file)
+	return err == nil && time.Since(at) > leftAlone
+}
+
 // strays are those drafts that are of no call which is live here.
 func (d *Desk) strays(drafts []recording.Sidecar) []recording.Sidecar {
 	var strays []recording.Sidecar
 	for _, s := range drafts {
-		if d.calls[s.Call] == nil && d.finishing[s.Call] == 0 && d.cfg.Switches[s.Switch] != nil {
+		if d.calls[s.Call] == nil && d.finishing[s.Call] == 0 {
 			strays = append(strays, s)
 		}
 	}

@@ -27,36 +27,37 @@ type call struct {
 	ended     time.Time
 	log       *slog.Logger
 
-	passed   []passing       // the elements, in order; users with their leg
-	fresh    bool            // one with an explicit setting was entered, and toggle does not know it yet
-	away     flow.Element    // the user who left last, until another one comes
-	ringing  map[string]bool // legs that FreeSWITCH is dialling for this call
-	peer     string          // the leg that the anchor is bridged with; "" if none
-	talked   []string        // the users who have been on the call, in order
-	rec      toggle.State
-	pressing string    // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
-	switched press     // the switch that was obeyed last
-	wished   time.Time // since when what is to be written is what it is
-	touched  time.Time // since when it is not certain what the file holds; zero: it is
-	token    int64     // of our ownership among several instances
-	serial   int64     // of what liveVariable says
-	said     spoken    // what it was set to last
-	kept     kept      // what was written down last
-	told     told      // what was said of the recording last
-	telling  bool      // it is on its way
-	errands  []errand  // on the watch link; the first is on its way
-	starting bool      // RECORD_START has come, what the answer runs besides is not done yet
-	presses  []press   // obeyed, and the user has not heard yet what came of it
-	trace    []recording.Note
-	counted  toggle.File // as what the call is counted among the recordings
-	lit      lamps       // what the users' lamps show of the call
-	disclaim disclaiming
-	retry    *time.Timer   // runs while speech may be written that must not be
-	resume   *time.Timer   // runs from a pause to its end by itself
-	overdue  *time.Timer   // runs from the answer until the recording is under way
-	again    *time.Timer   // runs while a recording is wanted and there is none
-	wait     time.Duration // before the next attempt
-	why      string        // FreeSWITCH's word on what it refused last
+	passed     []passing       // the elements, in order; users with their leg
+	fresh      bool            // one with an explicit setting was entered, and toggle does not know it yet
+	away       flow.Element    // the user who left last, until another one comes
+	ringing    map[string]bool // legs that FreeSWITCH is dialling for this call
+	peer       string          // the leg that the anchor is bridged with; "" if none
+	talked     []string        // the users who have been on the call, in order
+	rec        toggle.State
+	pressing   string // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
+	switched   press  // the switch that was obeyed last
+	switchedAt time.Time
+	wished     time.Time // since when what is to be written is what it is
+	touched    time.Time // since when it is not certain what the file holds; zero: it is
+	token      int64     // of our ownership among several instances
+	serial     int64     // of what liveVariable says
+	said       spoken    // what it was set to last
+	kept       kept      // what was written down last
+	told       told      // what was said of the recording last
+	telling    bool      // it is on its way
+	errands    []errand  // on the watch link; the first is on its way
+	starting   bool      // RECORD_START has come, what the answer runs besides is not done yet
+	presses    []press   // obeyed, and the user has not heard yet what came of it
+	trace      []recording.Note
+	counted    toggle.File // as what the call is counted among the recordings
+	lit        lamps       // what the users' lamps show of the call
+	disclaim   disclaiming
+	retry      *time.Timer   // runs while speech may be written that must not be
+	resume     *time.Timer   // runs from a pause to its end by itself
+	overdue    *time.Timer   // runs from the answer until the recording is under way
+	again      *time.Timer   // runs while a recording is wanted and there is none
+	wait       time.Duration // before the next attempt
+	why        string        // FreeSWITCH's word on what it refused last
 }
 
 // passing is one step of the chain. leg is the phone of a user who is on the

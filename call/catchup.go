@@ -12,6 +12,11 @@ func (l liveLegs) has(uuid string) bool { _, has := l[uuid]; return has }
 // being written.
 func (d *Desk) catchUp(c *call, now scene) {
 	if c.anchor == "" {
+		for uuid := range now.live {
+			if l := d.legs[uuid]; l != nil && l.call == c.id && l.dialed {
+				c.ringing[uuid] = true
+			}
+		}
 		if uuid := c.onlyAnswered(now.live); uuid != "" {
 			d.answered(uuid)
 		}

@@ -42,6 +42,7 @@ type control struct {
 	Person       toggle.Person   `json:"person,omitempty"`
 	Method       string          `json:"method,omitempty"`
 	User         string          `json:"user,omitempty"`
+	Pressed      time.Time       `json:"pressed,omitzero"`
 	File         toggle.File     `json:"file,omitempty"` // at most Open, or Closed: what is confirmed besides does not count
 	Doomed       bool            `json:"doomed,omitempty"`
 	Part         int             `json:"part"`
@@ -71,7 +72,7 @@ func (d *Desk) control(c *call) control {
 		Version: controlVersion, Owner: d.cfg.Store.Instance(), Token: c.token, Serial: c.serial, At: c.wished,
 		Call: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, First: c.first, Anchor: c.anchor, Peer: c.peer,
 		External: c.external, Began: c.began, Answered: c.answered,
-		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user,
+		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user, Pressed: c.switchedAt,
 		File: c.rec.File, Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
 		Decided: p.origin.decided, Trigger: p.origin.trigger, By: p.origin.by,
 	}

@@ -76,15 +76,19 @@ func (d *Desk) finish(c *call) {
 		}
 		if !p.began.IsZero() && p.stopped.IsZero() {
 			d.fault(c, p, recording.NoStopEvent, "")
+			c.ended = time.Time{} // some time ago: the file tells
 		}
 		if p.began.IsZero() && p.n > 1 { // the file before says that there was to be another
 			last := c.parts[p.n-2]
 			last.faults = append(last.faults, p.faults...)
 		}
 	}
+	groups := c.groups()
 	for _, p := range c.parts {
 		if p.counts() && (p.n == 1 || !p.began.IsZero()) {
-			d.finished(d.sidecar(c, p, c.ended), c.groups())
+			s := d.sidecar(c, p, c.ended)
+			d.finishing[c.id]++
+			d.sends.Go(func() { d.hand(d.concluded(s), groups) })
 		}
 	}
 	if d.finishing[c.id] == 0 {
@@ -101,14 +105,20 @@ func (d *Desk) described(organisation, id string) {
 	}
 }
 
-// finished hands a description over to the archive, and, once that has looked at
-// the file and written it down, puts it into the index.
-func (d *Desk) finished(s recording.Sidecar, groups []string) {
-	d.finishing[s.Call]++
-	d.cfg.Archive.Finish(s, func(s recording.Sidecar, err error) {
-		d.post(func() { d.described(s.Organisation, s.Call) })
+// hand hands a description over to the archive, and, once that has looked at the
+// file and written it down, puts it into the index. The Desk counts it among
+// those that are being finished.
+func (d *Desk) hand(known recording.Sidecar, groups []string) {
+	d.cfg.Archive.Finish(known, func(s recording.Sidecar, err error) {
+		d.post(func() { d.described(known.Organisation, known.Call) })
 		if err != nil { // the archive has told
 			return
+		}
+		for _, p := range s.Problems {
+			if !slices.Contains(known.Problems, p) {
+				d.cfg.Meter.Problem(recording.ProblemCode(p))
+				d.cfg.Log.Warn("recording has a problem", "call", s.Call, "organisation", s.Organisation, "problem", p, "part", max(1, s.Part))
+			}
 		}
 		result := "complete"
 		if !s.Complete || len(s.Problems) > 0 {

@@ -44,6 +44,9 @@ type lab struct {
 	dir    string
 	log    *safeBuffer
 	meter  *counts
+
+	address string // of the switch's event socket
+	stop    func() // ends the Desk that was started last
 }
 
 // safeBuffer is a log that may be read while it is written.
@@ -154,46 +157,58 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := recording.NewDir(l.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
-	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.desk = NewDesk(Config{Prompts: Prompts{Dir: sounds, Language: "en"},
-		Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
-		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Archive: unwritten{}, Meter: l.meter, Log: log})
-	connected := make(chan struct{}, 16)
-	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
-		err := l.desk.Connected(ctx, "fs1", conn)
-		connected <- struct{}{}
-		return err
-	}
-	link.OnEvent = func(ev *esl.Event) { l.desk.Watched("fs1", ev) }
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.socket = ln.Addr().String()
-	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: l.desk.Handle, Logger: log}
-	ctx, stop := context.WithCancel(context.Background())
-	var parts sync.WaitGroup
-	parts.Go(func() { _ = l.desk.Run(ctx) })
-	parts.Go(func() { _ = link.Run(ctx) })
-	parts.Go(func() { _ = server.Serve(ctx, ln) })
+	l.desk, l.socket = l.start(address, Config{Policy: func() *flow.Policy { return p }, Store: nowhere{}, Archive: unwritten{}})
 	t.Cleanup(func() {
-		stop()
-		parts.Wait()
 		_ = l.sw.Close()
 		if t.Failed() {
 			t.Log(l.log.String())
 		}
 	})
-	<-connected
+	t.Cleanup(func() { l.stop() })
 	return l
+}
+
+// start runs a Desk on the switch, with its watch link and its socket, until
+// l.stop is called.
+func (l *lab) start(address string, cfg Config) (d *Desk, socket string) {
+	l.Helper()
+	dir, err := recording.NewDir(l.dir)
+	if err != nil {
+		l.Fatal(err)
+	}
+	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
+	if err != nil {
+		l.Fatal(err)
+	}
+	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
+	cfg.Prompts, cfg.Recordings, cfg.Stereo = Prompts{Dir: sounds, Language: "en"}, dir, true
+	cfg.Switches, cfg.Meter, cfg.Log = map[string]Switch{"fs1": link}, l.meter, log
+	d = NewDesk(cfg)
+	connected := make(chan struct{}, 16)
+	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
+		err := d.Connected(ctx, "fs1", conn)
+		connected <- struct{}{}
+		return err
+	}
+	link.OnEvent = func(ev *esl.Event) { d.Watched("fs1", ev) }
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		l.Fatal(err)
+	}
+	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: d.Handle, Logger: log}
+	ctx, stop := context.WithCancel(context.Background())
+	var parts sync.WaitGroup
+	parts.Go(func() { _ = d.Run(ctx) })
+	parts.Go(func() { _ = link.Run(ctx) })
+	parts.Go(func() { _ = server.Serve(ctx, ln) })
+	l.stop = func() {
+		stop()
+		parts.Wait()
+	}
+	<-connected
+	l.address = address
+	return d, ln.Addr().String()
 }
 
 // settle waits until the Desk has seen all that FreeSWITCH has told, and no

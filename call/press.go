@@ -46,7 +46,7 @@ func (d *Desk) pressed(c *call, p press) {
 func (d *Desk) obey(c *call, p press) {
 	c.presses = append(c.presses, p)
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
-		c.switched = p
+		c.switched, c.switchedAt = p, time.Now()
 	}
 	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: p.ask})
 }
@@ -134,14 +134,15 @@ func (c *call) settled() bool {
 func (d *Desk) keepResume(c *call) {
 	limit := c.org.OnDemand.AutoResume
 	paused := c.rec.Person == toggle.SwitchedOff && !c.rec.Gone
+	left := limit - time.Since(c.switchedAt) // of a call that was taken over
 	switch {
 	case !paused || limit == 0:
 		c.stopResume()
 	case c.resume != nil: // it runs already
-	case limit <= reminderBefore:
-		c.resumeIn(d, limit, func() { d.resumeByItself(c) })
+	case left <= reminderBefore:
+		c.resumeIn(d, max(left, 0), func() { d.resumeByItself(c) })
 	default:
-		c.resumeIn(d, limit-reminderBefore, func() {
+		c.resumeIn(d, left-reminderBefore, func() {
 			d.remind(c)
 			c.resumeIn(d, reminderBefore, func() { d.resumeByItself(c) })
 		})

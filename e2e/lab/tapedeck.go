@@ -153,14 +153,14 @@ func (t *Tapedeck) Log(text string) (lines []string) {
 	return lines
 }
 
-// Files returns every file in an organisation's folder of recordings.
+// Files returns every sound file in an organisation's folder of recordings.
 func (t *Tapedeck) Files(o Org) (paths []string, err error) {
 	root := filepath.Join(t.Recordings, o.ID())
 	err = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 		if os.IsNotExist(err) {
 			return nil
 		}
-		if err == nil && !d.IsDir() {
+		if err == nil && filepath.Ext(path) == ".wav" {
 			paths = append(paths, path)
 		}
 		return err

@@ -1,0 +1,203 @@
+package call
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+	"tapedeck/recording"
+)
+
+// later is the Store of a Tapedeck after the one that nowhere is of.
+type later struct{ nowhere }
+
+func (later) Instance() string { return "later" }
+
+// archive is a real one in the lab's folder.
+func (l *lab) archive() *recording.Archive {
+	l.Helper()
+	dir, err := recording.NewDir(l.dir)
+	l.must(err)
+	a := recording.NewArchive(recording.ArchiveConfig{Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- a.Run(ctx) }()
+	l.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			l.Error(err)
+		}
+	})
+	return a
+}
+
+// restart ends the Desk, without a word to anybody, and starts another.
+func (l *lab) restart(p *flow.Policy, between func()) {
+	l.Helper()
+	l.settle()
+	l.stop()
+	between()
+	l.desk, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: later{}, Archive: unwritten{}})
+	l.settle()
+}
+
+// TestAdoption: a Tapedeck that starts anew goes on with every call where the
+// one before left it.
+func TestAdoption(t *testing.T) {
+	const yes, no = "+442079460001", "+442079460003"
+	type parties struct{ a, b *esltest.Channel }
+	inbound := func(number, phone string) func(*lab) parties {
+		return func(l *lab) parties {
+			a := l.inbound(number)
+			b := l.ring(a, phone)
+			l.answer(b)
+			l.talk(second)
+			return parties{a, b}
+		}
+	}
+	for _, tc := range []struct {
+		name    string
+		before  func(*lab) parties
+		between func(*lab, parties)
+		state   string // after the restart
+		after   func(*lab, parties)
+		then    string // after that
+	}{
+		{"recorded goes on", inbound(yes, "1004"), nil, "on", nil, "on"},
+		{"paused stays paused, and the code resumes", func(l *lab) parties {
+			p := inbound(yes, "1004")(l)
+			l.press(p.b)
+			return p
+		}, nil, "paused", func(l *lab, p parties) { l.press(p.b) }, "on"},
+		{"the code pauses what goes on", inbound(yes, "1004"), nil, "on", func(l *lab, p parties) { l.press(p.b) }, "paused"},
+		{"off, and the code starts it", inbound(no, "1004"), nil, "off", func(l *lab, p parties) { l.press(p.b) }, "on"},
+		{"a user who says no has come meanwhile", inbound(yes, "1004"), func(l *lab, p parties) {
+			consult := l.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", Destination: "1002",
+				Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}})
+			l.ring(consult, "1002").Answer()
+			p.b.AttendedTransfer(consult)
+		}, "off", nil, "off"},
+		{"answered meanwhile", func(l *lab) parties {
+			a := l.inbound(yes)
+			return parties{a, l.ring(a, "1004")}
+		}, func(l *lab, p parties) { p.b.Answer() }, "on", nil, "on"},
+		{"outgoing, answered meanwhile", func(l *lab) parties {
+			a := l.from("1001", "07700900123")
+			return parties{a, l.out(a)}
+		}, func(l *lab, p parties) { p.b.Answer() }, "on", nil, "on"},
+		{"its file was stopped meanwhile", inbound(yes, "1004"), func(l *lab, p parties) {
+			l.must(p.a.Execute("stop_record_session", p.a.Get("tapedeck_file")))
+		}, "on", nil, "on"},
+		{"a further element", inbound(yes, "1004"), nil, "on", func(l *lab, p parties) {
+			p.b.BlindTransfer("7000")
+			l.element(p.a, "application/reception")
+			l.settle()
+		}, "off"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			policy := pressPolicy(t)
+			l := newLabWith(t, policy)
+			p := tc.before(l)
+			l.settle()
+			l.restart(policy, func() {
+				if tc.between != nil {
+					tc.between(l, p)
+				}
+			})
+			holder := p.a
+			l.waitState(holder, tc.state)
+			if n := l.meter.get("adopted adopted"); n != 1 {
+				t.Errorf("%d calls adopted", n)
+			}
+			if tc.after != nil {
+				tc.after(l, p)
+			}
+			l.waitState(holder, tc.then)
+		})
+	}
+}
+
+// TestPressUnseen: a code that is pressed while no Tapedeck listens changes
+// nothing, and the user hears that.
+func TestPressUnseen(t *testing.T) {
+	policy := pressPolicy(t)
+	l := newLabWith(t, policy)
+	a := l.inbound("+442079460001")
+	b := l.ring(a, "1004")
+	l.answer(b)
+	l.press(b) // seen
+	l.waitState(a, "paused")
+	l.talk(2 * second) // its prompt ends
+	l.restart(policy, func() { b.PressDigits("*1") })
+	l.waitState(a, "paused")
+	l.until("the press is refused", func() bool { return l.meter.get("toggle dtmf missed") == 1 })
+	l.settle()
+	if heard := b.Hears(); len(heard) != 1 || filepath.Base(heard[0]) != "not-permitted.wav" {
+		t.Errorf("the user hears %q", heard)
+	}
+	if left := b.Get(lastDigits); left != "" {
+		t.Errorf("%s is still %q", lastDigits, left)
+	}
+	l.press(b)
+	l.waitState(a, "on")
+	l.restart(policy, func() {})
+	l.settle()
+	if n := l.meter.get("toggle dtmf missed"); n != 1 {
+		t.Errorf("%d presses missed", n)
+	}
+}
+
+// TestWatchdog: a file that is gone, or does not grow, is given up, and the
+// recording goes on in a further one.
+func TestWatchdog(t *testing.T) {
+	policy := pressPolicy(t)
+	l := newLabWith(t, policy)
+	a := l.inbound("+442079460001")
+	l.answer(l.ring(a, "1004"))
+	l.waitState(a, "on")
+	l.talk(second)
+	first := a.Get("tapedeck_file")
+	l.desk.ask(t.Context(), func() {
+		for range 2 {
+			for _, k := range l.desk.beingWritten() {
+				k.err = fs.ErrNotExist
+				l.desk.seen(k)
+			}
+		}
+	})
+	l.until("a further file", func() bool { return a.Get("tapedeck_state") == "on" && l.meter.get("start ok") == 1 })
+	l.talk(second)
+	if files := l.files(); len(files) != 2 {
+		t.Errorf("files: %q", files)
+	}
+	l.waitState(a, "on")
+	l.desk.ask(t.Context(), func() {
+		c := l.desk.calls[a.UUID()]
+		if len(c.parts) != 2 || c.parts[0].path != first || c.path == first || len(c.parts[0].faults) == 0 || len(c.parts[1].faults) != 0 {
+			t.Errorf("parts %+v %+v", c.parts[0], c.file())
+		}
+	})
+	a.Hangup("")
+	l.settle()
+	if l.meter.get("problem file missing") != 1 || l.meter.get("recording problem") != 1 || l.meter.get("recording complete") != 1 {
+		t.Errorf("counted: %v", l.meter.of)
+	}
+}
+
+// waitState waits until a leg is told a state.
+func (l *lab) waitState(leg *esltest.Channel, want string) {
+	l.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for leg.Get("tapedeck_state") != want {
+		if time.Now().After(deadline) {
+			l.Fatalf("tapedeck_state is %q, want %q", leg.Get("tapedeck_state"), want)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
