@@ -120,7 +120,7 @@ func TestHostileCalls(t *testing.T) {
 func (w *wired) clean(what string, texts []string) {
 	w.Helper()
 	for _, text := range texts {
-		if strings.Contains(text, "hostile") || strings.Contains(text, "..") || strings.Contains(text, "07700") || strings.Contains(text, "+44") {
+		if strings.Contains(text, "hostile") || strings.Contains(text, "..") || strings.Contains(text, "0770090") || strings.Contains(text, "+44") {
 			w.Errorf("%s: %.200q", what, text)
 		}
 	}

@@ -168,7 +168,7 @@ func (d *Desk) preface(c *call) []esl.Command {
 
 // remember sends the preface, if there is one that no command carried.
 func (d *Desk) remember(c *call) {
-	if c.rec.Gone || d.cfg.Switches[c.on] == nil {
+	if c.rec.Gone || d.cfg.Switches[c.on] == nil || len(c.errands) > 0 { // it is sent when those are done
 		return
 	}
 	send := d.preface(c)

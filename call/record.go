@@ -153,6 +153,9 @@ func (d *Desk) runErrand(c *call) {
 			d.runErrand(c)
 		}
 		e.then(replies, err)
+		if d.calls[c.id] == c {
+			d.remember(c)
+		}
 	})
 }
 
