@@ -153,7 +153,7 @@ func (d *Desk) runErrand(c *call) {
 			d.runErrand(c)
 		}
 		e.then(replies, err)
-		if d.calls[c.id] == c {
+		if err == nil && d.calls[c.id] == c {
 			d.remember(c)
 		}
 	})
