@@ -32,9 +32,16 @@ type Conn struct {
 	arrived chan struct{} // events is not empty
 	greeted chan struct{} // closed by auth/request
 	done    chan struct{} // closed when err is set
+	unread  chan struct{} // closed when nothing is read any more and the parser is gone
 
 	greet sync.Once
-	heard atomic.Int64 // when bytes last came, in Unix nanoseconds
+	heard atomic.Int64 // when the peer last showed life, in Unix nanoseconds
+
+	// account, if set, is told what holds returns, by Run's goroutine. It is
+	// set before Run is called.
+	account func(bytes int)
+	partial atomic.Int64 // bytes that the parser holds
+	quota   atomic.Int64 // bytes that the peer may send until probation ends; 0: no matter
 }
 
 // place is a command's place in the order of replies.
@@ -57,7 +64,7 @@ func NewConn(nc net.Conn, lim Limits) *Conn {
 	c := &Conn{
 		nc: nc, lim: lim.orDefaults(), read: newParser(lim),
 		wake: make(chan struct{}, 1), arrived: make(chan struct{}, 1),
-		greeted: make(chan struct{}), done: make(chan struct{}),
+		greeted: make(chan struct{}), done: make(chan struct{}), unread: make(chan struct{}),
 	}
 	c.heard.Store(time.Now().UnixNano())
 	return c
@@ -73,6 +80,8 @@ func (c *Conn) Run(ctx context.Context) error {
 	writer.Go(c.writeAll)
 	stop := context.AfterFunc(ctx, func() { c.fail(fmt.Errorf("run: %w", context.Cause(ctx))) })
 	c.fail(c.readAll())
+	c.read = nil
+	close(c.unread)
 	stop()
 	writer.Wait()
 	return c.Err()
@@ -110,6 +119,9 @@ func (c *Conn) fail(err error) {
 	if c.err == nil {
 		c.err = err
 		c.places, c.out = nil, nil
+		if errors.Is(err, errHeld) { // it was cut for the sake of this memory
+			c.events = eventQueue{}
+		}
 		close(c.done)
 	}
 	c.mu.Unlock()
@@ -273,16 +285,31 @@ func (c *Conn) write(text []byte) error {
 // readSize is the size of one read: two events of a busy call.
 const readSize = 16 << 10
 
+// lifeSize is how much of a message counts as a sign of life like a whole one:
+// somebody who sends a byte now and then is not alive.
+const lifeSize = 4 << 10
+
 // readAll reads and dispatches until the connection ends.
 func (c *Conn) readAll() error {
 	buffer := make([]byte, readSize)
+	unheard := 0    // bytes since the last sign of life
+	got := int64(0) // bytes, as long as there is a quota
 	for {
 		n, err := c.nc.Read(buffer)
 		if n > 0 {
-			c.heard.Store(time.Now().UnixNano())
+			if quota := c.quota.Load(); quota > 0 {
+				if got += int64(n); got > quota {
+					return limitError("%d bytes before what was asked for", got)
+				}
+			}
+			if unheard += n; unheard >= lifeSize {
+				c.heard.Store(time.Now().UnixNano())
+				unheard = 0
+			}
 			if err := c.take(buffer[:n]); err != nil {
 				return err
 			}
+			c.tell()
 		}
 		if errors.Is(err, io.EOF) {
 			return endOf(c.read)
@@ -293,7 +320,8 @@ func (c *Conn) readAll() error {
 	}
 }
 
-// take dispatches the frames that end within b.
+// take dispatches the frames that end within b. Each is a sign of life, before
+// anybody sees it.
 func (c *Conn) take(b []byte) error {
 	for len(b) > 0 {
 		n, f, done, err := c.read.feed(b)
@@ -301,6 +329,7 @@ func (c *Conn) take(b []byte) error {
 			return err
 		}
 		if done {
+			c.heard.Store(time.Now().UnixNano())
 			if err := c.dispatch(f); err != nil {
 				return err
 			}
@@ -308,6 +337,22 @@ func (c *Conn) take(b []byte) error {
 		b = b[n:]
 	}
 	return nil
+}
+
+// tell tells account what the connection holds now.
+func (c *Conn) tell() {
+	if c.account != nil {
+		c.partial.Store(int64(c.read.held()))
+		c.account(c.holds())
+	}
+}
+
+// holds is how many bytes of unfinished messages and of events that were not
+// taken the connection holds.
+func (c *Conn) holds() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.events.bytes + int(c.partial.Load())
 }
 
 func (c *Conn) dispatch(f frame) error {
@@ -334,9 +379,13 @@ func (c *Conn) takeEvent(f frame) error {
 		return err
 	}
 	c.mu.Lock()
-	ok := c.events.push(e, c.lim)
+	ended := c.err
+	ok := ended != nil || c.events.push(e, c.lim)
 	waiting, held := c.events.len(), c.events.bytes
 	c.mu.Unlock()
+	if ended != nil {
+		return ended
+	}
 	if !ok {
 		return fmt.Errorf("read: %w: %d events of %d bytes wait", ErrOverflow, waiting, held)
 	}

@@ -85,6 +85,12 @@ func newParser(lim Limits) *parser { return &parser{lim: lim.orDefaults()} }
 // idle reports whether the parser stands between two frames.
 func (p *parser) idle() bool { return !p.inBody && len(p.block) == 0 }
 
+// held is how many bytes the parser holds.
+func (p *parser) held() int { return cap(p.block) + cap(p.cur.body) }
+
+// keptBlock is how much memory is kept from one block for the next.
+const keptBlock = 16 << 10
+
 // feed takes bytes from b up to the end of a frame. It returns how many it
 // took; f is valid if done. It takes all of b, completes a frame or fails; an
 // error is final.
@@ -107,13 +113,19 @@ func (p *parser) feed(b []byte) (n int, f frame, done bool, err error) {
 		return n, frame{}, false, nil
 	}
 	f, p.cur, p.inBody = p.cur, frame{}, false
-	p.block, p.line, p.lines = p.block[:0], 0, 0
+	if p.block = p.block[:0]; cap(p.block) > keptBlock {
+		p.block = nil
+	}
+	p.line, p.lines = 0, 0
 	return n, f, true, nil
 }
 
 // takeLine takes up to one line of a block. done is set when the block ends
 // and has no body.
 func (p *parser) takeLine(b []byte, done *bool) int {
+	if len(p.block) == 0 && b[0] == '\n' { // blank lines before the block, quickly
+		return len(b) - len(bytes.TrimLeft(b, "\n"))
+	}
 	n := len(b)
 	end := bytes.IndexByte(b, '\n')
 	if end >= 0 {

@@ -36,10 +36,11 @@ type Link struct {
 	// DialTimeout is how long the connection and the log-in may take each: 5 s.
 	DialTimeout time.Duration
 	// MinBackoff and MaxBackoff are the pauses between two attempts, 100 ms
-	// doubling up to 5 s, each shortened by up to a half at random.
+	// doubling up to 2 s, each shortened by up to a half at random.
 	MinBackoff, MaxBackoff time.Duration
 	// Idle is how long the peer may be silent before it is asked for a sign of
-	// life: 10 s; Answer is how long that may take: 5 s.
+	// life: 3 s; Answer is how long that may take: 2 s. A sign of life is a whole
+	// message, or 4 KB of one.
 	Idle, Answer time.Duration
 
 	conn atomic.Pointer[Conn]
@@ -83,7 +84,7 @@ func (l *Link) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 // called once.
 func (l *Link) Run(ctx context.Context) error {
 	log := cmp.Or(l.Logger, slog.Default()).With("switch", l.Name)
-	least, most := cmp.Or(l.MinBackoff, 100*time.Millisecond), cmp.Or(l.MaxBackoff, 5*time.Second)
+	least, most := cmp.Or(l.MinBackoff, 100*time.Millisecond), cmp.Or(l.MaxBackoff, 2*time.Second)
 	pause, last := least, ""
 	for {
 		began := time.Now()
@@ -208,12 +209,12 @@ func (l *Link) deliver(ctx context.Context, conn *Conn) error {
 
 // heartbeat ends a connection whose other end has vanished without a word. It
 // asks when nothing came for a while, with a command that costs FreeSWITCH
-// nothing; any byte will do. So no command of a link may keep FreeSWITCH busy
-// for longer than Idle and Answer. An event cannot serve: HEARTBEAT comes as rarely
-// as switch.conf says, and proves only one direction. TCP's keepalive needs
-// half a minute, and does not see a FreeSWITCH that hangs.
+// nothing; any message will do. So no command of a link may keep FreeSWITCH
+// busy for longer than Idle and Answer. An event cannot serve: HEARTBEAT comes
+// as rarely as switch.conf says, and proves only one direction. TCP's keepalive
+// needs half a minute, and does not see a FreeSWITCH that hangs.
 func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
-	idle, answer := cmp.Or(l.Idle, 10*time.Second), cmp.Or(l.Answer, 5*time.Second)
+	idle, answer := cmp.Or(l.Idle, 3*time.Second), cmp.Or(l.Answer, 2*time.Second)
 	for {
 		silent := time.Since(time.Unix(0, conn.heard.Load()))
 		if silent < idle {

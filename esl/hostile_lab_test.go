@@ -1,0 +1,234 @@
+package esl
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// lab is a Server under attack that serves real calls meanwhile: a session as
+// it was captured, played by a peer that does what FreeSWITCH did.
+type lab struct {
+	*served
+	call     capture
+	uuid     string
+	commands []Command // what the handler sends in a captured call
+	// strange, if set, handles who gives a channel's data but is not the
+	// captured call.
+	strange func(context.Context, *Call)
+}
+
+func newLab(t *testing.T, s *Server) *lab {
+	t.Helper()
+	l := &lab{call: captures(t)[0], uuid: "65aca76e-95f6-423f-b420-05f63341293c"}
+	for _, text := range l.call.commands()[1:] {
+		l.commands = append(l.commands, Command{name: "captured", text: &text})
+	}
+	s.Handle = func(ctx context.Context, c *Call) {
+		if c.UUID() == l.uuid {
+			_, _ = c.SendAll(ctx, l.commands)
+		} else if l.strange != nil {
+			l.strange(ctx, c)
+		}
+	}
+	l.served = serve(t, s)
+	return l
+}
+
+// freeSWITCH is where the real calls come from.
+const freeSWITCH = "127.0.0.1"
+
+// dialFrom connects from an address of this host.
+func (l *lab) dialFrom(from string) (net.Conn, error) {
+	d := net.Dialer{Timeout: 10 * time.Second}
+	if from != freeSWITCH { // which is so anyway; to bind is slow when many are open
+		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	return d.Dial("tcp", l.addr)
+}
+
+// leg plays the captured call until most bytes of FreeSWITCH's are sent, then
+// closes. It returns how long the whole took.
+func (l *lab) leg(from string, most int) (time.Duration, error) {
+	began := time.Now()
+	nc, err := l.dialFrom(from)
+	if err != nil {
+		return 0, err
+	}
+	defer nc.Close()
+	_ = nc.SetDeadline(began.Add(20 * time.Second))
+	got := make([]byte, 1<<10)
+	sent := 0
+	for _, turn := range l.call.turns {
+		if !turn.sent {
+			n, err := nc.Write(turn.text[:min(len(turn.text), most-sent)])
+			if sent += n; err != nil && !bytes.Contains(turn.text, []byte("disconnect-notice")) {
+				return 0, err
+			}
+		} else if _, err := io.ReadFull(nc, got[:len(bytes.TrimSpace(turn.text))+2]); err != nil {
+			return 0, fmt.Errorf("after %d bytes: %w", sent, err)
+		} else if text := bytes.TrimSpace(turn.text); !bytes.HasPrefix(got, text) {
+			return 0, fmt.Errorf("command %q, want %q", got[:len(text)], text)
+		}
+		if sent >= most {
+			break
+		}
+	}
+	return time.Since(began), nil
+}
+
+const whole = 1 << 30 // of a leg
+
+// slowest is what a call may take at the worst in these tests: a loaded machine
+// must pass, a starved one not. What it took is printed.
+const slowest = 5 * time.Second
+
+// during plays captured calls one after another while attack runs, at least
+// three, and checks that each is served.
+func (l *lab) during(attack func()) {
+	l.t.Helper()
+	attacked := make(chan struct{})
+	var attacking sync.WaitGroup
+	attacking.Go(func() { defer close(attacked); attack() })
+	defer attacking.Wait()
+	var took []time.Duration
+	for over := false; !over || len(took) < 3; {
+		select {
+		case <-attacked:
+			over = true
+		default:
+		}
+		d, err := l.leg(freeSWITCH, whole)
+		if err != nil || d > slowest {
+			l.t.Errorf("a real call during the attack, after %v: %v", d, err)
+			return
+		}
+		took = append(took, d)
+	}
+	slices.Sort(took)
+	l.t.Logf("%d real calls meanwhile: median %v, slowest %v", len(took), took[len(took)/2], took[len(took)-1])
+}
+
+// counted waits for n rejections and returns how many of each reason.
+func (l *lab) counted(n int) map[string]int {
+	l.t.Helper()
+	reasons := map[string]int{}
+	for i := range n {
+		select {
+		case r := <-l.reasons:
+			reasons[r]++
+		case <-time.After(20 * time.Second):
+			l.t.Fatalf("%d rejections of %d: %v", i, n, reasons)
+		}
+	}
+	return reasons
+}
+
+// cost is what a test holds of the process.
+type cost struct {
+	heap       int64
+	goroutines int
+}
+
+func costs() cost {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return cost{int64(m.HeapAlloc), runtime.NumGoroutine()}
+}
+
+// gauge measures the most that is held, again and again until within is called,
+// beyond what was held when it was made.
+type gauge struct {
+	before  cost
+	stop    chan struct{}
+	running sync.WaitGroup
+	mu      sync.Mutex
+	most    cost
+}
+
+// newGauge measures by itself. What is allocated while it does so is measured
+// too, garbage or not.
+func newGauge() *gauge {
+	g := newQuietGauge()
+	g.running.Go(func() {
+		for {
+			g.sample()
+			select {
+			case <-g.stop:
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	return g
+}
+
+// newQuietGauge measures when sample is called: exactly, if nothing else goes on.
+func newQuietGauge() *gauge { return &gauge{before: costs(), stop: make(chan struct{})} }
+
+func (g *gauge) sample() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := costs()
+	g.most.heap = max(g.most.heap, now.heap-g.before.heap)
+	g.most.goroutines = max(g.most.goroutines, now.goroutines-g.before.goroutines)
+}
+
+// within checks the bounds, and waits until (nearly) nothing is left.
+func (g *gauge) within(t *testing.T, heap int64, goroutines int) {
+	t.Helper()
+	close(g.stop)
+	g.running.Wait()
+	if g.most.heap > heap || g.most.goroutines > goroutines {
+		t.Errorf("%d KB and %d goroutines held, bounds %d KB and %d", g.most.heap>>10, g.most.goroutines, heap>>10, goroutines)
+	}
+	var left cost
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		left = costs()
+		left.heap -= g.before.heap
+		left.goroutines -= g.before.goroutines
+		if left.heap < 2<<20 && left.goroutines <= 2 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("afterwards %d KB and %d goroutines are left", left.heap>>10, left.goroutines)
+			break
+		}
+	}
+	t.Logf("at most %d KB and %d goroutines held, %d KB and %d left", g.most.heap>>10, g.most.goroutines, left.heap>>10, left.goroutines)
+}
+
+// pour writes text again and again until the peer cuts the connection.
+func pour(nc net.Conn, text string) {
+	for {
+		if _, err := io.WriteString(nc, text); err != nil {
+			return
+		}
+	}
+}
+
+// trickle writes text byte by byte, with pauses, until the peer cuts.
+func trickle(nc net.Conn, text string, pause time.Duration) {
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for _, c := range []byte(text) {
+		if _, err := nc.Write([]byte{c}); err != nil {
+			return
+		}
+		<-tick.C
+	}
+}
+
+// channelNamed is channel data with this Unique-ID, as it stands on the wire.
+func channelNamed(id string) string {
+	return strings.Replace(channelData, "Unique-ID: u-1", "Unique-ID: "+id, 1)
+}

@@ -1,0 +1,117 @@
+package esl
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLinkHostile: whatever comes on a watch link after the log-in, it costs
+// the connection at most, in bounded memory, and the next one works.
+func TestLinkHostile(t *testing.T) {
+	const notice = "Content-Type: text/disconnect-notice\nContent-Length: 67\n\n" +
+		"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
+	random := make([]byte, 64<<10)
+	for i := range random {
+		random[i] = byte(rand.Uint32())
+	}
+	lim := Limits{Body: 1 << 20, EventBytes: 4 << 20}
+	send := func(text string) func(*peer) {
+		return func(p *peer) { _, _ = io.WriteString(p.nc, text) }
+	}
+	tests := []struct {
+		name string
+		play func(*peer)
+		want error
+	}{
+		{"random bytes", send(string(random)), ErrProtocol},
+		{"an endless line", func(p *peer) { pour(p.nc, strings.Repeat("x", 1000)) }, ErrLimit},
+		{"an endless block", func(p *peer) { pour(p.nc, strings.Repeat("a: b\n", 200)) }, ErrLimit},
+		{"an event above the limit", send("Content-Type: text/event-plain\nContent-Length: 1048577\n\n"), ErrLimit},
+		{"an event with endless headers", func(p *peer) { p.write(eventText(strings.Repeat("a:\n", 300_000))) }, ErrLimit},
+		{"an endless event, slowly", func(p *peer) {
+			p.write("Content-Type: text/event-plain\nContent-Length: 1000000\n\n")
+			trickle(p.nc, strings.Repeat("x", 10000), 10*time.Millisecond)
+		}, ErrSilent},
+		{"endless blank lines, slowly", func(p *peer) { trickle(p.nc, strings.Repeat("\n", 10000), 10*time.Millisecond) }, ErrSilent},
+		{"silence", func(*peer) {}, ErrSilent},
+		{"events faster than they are taken", func(p *peer) { pour(p.nc, eventText("Event-Name: DTMF\nx: "+strings.Repeat("y", 2000))) }, ErrOverflow},
+		{"replies that nobody asked for", send("Content-Type: command/reply\nReply-Text: +OK\n\n"), ErrProtocol},
+		{"a notice within a block", send("Content-Length: 500\nContent-Ty" + notice), ErrProtocol},
+		{"a notice within an event", func(p *peer) {
+			p.write("Content-Length: 500\nContent-Type: text/event-plain\n\nEvent-Name: DTMF\nx: " + notice)
+			_ = p.nc.Close()
+		}, io.ErrUnexpectedEOF},
+		{"a notice that ends an event", send("Content-Length: 60\nContent-Type: text/event-plain\n\nEvent-Name: DTMF\nx: " + notice), ErrProtocol},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newSwitchboard(t)
+			l := startLink(t, s, &Link{Limits: lim, Idle: 100 * time.Millisecond, Answer: 200 * time.Millisecond})
+			if errors.Is(test.want, ErrOverflow) {
+				for range cap(l.events) { // the handler waits for the test to take one
+					l.events <- nil
+				}
+			}
+			p := s.accept()
+			p.login()
+			<-l.connected
+			g := newGauge()
+			test.play(p)
+			p.isCut()
+			g.sample()
+			if errors.Is(test.want, ErrOverflow) {
+				l.drain(test.want)
+			} else if err := <-l.downs; !errors.Is(err, test.want) {
+				t.Errorf("down: %v, want %v", err, test.want)
+			}
+			g.within(t, 2*(4<<20)+1<<20, 20) // what waits, and a message at most doubled
+			p = s.accept()
+			p.login()
+			<-l.connected
+			p.write(eventText("Event-Name: DTMF\nlast: 1"))
+			for e := <-l.events; !e.Has("last"); e = <-l.events {
+			}
+		})
+	}
+}
+
+// drain takes events until the link is down for this reason.
+func (l *linked) drain(want error) {
+	for {
+		select {
+		case <-l.events:
+		case err := <-l.downs:
+			if !errors.Is(err, want) {
+				panic(err)
+			}
+			return
+		}
+	}
+}
+
+// TestHeartbeat: by default a peer that has vanished is found after 5 s, a
+// silent one that lives is asked every 3 s.
+func TestHeartbeat(t *testing.T) {
+	session(t, Limits{}, func(t *testing.T, c *Conn, p *peer) {
+		began := time.Now()
+		go (&Link{}).heartbeat(t.Context(), c)
+		for i := range 3 {
+			p.expect("api hostname")
+			if d := time.Since(began); d != time.Duration(i+1)*3*time.Second {
+				t.Errorf("asked after %v", d)
+			}
+			p.write(apiText("switch1"))
+		}
+		p.expect("api hostname")
+		<-c.Done()
+		if d := time.Since(began); !errors.Is(c.Err(), ErrSilent) || d != (3*3+5)*time.Second {
+			t.Errorf("after %v: %v", d, c.Err())
+		}
+		synctest.Wait()
+	})
+}
