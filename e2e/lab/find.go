@@ -39,7 +39,7 @@ func FindFreeSWITCH() (string, error) {
 // may not look (`--enable-fhs` builds that were moved).
 func moduleArgs(binary string) []string {
 	dir := filepath.Join(filepath.Dir(filepath.Dir(binary)), "lib", "freeswitch", "mod")
-	if info, err := os.Stat(dir); err == nil && info.IsDir() {
+	if _, err := os.Stat(filepath.Join(dir, "mod_event_socket.so")); err == nil {
 		return []string{"-mod", dir}
 	}
 	return nil
