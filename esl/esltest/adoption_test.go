@@ -228,3 +228,26 @@ func TestBonds(t *testing.T) {
 		}
 	}
 }
+
+// TestMediaBugs: in the order of their start, as measured; no mask is seen.
+func TestMediaBugs(t *testing.T) {
+	sw, l := newSwitch(t)
+	dir := t.TempDir()
+	prompt := dir + "/prompt.wav"
+	other := recorded(t, sw, l, prompt)
+	talk(sw, 5000)
+	other.Hangup("")
+	a := recorded(t, sw, l, dir+"/1.wav")
+	record(t, l, a.UUID()+" mask "+dir+"/1.wav")
+	if got := l.ask("api uuid_displace " + a.UUID() + " start " + prompt + " 0 mux"); got != "+OK Success\n" {
+		t.Fatal(got)
+	}
+	record(t, l, a.UUID()+" start '"+dir+"/2 b.wav'")
+	want := "<media-bugs>\n"
+	for _, bug := range [][2]string{{"session_record", "/1.wav"}, {"displace", "/prompt.wav"}, {"session_record", "/2 b.wav"}} {
+		want += " <media-bug>\n  <function>" + bug[0] + "</function>\n  <target>" + dir + bug[1] + "</target>\n  <thread-locked>0</thread-locked>\n </media-bug>\n"
+	}
+	if got := l.ask("api uuid_buglist " + a.UUID()); got != want+"</media-bugs>\n" {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}

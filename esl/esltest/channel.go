@@ -55,6 +55,7 @@ type Channel struct {
 	displaced  []*displacement
 	bugs       int              // ever put on the channel
 	machines   [2]*digitMachine // self, peer
+	pressed    string           // while it held the other party
 	gone       bool             // with the switch's last run: nothing is told of it
 }
 

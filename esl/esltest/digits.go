@@ -39,14 +39,18 @@ const (
 // action that bind_digit_action bound to them. Digits match within one call of
 // PressDigits alone. It takes that time of the switch's clock. Digits that match
 // nothing are in last_non_matching_digits afterwards, where FreeSWITCH waits 1.5 s
-// for more.
+// for more. What is pressed while c has the other party on hold comes with Unhold,
+// as measured.
 func (c *Channel) PressDigits(digits string) {
 	pressed := ""
 	for _, digit := range strings.Split(digits, "") {
 		c.sw.mu.Lock()
-		if c.down {
+		if c.held {
+			c.pressed += digit
+		}
+		if c.down || c.held {
 			c.sw.mu.Unlock()
-			return
+			continue
 		}
 		c.fire("DTMF", header{"DTMF-Digit", digit}, header{"DTMF-Duration", "800"}, header{"DTMF-Source", "RTP"})
 		pressed += digit

@@ -84,3 +84,24 @@ func TestTwoBindings(t *testing.T) {
 		t.Errorf("the %s ran", got)
 	}
 }
+
+// TestPressOnHold: it comes when the hold is over, as measured.
+func TestPressOnHold(t *testing.T) {
+	sw, l := newSwitch(t)
+	a := caller(sw)
+	b := ring(a, "1001")
+	b.Answer()
+	bound(t, l, a, "exec:event,"+toggled)
+	b.Hold()
+	b.PressDigits("*1")
+	if got := names(l.drain(), "DTMF", "CUSTOM"); len(got) > 0 || b.Get("last_matching_digits")+b.Get("last_non_matching_digits") != "" {
+		t.Errorf("while it is held: %v", got)
+	}
+	b.Unhold()
+	if e := l.event("DTMF"); e.get("DTMF-Digit") != "*" {
+		t.Errorf("%v", e)
+	}
+	if e := l.event("CUSTOM"); e.get("Event-Subclass") != "tapedeck::toggle" || e.get("variable_last_matching_digits") != "*1" {
+		t.Errorf("%v", e)
+	}
+}

@@ -2,7 +2,10 @@ package esltest_test
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -26,8 +29,8 @@ func TestRestart(t *testing.T) {
 	l.drain()
 	legs, core := sw.Channels(), sw.CoreUUID()
 	sw.Restart()
-	if m, err := readMessage(l.in); err == nil {
-		t.Errorf("after the restart: %q", m.raw)
+	if m, err := readMessage(l.in); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("after the restart: %q, %v", m.raw, err)
 	}
 	for _, leg := range legs {
 		<-leg.Done()
@@ -91,6 +94,26 @@ func TestRestartInSocket(t *testing.T) {
 	}
 }
 
+// TestRestartInApplication: what a leg of the last run was doing is not told.
+func TestRestartInApplication(t *testing.T) {
+	sw := esltest.New(esltest.Options{})
+	t.Cleanup(func() { sw.Close() })
+	address := listen(t, sw)
+	l := login(t, address)
+	l.ask("event plain ALL")
+	a := caller(sw)
+	ended := make(chan error)
+	go func() { ended <- a.Execute("sleep", "200") }()
+	l.event("CHANNEL_EXECUTE")
+	sw.Restart()
+	l = login(t, address)
+	l.ask("event plain ALL")
+	<-ended
+	if got := l.drain(); len(got) > 0 {
+		t.Errorf("events of the last run: %v", got)
+	}
+}
+
 // TestShutdown: FreeSWITCH that is told to end hangs up first, as captured.
 func TestShutdown(t *testing.T) {
 	sw, l := newSwitch(t)
@@ -138,5 +161,29 @@ func TestFreeze(t *testing.T) {
 	}
 	if got := names(l.drain(), "CHANNEL_HANGUP_COMPLETE"); len(got) != 1 {
 		t.Errorf("events: %v", got)
+	}
+}
+
+// TestFreezeSocket: the outbound socket is frozen with the rest.
+func TestFreezeSocket(t *testing.T) {
+	sw, _ := newSwitch(t)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	const frozen = 300 * time.Millisecond
+	begin := time.Now()
+	sw.Freeze(frozen)
+	go func() {
+		conn, err := ln.Accept()
+		if err == nil {
+			conn.Write([]byte("connect\n\nexit\n\n"))
+			defer conn.Close()
+			_, _ = io.Copy(io.Discard, conn) // its end is Socket's
+		}
+	}()
+	if stats, err := caller(sw).Socket(context.Background(), ln.Addr().String()); err != nil || !stats.Exit || time.Since(begin) < frozen {
+		t.Errorf("after %v: %+v, %v", time.Since(begin), stats, err)
 	}
 }

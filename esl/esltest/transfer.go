@@ -203,8 +203,17 @@ func (c *Channel) Unpark() {
 // Hold is the phone of leg c putting the other party on hold: c is not heard.
 func (c *Channel) Hold() { c.setHold(true, "HELD", "CHANNEL_HOLD") }
 
-// Unhold takes the other party back.
-func (c *Channel) Unhold() { c.setHold(false, "UNHELD", "CHANNEL_UNHOLD") }
+// Unhold takes the other party back. The digits that were pressed meanwhile come.
+func (c *Channel) Unhold() {
+	c.setHold(false, "UNHELD", "CHANNEL_UNHOLD")
+	c.sw.mu.Lock()
+	late := c.pressed
+	c.pressed = ""
+	c.sw.mu.Unlock()
+	if late != "" {
+		c.PressDigits(late)
+	}
+}
 
 func (c *Channel) setHold(on bool, state, name string) {
 	c.sw.mu.Lock()
