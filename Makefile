@@ -4,7 +4,7 @@ FUZZTIME ?= 60s
 # The race detector needs a C compiler.
 RACE ?= $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
 
-.PHONY: build demo test e2e bench check fuzz
+.PHONY: build demo test faults e2e bench check fuzz
 
 build:
 	$(GO) build -trimpath -o bin/tapedeck ./cmd/tapedeck
@@ -17,6 +17,11 @@ demo: build
 test:
 	@$(if $(RACE),,echo "no C compiler: tested without the race detector")
 	$(GO) test $(RACE) ./...
+
+# Calls, toggles and transfers while processes are killed, lines cut, disks
+# filled: the long form of what `make test` plays 50 times.
+faults:
+	$(GO) test $(RACE) -count=1 -timeout 90m -v -run TestFaults ./e2e/faults -faults.runs=500
 
 # Real calls through a real FreeSWITCH (FREESWITCH_BIN, PATH,
 # /usr/local/freeswitch/bin or /opt/*/bin); without one it says so and skips.

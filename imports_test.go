@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"recording":    {},
 	"e2e":          {"e2e/lab", "esl"},
 	"e2e/lab":      {"esl"},
+	"e2e/faults":   {"esl/esltest"},
 }
 
 func TestImports(t *testing.T) {

@@ -1,0 +1,231 @@
+package faults
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"tapedeck/esl/esltest"
+)
+
+// call is a call as the people on it know it.
+type call struct {
+	s    *stage
+	name string
+	kind string
+
+	mu       sync.Mutex
+	first    *esltest.Channel
+	anchor   *esltest.Channel // nil until an outgoing call is answered
+	legs     []*esltest.Channel
+	moments  []moment
+	presses  []*press
+	entries  []entering
+	followed bool      // a Tapedeck has answered its first socket
+	ended    time.Time // it was hung up by its people
+	stayed   bool      // until all was healed
+	agreed   time.Time // since then what is written is what is wanted
+}
+
+// moment is something that the rules know of.
+type moment struct {
+	at      time.Time
+	what    string // enters, joins, leaves, rings, answers, presses, unsure
+	element string
+	user    string
+	leg     *esltest.Channel
+	press   *press
+}
+
+// press is one person's switch.
+type press struct {
+	at     time.Time
+	until  time.Time // the same leg presses again
+	leg    *esltest.Channel
+	ext    string // "": the outside party's
+	method string // dtmf, record_key
+	ask    int    // 1: on, -1: off, 0: turn over
+
+	bound   bool // the digits: FreeSWITCH has taken them for the code
+	refused bool // the record key: by FreeSWITCH itself
+}
+
+// entering is a leg's time on the socket.
+type entering struct {
+	at   time.Time
+	took time.Duration
+	left bool // by the controller's exit
+	err  error
+}
+
+func (c *call) id() string { return c.first.UUID() }
+
+func (c *call) happens(m moment) {
+	c.mu.Lock()
+	m.at = time.Now()
+	c.moments = append(c.moments, m)
+	c.mu.Unlock()
+	leg := ""
+	if m.leg != nil {
+		leg = m.leg.UUID()[:8]
+	}
+	c.s.note("%s %.8s: %s %s%s %s", c.name, c.id(), m.what, m.element, m.user, leg)
+}
+
+func (c *call) has(leg *esltest.Channel) *esltest.Channel {
+	if leg != nil {
+		c.mu.Lock()
+		c.legs = append(c.legs, leg)
+		c.mu.Unlock()
+	}
+	return leg
+}
+
+// enter hands a leg to the socket, as the dialplan does.
+func (c *call) enter(leg *esltest.Channel, element string) bool {
+	if element != "" {
+		leg.Set("tapedeck_element", element)
+	}
+	ctx, cancel := c.s.context()
+	defer cancel()
+	e := entering{at: time.Now()}
+	stats, err := leg.Socket(ctx, c.s.sockets)
+	e.took, e.left, e.err = stats.Total, stats.Exit && err == nil, err
+	c.mu.Lock()
+	c.entries = append(c.entries, e)
+	c.mu.Unlock()
+	c.s.note("%s %.8s: entered %q in %v: %t %v", c.name, c.id(), element, e.took.Round(time.Millisecond), e.left, err)
+	if !e.left {
+		leg.Set("tapedeck_element", "") // what the dialplan enters later is another
+		if err == nil || !strings.Contains(err.Error(), esltest.ErrNoController.Error()) {
+			c.happens(moment{what: "unsure"}) // the connection ended: it may have been taken
+		}
+	}
+	return e.left
+}
+
+// over reports whether the call is: FreeSWITCH died, or its people hung up.
+func (c *call) over() bool {
+	leg := c.first
+	if c.anchor != nil {
+		leg = c.anchor
+	}
+	select {
+	case <-leg.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// hangUp ends all of its legs, the recorded one first.
+func (c *call) hangUp() {
+	c.mu.Lock()
+	if c.first == nil || !c.ended.IsZero() {
+		c.mu.Unlock()
+		return
+	}
+	c.ended = time.Now()
+	legs := slices.Clone(c.legs)
+	c.mu.Unlock()
+	if c.anchor != nil {
+		c.anchor.Hangup("")
+	}
+	for _, leg := range legs {
+		leg.Hangup("")
+	}
+	c.s.note("%s %.8s: hung up", c.name, c.id())
+}
+
+// stand is where the call stands by the rules at a time.
+func (c *call) stand(until time.Time, known []sidecar) *ruled {
+	at := &ruled{policy: c.s.plan.policy, direction: c.kind}
+	c.mu.Lock()
+	moments := slices.Clone(c.moments)
+	c.mu.Unlock()
+	for i, m := range moments {
+		if m.at.After(until) {
+			break
+		}
+		next := until
+		if i+1 < len(moments) {
+			next = moments[i+1].at
+		}
+		c.take(at, m, next, known)
+	}
+	return at
+}
+
+func (c *call) take(at *ruled, m moment, next time.Time, known []sidecar) {
+	switch m.what {
+	case "enters":
+		at.enters(m.element, nil)
+	case "first":
+		at.passed = append(at.passed, passed{"user/" + m.user, m.leg})
+		at.away = ""
+	case "anchors":
+		at.anchor = m.leg
+	case "answers":
+		at.answered = true
+	case "joins":
+		at.joins(m.user, m.leg)
+	case "leaves":
+		at.leaves(m.leg)
+	case "rings":
+		at.ringing = true
+	case "unsure":
+		at.unsure, at.vague = true, true
+	case "presses":
+		c.takePress(at, m.press, next, known)
+	}
+}
+
+// takePress is what a press has done, as far as anybody knows.
+func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
+	answer, trace := c.answer(p, known)
+	before := at.wanted()
+	switch {
+	case answer == "recorded":
+		if before || !at.sure() {
+			at.person = -1
+		}
+		at.unsure = false
+	case answer == "is-being-recorded":
+		if !before || !at.sure() {
+			at.person = 1
+		}
+		at.unsure = false
+	case answer == "not-permitted", trace != "" && trace != "ok":
+	case trace == "ok":
+		if on := p.ask > 0 || p.ask == 0 && !before; on != before {
+			at.person = map[bool]int{true: 1, false: -1}[on]
+		}
+	case p.ext != "" && at.permits(users[p.ext], true) && (p.ask == 0 || (p.ask > 0) != before):
+		at.unsure = true // who knows
+	}
+}
+
+// answer is what the phone heard, and what the trace says of the press.
+func (c *call) answer(p *press, known []sidecar) (heard, result string) {
+	until := p.until
+	if until.IsZero() {
+		until = time.Now()
+	}
+	if p.refused {
+		return "not-permitted", ""
+	}
+	if h, ok := c.s.tap.heard(p.leg.UUID(), p.at, until); ok {
+		heard = h.name
+	}
+	for _, s := range known {
+		for _, n := range s.Trace {
+			late := n.At.Sub(p.at)
+			if s.Call == c.id() && n.What == "pressed" && n.Method == p.method && n.User == users[p.ext] && late > -50*time.Millisecond &&
+				(p.until.IsZero() || n.At.Before(p.until)) {
+				result = n.Result
+			}
+		}
+	}
+	return heard, result
+}

@@ -1,0 +1,410 @@
+package faults
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// How long things may take when nothing is broken any more.
+const (
+	patience    = 15 * time.Second // until what is written is what is wanted
+	description = 30 * time.Second // until every file has its sidecar
+	entryTime   = 300 * time.Millisecond
+	handover    = time.Second            // in which two instances may both speak to the switch
+	reaction    = 700 * time.Millisecond // from what happens to what is written, with nothing broken
+)
+
+// converge waits until what is written is what is wanted on the calls that stay.
+func (s *stage) converge() {
+	began := time.Now()
+	for _, c := range s.everyCall() {
+		if !c.stayed {
+			continue
+		}
+		if c.over() && c.ended.IsZero() {
+			if s.dead.IsZero() {
+				s.fails("%s %.8s was dropped", c.name, c.id())
+			}
+			continue
+		}
+		var at *ruled
+		agrees := s.until(patience-time.Since(began), func() bool {
+			at = c.stand(time.Now(), s.sidecars(true))
+			return !c.followed || !at.sure() || c.over() || at.wanted() == (c.anchor.Get("tapedeck_state") == "on")
+		})
+		switch {
+		case c.over():
+		case !agrees && s.excused(c):
+		case !agrees:
+			s.fails("%s %.8s is %q, and wanted is %t, %v after everything was healed", c.name, c.id(), c.anchor.Get("tapedeck_state"), at.wanted(),
+				time.Since(s.quietFrom).Round(time.Millisecond))
+		case c.followed && at.sure():
+			c.agreed = time.Now()
+			s.note("%s %.8s is as wanted: %t, person %d", c.name, c.id(), at.wanted(), at.person)
+		}
+	}
+	s.settled = time.Since(began)
+	time.Sleep(500 * time.Millisecond)
+}
+
+// struck reports whether a fault of these kinds has happened.
+func (s *stage) struck(kinds ...string) bool {
+	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool { return slices.Contains(kinds, f.kind) })
+}
+
+// excused: a recording that is wanted may be missing if its disk, or its file,
+// was taken away, and its sidecar says so.
+func (s *stage) excused(c *call) bool {
+	return s.struck(diskFull, fileDeleted) && slices.ContainsFunc(s.sidecars(true), func(d sidecar) bool {
+		return d.Call == c.id() && len(d.Problems) > 0
+	})
+}
+
+// awaitSidecars waits until everything is described.
+func (s *stage) awaitSidecars() {
+	began := time.Now()
+	missing := ""
+	ok := s.until(description, func() bool {
+		missing = ""
+		live, _ := filepath.Glob(s.spool + "/.live/*.json")
+		for _, path := range live {
+			missing += " draft " + filepath.Base(path)
+		}
+		for _, path := range s.files(".wav") {
+			if _, err := os.Stat(strings.TrimSuffix(path, ".wav") + ".json"); err != nil {
+				missing += " sidecar of " + filepath.Base(path)
+			}
+		}
+		described := s.sidecars(false)
+		for _, c := range s.everyCall() {
+			if s.owed(c, nil) && !slices.ContainsFunc(described, func(d sidecar) bool { return d.Call == c.id() }) {
+				missing += " anything of " + c.id()
+			}
+		}
+		return missing == ""
+	})
+	s.finished = time.Since(began)
+	if !ok {
+		s.fails("%v after the last hangup there is still:%s", description, missing)
+	}
+	s.note("everything is described: %t", ok)
+}
+
+// owed reports whether there has to be something of a call: it was followed, and
+// a recording was wanted when it was answered, or for a while with nothing
+// broken, or at the end.
+func (s *stage) owed(c *call, known []sidecar) bool {
+	if !c.followed {
+		return false
+	}
+	c.mu.Lock()
+	moments := slices.Clone(c.moments)
+	c.mu.Unlock()
+	for _, m := range moments {
+		if m.what != "joins" && m.what != "answers" {
+			continue
+		}
+		before, after := c.stand(m.at.Add(-time.Microsecond), known), c.stand(m.at, known)
+		if before.sure() && after.sure() && !before.answered && before.wanted() && after.wanted() {
+			return true
+		}
+	}
+	if !c.agreed.IsZero() {
+		at := c.stand(c.agreed, known)
+		return at.answered && at.sure() && at.wanted()
+	}
+	return slices.ContainsFunc(c.presses, func(p *press) bool {
+		heard, _ := c.answer(p, known)
+		return heard == "is-being-recorded"
+	})
+}
+
+// judge says what was wrong.
+func (s *stage) judge() {
+	for _, path := range s.tap.rewritten {
+		s.fails("%s was written over", filepath.Base(path))
+	}
+	all := s.sidecars(false)
+	heard := map[string]*audio{}
+	for _, d := range all {
+		heard[d.wav()] = s.judgeSidecar(d)
+	}
+	for _, c := range s.everyCall() {
+		s.judgeCall(c, all, heard)
+	}
+	s.judgeOwners()
+}
+
+// judgeSidecar compares a sidecar with its file.
+func (s *stage) judgeSidecar(d sidecar) *audio {
+	name := filepath.Base(d.path)
+	a, err := listen(d.wav())
+	switch {
+	case d.File == nil:
+		if len(d.Problems) == 0 {
+			s.fails("%s has no file and no problem", name)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.fails("%s says that there is no file, and there is: %v", name, err)
+		}
+		return nil
+	case err != nil:
+		if !d.has("file missing", "unreadable", "disk", "short") {
+			s.fails("%s: %v, and its problems are %q", name, err, d.Problems)
+		}
+		return nil
+	}
+	f := d.File
+	if f.Bytes != a.bytes || f.SHA256 != a.sum || f.Name != filepath.Base(d.wav()) || max(f.DurationMS-a.length.Milliseconds(), a.length.Milliseconds()-f.DurationMS) > 1 {
+		s.fails("%s describes %s of %d bytes, %d ms, %.8s; it has %d bytes, %v, %.8s", name, f.Name, f.Bytes, f.DurationMS, f.SHA256, a.bytes, a.length, a.sum)
+	}
+	if !d.Complete && len(d.Problems) == 0 {
+		s.fails("%s is not complete, and does not say why", name)
+	}
+	s.judgeSpans(d, a)
+	return a
+}
+
+// judgeSpans compares the spans with what is heard.
+func (s *stage) judgeSpans(d sidecar, a *audio) {
+	name := filepath.Base(d.path)
+	var end int64
+	for _, span := range d.Spans {
+		if span.FromMS != end || span.ToMS <= span.FromMS {
+			s.fails("%s: a span from %d to %d follows one that ends at %d", name, span.FromMS, span.ToMS, end)
+		}
+		end = span.ToMS
+	}
+	if max(end-a.length.Milliseconds(), a.length.Milliseconds()-end) > 1 && !d.has("state unknown") {
+		s.fails("%s: its spans end at %d, the file at %v", name, end, a.length)
+	}
+	shifted := d.has("disk", "short", "not growing") // samples are missing inside: what comes after is earlier
+	for i := 0; i < len(d.Spans); {
+		n := i + 1
+		for n < len(d.Spans) && d.Spans[n].State == d.Spans[i].State {
+			n++
+		}
+		from, to := time.Duration(d.Spans[i].FromMS)*ms, time.Duration(d.Spans[n-1].ToMS)*ms
+		if n < len(d.Spans) && d.Spans[n].SlackMS > 0 {
+			to -= time.Duration(d.Spans[n].SlackMS) * ms
+			tally.count("spans with slack", 1)
+		}
+		paused := d.Spans[i].State == "paused"
+		at, found := a.first(from+edge, to-edge, paused, !paused)
+		switch {
+		case !found:
+		case paused && d.has("speech in a pause"):
+			tally.count("speech in a pause, and said so", 1)
+			if !s.struck(killed, frozen, linkCut, linkCutInside, linkStill, linkHalfOpen, switchSlow, switchStill, diskFull) {
+				s.fails("%s has speech in a pause at %v, and nothing that was broken explains it", name, at)
+			}
+		case paused:
+			s.fails("%s: the span from %v to %v is paused, and speech is heard at %v", name, from, to, at)
+		case shifted:
+		case d.has("silent"):
+			tally.count("silence in a recording, and said so", 1)
+		default:
+			s.fails("%s: the span from %v to %v is a recording, and nobody is heard at %v", name, from, to, at)
+		}
+		i = n
+	}
+}
+
+// judgeCall compares what the people on a call wanted with what there is.
+func (s *stage) judgeCall(c *call, all []sidecar, heard map[string]*audio) {
+	var own []sidecar
+	broken := false
+	for _, d := range all {
+		if d.Call == c.id() {
+			own = append(own, d)
+			broken = broken || len(d.Problems) > 0
+		}
+	}
+	who := c.name + " " + c.id()[:8]
+	tally.count("calls", 1)
+	if s.owed(c, own) {
+		tally.count("calls owed a recording", 1)
+		if len(own) == 0 {
+			s.fails("%s: a recording was wanted, and there is nothing", who)
+		}
+	}
+	for _, d := range own {
+		tally.count("files", 1)
+		for _, p := range d.Problems {
+			code, _, _ := strings.Cut(p, ":")
+			tally.count("problem "+code, 1)
+		}
+		if len(d.Problems) > 0 && !c.ended.IsZero() && c.ended.Before(s.firstFault()) {
+			s.fails("%s ended before anything broke, and has the problems %q", who, d.Problems)
+		}
+	}
+	for _, e := range c.entries {
+		s.judgeEntry(who, e)
+	}
+	for _, p := range c.presses {
+		s.judgePress(c, p, own)
+	}
+	s.judgeLength(c, own, heard)
+	if !c.agreed.IsZero() {
+		s.judgeTime(c, own, heard, c.agreed.Add(200*ms), c.ended.Add(-60*ms), broken, "at the end")
+	}
+	s.judgeCalm(c, own, heard, broken)
+}
+
+// judgeEntry: no call waits for us, unless FreeSWITCH does not answer or the
+// process that took the connection stands still.
+func (s *stage) judgeEntry(who string, e entering) {
+	for _, f := range s.plan.faults {
+		slow := slices.Contains([]string{frozen, switchSlow, switchStill, switchRestarts, switchShutdown}, f.kind)
+		if slow && !f.struck.IsZero() && f.struck.Before(e.at.Add(e.took)) && e.at.Before(cmp.Or(f.healed, time.Now()).Add(100*ms)) {
+			return
+		}
+	}
+	tally.longest("entry", e.took)
+	if limit := entryTime + 2*stallsIn(e.at, e.at.Add(e.took)); e.took > limit {
+		s.fails("%s waited %v at its entry (of %v)", who, e.took, limit)
+	}
+}
+
+// judgePress: nobody who may not switch is obeyed, and who stays hears something.
+func (s *stage) judgePress(c *call, p *press, own []sidecar) {
+	heard, result := c.answer(p, own)
+	tally.count("presses", 1)
+	before := c.stand(p.at.Add(-time.Microsecond), own)
+	granted := map[string]bool{"dtmf": c.s.plan.policy.dtmf, "record_key": c.s.plan.policy.key}[p.method]
+	obeyed := heard == "recorded" || heard == "is-being-recorded"
+	if obeyed && !before.vague && !before.permits(users[p.ext], granted) {
+		s.fails("%s %.8s: the %s of %q was obeyed (%s), and must not be", c.name, c.id(), p.method, p.ext, heard)
+	}
+	if heard == "" && result == "" && p.bound && p.ext != "" {
+		tally.count("presses of users without any answer", 1)
+		if c.stayed && c.followed && p.until.IsZero() && c.stand(c.ended, own).peer == p.leg {
+			s.fails("%s %.8s: the %s of %q at %v was neither obeyed nor refused", c.name, c.id(), p.method, p.ext, p.at.Sub(s.began).Round(ms))
+		}
+	}
+}
+
+// judgeLength: a file that is said to be complete is.
+func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
+	for _, d := range own {
+		a, began := heard[d.wav()], s.tap.started(d.wav())
+		if a == nil || began.IsZero() || c.ended.IsZero() || len(d.Problems) > 0 {
+			continue
+		}
+		end := c.ended
+		if stop := s.tap.stopped[d.wav()]; !stop.IsZero() && stop.Before(end) {
+			end = stop
+		}
+		if !s.dead.IsZero() && s.dead.Before(end) {
+			continue // FreeSWITCH ended it before
+		}
+		if lack := end.Sub(began) - a.length; lack > 500*ms+stallsIn(began, end) {
+			s.fails("%s %.8s: %s is said to be complete, and %v are missing", c.name, c.id(), filepath.Base(d.wav()), lack)
+		}
+	}
+}
+
+// judgeCalm listens to the call until the first fault.
+func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broken bool) {
+	if !c.followed {
+		return
+	}
+	until := s.firstFault()
+	if !c.ended.IsZero() && c.ended.Before(until) {
+		until = c.ended
+	}
+	var edges []time.Time
+	for _, m := range c.moments {
+		edges = append(edges, m.at)
+	}
+	edges = append(edges, until)
+	for i := 0; i+1 < len(edges) && edges[i].Before(until); i++ {
+		at := c.stand(edges[i], own)
+		if at.sure() && at.peer != nil && !at.ringing && at.answered {
+			next := slices.MinFunc([]time.Time{edges[i+1], until}, time.Time.Compare)
+			s.judgeTime(c, own, heard, edges[i].Add(reaction+2*stallsIn(edges[i], next)), next.Add(-60*ms), broken, "before anything broke")
+		}
+	}
+}
+
+// judgeTime listens to some time of a call.
+func (s *stage) judgeTime(c *call, own []sidecar, heard map[string]*audio, from, to time.Time, broken bool, when string) {
+	at := c.stand(from, own)
+	if !from.Before(to) || !at.sure() {
+		return
+	}
+	var spoken [][2]time.Time
+	for path, a := range heard {
+		began := s.tap.started(path)
+		if callOf(path) != c.id() || a == nil || began.IsZero() {
+			continue
+		}
+		for _, h := range a.heard {
+			if len(h.Channels[0]) > 0 {
+				spoken = append(spoken, [2]time.Time{began.Add(h.From), began.Add(h.To)})
+			}
+		}
+	}
+	slices.SortFunc(spoken, func(a, b [2]time.Time) int { return a[0].Compare(b[0]) })
+	if at.wanted() {
+		next := from
+		for _, t := range spoken {
+			if t[0].Before(next.Add(edge)) && t[1].After(next) {
+				next = t[1]
+			}
+		}
+		if next.Before(to) && !broken {
+			s.fails("%s %.8s: at %v, %s, a recording is wanted, and nobody is heard", c.name, c.id(), next.Sub(s.began).Round(ms), when)
+		}
+		tally.count("stretches that had to be heard", 1)
+		return
+	}
+	tally.count("stretches that had to be silent", 1)
+	for _, t := range spoken {
+		if t[0].Before(to) && from.Before(t[1]) && !s.struck(diskFull) {
+			s.fails("%s %.8s: at %v, %s, no recording is wanted, and somebody is heard", c.name, c.id(), t[0].Sub(s.began).Round(ms), when)
+			return
+		}
+	}
+}
+
+// judgeOwners: commands come from the owner, but for a moment when it changes.
+func (s *stage) judgeOwners() {
+	last := map[string]owned{}
+	n := 0
+	for _, command := range s.tap.commands {
+		for ; n < len(s.tap.owners) && s.tap.owners[n].at.Before(command.at); n++ {
+			o := s.tap.owners[n]
+			if o.token > last[o.call].token || o.owner == last[o.call].owner {
+				if o.owner == last[o.call].owner {
+					o.at = last[o.call].at
+				}
+				last[o.call] = o
+			}
+		}
+		o, known := last[command.call]
+		if !known || command.id == "" || o.owner == command.id {
+			continue
+		}
+		tally.count("commands of an instance that did not own the call any more", 1)
+		if command.at.Sub(o.at) > handover && !s.wokeUp(command) {
+			s.fails("%s sent %q for a call that was %.8s's (token %d) for %v", command.by, command.line, o.owner, o.token, command.at.Sub(o.at).Round(ms))
+		}
+	}
+}
+
+// wokeUp: whoever was cut off, or stood still, may not have heard of its
+// successor yet.
+func (s *stage) wokeUp(command told) bool {
+	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
+		still := slices.Contains([]string{frozen, linkStill, linkHalfOpen, linkCut, linkCutInside, redisCut, switchStill, switchSlow}, f.kind)
+		healed := cmp.Or(f.healed, time.Now())
+		return still && command.by == s.instances[f.whom].name && !command.at.Before(f.struck) && command.at.Before(healed.Add(handover))
+	})
+}

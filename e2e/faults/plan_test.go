@@ -1,0 +1,104 @@
+package faults
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// plan is what a seed stands for.
+type plan struct {
+	seed      uint64
+	policy    *policy
+	instances int
+	embedded  bool // one instance, with the Redis in itself
+	calls     []callPlan
+	faults    []*fault
+	disk      bool // the recordings are on a small disk
+}
+
+type callPlan struct {
+	seed  uint64
+	kind  string // inbound, outbound, internal
+	after time.Duration
+	lasts time.Duration
+	stays bool // until all faults are healed
+}
+
+// fault is one thing that breaks, and for how long.
+type fault struct {
+	kind   string
+	after  time.Duration
+	lasts  time.Duration
+	whom   int // which instance
+	n      int // bytes, and the like
+	struck time.Time
+	healed time.Time
+}
+
+func (f *fault) String() string {
+	return fmt.Sprintf("%s of %d (%d) at %v for %v", f.kind, f.whom+1, f.n, f.after.Round(time.Millisecond), f.lasts.Round(time.Millisecond))
+}
+
+// The faults. Those after redisGone need a Redis of its own; those after
+// switchRestarts end every call, and are rarer.
+const (
+	killed         = "tapedeck killed"
+	frozen         = "tapedeck stopped for a while"
+	linkCut        = "link cut"
+	linkCutInside  = "link cut inside a frame"
+	linkStill      = "link stands still"
+	linkHalfOpen   = "link stands still, then is cut"
+	diskFull       = "disk full"
+	fileDeleted    = "files deleted"
+	folderDeleted  = "folder of recordings deleted"
+	switchSlow     = "freeswitch slow"
+	switchStill    = "freeswitch's event socket stands still"
+	redisKilled    = "redis killed"
+	redisFrozen    = "redis stopped for a while"
+	redisFlushed   = "redis flushed"
+	redisCut       = "redis cut off from one instance"
+	switchRestarts = "freeswitch killed"
+	switchShutdown = "freeswitch shut down"
+)
+
+var (
+	faultsEverywhere = []string{killed, killed, killed, frozen, linkCut, linkCutInside, linkStill, linkHalfOpen, diskFull, fileDeleted, switchSlow, switchStill}
+	faultsOfRedis    = []string{redisKilled, redisFrozen, redisFlushed, redisCut, frozen, killed}
+)
+
+func between(r *rand.Rand, least, most time.Duration) time.Duration {
+	return least + time.Duration(r.Int64N(int64(most-least)))
+}
+
+func newPlan(seed uint64) *plan {
+	r := rand.New(rand.NewPCG(seed, 4))
+	p := &plan{seed: seed, policy: newPolicy(r), instances: 2}
+	switch r.IntN(6) {
+	case 0:
+		p.instances, p.embedded = 1, true
+	case 1:
+		p.instances = 1
+	}
+	for range 3 + r.IntN(4) {
+		p.calls = append(p.calls, callPlan{seed: r.Uint64(), kind: []string{inbound, inbound, outbound, internal}[r.IntN(4)],
+			after: between(r, 0, time.Second), lasts: between(r, 2*time.Second, 4*time.Second), stays: r.IntN(3) != 0})
+	}
+	kinds := faultsEverywhere
+	if !p.embedded {
+		kinds = append(append([]string{}, kinds...), faultsOfRedis...)
+	}
+	for range 1 + r.IntN(3) {
+		f := &fault{kind: kinds[r.IntN(len(kinds))], after: between(r, 200*time.Millisecond, 3500*time.Millisecond),
+			lasts: between(r, 100*time.Millisecond, 2500*time.Millisecond), whom: r.IntN(p.instances), n: 1 + r.IntN(3000)}
+		if r.IntN(12) == 0 {
+			f.kind = []string{switchRestarts, switchShutdown}[r.IntN(2)]
+		}
+		if f.kind == frozen { // long enough for being taken for dead
+			f.lasts = between(r, 200*time.Millisecond, 4*time.Second)
+		}
+		p.disk = p.disk || f.kind == diskFull
+		p.faults = append(p.faults, f)
+	}
+	return p
+}

@@ -1,0 +1,170 @@
+package faults
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// process is a program that may be killed, stopped and started again.
+type process struct {
+	name    string
+	command func() *exec.Cmd
+	note    func(format string, args ...any)
+
+	mu     sync.Mutex
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	killed bool // by us
+	frozen bool
+	lives  int
+	fault  error // it ended although nobody had ended it
+	log    journal
+}
+
+// journal is what a process said, each line with the time at which it came.
+type journal struct {
+	mu    sync.Mutex
+	began time.Time
+	text  bytes.Buffer
+	part  []byte
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for line := range bytes.Lines(b) {
+		j.part = append(j.part, line...)
+		if bytes.HasSuffix(line, []byte("\n")) {
+			fmt.Fprintf(&j.text, "%7d ms  %s", time.Since(j.began).Milliseconds(), j.part)
+			j.part = j.part[:0]
+		}
+	}
+	return len(b), nil
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String() + string(j.part)
+}
+
+// start starts it, unless it runs.
+func (p *process) start() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd != nil {
+		return nil
+	}
+	cmd := p.command()
+	cmd.Stderr = &p.log
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	p.lives++
+	fmt.Fprintf(&p.log, "---- %s, life %d, pid %d\n", p.name, p.lives, cmd.Process.Pid)
+	ended := make(chan struct{})
+	p.cmd, p.ended, p.killed, p.frozen = cmd, ended, false, false
+	go func() {
+		err := cmd.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.killed && p.fault == nil {
+			p.fault = fmt.Errorf("%s ended by itself: %v", p.name, err)
+		}
+		p.cmd = nil
+		close(ended)
+	}()
+	return nil
+}
+
+// kill is SIGKILL. It returns when the process is gone.
+func (p *process) kill() {
+	p.mu.Lock()
+	if p.cmd == nil {
+		p.mu.Unlock()
+		return
+	}
+	p.killed = true
+	_ = p.cmd.Process.Kill() // it may be gone
+	ended := p.ended
+	p.mu.Unlock()
+	<-ended
+}
+
+// freeze is SIGSTOP, thaw SIGCONT.
+func (p *process) freeze() { p.signal(syscall.SIGSTOP, true) }
+func (p *process) thaw()   { p.signal(syscall.SIGCONT, false) }
+
+func (p *process) signal(s os.Signal, frozen bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cmd != nil {
+		_ = p.cmd.Process.Signal(s) // it may be gone
+		p.frozen = frozen
+	}
+}
+
+// stop is SIGTERM; what comes out of it has to be exit code 0, in time.
+func (p *process) stop(within time.Duration) error {
+	p.mu.Lock()
+	if p.cmd == nil {
+		p.mu.Unlock()
+		return nil
+	}
+	p.killed = true
+	cmd, ended := p.cmd, p.ended
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	p.mu.Unlock()
+	select {
+	case <-ended:
+	case <-time.After(within):
+		_ = cmd.Process.Kill()
+		<-ended
+		return fmt.Errorf("%s did not end within %v of SIGTERM", p.name, within)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 0 {
+		return fmt.Errorf("%s ended with exit code %d", p.name, code)
+	}
+	return nil
+}
+
+// up reports whether it runs and is not frozen.
+func (p *process) up() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd != nil && !p.frozen
+}
+
+// await waits until it has said something in its present life.
+func (p *process) await(words string, within time.Duration) error {
+	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
+		text := p.log.String()
+		if i := strings.LastIndex(text, "---- "); i >= 0 && strings.Contains(text[i:], words) {
+			return nil
+		}
+		if time.Now().After(end) || !p.up() {
+			return fmt.Errorf("%s: did not say %q; its log:\n%s", p.name, words, text)
+		}
+	}
+}
+
+// complaint is what a process must never say.
+func (p *process) complaint() error {
+	p.mu.Lock()
+	fault := p.fault
+	p.mu.Unlock()
+	text := p.log.String()
+	for _, words := range []string{"DATA RACE", "panic:", "fatal error:", "goroutine "} {
+		if strings.Contains(text, words) {
+			return errors.Join(fault, fmt.Errorf("%s said %q", p.name, words))
+		}
+	}
+	return fault
+}

@@ -1,0 +1,94 @@
+package faults
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// tally is what all seeds have seen together.
+var tally = &counts{of: map[string]int{}, most: map[string]time.Duration{}}
+
+type counts struct {
+	mu   sync.Mutex
+	of   map[string]int
+	most map[string]time.Duration
+}
+
+func (c *counts) count(what string, n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.of[what] += n
+}
+
+func (c *counts) longest(what string, d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.most[what] = max(c.most[what], d)
+}
+
+func (c *counts) add(s *stage) {
+	c.count("seeds", 1)
+	c.longest("until what is written is what is wanted", s.settled)
+	c.longest("from the last hangup to the last sidecar", s.finished)
+	for _, f := range s.plan.faults {
+		c.count("fault "+f.kind, 1)
+	}
+}
+
+func (c *counts) String() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var b strings.Builder
+	for _, what := range slices.Sorted(maps.Keys(c.of)) {
+		fmt.Fprintf(&b, "%6d %s\n", c.of[what], what)
+	}
+	for _, what := range slices.Sorted(maps.Keys(c.most)) {
+		fmt.Fprintf(&b, "%6d ms at most: %s\n", c.most[what].Milliseconds(), what)
+	}
+	return b.String()
+}
+
+// stalls are the times in which this machine was too busy to run what was due.
+var stalls struct {
+	mu   sync.Mutex
+	at   []time.Time
+	long []time.Duration
+}
+
+// watchNoise looks for stalls until the test ends; it says how long the longest
+// was.
+func watchNoise() (longest func() time.Duration) {
+	const every = 5 * time.Millisecond
+	go func() {
+		for {
+			began := time.Now()
+			time.Sleep(every)
+			if late := time.Since(began) - every; late > every {
+				stalls.mu.Lock()
+				stalls.at, stalls.long = append(stalls.at, began), append(stalls.long, late)
+				stalls.mu.Unlock()
+			}
+		}
+	}()
+	return func() time.Duration {
+		stalls.mu.Lock()
+		defer stalls.mu.Unlock()
+		return slices.Max(append(stalls.long, 0))
+	}
+}
+
+// stallsIn is how long the machine stood still in a time.
+func stallsIn(from, to time.Time) (sum time.Duration) {
+	stalls.mu.Lock()
+	defer stalls.mu.Unlock()
+	for i, at := range stalls.at {
+		if at.Before(to) && at.Add(stalls.long[i]).After(from) {
+			sum += stalls.long[i]
+		}
+	}
+	return sum
+}
