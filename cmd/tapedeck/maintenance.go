@@ -32,22 +32,30 @@ const (
 	describePatience = time.Minute
 )
 
-// run works until ctx ends. A disk that hangs holds the goroutine that waits for
-// it, even after run.
+// run works until ctx ends.
 func (m *maintenance) run(ctx context.Context) error {
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	ended := untilEnd(ctx, func(ctx context.Context) {
 		m.begin(ctx, time.Now())
 		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)
-	}()
-	<-ctx.Done()
-	select {
-	case <-ended:
-	case <-time.After(maintenanceGrace):
+	})
+	if !ended {
 		m.log.Warn("maintenance of recordings waits for the disk: it is left alone")
 	}
 	return nil
+}
+
+// untilEnd does work until ctx ends, and reports whether the work ended then,
+// too. A disk that hangs holds the goroutine that waits for it, even after that.
+func untilEnd(ctx context.Context, work func(context.Context)) bool {
+	ended := make(chan struct{})
+	go func() { defer close(ended); work(ctx) }()
+	<-ctx.Done()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(maintenanceGrace):
+		return false
+	}
 }
 
 // everyDay does something after a while, and then every day, or an hour later if
@@ -101,20 +109,11 @@ func (m *maintenance) reindex(ctx context.Context) {
 }
 
 // describe makes sidecars for files that have none and that no call is about,
-// one at a time, so that those of calls do not wait.
+// one at a time, so that those of calls do not wait; false: not of all.
 func (m *maintenance) describe(ctx context.Context, now time.Time) bool {
-	paths, err := recording.Orphans(ctx, m.dir, now.Add(-orphanAge))
+	todo, err := forgotten(ctx, m.dir, m.archive, now)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
-		m.log.Error("files without a call not looked for", "error", err)
-	}
-	todo := m.interrupted(now)
-	for _, path := range paths {
-		s, err := recording.Orphan(m.dir, path)
-		if err != nil {
-			m.log.Warn("file without a call not described", "file", path, "error", err)
-			continue
-		}
-		todo = append(todo, s)
+		m.log.Error("files without a call not all described", "error", err)
 	}
 	for _, s := range todo {
 		if !m.finish(ctx, s) {
@@ -122,22 +121,6 @@ func (m *maintenance) describe(ctx context.Context, now time.Time) bool {
 		}
 	}
 	return ctx.Err() == nil
-}
-
-// interrupted are the files without a call whose description a Tapedeck began
-// before it was killed: a draft is left, in which there is no FreeSWITCH that
-// could be asked.
-func (m *maintenance) interrupted(now time.Time) (left []recording.Sidecar) {
-	drafts, err := m.archive.Drafts()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		m.log.Warn("drafts of recordings not read", "error", err)
-	}
-	for _, s := range drafts {
-		if s.Switch == "" && s.HasProblem(recording.StateUnknown) && s.Ended.Before(now.Add(-orphanAge)) {
-			left = append(left, s)
-		}
-	}
-	return left
 }
 
 // finish has the archive describe a file; false: it does not come to that.

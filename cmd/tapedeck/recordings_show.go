@@ -125,7 +125,7 @@ func (p *page) spans(spans []recording.Span) {
 	p.line("")
 	p.line("FROM", "TO", "STATE", "WHY", "WHO")
 	for _, s := range spans {
-		p.line(position(s.FromMS), position(s.ToMS), s.State, cmp.Or(why(s.Cause), "-"), s.Cause.User)
+		p.line(position(s.FromMS), position(s.ToMS), s.State, cmp.Or(why(s.Cause), "-"), cmp.Or(s.Cause.User, "-"))
 	}
 }
 

@@ -26,8 +26,8 @@ func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) e
 	var counts recording.Counts
 	if len(ids) == 0 {
 		counts, err = recording.Verify(ctx, cfg.dir, report)
-	} else {
-		counts, err = verifyOne(ctx, cfg.dir, ids[0], report)
+	} else if counts, err = verifyOne(ctx, cfg.dir, ids[0], report); err != nil {
+		return err
 	}
 	found := 0
 	for _, n := range counts.Findings {
@@ -64,9 +64,12 @@ func verifyOne(ctx context.Context, d recording.Dir, id string, report func(reco
 	if _, err := findFile(ctx, d, id); err != nil {
 		return recording.Counts{}, err
 	}
-	return recording.Verify(ctx, d, func(f recording.Finding) {
+	counts := recording.Counts{Recordings: 1, Findings: map[string]int{}}
+	_, err := recording.Verify(ctx, d, func(f recording.Finding) {
 		if f.ID == id {
+			counts.Findings[f.What]++
 			report(f)
 		}
 	})
+	return counts, err
 }

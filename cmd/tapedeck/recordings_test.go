@@ -1,0 +1,278 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+const ids = "c0ffee00-0000-4000-8000-00000000000"
+
+// variety is recordings of several kinds, from the oldest to the newest.
+func (s *spool) variety() {
+	s.Helper()
+	s.put(sampleCall(ids+"1", began))
+
+	second := sampleCall(ids+"1", began)
+	second.Part, second.File.Name, second.Previous = 2, ids+"1.part2.wav", ids+"1.wav"
+	s.put(second)
+
+	out := sampleCall(ids+"2", began.Add(time.Hour))
+	out.Direction, out.External, out.Trigger, out.RequestedBy, out.Users = "outbound", "07700900456", "on-demand", "bob", []string{"bob"}
+	s.put(out)
+
+	none := sampleCall(ids+"3", began.AddDate(0, 0, 1))
+	none.File, none.Spans, none.Problems = nil, nil, []string{recording.NotStarted + ": -ERR no such channel"}
+	s.put(none)
+
+	north := sampleCall(ids+"4", began.AddDate(0, 0, 2))
+	north.Organisation, north.Users = "north", []string{"nora"}
+	north.Hold = &recording.Hold{By: "legal", Reason: "case 7", At: began.AddDate(0, 1, 0)}
+	s.put(north)
+}
+
+const listed = `STARTED                  ORGANISATION  DIRECTION  OUTSIDE        OURS           USERS       LENGTH              TRIGGER         REMARKS      ID
+2026-03-11 14:30:00 UTC  north         inbound    +447700900123  +442079460001  nora        0:04 (0:01 paused)  automatic       held         c0ffee00-0000-4000-8000-000000000004
+2026-03-10 14:30:00 UTC  acme          inbound    +447700900123  +442079460001  alice, bob  no file             automatic       not started  c0ffee00-0000-4000-8000-000000000003
+2026-03-09 15:30:00 UTC  acme          outbound   07700900456    +442079460001  bob         0:04 (0:01 paused)  on-demand, bob  -            c0ffee00-0000-4000-8000-000000000002
+2026-03-09 14:30:00 UTC  acme          inbound    +447700900123  +442079460001  alice, bob  0:04 (0:01 paused)  automatic       -            c0ffee00-0000-4000-8000-000000000001.part2
+2026-03-09 14:30:00 UTC  acme          inbound    +447700900123  +442079460001  alice, bob  0:04 (0:01 paused)  automatic       -            c0ffee00-0000-4000-8000-000000000001
+`
+
+// TestRecordingsList: the index and the sidecars give the same list.
+func TestRecordingsList(t *testing.T) {
+	indexes(t, func(t *testing.T, config string) {
+		s := newSpool(t, twoOrganisations, config)
+		s.do("ls").want(t, exitDone, "no recordings\n", "")
+		s.variety()
+		s.reindex()
+		if config != "" {
+			apply := tapedeck("policy", "apply", "--config", s.config, filepath.Join(s.root, "policy.yaml"))
+			apply.want(t, exitDone, "in force", "") // the region of national numbers
+		}
+		if o := s.do("ls", "--utc"); o.code != exitDone || o.stderr != "" || o.stdout != listed {
+			t.Errorf("%d, %s\n%s", o.code, o.stderr, o.stdout)
+		}
+		if o := s.do("ls"); !strings.Contains(o.stdout, began.Local().Format("2006-01-02 15:04:05 MST")) {
+			t.Errorf("not in the local zone:\n%s", o.stdout)
+		}
+		o := s.do("ls", "--utc", "--limit", "2")
+		rows := strings.SplitAfter(o.stdout, "\n")
+		if len(rows) != 5 || !strings.Contains(rows[2], ids+"3") || rows[3] != "there are more: --limit 20 shows them\n" {
+			t.Errorf("--limit 2:\n%s", o.stdout)
+		}
+		s.filters()
+	})
+}
+
+// filters asks for parts of variety.
+func (s *spool) filters() {
+	s.Helper()
+	for _, c := range []struct{ flags, want string }{
+		{"", "4 3 2 1.part2 1"},
+		{"--organisation acme", "3 2 1.part2 1"},
+		{"--organisation nobody", ""},
+		{"--limit 1", "4"},
+		{"--limit 5", "4 3 2 1.part2 1"},
+		{"--problems", "3"},
+		{"--trigger on-demand", "2"},
+		{"--user alice", "3 1.part2 1"},
+		{"--number +447700900456", "2"}, // as it is said elsewhere
+		{"--number 07700900456", "2"},
+		{"--number 02079460001 --limit 2", "4 3"},
+		{"--number 1", ""},
+		{"--from 2026-03-10", "4 3"},
+		{"--to 2026-03-10", "3 2 1.part2 1"},
+		{"--from 2026-03-09 --to 2026-03-09", "2 1.part2 1"},
+		{"--to 2026-03-09T15:30:00.250Z", "1.part2 1"},
+		{"--from 2026-03-09T15:30:00.250Z --organisation acme", "3 2"},
+		{"--from 2027-01-01", ""},
+	} {
+		o := s.do(append([]string{"ls", "--json", "--utc"}, strings.Fields(c.flags)...)...)
+		var got []string
+		for line := range strings.Lines(o.stdout) {
+			var r store.Recording
+			if err := json.Unmarshal([]byte(line), &r); err != nil {
+				s.Errorf("%s: %v", c.flags, err)
+			}
+			got = append(got, strings.TrimPrefix(r.ID, ids))
+		}
+		if o.code != exitDone || o.stderr != "" || strings.Join(got, " ") != c.want {
+			s.Errorf("ls %s: %q, want %q; %d %s", c.flags, got, c.want, o.code, o.stderr)
+		}
+	}
+}
+
+const shown = `recording     c0ffee00-0000-4000-8000-000000000001
+organisation  acme
+direction     inbound
+outside       +447700900123
+ours          +442079460001
+users         alice, bob
+started       2026-03-09 14:30:00.250 UTC
+answered      2026-03-09 14:30:01.250 UTC
+ended         2026-03-09 14:30:05.250 UTC
+trigger       automatic
+decided by    number/+442079460001 yes
+switch        fs1
+leg           c0ffee00-0000-4000-8000-000000000001
+file          $DIR/acme/2026/03/09/c0ffee00-0000-4000-8000-000000000001.wav
+length        0:04.000
+sound         64.0 kB, 1 channel, 8000 Hz
+checksum      SHA-256 $SHA
+written       2026-03-09 14:30:01.250 UTC to 2026-03-09 14:30:05.250 UTC
+complete      yes
+
+FROM      TO        STATE      WHY                       WHO
+0:00.000  0:02.000  recording  number/+442079460001 yes  -
+0:02.000  0:03.000  paused     dtmf                      alice
+0:03.000  0:04.000  recording  record_key                bob
+
+AT            WHAT     DETAIL
+14:30:00.250  entered  number/+442079460001 yes
+14:30:03.250  pressed  dtmf by alice: ok
+14:30:04.250  pressed  record_key by bob: ok
+`
+
+// TestRecordingsShow: everything that the sidecar says, for people and as it is.
+func TestRecordingsShow(t *testing.T) {
+	s := newSpool(t, twoOrganisations, "")
+	s.variety()
+	o := s.do("show", ids+"1", "--utc")
+	sum := fmt.Sprintf("%x", sha256.Sum256(wav(1000, 2000, -1, 1000, 1000, 1000)))
+	if got := strings.NewReplacer(s.dir.String(), "$DIR", sum, "$SHA").Replace(o.stdout); o.code != exitDone || o.stderr != "" || got != shown {
+		t.Errorf("%d, %s\n%s", o.code, o.stderr, got)
+	}
+	for id, want := range map[string][]string{
+		ids + "1.part2": {"part before   " + ids + "1.wav\n"},
+		ids + "2":       {"trigger       on-demand\nasked by      bob\n"},
+		ids + "3":       {"file          none, it would be ", "complete      no\n", "problem       not started: -ERR no such channel\n"},
+		ids + "4":       {"hold          by legal since 2026-04-09 14:30:00.250 UTC: case 7\n"},
+	} {
+		o := s.do("show", id, "--utc")
+		for _, text := range want {
+			if o.code != exitDone || !strings.Contains(o.stdout, text) {
+				t.Errorf("%s: %q is not in\n%s%s", id, text, o.stdout, o.stderr)
+			}
+		}
+	}
+	sidecar, err := os.ReadFile(filepath.Join(s.dir.String(), "acme/2026/03/09", ids+"1.json"))
+	if o := s.do("show", "--json", ids+"1"); err != nil || o.stdout != string(sidecar) {
+		t.Errorf("%v\n%s\nthe sidecar is\n%s", err, o.stdout, sidecar)
+	}
+	for _, id := range []string{ids + "9", "../../etc/passwd", "x\x1b[2J\ny"} {
+		o := s.do("show", id)
+		o.want(t, exitFailed, "", "there is no recording")
+		if strings.Count(o.stderr, "\n") != 1 || strings.Contains(o.stderr, "\x1b") {
+			t.Errorf("%q", o.stderr)
+		}
+	}
+}
+
+// TestRecordingsWithoutFolder is one line that says what to do.
+func TestRecordingsWithoutFolder(t *testing.T) {
+	s := newSpool(t, oneOrganisation, "")
+	if err := os.Remove(s.dir.String()); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"ls", "show " + ids + "1", "verify", "purge --by me", "hold --by me --reason x " + ids + "1"} {
+		o := s.do(strings.Fields(line)...)
+		o.want(t, exitFailed, "", "recordings.dir in the daemon file: open "+s.dir.String()+": no such file or directory: mount its disk")
+		if strings.Count(o.stderr, "\n") != 1 {
+			t.Errorf("%s: %q", line, o.stderr)
+		}
+	}
+}
+
+// TestRecordingsHostileTexts: whatever was put into a sidecar or a file's name,
+// a terminal gets lines of plain text.
+func TestRecordingsHostileTexts(t *testing.T) {
+	const evil = "\x1b[2J\x1b]0;owned\x07\r\n+1\t\u009b31m\u202edorw\u200b\u2028next\U000e0041\u00ad"
+	indexes(t, func(t *testing.T, config string) {
+		s := newSpool(t, twoOrganisations, config)
+		c := sampleCall(ids+"1", began)
+		path := s.put(c)
+		quoted, err := json.Marshal(evil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(recording.SidecarPath(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, harmless := range []string{`"+447700900123"`, `"alice"`, `"yes"`, `"inbound"`, `"ok"`, `"automatic"`, `"fs1"`, `"dtmf"`} {
+			text = []byte(strings.ReplaceAll(string(text), harmless, string(quoted)))
+		}
+		text = []byte(strings.Replace(string(text), `"problems":[]`, `"problems":[`+string(quoted)+`,"`+"\u009b\x9b"+`"]`, 1))
+		s.file(recording.SidecarPath(path), text)
+		s.file(filepath.Join(filepath.Dir(path), "\x1b[31mstray\nline\u202e.wav"), nil)
+		s.reindex()
+		for line, rows := range map[string]int{"ls": 2, "ls --json": 1, "show " + ids + "1": 0, "show --json " + ids + "1": 1, "verify": 0} {
+			o := s.do(strings.Fields(line)...)
+			if bad := strings.IndexFunc(o.stdout+o.stderr, func(r rune) bool {
+				return r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028'
+			}); bad >= 0 {
+				t.Errorf("%s: %q", line, (o.stdout + o.stderr)[bad:])
+			}
+			if n := strings.Count(o.stdout, "\n"); o.stdout == "" || rows > 0 && n != rows {
+				t.Errorf("%s: %d lines, want %d:\n%s%s", line, n, rows, o.stdout, o.stderr)
+			}
+			if strings.Contains(line, "json") && !json.Valid([]byte(o.stdout)) {
+				t.Errorf("%s: no JSON: %s", line, o.stdout)
+			}
+		}
+	})
+}
+
+func TestRecordingsWrongUsage(t *testing.T) {
+	for line, says := range map[string]string{
+		"recordings mend":                                 `unknown command "recordings mend"`,
+		"recordings ls now":                               `unexpected argument "now"`,
+		"recordings ls --limit 0":                         "--limit: use at least 1",
+		"recordings ls --from yesterday":                  `--from: "yesterday" is no time: write it like 2026-11-21`,
+		"recordings ls --to 21.11.2026":                   "--to: ",
+		"recordings ls --from 2026-02-01 --to 2026-01-01": "--from: it has to be before --to",
+		"recordings ls --trigger manual":                  "--trigger: use automatic or on-demand",
+		"recordings show":                                 "name the recording's ID",
+		"recordings show a b":                             `unexpected argument "b"`,
+		"recordings verify a b":                           `unexpected argument "b"`,
+		"recordings hold a":                               "--reason: say why it is kept",
+		"recordings hold --reason x":                      "name the recording's ID",
+		"recordings release":                              "name the recording's ID",
+	} {
+		o := tapedeck(strings.Fields(line)...)
+		o.want(t, exitUsage, "", says)
+		if strings.Count(o.stderr, "\n") != 1 {
+			t.Errorf("%s: %q is not one line", line, o.stderr)
+		}
+	}
+}
+
+// TestLengths: what people read.
+func TestLengths(t *testing.T) {
+	var got []string
+	for _, ms := range []int64{0, 499, 59_500, 3_599_499, 3_599_500, 36_000_000} {
+		got = append(got, length(ms))
+	}
+	for _, ms := range []int64{0, 61_007, 3_600_000} {
+		got = append(got, position(ms))
+	}
+	for _, n := range []int64{0, 999, 1000, 1_500_000, 2e9} {
+		got = append(got, size(n))
+	}
+	want := []string{"0:00", "0:00", "1:00", "59:59", "1:00:00", "10:00:00", "0:00.000", "1:01.007", "60:00.000",
+		"0 bytes", "999 bytes", "1.0 kB", "1.5 MB", "2.0 GB"}
+	if !slices.Equal(got, want) {
+		t.Error(fmt.Sprintf("%q", got))
+	}
+}
