@@ -2,6 +2,8 @@ package call
 
 import (
 	"context"
+	"math"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -36,7 +38,7 @@ func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
 	for _, s := range history {
 		if s.Call == id && s.Organisation == organisation {
 			d.finishing[id]++
-			d.sends.Go(func() { d.hand(d.concluded(s), nil) })
+			d.sends.Go(func() { d.conclude(s, nil) })
 		}
 	}
 	if d.finishing[id] == 0 {
@@ -46,27 +48,41 @@ func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
 	d.cfg.Log.Info("call ended while nobody followed it", "call", id, "files", len(history))
 }
 
-// concluded is a draft with what follows from its file: the call ended when it
-// was written last, and what it held when the draft was made it held to its end,
-// because nobody told FreeSWITCH otherwise. It waits for the disk.
-func (d *Desk) concluded(s recording.Sidecar) recording.Sidecar {
-	if s.File == nil {
-		if s.Ended.IsZero() {
-			s.Ended = time.Now()
+// conclude hands a draft over to the archive, with what follows from its file. A
+// call that nobody was seen to answer may have one all the same; without one,
+// and without a problem, there is nothing to be told. It waits for the disk.
+func (d *Desk) conclude(s recording.Sidecar, groups []string) {
+	if s.File == nil && len(s.Problems) == 0 {
+		file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
+		if err == nil {
+			_, err = d.cfg.Archive.Probe(file)
 		}
-		return s
+		if err != nil {
+			d.cfg.Archive.Discard(s.Stem())
+			d.post(func() { d.described(s.Organisation, s.Call) })
+			return
+		}
+		s.File = &recording.File{Name: filepath.Base(file)}
+		s.Problems = []string{recording.NoStopEvent + ": the call was answered while Tapedeck did not follow it"}
 	}
 	if s.Ended.IsZero() {
 		s.Ended = d.lastWrite(s)
 	}
-	if s.File.Stopped.IsZero() {
-		if !s.HasProblem(recording.NoStopEvent) {
-			s.Problems = append(slices.Clone(s.Problems), recording.NoStopEvent)
-		}
-		if n := len(s.Spans); n > 0 && s.Next == "" {
-			s.Spans = slices.Clone(s.Spans)
-			s.Spans[n-1].ToMS = max(s.Spans[n-1].ToMS, s.Ended.Sub(s.File.Began).Milliseconds())
-		}
+	if s.File != nil && s.File.Stopped.IsZero() {
+		s = prolonged(s)
+	}
+	d.hand(s, groups)
+}
+
+// prolonged is a draft whose file was written on after it was made: what it held
+// then it held to its end, because nobody told FreeSWITCH otherwise.
+func prolonged(s recording.Sidecar) recording.Sidecar {
+	if !s.HasProblem(recording.NoStopEvent) {
+		s.Problems = append(slices.Clone(s.Problems), recording.NoStopEvent)
+	}
+	if n := len(s.Spans); n > 0 && s.Next == "" {
+		s.Spans = slices.Clone(s.Spans)
+		s.Spans[n-1].ToMS = math.MaxInt32 // the file's end is nearer
 	}
 	return s
 }

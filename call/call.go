@@ -25,6 +25,7 @@ type call struct {
 	began     time.Time
 	answered  time.Time // the recorded leg was; zero: not yet
 	ended     time.Time
+	lost      bool // its end was not seen
 	log       *slog.Logger
 
 	passed     []passing       // the elements, in order; users with their leg

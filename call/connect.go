@@ -91,6 +91,9 @@ func (d *Desk) connected(on, core string, known map[string]bool, now scene) {
 			l.on = on
 		}
 		if known[uuid] && !now.live.has(uuid) {
+			if c := d.callOf(uuid); c != nil {
+				c.lost = true
+			}
 			d.hungUp(uuid)
 		}
 	}

@@ -12,10 +12,12 @@ import (
 	"tapedeck/toggle"
 )
 
-// Archive keeps what is known of files beside them. Draft and Finish do not block.
+// Archive keeps what is known of files beside them. Draft, Finish and Discard do not
+// block.
 type Archive interface {
 	Draft(recording.Sidecar)
 	Finish(s recording.Sidecar, then func(recording.Sidecar, error))
+	Discard(stem string)
 	// These may wait for the disk.
 	Drafts() ([]recording.Sidecar, error)
 	Probe(file string) (bytes int64, err error)
@@ -37,6 +39,9 @@ func (d *Desk) sidecar(c *call, p *part, now time.Time) recording.Sidecar {
 	if p.n < len(c.parts) && !c.parts[p.n].began.IsZero() {
 		s.Next = filepath.Base(c.parts[p.n].path)
 	}
+	if p.began.IsZero() && c.mayStart() && p == c.file() {
+		s.Spans = d.foretold(c)
+	}
 	if !p.began.IsZero() {
 		s.File = &recording.File{Name: filepath.Base(p.path), Began: p.began, Stopped: p.stopped}
 	}
@@ -57,38 +62,52 @@ func (c *call) number() string {
 // there, or why it is not.
 func (p *part) counts() bool { return !p.began.IsZero() || len(p.faults) > 0 }
 
-// sidecars are those of all of the call's files that something is to be told of.
+// mayStart reports whether FreeSWITCH may begin the call's last file without a
+// further word.
+func (c *call) mayStart() bool { return c.rec.File >= toggle.Armed && c.rec.File < toggle.Open }
+
+// sidecars are those of the call's files, as drafts: of those that are there, or
+// should be, and of one that the answer starts.
 func (d *Desk) sidecars(c *call, now time.Time) []recording.Sidecar {
 	var all []recording.Sidecar
 	for _, p := range c.parts {
-		if p.counts() {
+		if p.counts() || p == c.file() && c.mayStart() {
 			all = append(all, d.sidecar(c, p, now))
 		}
 	}
 	return all
 }
 
+// foretold is what a file will hold that the answer starts.
+func (d *Desk) foretold(c *call) []recording.Span {
+	state := spanRecording
+	if c.rec.File == toggle.ArmedMasked {
+		state = spanPaused
+	}
+	return []recording.Span{{State: state, Cause: c.cause(d.legs)}}
+}
+
 // finish has each file of a call that is over examined and described.
 func (d *Desk) finish(c *call) {
 	for _, p := range c.parts {
-		if !p.counts() {
-			continue
-		}
 		if !p.began.IsZero() && p.stopped.IsZero() {
 			d.fault(c, p, recording.NoStopEvent, "")
 			c.ended = time.Time{} // some time ago: the file tells
 		}
-		if p.began.IsZero() && p.n > 1 { // the file before says that there was to be another
+		if p.n > 1 && p.began.IsZero() { // the file before says that there was to be another
 			last := c.parts[p.n-2]
 			last.faults = append(last.faults, p.faults...)
 		}
 	}
 	groups := c.groups()
 	for _, p := range c.parts {
-		if p.counts() && (p.n == 1 || !p.began.IsZero()) {
+		switch unseen := c.lost && c.mayStart() && p == c.file(); {
+		case unseen, p.counts() && (p.n == 1 || !p.began.IsZero()):
 			s := d.sidecar(c, p, c.ended)
 			d.finishing[c.id]++
-			d.sends.Go(func() { d.hand(d.concluded(s), groups) })
+			d.sends.Go(func() { d.conclude(s, groups) })
+		default:
+			d.cfg.Archive.Discard(recording.Stem(c.id, p.n))
 		}
 	}
 	if d.finishing[c.id] == 0 {

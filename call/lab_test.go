@@ -130,6 +130,7 @@ func (nowhere) Calls(context.Context) ([]store.LiveCall, error) { return nil, ni
 type unwritten struct{}
 
 func (unwritten) Draft(recording.Sidecar) {}
+func (unwritten) Discard(string)          {}
 func (unwritten) Finish(s recording.Sidecar, then func(recording.Sidecar, error)) {
 	s.Complete = true
 	then(s, nil)
