@@ -231,6 +231,25 @@ func TestArchiveOrder(t *testing.T) {
 	}
 }
 
+// A draft that comes while the one before is written is written too.
+func TestDraftLatest(t *testing.T) {
+	d := tempDir(t)
+	for range 20 {
+		a, stop := running(t, ArchiveConfig{Dir: d})
+		s := sample(call)
+		for n := range 200 {
+			s.External = fmt.Sprint(n)
+			a.Draft(s)
+		}
+		if err := stop(); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := a.Drafts(); err != nil || len(got) != 1 || got[0].External != "199" {
+			t.Fatalf("%+v, %v", got, err)
+		}
+	}
+}
+
 // Finish, called again while the first is under way, is not lost, and everybody is
 // called back.
 func TestFinishTwice(t *testing.T) {

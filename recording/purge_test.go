@@ -212,37 +212,36 @@ func TestSetHold(t *testing.T) {
 // purge is.
 func TestHoldAgainstPurge(t *testing.T) {
 	d := tempDir(t)
-	const n = 60
-	var paths []string
-	for i := range n {
-		paths = append(paths, put(t, d, sample(fmt.Sprintf("call-%02d", i))))
-	}
 	audit := NewAudit(d)
-	held := make([]bool, n)
-	var group sync.WaitGroup
-	group.Go(func() {
-		for i := range slices.Backward(paths) {
-			_, err := SetHold(d, paths[i], &Hold{By: "carol"}, audit, Actor{}, day)
-			if held[i] = err == nil; err != nil && !errors.Is(err, fs.ErrNotExist) {
+	held := 0
+	for i := range 60 {
+		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
+		var group sync.WaitGroup
+		var hold error
+		start := make(chan struct{})
+		group.Go(func() {
+			<-start
+			_, hold = SetHold(d, path, &Hold{By: "carol"}, audit, Actor{}, day)
+		})
+		group.Go(func() {
+			<-start
+			cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit}
+			if _, err := Purge(t.Context(), cfg); err != nil {
 				t.Error(err)
 			}
+		})
+		close(start)
+		group.Wait()
+		for _, path := range []string{path, SidecarPath(path)} {
+			if _, err := os.Stat(path); (hold == nil) != (err == nil) {
+				t.Errorf("%s: %v, the hold: %v", path, err, hold)
+			}
 		}
-	})
-	group.Go(func() {
-		cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit}
-		if _, err := Purge(t.Context(), cfg); err != nil {
-			t.Error(err)
-		}
-	})
-	group.Wait()
-	count := 0
-	for i, path := range paths {
-		if _, err := os.Stat(path); held[i] != (err == nil) {
-			t.Errorf("%s: held %v, but %v", path, held[i], err)
-		}
-		if held[i] {
-			count++
+		if hold == nil {
+			held++
+		} else if !errors.Is(hold, fs.ErrNotExist) {
+			t.Error(hold)
 		}
 	}
-	t.Logf("%d of %d are held", count, n)
+	t.Logf("%d of 60 are held", held)
 }

@@ -19,6 +19,9 @@ const (
 // of writing or cannot be seen. What was left out at the end is shown as "…".
 func Clean(text string, max int) string {
 	const cut = "…"
+	if isPlain(text) && len(text) <= max {
+		return text
+	}
 	whole := len(text) <= 4*max+16
 	if !whole {
 		text = text[:4*max+16]
@@ -49,6 +52,18 @@ func Clean(text string, max int) string {
 		out = out[:len(out)-size]
 	}
 	return out + cut
+}
+
+// isPlain reports whether a text is of visible ASCII, with single spaces inside.
+func isPlain(text string) bool {
+	before := byte(' ')
+	for _, b := range []byte(text) {
+		if b < ' ' || b > '~' || b == ' ' && before == ' ' {
+			return false
+		}
+		before = b
+	}
+	return before != ' ' || text == ""
 }
 
 // utc is t as it is written: in UTC, to the millisecond. A time that JSON cannot
