@@ -269,7 +269,7 @@ func TestRedisFreezes(t *testing.T) {
 	r := startRedis(t)
 	tell := newSpy()
 	cfg := tell.config()
-	cfg.Timeout = 100 * time.Millisecond
+	cfg.Timeout = 500 * time.Millisecond
 	a, err := newStore(t.Context(), cfg, r.client(cfg.limits()))
 	if err != nil {
 		t.Fatal(err)
@@ -345,13 +345,13 @@ func TestLastWords(t *testing.T) {
 		a := openOn(t, srv, newSpy())
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		for i := range 500 {
+		for i := range 200 {
 			a.SaveCall(call("org-0", i, On))
 		}
 		if err := a.Run(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if calls, err := a.Calls(t.Context()); err != nil || len(calls) != 500 || a.Queued() != 0 {
+		if calls, err := a.Calls(t.Context()); err != nil || len(calls) != 200 || a.Queued() != 0 {
 			t.Errorf("%d calls in Redis, %d queued: %v", len(calls), a.Queued(), err)
 		}
 	})

@@ -24,11 +24,11 @@ func TestEmbedded(t *testing.T) {
 	apply(t, s, p)
 	s2 := openOn(t, s.embedded, newSpy())
 	mustHave(t, s2, p)
-	for i := range 5000 {
+	for i := range 2000 {
 		s.SaveCall(call("org-0", i, On))
 	}
 	tell.await(t, "the calls to be written", func() bool { return s.Queued() == 0 })
-	if calls, err := s.Calls(t.Context()); err != nil || len(calls) != 5000 {
+	if calls, err := s.Calls(t.Context()); err != nil || len(calls) != 2000 {
 		t.Errorf("%d calls: %v", len(calls), err)
 	}
 	s2.Close()

@@ -545,3 +545,31 @@ func TestNeverHadThePolicy(t *testing.T) {
 		}
 	})
 }
+
+// The grace begins anew when Redis was not seen to answer all the time.
+func TestGrace(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		dead := join(t, srv, "dead", defaultLease())
+		dead.SaveCall(call("org-0", 1, On))
+		dead.lastWords(t.Context())
+		b := join(t, srv, "b", defaultLease())
+		rawClient(t, srv).SAdd(t.Context(), instancesKey, "dead")
+		for name, c := range map[string]struct {
+			since, answered time.Duration
+			told            int
+		}{
+			"all the time":          {-1200 * time.Millisecond, -time.Millisecond, 1},
+			"away for a while":      {-1200 * time.Millisecond, -900 * time.Millisecond, 0},
+			"dead before that":      {-3 * time.Second, -900 * time.Millisecond, 1},
+			"not for a whole grace": {-300 * time.Millisecond, -time.Millisecond, 0},
+		} {
+			b.orphans = nil
+			now := time.Now()
+			w := &watcher{s: b.Store, strangers: map[string]bool{}, absent: map[string]time.Time{"dead": now.Add(c.since)}, answered: now.Add(c.answered)}
+			w.look(t.Context())
+			if len(b.orphans) != c.told {
+				t.Errorf("%s: told %d times", name, len(b.orphans))
+			}
+		}
+	})
+}

@@ -189,7 +189,7 @@ func dropSubscribers(t *testing.T, srv server, raw redis.UniversalClient) {
 // numbers has seen two halves.
 func TestNoReaderSeesHalfAPolicy(t *testing.T) {
 	onServers(t, func(t *testing.T, srv server) {
-		switches := 400
+		switches := 200
 		if testing.Short() {
 			switches = 100
 		}

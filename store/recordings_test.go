@@ -508,3 +508,19 @@ func TestReindexRace(t *testing.T) {
 		}
 	}
 }
+
+// What was written since a sweep has looked is not swept.
+func TestSweepLooksAgain(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		tell := newSpy()
+		a := runOn(t, srv, tell)
+		a.SaveRecording(recorded("acme", 1))
+		indexedAll(t, a, tell)
+		keys := []string{recordingsKey("acme"), writtenKey("acme"), recordingKey("acme", "rec-0001")}
+		for want, since := range []string{"1", "9000000000000000"} {
+			if n, err := sweepScript.Run(t.Context(), a.client, keys, since, "rec-0001").Int(); n != want || err != nil {
+				t.Errorf("since %s: %d swept: %v", since, n, err)
+			}
+		}
+	})
+}
