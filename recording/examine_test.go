@@ -141,6 +141,10 @@ func TestExamineProblems(t *testing.T) {
 			newSynth(1, 8000).add(2000, tone), []Span{speech(0, 1000), pause(1000, 1400), late(380, speech(1400, 2000))},
 			[]Span{speech(0, 1000), pause(1000, 1400), late(380, speech(1400, 2000))}, nil,
 		},
+		"a short silence just before the pause": {
+			newSynth(1, 8000).add(920, tone).add(60, 0).add(20, tone).add(1000, 0), []Span{speech(0, 940), pause(940, 2000)},
+			[]Span{speech(0, 1000), pause(1000, 2000)}, nil,
+		},
 		"speech within the edges": {
 			newSynth(1, 8000).add(59, tone).add(1000, 0), []Span{pause(0, 1059)}, []Span{pause(0, 1059)}, nil,
 		},
