@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"tapedeck/flow"
@@ -120,50 +119,4 @@ func liveCalls(ctx context.Context, s *store.Store) (live func(id string) bool, 
 		call, _, err := recording.ParseStem(id)
 		return err != nil || ids[call]
 	}, nil
-}
-
-// index is the index in a Redis that other processes reach, for a command that
-// changes it.
-type index struct {
-	*store.Store
-	cancel context.CancelFunc
-	run    sync.WaitGroup
-}
-
-func openIndex(ctx context.Context, cfg *config) (*index, error) {
-	s, err := openStore(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	x := &index{Store: s}
-	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	x.cancel = cancel
-	x.run.Go(func() { _ = s.Run(running) }) // it returns nil
-	return x, nil
-}
-
-// indexPatience is how long a command waits at its end for Redis.
-const indexPatience = 10 * time.Second
-
-// close waits until everything is in the index, and says what is not.
-func (x *index) close(ctx context.Context) error {
-	limit := time.After(indexPatience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for x.QueuedRecordings() > 0 && ctx.Err() == nil && x.Up() {
-		select {
-		case <-tick.C:
-			continue
-		case <-limit:
-		case <-ctx.Done():
-		}
-		break
-	}
-	x.cancel()
-	x.run.Wait()
-	var err error
-	if n := x.QueuedRecordings() + int(x.DroppedRecordings()); n > 0 {
-		err = fmt.Errorf("the index does not know of %s yet: run `tapedeck recordings reindex` when Redis is back", plural(n, "change"))
-	}
-	return errors.Join(err, x.Close())
 }

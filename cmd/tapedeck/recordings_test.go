@@ -273,6 +273,6 @@ func TestLengths(t *testing.T) {
 	want := []string{"0:00", "0:00", "1:00", "59:59", "1:00:00", "10:00:00", "0:00.000", "1:01.007", "60:00.000",
 		"0 bytes", "999 bytes", "1.0 kB", "1.5 MB", "2.0 GB"}
 	if !slices.Equal(got, want) {
-		t.Error(fmt.Sprintf("%q", got))
+		t.Errorf("%q", got)
 	}
 }
