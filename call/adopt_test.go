@@ -1,40 +1,19 @@
 package call
 
 import (
-	"context"
 	"io/fs"
-	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
-	"tapedeck/recording"
 )
 
 // later is the Store of a Tapedeck after the one that nowhere is of.
 type later struct{ nowhere }
 
 func (later) Instance() string { return "later" }
-
-// archive is a real one in the lab's folder.
-func (l *lab) archive() *recording.Archive {
-	l.Helper()
-	dir, err := recording.NewDir(l.dir)
-	l.must(err)
-	a := recording.NewArchive(recording.ArchiveConfig{Dir: dir, Log: slog.New(slog.DiscardHandler)})
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- a.Run(ctx) }()
-	l.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			l.Error(err)
-		}
-	})
-	return a
-}
 
 // restart ends the Desk, without a word to anybody, and starts another.
 func (l *lab) restart(p *flow.Policy, between func()) {
@@ -185,8 +164,11 @@ func TestWatchdog(t *testing.T) {
 	})
 	a.Hangup("")
 	l.settle()
-	if l.meter.get("problem file missing") != 1 || l.meter.get("recording problem") != 1 || l.meter.get("recording complete") != 1 {
-		t.Errorf("counted: %v", l.meter.of)
+	l.until("both files are described", func() bool {
+		return l.meter.get("recording problem") == 1 && l.meter.get("recording complete") == 1
+	})
+	if n := l.meter.get("problem file missing"); n != 1 {
+		t.Errorf("%d files missing", n)
 	}
 }
 

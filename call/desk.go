@@ -65,6 +65,7 @@ type Store interface {
 	SaveRecording(store.Recording)
 	Instance() string
 	Alone() bool
+	Holds() bool // false: another instance may have taken our calls
 	Alive(ctx context.Context, instance string) (bool, error)
 	Claim(context.Context, store.LiveCall) (store.LiveCall, error)
 	Calls(context.Context) ([]store.LiveCall, error)
@@ -105,7 +106,11 @@ const (
 type Desk struct {
 	cfg   Config
 	inbox chan func()
-	done  chan struct{}  // closed when Run ends
+	done  chan struct{} // closed when Run ends
+
+	lostMu sync.Mutex
+	lost   []callID // calls that another instance has taken
+
 	sends sync.WaitGroup // commands on their way
 
 	// owned by Run
@@ -157,6 +162,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	for {
 		select {
 		case work := <-d.inbox:
+			d.mayAct(ctx)
 			work()
 		case now := <-sweep.C:
 			d.forgetUnwatched(now)

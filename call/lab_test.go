@@ -119,6 +119,7 @@ func (nowhere) SaveCall(store.LiveCall)                     {}
 func (nowhere) EndCall(string, string)                      {}
 func (nowhere) SaveRecording(store.Recording)               {}
 func (nowhere) Instance() string                            { return "here" }
+func (nowhere) Holds() bool                                 { return true }
 func (nowhere) Alone() bool                                 { return true }
 func (nowhere) Alive(context.Context, string) (bool, error) { return false, nil }
 func (nowhere) Claim(_ context.Context, c store.LiveCall) (store.LiveCall, error) {

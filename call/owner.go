@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"tapedeck/esl"
 	"tapedeck/recording"
@@ -46,12 +47,38 @@ func (d *Desk) adoptedElsewhere(ev *esl.Event) {
 
 // Lost takes the store's word that another instance owns a call.
 func (d *Desk) Lost(organisation, id string) {
-	d.post(func() {
-		if c := d.calls[id]; c != nil && c.org.ID == organisation {
+	d.lostMu.Lock()
+	d.lost = append(d.lost, callID{organisation, id})
+	d.lostMu.Unlock()
+	d.post(func() {})
+}
+
+type callID struct{ organisation, id string }
+
+// mayAct waits until it is certain that our calls are still ours, and leaves
+// those that are not, before anything that waits is done for them. It is certain
+// all the time, but for an instance that stood still longer than its lease.
+func (d *Desk) mayAct(ctx context.Context) {
+	for !d.cfg.Store.Holds() {
+		select {
+		case <-time.After(holdsAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+	d.lostMu.Lock()
+	lost := d.lost
+	d.lost = nil
+	d.lostMu.Unlock()
+	for _, id := range lost {
+		if c := d.calls[id.id]; c != nil && c.org.ID == id.organisation {
 			d.yield(c)
 		}
-	})
+	}
 }
+
+// holdsAgain is how soon the store is asked again.
+const holdsAgain = 2 * time.Millisecond
 
 // yield leaves a call to the instance that has taken it over: nothing is done for
 // it here any more, and nothing of it is ended.

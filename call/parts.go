@@ -24,7 +24,6 @@ type part struct {
 	origin  origin
 	faults  []string // problems, as in the sidecar
 	watched watched
-	drafted string // the draft that was written last
 }
 
 // edge is where the file begins to hold speech, or silence.

@@ -17,8 +17,9 @@ const (
 )
 
 // lossy are the problems with which a recording is not complete: something that
-// was wanted is not in the file, or it is not known whether it is.
-var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnknown, Unreadable}
+// was wanted is not in the file, or it is not known whether it is: of a file that
+// had to be repaired the end was not written.
+var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnknown, Unreadable, FileRepaired}
 
 // Examine looks at a recording's file and says what it found: checksum, length,
 // the spans brought in line with what is heard, and what is wrong. A header that

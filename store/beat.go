@@ -31,15 +31,19 @@ func (s *Store) beat(ctx context.Context) {
 	tick := time.NewTicker(s.lease.beatEvery)
 	defer tick.Stop()
 	for alive := false; ; {
+		begin := time.Now()
 		switch lapsed, err := s.beatOnce(ctx); {
 		case err != nil:
 		case lapsed && alive:
 			// Redis was emptied, or we were not there for a while and others may
 			// have taken our calls: writing them again tells.
+			s.unsure.Store(true)
+			s.beaten.Store(begin.UnixNano())
 			s.doubt.Store(true)
 			s.wakeRun()
 		default:
 			alive = true
+			s.beaten.Store(begin.UnixNano())
 		}
 		select {
 		case <-ctx.Done():

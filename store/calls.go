@@ -49,7 +49,6 @@ type LiveCall struct {
 	Chain        flow.Chain     `json:"chain,omitempty"`
 	Users        []string       `json:"users,omitempty"` // who is on the call now
 	Started      time.Time      `json:"started"`
-	Trace        []Note         `json:"trace,omitempty"` // what happened, oldest first
 
 	// Owner is the instance that the call belongs to and Token how many owners
 	// it has had. SaveCall sets Owner, and a Token of 0 to the one it knows, or 1.
@@ -58,19 +57,6 @@ type LiveCall struct {
 	// Control is package call's snapshot, opaque here; Draft, the sidecar so far.
 	Control string          `json:"control,omitempty"`
 	Draft   json.RawMessage `json:"draft,omitempty"`
-}
-
-// Note is one line of a call's trace. What is entered, left, pressed, told,
-// failed or disclaimer; the rest is what there is to say of it.
-type Note struct {
-	At      time.Time `json:"at"`
-	What    string    `json:"what"`
-	Element string    `json:"element,omitempty"` // entered, left
-	Setting string    `json:"setting,omitempty"` // entered: what the element says in the call's direction
-	Method  string    `json:"method,omitempty"`  // pressed: dtmf, record_key, blind_transfer, api or auto_resume
-	User    string    `json:"user,omitempty"`    // pressed: who; empty for the outside party
-	Result  string    `json:"result,omitempty"`  // pressed: ok or why not; failed: the reply; disclaimer: heard or cut
-	State   string    `json:"state,omitempty"`   // told: off, on or paused
 }
 
 // SaveCall queues the state of a call for Redis. It copies c, never blocks and

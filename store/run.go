@@ -105,12 +105,17 @@ func (s *Store) step(ctx context.Context, look bool) {
 	if look || s.hasPending() {
 		s.syncPolicy(ctx)
 	}
-	if s.doubt.Swap(false) {
+	doubted := s.doubt.Swap(false)
+	if doubted {
 		clear(s.known)
 		s.calls.again()
 	}
 	for s.Up() {
 		s.writeCalls(ctx)
+		if doubted && s.Up() {
+			s.sure()
+			doubted = false
+		}
 		if !s.writeRecordings(ctx) {
 			return
 		}
