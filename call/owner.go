@@ -119,13 +119,12 @@ func (d *Desk) takeOver(link Switch, live store.LiveCall) {
 		return // there is no link to it now: told again
 	}
 	now.drafts = d.drafts()
-	token := live.Token
-	live, err = d.cfg.Store.Claim(ctx, live)
+	mine, err := d.cfg.Store.Claim(ctx, live)
 	if err != nil {
-		d.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", token, "error", err)
+		d.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", live.Token, "error", err)
 		return
 	}
-	if !d.post(func() { d.inherit(live, holder, now) }) {
+	if !d.post(func() { d.inherit(mine, holder, now) }) {
 		d.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
 	}
 }

@@ -199,8 +199,11 @@ func (d *Desk) recordStopped(on, uuid string, ev *esl.Event) {
 	if hasHungUp(ev) {
 		d.fact(c, toggle.Fact{What: toggle.HungUp})
 	}
-	if cause := ev.Get("Record-Completion-Cause"); cause == "uri-failure" || cause == "media-failure" { // switch_ivr_async.c, set_completion_cause
+	switch cause := ev.Get("Record-Completion-Cause"); cause { // switch_ivr_async.c, set_completion_cause
+	case "uri-failure", "media-failure":
 		d.fault(c, p, recording.Disk, "FreeSWITCH could not write the file: "+cause)
+	case "empty-file": // not one packet came: it is deleted
+		p.began, p.stopped, p.edges = time.Time{}, time.Time{}, nil
 	}
 	d.happened(c, toggle.Fact{What: toggle.Stopped})
 }
