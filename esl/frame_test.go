@@ -183,3 +183,16 @@ func checkAnyEvent(t *testing.T, text []byte, most int) {
 	}
 	_ = e.Eslgo()
 }
+
+// TestLargeBlockIsNotKept: a connection that had one large block does not hold
+// its memory for ever.
+func TestLargeBlockIsNotKept(t *testing.T) {
+	p := newParser(Limits{})
+	block := []byte("Content-Type: command/reply\nx: " + strings.Repeat("y", 100<<10) + "\n\n")
+	if _, f, done, err := p.feed(block); !done || err != nil || len(f.head) != len(block)-1 {
+		t.Fatal(done, err)
+	}
+	if p.held() > keptBlock {
+		t.Errorf("%d bytes kept", p.held())
+	}
+}
