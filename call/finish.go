@@ -143,7 +143,7 @@ func (d *Desk) hand(known recording.Sidecar, groups []string) {
 		if !s.Complete || len(s.Problems) > 0 {
 			result = "problem"
 		}
-		if s.File != nil { // what has none is counted as missing
+		if s.File != nil || !s.HasProblem(recording.NotStarted) { // that is counted as missing
 			d.cfg.Meter.Recording(result)
 		}
 		d.cfg.Store.SaveRecording(Index(d.cfg.Recordings, s, groups))
