@@ -57,6 +57,10 @@ func TestRecordingsVerify(t *testing.T) {
 			t.Errorf("verify %s: %d\n%s", id, o.code, o.stdout)
 		}
 	}
+	if o := s.do("ls"); o.code != exitDone || strings.Contains(o.stdout, ids+"6") || !strings.Contains(o.stderr, "left out: "+at("6.json")+" is of "+ids+"7 of acme\n") {
+		t.Errorf("ls: %d, %s\n%s", o.code, o.stderr, o.stdout)
+	}
+	s.do("show", ids+"6").want(t, exitFailed, "", "`tapedeck recordings verify` finds all that are swapped")
 	s.do("verify", ids+"2").want(t, exitDone, "all is as it was written\n", "")
 	s.do("verify", ids+"9").want(t, exitFailed, "", "there is no recording")
 }

@@ -86,6 +86,7 @@ func (s *spool) filters() {
 		{"--limit 5", "4 3 2 1.part2 1"},
 		{"--problems", "3"},
 		{"--trigger on-demand", "2"},
+		{"--trigger on-demand --limit 1", "2"}, // not on the first page
 		{"--user alice", "3 1.part2 1"},
 		{"--number +447700900456", "2"}, // as it is said elsewhere
 		{"--number 07700900456", "2"},
