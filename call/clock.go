@@ -3,8 +3,6 @@ package call
 import (
 	"strconv"
 	"time"
-
-	"tapedeck/esl"
 )
 
 // clock is how far a FreeSWITCH's clock is from ours. An event waits up to 20 ms
@@ -30,18 +28,38 @@ func (k *clock) heard(made, came time.Time) {
 }
 
 // when is the time of an event by our clock; without a time of its own, now.
-func (d *Desk) when(on string, ev *esl.Event) time.Time {
-	now := time.Now()
-	us, err := strconv.ParseInt(ev.Get("Event-Date-Timestamp"), 10, 64)
-	if err != nil || us <= 0 {
-		return now
+func (d *Desk) when(on string, ev headers) time.Time {
+	made, ok := madeAt(ev)
+	if !ok {
+		return time.Now()
+	}
+	return d.ours(on, made)
+}
+
+// ours is a switch's time by our clock.
+func (d *Desk) ours(on string, made time.Time) time.Time {
+	if k := d.clocks[on]; k != nil {
+		return made.Add(k.ahead)
+	}
+	return time.Now()
+}
+
+// compare learns from an event how the clocks stand.
+func (d *Desk) compare(on string, ev headers, came time.Time) {
+	made, ok := madeAt(ev)
+	if !ok {
+		return
 	}
 	k := d.clocks[on]
 	if k == nil {
 		k = &clock{}
 		d.clocks[on] = k
 	}
-	made := time.UnixMicro(us)
-	k.heard(made, now)
-	return made.Add(k.ahead)
+	k.heard(made, came)
+}
+
+// madeAt is when FreeSWITCH made an event, by its clock.
+func madeAt(ev headers) (time.Time, bool) {
+	us, err := strconv.ParseInt(ev.Get("Event-Date-Timestamp"), 10, 64)
+	return time.UnixMicro(us), err == nil && us > 0
 }

@@ -19,6 +19,7 @@ type part struct {
 	path    string
 	began   time.Time // RECORD_START, by our clock; zero: nothing was started
 	told    bool      // RECORD_START said so; otherwise it was concluded
+	made    time.Time // RECORD_START by FreeSWITCH's clock; zero: not known
 	stopped time.Time // RECORD_STOP; zero: it did not come
 	edges   []edge
 	origin  origin
@@ -231,9 +232,6 @@ func (p *part) ms(at time.Time) int64 { return max(0, at.Sub(p.began).Millisecon
 
 // begins takes RECORD_START. What was concluded before it came is corrected.
 func (p *part) begins(at time.Time) {
-	if p.told {
-		return
-	}
 	p.began, p.told = at, true
 	if len(p.edges) > 0 {
 		p.edges[0].at, p.edges[0].since = at, at

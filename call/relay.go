@@ -1,6 +1,8 @@
 package call
 
 import (
+	"slices"
+	"strconv"
 	"time"
 
 	"tapedeck/esl"
@@ -12,8 +14,11 @@ import (
 // on the organisation alone. If the owner is dead, whoever takes the call over
 // has heard the event too.
 
-// enteredSubclass is that event.
-const enteredSubclass = "tapedeck::entered"
+// enteredSubclass is that event; relayHeader names it among others.
+const (
+	enteredSubclass = "tapedeck::entered"
+	relayHeader     = "Tapedeck-Relay"
+)
 
 // relay lets the owner know of a leg that entered here.
 func (d *Desk) relay(k control, e entry) turn {
@@ -24,7 +29,10 @@ func (d *Desk) relay(k control, e entry) turn {
 	}
 	d.cfg.Log.Info("call belongs to another instance: told", "call", k.Call, "owner", k.Owner)
 	c := &call{org: org, direction: k.Direction, first: k.First}
-	send := append(c.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass))
+	d.serials++
+	id := d.cfg.Store.Instance() + "-" + strconv.Itoa(d.serials)
+	d.relays[k.Call] = append(d.relays[k.Call], relayed{id, e, time.Now()})
+	send := append(c.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
 	if e.hint != "" {
 		send = append(send, esl.Execute("unset", "tapedeck_element"))
 	}
@@ -36,6 +44,7 @@ func (d *Desk) relay(k control, e entry) turn {
 
 // relayed is a leg that entered at an instance which did not own its call.
 type relayed struct {
+	id    string
 	entry entry
 	at    time.Time
 }
@@ -59,7 +68,10 @@ func (d *Desk) enteredElsewhere(on string, ev *esl.Event) {
 		d.enterRelayed(c, e)
 		return
 	}
-	d.relays[k.Call] = append(d.relays[k.Call], relayed{e, d.when(on, ev)})
+	id := ev.Get(relayHeader)
+	if !slices.ContainsFunc(d.relays[k.Call], func(r relayed) bool { return r.id == id }) { // it was not ours
+		d.relays[k.Call] = append(d.relays[k.Call], relayed{id, e, d.when(on, ev)})
+	}
 }
 
 // enterRelayed does over the watch link what the socket would have done.

@@ -19,7 +19,11 @@ var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHA
 // Watched takes an event of a switch's watch link. The link calls it in the
 // order of the events; it waits while the Desk is busy.
 func (d *Desk) Watched(on string, ev *esl.Event) {
-	d.post(func() { d.event(on, ev) })
+	came := time.Now()
+	d.post(func() {
+		d.compare(on, ev, came)
+		d.event(on, ev)
+	})
 }
 
 func (d *Desk) event(on string, ev *esl.Event) {
@@ -152,6 +156,7 @@ func (d *Desk) recordStarted(on, uuid string, ev *esl.Event) {
 		return
 	}
 	p := c.partOf(ev.Get("Record-File-Path"))
+	p.made, _ = madeAt(ev)
 	p.begins(d.when(on, ev))
 	if p != c.file() { // it was given up, and begins after all
 		return
@@ -192,6 +197,9 @@ func (d *Desk) recordStopped(on, uuid string, ev *esl.Event) {
 		return
 	}
 	p := c.partOf(ev.Get("Record-File-Path"))
+	if !p.made.IsZero() { // how the clocks stand is known better by now
+		p.begins(d.ours(on, p.made))
+	}
 	p.ends(d.when(on, ev), ev)
 	if p != c.file() {
 		return

@@ -180,7 +180,7 @@ func (s State) Adopted(answered, runs bool) State {
 		s = s.stopped()
 		s.Held = false
 	case s.Answered:
-		if was != NoFile && s.Wish() == Speech {
+		if was != NoFile && s.Wanted() {
 			s.Problems |= NotStarted
 		}
 		s.File = NoFile

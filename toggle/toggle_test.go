@@ -403,6 +403,8 @@ func TestAdopted(t *testing.T) {
 		{"armed, not answered: armed again", armed, false, false, State{On: true, File: ArmedUnsure}, Arm},
 		{"armed, answered meanwhile and started", armed, true, true, State{On: true, Answered: true, File: Open, Begun: true}, Unmask},
 		{"armed, answered meanwhile and not started", armed, true, false, State{On: true, Answered: true, Problems: NotStarted}, Start},
+		{"armed masked, answered meanwhile and not started", State{On: true, Guard: true, File: ArmedMasked}, true, false,
+			State{On: true, Guard: true, Answered: true, Problems: NotStarted}, None},
 		{"off", State{Answered: true}, true, false, State{Answered: true}, None},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
