@@ -71,6 +71,7 @@ func (c *call) recall(k control, history []recording.Sidecar) {
 	if p.began.IsZero() {
 		p.began = k.PartBegan
 	}
+	p.told = k.PartTold
 	if p.origin.trigger == "" {
 		p.origin = origin{k.Trigger, k.By, k.Decided}
 	}
@@ -94,7 +95,11 @@ func (p *part) recall(s recording.Sidecar) {
 
 // seat finds out who is on the call now, and how its file stands.
 func (d *Desk) seat(c *call, k control, now scene) {
+	before := c.rec.Problems
 	c.rec = c.rec.Adopted(now.live[c.anchor], d.writes(c, now))
+	for _, problem := range (c.rec.Problems &^ before).Names() {
+		d.fault(c, c.file(), problem, "found when the call was taken over")
+	}
 	if c.rec.Answered && c.answered.IsZero() {
 		c.answered = time.Now()
 	}

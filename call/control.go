@@ -47,6 +47,7 @@ type control struct {
 	Doomed       bool            `json:"doomed,omitempty"`
 	Part         int             `json:"part"`
 	PartBegan    time.Time       `json:"part_began,omitzero"`
+	PartTold     bool            `json:"part_told,omitempty"`
 	Disclaimed   bool            `json:"disclaimed,omitempty"`
 	Problems     toggle.Problem  `json:"problems,omitempty"`
 	Decided      recording.Cause `json:"decided,omitzero"`
@@ -73,7 +74,7 @@ func (d *Desk) control(c *call) control {
 		Call: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, First: c.first, Anchor: c.anchor, Peer: c.peer,
 		External: c.external, Began: c.began, Answered: c.answered,
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user, Pressed: c.switchedAt,
-		File: c.rec.File, Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
+		File: c.rec.File, Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, PartTold: p.told, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
 		Decided: p.origin.decided, Trigger: p.origin.trigger, By: p.origin.by,
 	}
 	if k.File > toggle.Open && k.File < toggle.Closed {

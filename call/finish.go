@@ -26,6 +26,9 @@ type Archive interface {
 
 // sidecar is what is known of one file of a call, up to now.
 func (d *Desk) sidecar(c *call, p *part, now time.Time) recording.Sidecar {
+	if p.origin.trigger == "" {
+		p.origin = c.origin(c.cause(d.legs))
+	}
 	s := recording.Sidecar{
 		Version: recording.Version, Call: c.id, Organisation: c.org.ID, Direction: c.direction.String(),
 		External: c.external, Number: c.number(), Users: c.talked, Switch: c.on, Anchor: c.anchor,
