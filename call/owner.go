@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -111,22 +112,43 @@ func (d *Desk) Orphans(calls []store.LiveCall) {
 // over, unless another instance is faster.
 func (d *Desk) takeOver(link Switch, live store.LiveCall) {
 	defer d.post(func() { delete(d.claiming, live.ID) })
+	holder := cmp.Or(live.Anchor, live.Leg)
+	for asked := false; ; {
+		mine, now, err := d.claim(link, live, holder)
+		switch asked = asked || errors.Is(err, store.ErrAway); {
+		case err == nil:
+			if !d.post(func() { d.inherit(mine, holder, now) }) {
+				d.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
+			}
+			return
+		case !asked, errors.Is(err, store.ErrTaken):
+			d.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", live.Token, "error", err)
+			return
+		}
+		// Redis did not answer: the call may be ours all the same, and then nobody
+		// else is told of it.
+		select {
+		case <-time.After(claimAgain):
+		case <-d.ctx.Done():
+			return
+		}
+	}
+}
+
+// claimAgain is how soon a claim is repeated that had no answer.
+const claimAgain = 200 * time.Millisecond
+
+// claim asks FreeSWITCH how a call stands, and then Redis for the call. Without a
+// link to FreeSWITCH it does not ask for the call: the store tells of it again.
+func (d *Desk) claim(link Switch, live store.LiveCall, holder string) (mine store.LiveCall, now scene, err error) {
 	ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
 	defer cancel()
-	holder := cmp.Or(live.Anchor, live.Leg)
-	now, err := survey(ctx, link, []string{holder})
-	if err != nil {
-		return // there is no link to it now: told again
+	if now, err = survey(ctx, link, []string{holder}); err != nil {
+		return live, now, err
 	}
 	now.drafts = d.drafts()
-	mine, err := d.cfg.Store.Claim(ctx, live)
-	if err != nil {
-		d.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", live.Token, "error", err)
-		return
-	}
-	if !d.post(func() { d.inherit(mine, holder, now) }) {
-		d.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
-	}
+	mine, err = d.cfg.Store.Claim(ctx, live)
+	return mine, now, err
 }
 
 // inherit adopts a claimed call, or ends it.
