@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"strings"
 	"time"
 
@@ -47,10 +48,15 @@ func recordingsRelease(ctx context.Context, args []string, stdout, _ io.Writer) 
 	return setHold(ctx, *daemonFile, ids[0], nil, actor, stdout)
 }
 
-// actorOf is who is in the audit file. A service that runs a command has no
-// login name, and says who it is.
+// actorOf is who is in the audit file: who says so, or the login name, or, where
+// nobody has logged in, the user of the process.
 func actorOf(by string) (recording.Actor, error) {
 	who := strings.TrimSpace(cmp.Or(by, os.Getenv("SUDO_USER"), os.Getenv("USER"), os.Getenv("LOGNAME")))
+	if who == "" {
+		if u, err := user.Current(); err == nil {
+			who = u.Username
+		}
+	}
 	if who == "" {
 		return recording.Actor{}, usagef("--by: there is no login name: say who does this")
 	}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// print prints a list; more says that it is not all.
+func (l *listing) print(stdout io.Writer, list []store.Recording, more bool) error {
+	if l.asJSON {
+		for _, r := range list {
+			text, err := json.Marshal(r)
+			if err == nil {
+				err = printJSON(stdout, text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(list) == 0 {
+		_, err := fmt.Fprintln(stdout, "no recordings")
+		return err
+	}
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "STARTED\tORGANISATION\tDIRECTION\tOUTSIDE\tOURS\tUSERS\tLENGTH\tTRIGGER\tREMARKS\tID")
+	for _, r := range list {
+		fmt.Fprintln(t, strings.Join(l.row(r), "\t"))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if more {
+		fmt.Fprintf(stdout, "there are more: --limit %d shows them\n", 10*l.limit)
+	}
+	return nil
+}
+
+// row is a recording in the table.
+func (l *listing) row(r store.Recording) []string {
+	long := length(r.DurationMS)
+	if r.PausedMS > 0 {
+		long += " (" + length(r.PausedMS) + " paused)"
+	}
+	if r.Bytes == 0 {
+		long = "no file"
+	}
+	trigger := r.Trigger
+	if r.RequestedBy != "" {
+		trigger += ", " + r.RequestedBy
+	}
+	row := []string{r.Started.In(zone(l.utc)).Format("2006-01-02 15:04:05 MST"), r.Organisation, r.Direction, r.External, r.Number,
+		strings.Join(r.Users, ", "), long, trigger, remarks(r), r.ID}
+	for i := range row {
+		row[i] = plainText(row[i])
+	}
+	return row
+}
+
+// remarks are what a person should know before anything else: a legal hold, and
+// what is wrong.
+func remarks(r store.Recording) string {
+	var all []string
+	if r.Held {
+		all = append(all, "held")
+	}
+	for _, p := range r.Problems {
+		if code := recording.ProblemCode(p); !slices.Contains(all, code) {
+			all = append(all, code)
+		}
+	}
+	if !r.Complete && len(r.Problems) == 0 {
+		all = append(all, "incomplete")
+	}
+	return strings.Join(all, ", ")
+}
