@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -152,10 +153,33 @@ func (c *call) stand(until time.Time, known []sidecar) *ruled {
 		if i+1 < len(moments) {
 			next = moments[i+1].at
 		}
+		switched := at.person != 0 || at.unsure
 		c.take(at, m, next, known)
+		if m.what == "joins" && switched && c.transient(m, moments[i+1:]) {
+			at.unsure, at.missed = true, true
+		}
 	}
 	return at
 }
+
+// transient reports whether somebody came while something was broken, and had
+// gone when Tapedeck could see who was there.
+func (c *call) transient(m moment, after []moment) bool {
+	for _, f := range c.s.plan.faults {
+		if f.struck.IsZero() || m.at.Before(f.struck) || m.at.After(cmp.Or(f.healed, time.Now()).Add(noticed)) {
+			continue
+		}
+		for _, then := range after {
+			if then.what == "leaves" && then.leg == m.leg && then.at.Before(cmp.Or(f.healed, time.Now()).Add(noticed)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// noticed is how long after a fault was healed nobody may follow a call yet.
+const noticed = 6 * time.Second
 
 func (c *call) take(at *ruled, m moment, next time.Time, known []sidecar) {
 	switch m.what {
@@ -190,12 +214,12 @@ func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
 		if before || !at.sure() {
 			at.person = -1
 		}
-		at.unsure = false
+		at.unsure, at.missed = false, false
 	case answer == "is-being-recorded":
 		if !before || !at.sure() {
 			at.person = 1
 		}
-		at.unsure = false
+		at.unsure, at.missed = false, false
 	case answer == "not-permitted", trace != "" && trace != "ok":
 	case trace == "ok":
 		if on := p.ask > 0 || p.ask == 0 && !before; on != before {

@@ -13,9 +13,11 @@ import (
 
 // How long things may take when nothing is broken any more.
 const (
+	linkTime    = 8 * time.Second  // until the links are up: the redial's pauses, and its own time limits
 	patience    = 15 * time.Second // until what is written is what is wanted
 	description = 30 * time.Second // until every file has its sidecar
 	entryTime   = 300 * time.Millisecond
+	answerTime  = 5 * time.Second        // until a press that nobody heard is refused
 	handover    = time.Second            // in which two instances may both speak to the switch
 	reaction    = 700 * time.Millisecond // from what happens to what is written, with nothing broken
 )
@@ -23,6 +25,11 @@ const (
 // converge waits until what is written is what is wanted on the calls that stay.
 func (s *stage) converge() {
 	began := time.Now()
+	linked := s.until(linkTime, func() bool { return s.sw.Links() == len(s.instances) })
+	s.note("all links are up: %t", linked)
+	if !linked {
+		s.fails("%d of %d links are up %v after everything was healed", s.sw.Links(), len(s.instances), linkTime)
+	}
 	for _, c := range s.everyCall() {
 		if !c.stayed {
 			continue
@@ -49,8 +56,32 @@ func (s *stage) converge() {
 			s.note("%s %.8s is as wanted: %t, person %d", c.name, c.id(), at.wanted(), at.person)
 		}
 	}
+	s.until(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
 	time.Sleep(500 * time.Millisecond)
+}
+
+// unanswered is how many presses nobody has answered, of those that have to be.
+func (s *stage) unanswered() (n int) {
+	known := s.sidecars(true)
+	for _, c := range s.everyCall() {
+		for _, p := range c.presses {
+			if heard, result := c.answer(p, known); heard == "" && result == "" && c.mustAnswer(p, known) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// mustAnswer reports whether whoever has pressed has to hear what came of it: a
+// user, on a phone that FreeSWITCH takes the code from, who has not pressed again
+// and stays on the call. (What nobody knows of cannot be answered: an outgoing call
+// that was answered, and whose phone left, before any Tapedeck heard of the answer.)
+func (c *call) mustAnswer(p *press, known []sidecar) bool {
+	until := cmp.Or(c.ended, time.Now())
+	return c.s.dead.IsZero() && p.bound && p.ext != "" && c.stayed && c.followed && p.until.IsZero() && c.stand(until, known).peer == p.leg &&
+		(c.kind != outbound || c.anchor.Get("tapedeck_live") != "")
 }
 
 // struck reports whether a fault of these kinds has happened.
@@ -196,7 +227,11 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 			tally.count("spans with slack", 1)
 		}
 		paused := d.Spans[i].State == "paused"
-		at, found := a.first(from+edge, to-edge, paused, !paused)
+		listen := a.silence
+		if paused {
+			listen = a.speech
+		}
+		at, found := listen(from+edge, to-edge)
 		switch {
 		case !found:
 		case paused && d.has("speech in a pause"):
@@ -240,8 +275,8 @@ func (s *stage) judgeCall(c *call, all []sidecar, heard map[string]*audio) {
 			code, _, _ := strings.Cut(p, ":")
 			tally.count("problem "+code, 1)
 		}
-		if len(d.Problems) > 0 && !c.ended.IsZero() && c.ended.Before(s.firstFault()) {
-			s.fails("%s ended before anything broke, and has the problems %q", who, d.Problems)
+		if len(d.Problems) > 0 && !d.empty() && !c.ended.IsZero() && c.ended.Add(2*time.Second).Before(s.firstFault()) {
+			s.fails("%s was described before anything broke, and has the problems %q", who, d.Problems)
 		}
 	}
 	for _, e := range c.entries {
@@ -284,7 +319,7 @@ func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 	}
 	if heard == "" && result == "" && p.bound && p.ext != "" {
 		tally.count("presses of users without any answer", 1)
-		if c.stayed && c.followed && p.until.IsZero() && c.stand(c.ended, own).peer == p.leg {
+		if c.mustAnswer(p, own) {
 			s.fails("%s %.8s: the %s of %q at %v was neither obeyed nor refused", c.name, c.id(), p.method, p.ext, p.at.Sub(s.began).Round(ms))
 		}
 	}
@@ -293,7 +328,7 @@ func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 // judgeLength: a file that is said to be complete is.
 func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
 	for _, d := range own {
-		a, began := heard[d.wav()], s.tap.started(d.wav())
+		a, began := heard[d.wav()], s.tap.wanted[d.wav()]
 		if a == nil || began.IsZero() || c.ended.IsZero() || len(d.Problems) > 0 {
 			continue
 		}

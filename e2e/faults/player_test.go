@@ -183,6 +183,9 @@ func (p *player) press(leg *esltest.Channel, ext string) {
 	if leg == p.anchor && p.kind == internal {
 		ext = leg.Get("user_name")
 	}
+	if p.held { // digits pressed on hold come with its end
+		p.hold()
+	}
 	what := &press{leg: leg, ext: ext, method: "dtmf"}
 	p.pressed(what)
 	leg.Set(lastDigits, "none") // FreeSWITCH overwrites it if the digits are bound

@@ -102,6 +102,7 @@ type ruled struct {
 	person    int    // 0: nobody has switched; 1: on; -1: off
 	unsure    bool   // whether a person has switched
 	vague     bool   // which elements the Tapedecks know of
+	missed    bool   // somebody came and went, and no Tapedeck may have seen it
 	answered  bool
 	ringing   bool
 	peer      *esltest.Channel
@@ -156,14 +157,14 @@ func (c *ruled) enters(element string, leg *esltest.Channel) {
 	}
 	c.passed = append(c.passed, passed{element, leg})
 	if s := c.policy.settings[element][c.direction]; s != dontCare && s != "" && element != c.away {
-		c.fresh()
+		c.fresh(leg == nil || !c.missed) // whether a user who was here before has been away, Tapedeck may not know
 	}
 }
 
 // fresh: an element with an explicit setting ends what a person switched.
-func (c *ruled) fresh() {
-	if !c.policy.sticky {
-		c.unsure = false
+func (c *ruled) fresh(seen bool) {
+	if !c.policy.sticky && seen {
+		c.unsure, c.missed = false, false
 	}
 	if !(c.person < 0 && c.policy.sticky) {
 		c.person = 0

@@ -49,6 +49,13 @@ func (j *journal) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// since has the times counted from another one.
+func (j *journal) since(began time.Time) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.began = began
+}
+
 func (j *journal) String() string {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -61,6 +61,12 @@ func (s sidecar) has(codes ...string) bool {
 	})
 }
 
+// empty: the recording ended before its first packet, and FreeSWITCH took the file
+// away again.
+func (s sidecar) empty() bool {
+	return len(s.Problems) == 1 && s.has("file missing", "not started") && s.Ended.Sub(s.Answered) < 300*time.Millisecond
+}
+
 // sidecars reads those that are finished, and, with drafts, those of files that
 // are being written.
 func (s *stage) sidecars(drafts bool) []sidecar {
@@ -117,17 +123,29 @@ func listen(path string) (*audio, error) {
 	return a, err
 }
 
-// first is the first place from..to where it is heard (or is not) that anybody
-// speaks, or with own that the recorded party does.
-func (a *audio) first(from, to time.Duration, speech, own bool) (at time.Duration, found bool) {
+// speech is the first place from..to where anybody speaks.
+func (a *audio) speech(from, to time.Duration) (at time.Duration, found bool) {
 	for _, h := range a.heard {
-		speaks := len(h.Tones()) > 0
-		if own {
-			speaks = len(h.Channels[0]) > 0
-		}
-		if start, end := max(h.From, from), min(h.To, to); start < end && speaks == speech {
+		if start, end := max(h.From, from), min(h.To, to); start < end && len(h.Tones()) > 0 {
 			return start, true
 		}
 	}
 	return 0, false
+}
+
+// silence is the first place from..to where the recorded party is not heard for
+// longer than an edge may be away.
+func (a *audio) silence(from, to time.Duration) (at time.Duration, found bool) {
+	at = from
+	for _, h := range a.heard {
+		start, end := max(h.From, from), min(h.To, to)
+		if start >= end || len(h.Channels[0]) == 0 {
+			continue
+		}
+		if start-at > edge {
+			return at, true
+		}
+		at = end
+	}
+	return at, to-at > edge
 }

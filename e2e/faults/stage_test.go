@@ -91,6 +91,9 @@ func newStage(t *testing.T, seed uint64) *stage {
 	}
 	s.until(10*time.Second, func() bool { return s.sw.Links() == len(s.instances) })
 	s.began = time.Now()
+	for _, i := range s.instances {
+		i.log.since(s.began)
+	}
 	return s
 }
 
@@ -270,6 +273,9 @@ func (s *stage) strikeStore(f *fault, i *instance) (heal func()) {
 		}
 	case fileDeleted:
 		for _, path := range s.files(".wav") {
+			if _, err := os.Stat(strings.TrimSuffix(path, ".wav") + ".json"); err == nil {
+				continue // what is described is the operator's
+			}
 			s.note("deleted: %s: %v", filepath.Base(path), os.Remove(path))
 		}
 	}

@@ -14,7 +14,8 @@ import (
 type tap struct {
 	mu        sync.Mutex
 	prompts   []prompt
-	starts    map[string]time.Time // of files, as the switch carried them out
+	wanted    map[string]time.Time // files, since when the switch has been told to write them
+	starts    map[string]time.Time // since when it has
 	stopped   map[string]time.Time
 	rewritten []string // files that were there when they were started
 	commands  []told   // recording commands on watch links
@@ -44,7 +45,7 @@ type owned struct {
 }
 
 func newTap(note func(string, ...any)) *tap {
-	return &tap{starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
+	return &tap{wanted: map[string]time.Time{}, starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
 }
 
 // carriedOut is for esltest's Fail: it hears every command and fails none.
@@ -86,10 +87,13 @@ func (t *tap) recorded(now time.Time, verb, path string) {
 	t.note("switch: %s %s", verb, filepath.Base(path))
 	switch verb {
 	case "start":
-		if _, before := t.starts[path]; !before {
-			t.starts[path] = now
+		if t.wanted[path].IsZero() {
+			t.wanted[path] = now
 		}
-		if info, err := os.Stat(path); err == nil && info.Size() > 44 && !t.stopped[path].IsZero() {
+		switch info, err := os.Stat(path); {
+		case err != nil, info.Size() < 44: // what was there before is nothing
+			t.starts[path] = now
+		case info.Size() > 44 && !t.stopped[path].IsZero():
 			t.rewritten = append(t.rewritten, path)
 		}
 	case "stop":
