@@ -59,10 +59,13 @@ func (s settings) yaml(o lab.Org) string {
 	return b.String()
 }
 
+// policyHead is what comes before the organisations.
+const policyHead = "version: 1\nregion: GB\nprecedence: last\norganisations:\n"
+
 // policyFile is the whole policy: one organisation for each scenario.
 func policyFile(scenarios []scenario) string {
 	var b strings.Builder
-	b.WriteString("version: 1\nregion: GB\nprecedence: last\norganisations:\n")
+	b.WriteString(policyHead)
 	for i, s := range scenarios {
 		b.WriteString(s.settings.yaml(lab.Org(i)))
 	}

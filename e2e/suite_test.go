@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -36,25 +37,14 @@ type suite struct {
 	longest time.Duration // greatest difference between such a file's length and answer to hangup
 	pauses  int           // pauses in files
 	latest  time.Duration // greatest difference between a switch and the edge of its pause
+
+	spans    int           // pauses that are heard in files
+	furthest time.Duration // greatest difference between one's edge and the sidecar's
 }
 
 // TestCalls makes every call of the suite.
 func TestCalls(t *testing.T) {
-	if os.Getenv("TAPEDECK_E2E") == "" {
-		t.Skip("real calls are made by `make e2e` alone (TAPEDECK_E2E=1)")
-	}
-	binary, err := lab.FindFreeSWITCH()
-	if errors.Is(err, lab.ErrNoFreeSWITCH) {
-		t.Skip(err)
-	}
-	must(t, err)
-	t.Cleanup(func() { goleak.VerifyNone(t) }) // after everything was stopped
-	ctx := t.Context()
-	if deadline, ok := t.Deadline(); ok { // everything is stopped before go test gives up
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-20*time.Second))
-		defer cancel()
-	}
+	ctx, binary := begin(t)
 	parallel := allScenarios()
 	scenarios := slices.Concat(parallel, closing())
 	s := start(t, ctx, binary, scenarios)
@@ -74,24 +64,59 @@ func TestCalls(t *testing.T) {
 	if most > markerSound || len(left) > 0 {
 		t.Errorf("%v of sound in a marker of a record key, want %v at most; left: %q", most, markerSound, left)
 	}
+	if said, err := s.tapedeck.Run(ctx, "recordings", "verify"); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	} else {
+		t.Log(strings.TrimSpace(said))
+	}
 	for i := len(parallel); i < len(scenarios); i++ {
 		t.Run(scenarios[i].name, func(t *testing.T) { run(t, i) })
 	}
 	t.Logf("%d files that begin with the answer: their length and the time from answer to hangup differ by %v at most", s.files, s.longest)
 	t.Logf("%d pauses: their edges and the switches that made them differ by %v at most", s.pauses, s.latest)
+	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", s.spans, s.furthest)
 	for _, line := range s.tapedeck.Complaints("") {
 		t.Errorf("tapedeck complained: %s", line)
 	}
+}
+
+// begin skips the test where there can be no real calls. The context ends early
+// enough for everything to be stopped before go test gives up.
+func begin(t *testing.T) (ctx context.Context, binary string) {
+	t.Helper()
+	if os.Getenv("TAPEDECK_E2E") == "" {
+		t.Skip("real calls are made by `make e2e` alone (TAPEDECK_E2E=1)")
+	}
+	binary, err := lab.FindFreeSWITCH()
+	if errors.Is(err, lab.ErrNoFreeSWITCH) {
+		t.Skip(err)
+	}
+	must(t, err)
+	t.Cleanup(func() { goleak.VerifyNone(t) }) // after everything was stopped
+	ctx = t.Context()
+	if deadline, ok := t.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-20*time.Second))
+		t.Cleanup(cancel)
+	}
+	return ctx, binary
+}
+
+// build builds Tapedeck and returns the program.
+func build(t *testing.T, ctx context.Context, dir string) string {
+	t.Helper()
+	program := filepath.Join(dir, "tapedeck")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "tapedeck/cmd/tapedeck").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return program
 }
 
 // start builds Tapedeck and starts everything; t's cleanup stops it.
 func start(t *testing.T, ctx context.Context, binary string, scenarios []scenario) *suite {
 	t.Helper()
 	dir := workDir(t)
-	program := filepath.Join(dir, "tapedeck")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "tapedeck/cmd/tapedeck").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
+	program := build(t, ctx, dir)
 	confDir, err := filepath.Abs("../freeswitch-conf")
 	must(t, err)
 	ports, err := lab.FreePorts(1)

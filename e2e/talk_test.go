@@ -28,6 +28,8 @@ type talk struct {
 	ctx   context.Context
 	suite *suite
 	org   lab.Org
+
+	expects []string // problems of recordings that the scenario makes on purpose
 }
 
 // stretch is a stretch of time.
@@ -140,6 +142,7 @@ type take struct {
 	anchor          string    // UUID of the recorded leg
 	began           time.Time // the recording
 	answered, ended time.Time // the leg
+	about           sidecar   // what lies beside it
 }
 
 // recordings returns the files of the organisation's calls, oldest first, once
@@ -160,6 +163,14 @@ func (t *talk) recordings() (takes []take) {
 
 func (t *talk) listen(path string) take {
 	t.Helper()
+	r := t.piece(path)
+	r.lasts(r.ended.Sub(r.began))
+	return r
+}
+
+// piece is listen for a file that does not last until the hangup.
+func (t *talk) piece(path string) take {
+	t.Helper()
 	stop := t.recordEvent("RECORD_STOP", path)
 	began := t.moment(t.recordEvent("RECORD_START", path), "Event-Date-Timestamp")
 	sound, err := lab.Listen(path)
@@ -168,9 +179,11 @@ func (t *talk) listen(path string) take {
 	answered, ended := t.moment(hangup, "Caller-Channel-Answered-Time"), t.moment(hangup, "Caller-Channel-Hangup-Time")
 	r := take{talk: t, Sound: sound, anchor: stop.Get("Unique-ID"), began: began, answered: answered, ended: ended}
 	t.Logf("%s; from answer to hangup %.2f s, from the start %.2f s", sound, ended.Sub(answered).Seconds(), ended.Sub(began).Seconds())
-	r.lasts(ended.Sub(began))
 	if sound.Channels != 2 {
 		t.Errorf("the file has %d channels, want 2", sound.Channels)
+	}
+	if t.suite.tapedeck.Runs() {
+		r.described()
 	}
 	return r
 }

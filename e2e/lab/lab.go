@@ -110,6 +110,7 @@ func (l *Lab) directory(orgs []Org) map[string][]user {
 // the first presence event, and holds every event back for half a second
 // meanwhile (mod_sofia, sofia_presence_event_handler).
 func (l *Lab) warmUp(ctx context.Context) error {
+	seen := l.Switch.Seen()
 	for _, who := range []string{"first@warm.lab", "second@warm.lab"} {
 		if _, err := l.Switch.API(ctx, "presence", "in "+who+" unknown closed"); err != nil {
 			return err
@@ -117,10 +118,18 @@ func (l *Lab) warmUp(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	_, err := l.Switch.Wait(ctx, "presence event", func(e *esl.Event) bool {
+	_, err := l.Switch.WaitSince(ctx, seen, "presence event", func(e *esl.Event) bool {
 		return e.Name() == "PRESENCE_IN" && e.Get("from") == "second@warm.lab"
 	})
 	return err
+}
+
+// RestartSwitch starts the switch under test again after its Kill.
+func (l *Lab) RestartSwitch(ctx context.Context) error {
+	if err := l.Switch.Restart(ctx); err != nil {
+		return err
+	}
+	return l.warmUp(ctx)
 }
 
 // Stop ends both switches.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -16,6 +17,8 @@ type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 	err  error         // why, once done is closed
+
+	killed atomic.Bool // by Kill
 }
 
 // StartProcess runs a program with its output in the file log.
@@ -25,7 +28,7 @@ func StartProcess(log string, program string, args ...string) (*Process, error) 
 
 // startProcessIn is StartProcess in a working directory.
 func startProcessIn(dir, log, program string, args ...string) (*Process, error) {
-	out, err := os.Create(log)
+	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("lab: start %s: %w", program, err)
 	}
@@ -53,6 +56,32 @@ func startProcessIn(dir, log, program string, args ...string) (*Process, error) 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// Runs reports whether the process has not ended.
+func (p *Process) Runs() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// ErrKilled is how a process ended that Kill has ended.
+var ErrKilled = errors.New("lab: killed")
+
+// Kill ends the process at once, and returns when it is gone.
+func (p *Process) Kill() {
+	p.killed.Store(true)
+	_ = p.cmd.Process.Kill() // it may be gone
+	<-p.done
+}
+
+// Freeze stops the process in its tracks, until Thaw.
+func (p *Process) Freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen process go on.
+func (p *Process) Thaw() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
+
 // Stop asks the process to end, kills it if it has not after patience, and
 // returns how it ended: nil for exit code 0.
 func (p *Process) Stop(patience time.Duration) error {
@@ -61,6 +90,9 @@ func (p *Process) Stop(patience time.Duration) error {
 	}
 	select {
 	case <-p.done:
+		if p.killed.Load() {
+			return ErrKilled
+		}
 		return p.err
 	case <-time.After(patience):
 	}

@@ -19,6 +19,8 @@ type Switch struct {
 	Base string // its folder: conf, log, ...
 
 	process *Process
+	binary  string
+	config  switchConfig
 	link    *esl.Link
 	stop    context.CancelFunc
 	running sync.WaitGroup
@@ -36,11 +38,10 @@ var watched = []string{"CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_M
 // startSwitch starts FreeSWITCH and waits until its event socket and its SIP
 // profiles are there.
 func startSwitch(ctx context.Context, binary string, c switchConfig, log *slog.Logger) (*Switch, error) {
-	process, err := StartProcess(filepath.Join(c.Base, "output.log"), binary, c.args(binary)...)
-	if err != nil {
+	s := &Switch{Name: c.Name, Base: c.Base, binary: binary, config: c, more: make(chan struct{})}
+	if err := s.run(); err != nil {
 		return nil, err
 	}
-	s := &Switch{Name: c.Name, Base: c.Base, process: process, more: make(chan struct{})}
 	up := make(chan struct{})
 	var once sync.Once
 	s.link = &esl.Link{
@@ -81,6 +82,25 @@ func (s *Switch) ready(ctx context.Context, up <-chan struct{}, profiles []profi
 			return fmt.Errorf("lab: start %s: its SIP profiles are not up: %s", s.Name, status)
 		}
 	}
+}
+
+func (s *Switch) run() (err error) {
+	s.process, err = StartProcess(filepath.Join(s.Base, "output.log"), s.binary, s.config.args(s.binary)...)
+	return err
+}
+
+// Kill ends FreeSWITCH at once: it closes nothing, and tells nobody.
+func (s *Switch) Kill() { s.process.Kill() }
+
+// Restart starts FreeSWITCH again after Kill, as it was started before, and waits
+// until it can take calls.
+func (s *Switch) Restart(ctx context.Context) error {
+	if err := s.run(); err != nil {
+		return err
+	}
+	up := make(chan struct{})
+	close(up) // the link dials again by itself
+	return s.ready(ctx, up, s.config.Profiles)
 }
 
 // Stop ends the connection and the process.

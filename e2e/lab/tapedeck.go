@@ -1,12 +1,15 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,18 +19,22 @@ import (
 type Tapedeck struct {
 	*Process
 	Recordings string // its folder of recordings
+	Config     string // its daemon file
+	program    string
 	log        string
 	metrics    string // address
 }
 
 // TapedeckConfig is what StartTapedeck needs.
 type TapedeckConfig struct {
-	Program string
-	Dir     string // an empty folder
-	Prompts string // the prompts' folder
-	Socket  string // where it listens for calls
-	Switch  int    // event socket port of the switch
-	Policy  string // YAML
+	Program    string
+	Dir        string // an empty folder
+	Prompts    string // the prompts' folder
+	Socket     string // where it listens for calls
+	Switch     int    // event socket port of the switch, or of a Proxy before it
+	Policy     string // YAML
+	Store      string // address of Redis; empty: embedded
+	Recordings string // folder; empty: RecordingsIn(Dir)
 }
 
 // RecordingsIn is the folder of recordings of a Tapedeck that has its files in dir.
@@ -40,23 +47,26 @@ func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
 		return nil, err
 	}
 	t := &Tapedeck{
-		Recordings: RecordingsIn(c.Dir), log: filepath.Join(c.Dir, "tapedeck.log"),
-		metrics: fmt.Sprintf("127.0.0.1:%d", ports[0]),
+		Recordings: cmp.Or(c.Recordings, RecordingsIn(c.Dir)), Config: filepath.Join(c.Dir, "tapedeck.yaml"),
+		program: c.Program, log: filepath.Join(c.Dir, "tapedeck.log"), metrics: fmt.Sprintf("127.0.0.1:%d", ports[0]),
 	}
-	config := filepath.Join(c.Dir, "tapedeck.yaml")
 	files := map[string]string{
 		filepath.Join(c.Dir, "policy.yaml"): c.Policy,
-		config: fmt.Sprintf(`listen: %s
+		t.Config: fmt.Sprintf(`listen: %s
 switches:
   - { name: fs1, address: "127.0.0.1:%d", password: %s }
-store: { redis: embedded }
+store: { redis: %s }
 recordings: { dir: %s, stereo: true }
 prompts: { dir: %s, language: en }
 policy: %s
 http: { listen: "127.0.0.1:%d" }
 metrics: { listen: "%s" }
 log: { level: debug, format: text }
-`, strconv.Quote(c.Socket), c.Switch, Password, t.Recordings, c.Prompts, filepath.Join(c.Dir, "policy.yaml"), ports[1], t.metrics),
+`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, c.Prompts,
+			filepath.Join(c.Dir, "policy.yaml"), ports[1], t.metrics),
+	}
+	if err := os.MkdirAll(t.Recordings, 0o755); err != nil {
+		return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
 	}
 	for path, text := range files {
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -66,14 +76,30 @@ log: { level: debug, format: text }
 			return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
 		}
 	}
-	if t.Process, err = StartProcess(t.log, c.Program, "serve", "--config", config); err != nil {
-		return nil, err
+	return t, t.Restart(ctx)
+}
+
+// Restart starts a Tapedeck that has ended, as it was started before.
+func (t *Tapedeck) Restart(ctx context.Context) (err error) {
+	if t.Process, err = StartProcess(t.log, t.program, "serve", "--config", t.Config); err != nil {
+		return err
 	}
 	if err := t.ready(ctx); err != nil {
 		_ = t.Stop(time.Second)
-		return nil, fmt.Errorf("%w\n%s", err, tail(t.log, 20))
+		return fmt.Errorf("%w\n%s", err, tail(t.log, 20))
 	}
-	return t, nil
+	return nil
+}
+
+// Run runs another command of the same program with the same daemon file, such
+// as `recordings verify`, and returns what it printed.
+func (t *Tapedeck) Run(ctx context.Context, command ...string) (string, error) {
+	args := append(slices.Clone(command), "--config", t.Config)
+	out, err := exec.CommandContext(ctx, t.program, args...).CombinedOutput()
+	if err != nil {
+		err = fmt.Errorf("lab: tapedeck %s: %w", strings.Join(command, " "), err)
+	}
+	return string(out), err
 }
 
 func (t *Tapedeck) ready(ctx context.Context) error {

@@ -170,6 +170,16 @@ func (s *Sound) Speaks(t Tone) (total time.Duration) {
 // Silent reports whether there is no sound at all in it, no tone nor anything else.
 func (s *Sound) Silent() bool { return s.Peak == 0 }
 
+// SilentBetween reports whether there is no sound at all from one time to another.
+func (s *Sound) SilentBetween(from, to time.Duration) bool {
+	frame := func(at time.Duration) int {
+		return min(max(0, int(at*time.Duration(s.rate)/time.Second)), len(s.samples[0]))
+	}
+	return !slices.ContainsFunc(s.samples, func(x []float64) bool {
+		return slices.ContainsFunc(x[frame(from):frame(to)], func(v float64) bool { return v != 0 })
+	})
+}
+
 // Silences returns the stretches, longer than shortest, in which there is no
 // sound at all in any channel.
 func (s *Sound) Silences(shortest time.Duration) (found [][2]time.Duration) {

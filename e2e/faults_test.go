@@ -1,0 +1,222 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tapedeck/e2e/lab"
+)
+
+// fault is one row of TestFaults: calls during which something breaks. Each has
+// Tapedecks, a folder of recordings and an organisation to itself; the switches
+// are everybody's, so they are played one after the other.
+type fault struct {
+	name     string
+	settings settings
+	needs    needs
+	run      func(*crisis)
+}
+
+// needs is what there is besides one Tapedeck.
+type needs struct {
+	two   bool  // two Tapedecks; the dialplan asks the first, if it is there
+	redis bool  // a real one
+	proxy bool  // between the first Tapedeck and the switch's event socket
+	disk  int64 // recordings lie on a disk with so many bytes
+}
+
+// crisis is one fault while it is played.
+type crisis struct {
+	*talk
+	decks []*lab.Tapedeck
+	redis *lab.Redis
+	proxy *lab.Proxy
+	disk  string // the folder of recordings
+}
+
+// TestFaults makes calls while something is killed, cut off or full.
+func TestFaults(t *testing.T) {
+	ctx, binary := begin(t)
+	dir := workDir(t)
+	program := build(t, ctx, dir)
+	faults := allFaults()
+	orgs := make([]lab.Org, len(faults))
+	for i := range orgs {
+		orgs[i] = lab.Org(i)
+	}
+	ports, err := lab.FreePorts(2)
+	must(t, err)
+	confDir, err := filepath.Abs("../freeswitch-conf")
+	must(t, err)
+	sockets := []string{fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])}
+	l, err := lab.Start(ctx, lab.Config{
+		FreeSWITCH: binary, Dir: filepath.Join(dir, "lab"), ConfDir: confDir, Socket: strings.Join(sockets, "|"), Orgs: orgs,
+		Recordings: filepath.Join(dir, "keys"), Log: slog.New(slog.DiscardHandler),
+	})
+	must(t, err)
+	t.Cleanup(l.Stop)
+	total := &suite{lab: l}
+	for i, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(ctx, faultLimit)
+			defer cancel()
+			s := stage{program: program, dir: filepath.Join(dir, fmt.Sprintf("fault%02d", i)), prompts: filepath.Join(confDir, "sounds"), sockets: sockets}
+			c := s.set(t, ctx, f, l, lab.Org(i))
+			f.run(c)
+			c.verified()
+			total.spans, total.furthest = total.spans+c.suite.spans, max(total.furthest, c.suite.furthest)
+		})
+	}
+	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", total.spans, total.furthest)
+}
+
+// faultLimit is how long one may take; the long form has longer waits.
+const faultLimit = 3 * time.Minute
+
+// stage is where a fault is played.
+type stage struct {
+	program, dir, prompts string
+	sockets               []string
+}
+
+// set starts what a fault needs; t's cleanup stops it.
+func (s stage) set(t *testing.T, ctx context.Context, f fault, l *lab.Lab, org lab.Org) *crisis {
+	t.Helper()
+	c := &crisis{talk: &talk{T: t, ctx: ctx, suite: &suite{lab: l}, org: org}, disk: lab.RecordingsIn(s.dir)}
+	must(t, os.MkdirAll(c.disk, 0o755))
+	if f.needs.disk > 0 {
+		mount(t, c.disk, f.needs.disk)
+	}
+	conf := lab.TapedeckConfig{Program: s.program, Prompts: s.prompts, Switch: l.ESL, Recordings: c.disk,
+		Policy: policyHead + f.settings.yaml(org)}
+	if f.needs.redis {
+		var err error
+		c.redis, err = lab.StartRedis(ctx, filepath.Join(s.dir, "redis"))
+		if errors.Is(err, lab.ErrNoRedis) {
+			t.Skip(err)
+		}
+		must(t, err)
+		t.Cleanup(func() { _ = c.redis.Stop(stopsWithin) })
+		conf.Store = c.redis.URL()
+	}
+	if f.needs.proxy {
+		var err error
+		c.proxy, err = lab.StartProxy(l.ESL)
+		must(t, err)
+		t.Cleanup(c.proxy.Stop)
+		conf.Switch = c.proxy.Port
+	}
+	decks := 1
+	if f.needs.two {
+		decks = 2
+	}
+	for i := range decks {
+		conf.Dir, conf.Socket = filepath.Join(s.dir, fmt.Sprintf("tapedeck%d", i+1)), s.sockets[i]
+		deck, err := lab.StartTapedeck(ctx, conf)
+		must(t, err)
+		c.decks = append(c.decks, deck)
+		t.Cleanup(func() {
+			if err := deck.Stop(stopsWithin); err != nil && !errors.Is(err, lab.ErrKilled) {
+				t.Errorf("tapedeck serve, after SIGTERM: %v", err)
+			}
+		})
+	}
+	c.suite.tapedeck = c.decks[0]
+	return c
+}
+
+// mount lays an empty disk of a size over a folder, or skips the test.
+func mount(t *testing.T, dir string, size int64) {
+	t.Helper()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
+		t.Skipf("no disk of its own can be made for recordings (root can): %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, 0); err != nil {
+			t.Errorf("unmount %s: %v", dir, err)
+		}
+	})
+}
+
+// sound is the path of a file of a call, of which part 1 is the first.
+func (c *crisis) sound(call string, part int) string {
+	c.Helper()
+	name := call + ".wav"
+	if part > 1 {
+		name = fmt.Sprintf("%s.part%d.wav", call, part)
+	}
+	return filepath.Join(c.day(), name)
+}
+
+// day is the folder of today's recordings.
+func (c *crisis) day() string {
+	c.Helper()
+	days, err := filepath.Glob(filepath.Join(c.disk, c.org.ID(), "*", "*", "*"))
+	c.do(err)
+	if len(days) == 0 {
+		c.Fatalf("there is no recording of %s", c.org.ID())
+	}
+	return days[len(days)-1]
+}
+
+// says waits for a line of a Tapedeck's log that holds all these words, and
+// returns when it came: within 20 ms.
+func (c *crisis) says(deck *lab.Tapedeck, limit time.Duration, words ...string) time.Time {
+	c.Helper()
+	c.until(limit, fmt.Sprintf("line of the log with %q", words), func() bool { return logged(deck, words...) > 0 })
+	return time.Now()
+}
+
+// logged is how many lines of a Tapedeck's log hold all these words.
+func logged(deck *lab.Tapedeck, words ...string) (n int) {
+	for _, line := range deck.Log(words[0]) {
+		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
+			n++
+		}
+	}
+	return n
+}
+
+// measures asserts a metric.
+func (c *crisis) measures(deck *lab.Tapedeck, series string, want float64) {
+	c.Helper()
+	if got, err := deck.Metric(c.ctx, series); err != nil || got != want {
+		c.Errorf("%s is %v, %v; want %v", series, got, err, want)
+	}
+}
+
+// traced asserts that the trace has a line.
+func (r *take) traced(what, result string) {
+	r.Helper()
+	for _, n := range r.about.Trace {
+		if n.What == what && (result == "" || n.Result == result) {
+			return
+		}
+	}
+	r.Errorf("the trace does not say %s %s: %+v", what, result, r.about.Trace)
+}
+
+// verified asserts that `recordings verify` finds nothing wrong: what went wrong
+// on purpose is in the sidecars.
+func (c *crisis) verified() {
+	c.Helper()
+	for _, deck := range c.decks {
+		if deck.Runs() {
+			said, err := deck.Run(c.ctx, "recordings", "verify")
+			if err != nil {
+				c.Errorf("%v\n%s", err, said)
+			}
+			c.Log(strings.TrimSpace(said))
+			return
+		}
+	}
+}

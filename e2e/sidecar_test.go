@@ -1,0 +1,187 @@
+package e2e
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// sidecar is what lies beside a recording (design.md section 8), as another
+// program reads it.
+type sidecar struct {
+	Version                                                                int
+	Call, Organisation, Direction, Switch, Anchor, Trigger, Previous, Next string
+	Part                                                                   int
+	Users                                                                  []string
+	Started, Answered, Ended                                               time.Time
+	File                                                                   *struct {
+		Name, SHA256 string
+		Bytes        int64
+		DurationMS   int64 `json:"duration_ms"`
+		Channels     int
+		Rate         int
+	}
+	Spans []struct {
+		FromMS int64 `json:"from_ms"`
+		ToMS   int64 `json:"to_ms"`
+		State  string
+		Cause  struct{ Element, Setting, Toggle, User string }
+	}
+	Trace    []struct{ What, Method, User, Result, State, Element string }
+	Complete bool
+	Problems []string
+}
+
+// How far a sidecar may be from the audio.
+const (
+	spanSlip    = 60 * time.Millisecond  // an edge of a pause
+	momentSlip  = 500 * time.Millisecond // when the call was answered, and over
+	describedIn = 10 * time.Second       // from the hangup until the sidecar lies there
+)
+
+func sidecarPath(sound string) string { return strings.TrimSuffix(sound, ".wav") + ".json" }
+
+// sidecarOf waits for the sidecar of a recording, and reads it.
+func (t *talk) sidecarOf(sound string) sidecar {
+	t.Helper()
+	var s sidecar
+	var text []byte
+	t.until(describedIn, "sidecar of "+sound, func() bool {
+		var err error
+		text, err = os.ReadFile(sidecarPath(sound))
+		return err == nil
+	})
+	t.do(json.Unmarshal(text, &s))
+	return s
+}
+
+// until asks again and again whether something is so, which nobody tells of.
+func (t *talk) until(limit time.Duration, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(limit)
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-end:
+			t.Fatalf("not within %v: %s", limit, what)
+		case <-t.ctx.Done():
+			t.Fatalf("%s: %v", what, t.ctx.Err())
+		}
+	}
+}
+
+// described asserts that the sidecar says what the call was and what is heard.
+func (r *take) described() {
+	r.Helper()
+	s := r.sidecarOf(r.Path)
+	r.about = s
+	if s.Version != 1 || s.Organisation != r.org.ID() || s.Switch != "fs1" || s.Anchor != r.anchor {
+		r.Errorf("the sidecar is of version %d, %s, %s, leg %s; want 1, %s, fs1, leg %s", s.Version, s.Organisation, s.Switch, s.Anchor, r.org.ID(), r.anchor)
+	}
+	if late := s.Answered.Sub(r.answered); late.Abs() > momentSlip {
+		r.Errorf("the sidecar says answered %v after FreeSWITCH", late)
+	}
+	if late := s.Ended.Sub(r.ended); late.Abs() > momentSlip && !r.problem("no stop event") {
+		r.Errorf("the sidecar says ended %v after FreeSWITCH", late)
+	}
+	r.isFile(s)
+	r.spansAgree(s)
+	if unexpected := r.unexpected(s.Problems); len(unexpected) > 0 {
+		r.Errorf("the recording has the problems %q", unexpected)
+	}
+	if !s.Complete && len(r.expects) == 0 {
+		r.Errorf("the recording is not complete; problems %q", s.Problems)
+	}
+}
+
+// problem reports whether the sidecar has a problem with this code.
+func (r *take) problem(code string) bool {
+	return slices.ContainsFunc(r.about.Problems, func(p string) bool { return isProblem(p, code) })
+}
+
+func isProblem(p, code string) bool { return p == code || strings.HasPrefix(p, code+":") }
+
+// unexpected are the problems that the scenario has not made on purpose.
+func (t *talk) unexpected(problems []string) []string {
+	return slices.DeleteFunc(slices.Clone(problems), func(p string) bool {
+		return slices.ContainsFunc(t.expects, func(code string) bool { return isProblem(p, code) })
+	})
+}
+
+// isFile asserts that the sidecar describes this file, and no other.
+func (r *take) isFile(s sidecar) {
+	r.Helper()
+	data, err := os.ReadFile(r.Path)
+	r.do(err)
+	sum := sha256.Sum256(data)
+	f := s.File
+	if f == nil {
+		r.Fatalf("the sidecar of %s says that there is no file; problems %q", r.Path, s.Problems)
+	}
+	length := time.Duration(f.DurationMS) * time.Millisecond
+	if f.Bytes != int64(len(data)) || f.SHA256 != hex.EncodeToString(sum[:]) || f.Channels != r.Channels || f.Rate != 8000 ||
+		!strings.HasSuffix(r.Path, "/"+f.Name) || (length-r.Length).Abs() > time.Millisecond {
+		r.Errorf("the sidecar says %+v; the file is %s, %d bytes, %v, SHA-256 %x", *f, r.Path, len(data), r.Length, sum)
+	}
+}
+
+// pauses are the stretches that the sidecar calls paused, whoever made them.
+func (s sidecar) pauses() (found [][2]time.Duration) {
+	for _, span := range s.Spans {
+		from, to := time.Duration(span.FromMS)*time.Millisecond, time.Duration(span.ToMS)*time.Millisecond
+		switch n := len(found); {
+		case span.State != "paused":
+		case n > 0 && found[n-1][1] == from:
+			found[n-1][1] = to
+		default:
+			found = append(found, [2]time.Duration{from, to})
+		}
+	}
+	return found
+}
+
+// spansAgree asserts that the spans cover the file, that each pause which is
+// heard is among them, and that there is nothing to be heard in those that are.
+func (r *take) spansAgree(s sidecar) {
+	r.Helper()
+	var end int64
+	for _, span := range s.Spans {
+		if span.FromMS != end || span.ToMS <= span.FromMS || span.State != "recording" && span.State != "paused" {
+			r.Errorf("there is a span %+v after %d ms", span, end)
+		}
+		end = span.ToMS
+	}
+	if left := r.Length - time.Duration(end)*time.Millisecond; left.Abs() > time.Millisecond && !r.problem("state unknown") {
+		r.Errorf("the spans end at %d ms, the file at %v", end, r.Length)
+	}
+	said := s.pauses()
+	for _, heard := range r.Silences(near) {
+		away := r.Length
+		for _, p := range said {
+			away = min(away, max((p[0]-heard[0]).Abs(), (p[1]-heard[1]).Abs()))
+		}
+		r.suite.edges(away)
+		if away > spanSlip {
+			r.Errorf("the file is silent from %v to %v, the sidecar says paused in %v: off by %v; %s", heard[0], heard[1], said, away, r.Sound)
+		}
+	}
+	for _, p := range said {
+		if from, to := p[0]+spanSlip, p[1]-spanSlip; from < to && !r.SilentBetween(from, to) {
+			r.Errorf("the sidecar says paused from %v to %v, there is sound: %s", p[0], p[1], r.Sound)
+		}
+	}
+}
+
+// edges keeps the greatest difference for the summary.
+func (s *suite) edges(away time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spans++
+	s.furthest = max(s.furthest, away)
+}
