@@ -72,7 +72,11 @@ func (d *Desk) lookAgain(ctx context.Context, on string, conn Switch) {
 	d.ask(ctx, func() { legs = slices.DeleteFunc(legs, func(uuid string) bool { return d.legs[uuid] != nil }) })
 	if now, err := survey(ctx, conn, legs); err == nil {
 		now.drafts = d.drafts()
-		d.ask(ctx, func() { d.learn(on, now); d.meet(on, now) })
+		d.ask(ctx, func() {
+			now.dumps = d.strangers(now.dumps)
+			d.learn(on, now)
+			d.meet(on, now)
+		})
 	}
 }
 
@@ -116,7 +120,22 @@ func (d *Desk) learn(on string, now scene) {
 		d.created(on, uuid, data)
 		d.learnRate(uuid, data)
 		d.pair(uuid, now.peers[uuid])
+		if l := d.legs[uuid]; l != nil {
+			l.answered = now.live[uuid]
+		}
 	}
+}
+
+// strangers are the legs that nothing is known of yet. Of the others the events
+// have told later news.
+func (d *Desk) strangers(dumps map[string]headers) map[string]headers {
+	strangers := map[string]headers{}
+	for uuid, data := range dumps {
+		if _, late := d.gone[uuid]; !late && d.legs[uuid] == nil {
+			strangers[uuid] = data
+		}
+	}
+	return strangers
 }
 
 // meet takes the calls that somebody else followed: those of an instance before

@@ -165,13 +165,29 @@ func (d *Desk) inherit(live store.LiveCall, holder string, now scene) {
 	if err != nil || k.Call != live.ID {
 		k, err = readControl(live.Control)
 	}
-	switch {
-	case !now.live.has(holder):
+	d.refresh(now)
+	switch _, gone := d.gone[holder]; {
+	case gone, !now.live.has(holder):
 		d.buried(live.Organisation, live.ID, history)
 	case err != nil:
 		d.cfg.Meter.Adopted("failed")
 		d.cfg.Log.Warn("call not taken over", "call", live.ID, "error", err)
 	default:
 		d.adopt(k, live.Token, history, now)
+	}
+}
+
+// refresh brings a scene up to date with what the events have told since: of legs
+// that are known here, who talks to whom, and who has answered.
+func (d *Desk) refresh(now scene) {
+	for uuid := range now.live {
+		l := d.legs[uuid]
+		if l == nil {
+			continue
+		}
+		now.live[uuid] = now.live[uuid] || l.answered
+		if delete(now.peers, uuid); l.peer != "" {
+			now.peers[uuid] = l.peer
+		}
 	}
 }

@@ -34,6 +34,9 @@ func (d *Desk) event(on string, ev *esl.Event) {
 		d.created(on, uuid, ev)
 	case "CHANNEL_ANSWER":
 		d.learnRate(uuid, ev)
+		if l := d.legs[uuid]; l != nil {
+			l.answered = true
+		}
 		d.answered(uuid)
 	case "CHANNEL_BRIDGE":
 		d.learnRate(uuid, ev)

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -96,6 +98,9 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 		d.links = append(d.links, l)
 		switches[s.Name] = l
 		m.WatchUp(s.Name, false)
+	}
+	if err := os.Mkdir(cfg.dir.String(), 0o775); err != nil && !errors.Is(err, fs.ErrExist) {
+		log.Warn("recordings.dir cannot be made: make it, and let FreeSWITCH's user write into it", "error", err)
 	}
 	d.archive = recording.NewArchive(recording.ArchiveConfig{Dir: cfg.dir, Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
 	past, err := d.archive.Drafts()
