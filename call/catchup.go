@@ -11,16 +11,7 @@ func (l liveLegs) has(uuid string) bool { _, has := l[uuid]; return has }
 // answered, and by whom if only one can have; who is on it; whether its file is
 // being written.
 func (d *Desk) catchUp(c *call, now scene) {
-	if c.anchor == "" {
-		for uuid := range now.live {
-			if l := d.legs[uuid]; l != nil && l.call == c.id && l.dialed {
-				c.ringing[uuid] = true
-			}
-		}
-		if uuid := c.onlyAnswered(now.live); uuid != "" {
-			d.answered(uuid)
-		}
-	}
+	d.catchUpAnswer(c, now)
 	if now.live[c.anchor] {
 		d.answered(c.anchor)
 		switch peer := now.peers[c.anchor]; {
@@ -34,6 +25,21 @@ func (d *Desk) catchUp(c *call, now scene) {
 		d.catchUpPresses(c, now)
 	}
 	d.rethink(c)
+}
+
+// catchUpAnswer finds the leg that has answered an outgoing call.
+func (d *Desk) catchUpAnswer(c *call, now scene) {
+	if c.anchor != "" {
+		return
+	}
+	for uuid := range now.live {
+		if l := d.legs[uuid]; l != nil && l.call == c.id && l.dialed {
+			c.ringing[uuid] = true
+		}
+	}
+	if uuid := c.onlyAnswered(now.live); uuid != "" {
+		d.answered(uuid)
+	}
 }
 
 // catchUpFile takes what was missed of RECORD_START and RECORD_STOP. A leg that

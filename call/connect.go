@@ -90,6 +90,12 @@ func (d *Desk) connected(on, core string, known map[string]bool, now scene) {
 			c.on = on
 		}
 	}
+	d.learn(on, now)
+	for _, c := range d.calls {
+		if c.on == on {
+			d.catchUpAnswer(c, now)
+		}
+	}
 	for uuid, l := range d.legs {
 		if l.on == "" && l.core == core {
 			l.on = on
@@ -101,7 +107,6 @@ func (d *Desk) connected(on, core string, known map[string]bool, now scene) {
 			d.hungUp(uuid)
 		}
 	}
-	d.learn(on, now)
 	for _, c := range d.calls {
 		if c.on == on {
 			if c.direction == flow.Outbound && c.anchor != "" { // it may have been lost with the link
@@ -153,6 +158,13 @@ func (d *Desk) meet(on string, now scene) {
 			d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", uuid, "error", err)
 			d.cfg.Meter.Adopted("failed")
 			continue
+		}
+		if k.Anchor == "" && uuid != k.First { // the outside party's leg of an outgoing call
+			if !now.live[uuid] {
+				continue
+			}
+			k.Anchor = uuid
+			k.Serial++
 		}
 		if before, seen := met[k.Call]; d.calls[k.Call] == nil && (!seen || before.Serial < k.Serial) {
 			k.Switch = on

@@ -163,9 +163,16 @@ func (d *Desk) preface(c *call) []esl.Command {
 	}
 	if text, fresh := d.live(c); fresh {
 		send = append(send, esl.SetVar(c.holder(), liveVariable, text))
+		if c.onAnswering() {
+			send = append(send, esl.SetVar(c.first, c.onFirst(liveVariable), text))
+		}
 	}
 	return send
 }
+
+// onAnswering reports whether liveVariable has to be on the leg to come, too: the
+// first one may be gone before the outside party's has been heard of.
+func (c *call) onAnswering() bool { return c.direction == flow.Outbound && c.anchor == "" }
 
 // remember sends the preface, if there is one that no command carried.
 func (d *Desk) remember(c *call) {

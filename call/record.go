@@ -219,7 +219,7 @@ func refusal(command toggle.Command, text string) toggle.What {
 // disarmFirst takes back what further legs of an outgoing call would start: a
 // second one to answer would write over the file of the first.
 func (d *Desk) disarmFirst(c *call) {
-	send := append(d.linkCommands(c, toggle.Disarm), esl.SetVar(c.first, liveVariable, ""))
+	send := append(d.linkCommands(c, toggle.Disarm), esl.SetVar(c.first, liveVariable, ""), esl.SetVar(c.first, c.onFirst(liveVariable), ""))
 	d.overLink(c, send, func([]esl.Reply, error) {})
 }
 

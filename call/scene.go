@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -30,8 +31,23 @@ func (s scene) runs(leg, file string) (yes, known bool) {
 	return strings.Contains(text, "<target>"+file+"</target>"), known
 }
 
-// dump is uuid_dump's JSON.
+// dump is uuid_dump's JSON. A variable with several values is an array there; it
+// is left out, as none of ours has several.
 type dump map[string]string
+
+func (d *dump) UnmarshalJSON(text []byte) error {
+	var values map[string]any
+	if err := json.Unmarshal(text, &values); err != nil {
+		return err
+	}
+	*d = make(dump, len(values))
+	for name, value := range values {
+		if one, ok := value.(string); ok {
+			(*d)[name] = one
+		}
+	}
+	return nil
+}
 
 func (d dump) Get(header string) string    { return d[header] }
 func (d dump) Variable(name string) string { return d["variable_"+name] }
@@ -85,13 +101,19 @@ func survey(ctx context.Context, link Switch, legs []string) (scene, error) {
 	return now, now.listBugs(ctx, link)
 }
 
-// dump asks for the channel data of legs. One that is gone has none.
+// dump asks for the channel data of legs. One that is gone has none, and says so;
+// anything else that cannot be read is no proof that a leg is gone.
 func (s scene) dump(ctx context.Context, link Switch, legs []string) error {
-	return inChunks(ctx, link, legs, func(uuid string) esl.Command { return esl.API("uuid_dump", uuid, "json") }, func(uuid, text string) {
-		var data dump
-		if json.Unmarshal([]byte(text), &data) == nil && data.Get("Unique-ID") == uuid {
-			s.dumps[uuid] = data
+	return inChunks(ctx, link, legs, func(uuid string) esl.Command { return esl.API("uuid_dump", uuid, "json") }, func(uuid, text string) error {
+		if strings.HasPrefix(text, "-ERR No such channel") {
+			return nil
 		}
+		var data dump
+		if err := json.Unmarshal([]byte(text), &data); err != nil || data.Get("Unique-ID") != uuid {
+			return fmt.Errorf("call: uuid_dump of %s: FreeSWITCH did not answer with the leg in JSON: load mod_commands", uuid)
+		}
+		s.dumps[uuid] = data
+		return nil
 	})
 }
 
@@ -112,15 +134,16 @@ func (s scene) listBugs(ctx context.Context, link Switch) error {
 	recorded := slices.DeleteFunc(slices.Collect(maps.Keys(s.dumps)), func(uuid string) bool {
 		return s.dumps[uuid].Variable(liveVariable) == ""
 	})
-	return inChunks(ctx, link, recorded, func(uuid string) esl.Command { return esl.API("uuid_buglist", uuid) }, func(uuid, text string) {
+	return inChunks(ctx, link, recorded, func(uuid string) esl.Command { return esl.API("uuid_buglist", uuid) }, func(uuid, text string) error {
 		if strings.HasPrefix(text, "<media-bugs>") {
 			s.bugs[uuid] = text
 		}
+		return nil
 	})
 }
 
 // inChunks sends a command about each leg, some at a time, and takes the replies.
-func inChunks(ctx context.Context, link Switch, legs []string, command func(uuid string) esl.Command, took func(uuid, text string)) error {
+func inChunks(ctx context.Context, link Switch, legs []string, command func(uuid string) esl.Command, took func(uuid, text string) error) error {
 	for some := range slices.Chunk(legs, surveyAtOnce) {
 		send := make([]esl.Command, len(some))
 		for i, uuid := range some {
@@ -131,7 +154,9 @@ func inChunks(ctx context.Context, link Switch, legs []string, command func(uuid
 			return err
 		}
 		for i, r := range replies {
-			took(some[i], r.Text())
+			if err := took(some[i], r.Text()); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

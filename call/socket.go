@@ -56,6 +56,9 @@ type turn struct {
 func (d *Desk) next(c *call, send []esl.Command, command toggle.Command) turn {
 	if text, fresh := d.live(c); fresh {
 		send = append(send, esl.Execute("set", liveVariable+"="+text))
+		if c.onAnswering() {
+			send = append(send, esl.Execute("export", c.onFirst(liveVariable)+"="+text))
+		}
 	}
 	t := turn{call: c, command: command, from: len(send), exits: command < toggle.Start}
 	t.send = append(send, d.entryCommands(c, command)...)

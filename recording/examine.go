@@ -68,6 +68,9 @@ func (s *Sidecar) describe(name string, sound Sound) {
 		s.AddProblem(Unreadable, sound.Fault)
 	} else {
 		s.Spans = fit(s.Spans, sound)
+		if s.HasProblem(NoStopEvent) {
+			s.silentTail(sound)
+		}
 		s.judge(sound)
 	}
 	s.Complete = !slices.ContainsFunc(lossy, s.HasProblem)
@@ -91,6 +94,27 @@ func (s *Sidecar) judge(sound Sound) {
 	if len(sound.Silences) == maxRuns {
 		s.AddProblem(StateUnknown, "too many silences")
 	}
+}
+
+// longTail is how long the silence at the end of a file is, in ms, that was not
+// followed to its end, before it is taken for a pause that nobody confirmed.
+const longTail = 500
+
+// silentTail finds the pause that was told to FreeSWITCH last, of which Tapedeck
+// did not hear that it had begun.
+func (s *Sidecar) silentTail(sound Sound) {
+	n, runs := len(s.Spans), sound.Silences
+	if n == 0 || len(runs) == 0 {
+		return
+	}
+	last, tail := &s.Spans[n-1], runs[len(runs)-1]
+	if last.State != StateRecording || tail.ToMS < last.ToMS || tail.ToMS-tail.FromMS < longTail || tail.FromMS <= last.FromMS {
+		return
+	}
+	end := last.ToMS
+	last.ToMS = tail.FromMS
+	s.Spans = append(s.Spans, Span{FromMS: tail.FromMS, ToMS: end, State: StatePaused})
+	s.AddProblem(StateUnknown, "silent from "+clock(tail.FromMS)+" to its end, and nobody confirmed that")
 }
 
 // lack is by how many milliseconds the file is shorter than it was written.
