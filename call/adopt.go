@@ -33,6 +33,7 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 		}
 	}
 	c.recall(k, history)
+	switches := d.takeRelays(c, k.Changed)
 	d.seat(c, k, now)
 	d.calls[c.id] = c
 	c.note(recording.Note{What: "adopted"})
@@ -41,7 +42,9 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 	d.announce(c)
 	d.follow(c, c.rec)
 	d.catchUp(c, now)
-	d.takeRelays(c, k.At)
+	for _, e := range switches {
+		d.pressedByTransfer(c, e)
+	}
 	d.keepResume(c)
 	return c
 }

@@ -25,6 +25,7 @@ type control struct {
 	Token        int64           `json:"token"` // grows with each change of owner
 	Serial       int64           `json:"serial"`
 	At           time.Time       `json:"at"` // since when what is to be written is what it is
+	Changed      time.Time       `json:"changed"`
 	Call         string          `json:"call"`
 	Organisation string          `json:"org"`
 	Direction    flow.Direction  `json:"direction"`
@@ -91,7 +92,7 @@ func (d *Desk) control(c *call) control {
 
 // stable is the text of a control without what changes by itself.
 func (k control) stable() string {
-	k.Serial = 0
+	k.Serial, k.Changed = 0, time.Time{}
 	return k.encode()
 }
 
@@ -145,7 +146,7 @@ func (d *Desk) live(c *call) (text string, fresh bool) {
 	}
 	c.said = said
 	c.serial++
-	k.Serial = c.serial
+	k.Serial, k.Changed = c.serial, time.Now()
 	return k.encode(), true
 }
 

@@ -86,15 +86,21 @@ func (d *Desk) enterRelayed(c *call, e entry) {
 	d.rethink(c)
 }
 
-// takeRelays enters what reached the others while the call had no owner.
-func (d *Desk) takeRelays(c *call, since time.Time) {
-	entered := d.relays[c.id]
-	delete(d.relays, c.id)
-	for _, r := range entered {
-		if r.at.After(since) {
-			d.enterRelayed(c, r.entry)
+// takeRelays takes what reached the others while the call had no owner: elements
+// are entered, because a leg that talks now left the dialplan before; switches are
+// returned, for when it is known who is on the call.
+func (d *Desk) takeRelays(c *call, since time.Time) (switches []entry) {
+	for _, r := range d.relays[c.id] {
+		switch {
+		case !r.at.After(since): // its owner saw to it
+		case r.entry.transferrer != "" && c.refuses(r.entry):
+			switches = append(switches, r.entry)
+		case r.entry.hint != "":
+			d.enterElement(c, r.entry.hint)
 		}
 	}
+	delete(d.relays, c.id)
+	return switches
 }
 
 // forgetRelays forgets those of calls that nobody took.

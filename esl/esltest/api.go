@@ -182,10 +182,16 @@ func (s *Switch) apiDump(args string) string {
 	return string(e.plain())
 }
 
+// json is the event as FreeSWITCH writes it: a value of several is an array
+// (switch_event.c, switch_event_serialize_json_obj). Every leg that went through
+// a dialplan has one.
 func (e *event) json() string {
-	object := map[string]string{}
+	object := map[string]any{}
 	for _, h := range e.headers {
 		object[h.name] = h.value
+		if values, several := strings.CutPrefix(h.value, "ARRAY::"); several {
+			object[h.name] = strings.Split(values, "|:")
+		}
 	}
 	b, err := json.Marshal(object)
 	if err != nil { // strings always marshal

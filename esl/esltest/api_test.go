@@ -154,7 +154,7 @@ func TestDump(t *testing.T) {
 	if plain := l.ask("api uuid_dump " + c.UUID() + " plain"); !strings.Contains(plain, "variable_sip_from_user: [+442079460123]\n") {
 		t.Error(plain)
 	}
-	var object map[string]string
+	var object map[string]any
 	if err := json.Unmarshal([]byte(l.ask("api uuid_dump "+c.UUID()+" json")), &object); err != nil || object["Unique-ID"] != c.UUID() {
 		t.Error(object, err)
 	}
