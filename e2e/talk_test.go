@@ -206,9 +206,7 @@ func (r take) lasts(want time.Duration) time.Duration {
 
 func (t *talk) recordEvent(name, path string) *esl.Event {
 	t.Helper()
-	e, err := t.suite.lab.Switch.Wait(t.ctx, name+" of "+path, func(e *esl.Event) bool {
-		return e.Name() == name && e.Get("Record-File-Path") == path
-	})
+	e, err := t.suite.lab.Switch.Wait(t.ctx, name+" of "+path, lab.Records(name, path))
 	t.do(err)
 	return e
 }

@@ -14,6 +14,7 @@ const fragmentLength = 400 * time.Millisecond
 // Prompt is a prompt's sound, to be found in what somebody heard.
 type Prompt struct {
 	Path     string
+	Length   time.Duration
 	Offset   time.Duration // where in it the part is that is looked for
 	fragment []float64
 	energy   float64
@@ -35,6 +36,7 @@ func ReadPrompt(path string) (*Prompt, error) {
 	}
 	p := &Prompt{Path: path, rate: rate}
 	x := split(pcm, 1)[0]
+	p.Length = time.Duration(len(x)) * time.Second / time.Duration(rate)
 	from := loudest(x, int(fragmentLength)*rate/int(time.Second))
 	p.Offset = time.Duration(from) * time.Second / time.Duration(rate)
 	p.fragment = slices.Clone(x[from:min(len(x), from+int(fragmentLength)*rate/int(time.Second))])

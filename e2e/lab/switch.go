@@ -134,10 +134,13 @@ func (s *Switch) add(e *esl.Event) {
 }
 
 // Events returns the events so far that match.
-func (s *Switch) Events(match func(*esl.Event) bool) (found []*esl.Event) {
+func (s *Switch) Events(match func(*esl.Event) bool) []*esl.Event { return s.EventsSince(0, match) }
+
+// EventsSince is Events without those that had been seen at a moment.
+func (s *Switch) EventsSince(seen int, match func(*esl.Event) bool) (found []*esl.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, e := range s.events {
+	for _, e := range s.events[seen:] {
 		if match(e) {
 			found = append(found, e)
 		}
@@ -186,6 +189,11 @@ func (s *Switch) WaitSince(ctx context.Context, seen int, what string, match fun
 // Is matches an event of one channel.
 func Is(name, uuid string) func(*esl.Event) bool {
 	return func(e *esl.Event) bool { return e.Name() == name && e.Get("Unique-ID") == uuid }
+}
+
+// Records matches an event about a file.
+func Records(name, path string) func(*esl.Event) bool {
+	return func(e *esl.Event) bool { return e.Name() == name && e.Get("Record-File-Path") == path }
 }
 
 // IsCustom matches a CUSTOM event of which a header has a value.

@@ -154,6 +154,19 @@ func (t *Tapedeck) Metric(ctx context.Context, series string) (float64, error) {
 	return 0, nil
 }
 
+// Sum is the sum of all series of a metric.
+func (t *Tapedeck) Sum(ctx context.Context, metric string) (sum float64, err error) {
+	text, err := t.get(ctx, "/metrics")
+	for line := range strings.Lines(text) {
+		if rest, found := strings.CutPrefix(line, metric+"{"); found && err == nil {
+			var value float64
+			value, err = strconv.ParseFloat(strings.TrimSpace(rest[strings.LastIndex(rest, "}")+1:]), 64)
+			sum += value
+		}
+	}
+	return sum, err
+}
+
 // Complaints returns the lines of Tapedeck's log, of level WARN or ERROR, that
 // hold text; "" takes all.
 func (t *Tapedeck) Complaints(text string) (lines []string) {
