@@ -147,36 +147,15 @@ func (d *Desk) strangers(dumps map[string]headers) map[string]headers {
 // this one at once, if there can be no other. Those of other instances, which may
 // be alive, when Redis says that they are not.
 func (d *Desk) meet(on string, now scene) {
-	met := map[string]control{}
-	for uuid, data := range now.dumps {
-		text := data.Variable(liveVariable)
-		if text == "" {
-			continue
-		}
-		k, err := readControl(text)
-		if err != nil {
-			d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", uuid, "error", err)
-			d.cfg.Meter.Adopted("failed")
-			continue
-		}
-		if k.Anchor == "" && uuid != k.First { // the outside party's leg of an outgoing call
-			if !now.live[uuid] {
-				continue
-			}
-			k.Anchor = uuid
-			k.Serial++
-		}
-		if before, seen := met[k.Call]; d.calls[k.Call] == nil && (!seen || before.Serial < k.Serial) {
-			k.Switch = on
-			met[k.Call] = k
-		}
-	}
-	for id, k := range met {
-		if d.cfg.Store.Alone() {
+	for id, k := range d.controls(now) {
+		k.Switch = on
+		switch {
+		case d.calls[id] != nil:
+		case d.cfg.Store.Alone():
 			d.adopt(k, k.Token+1, richer(id, nil, now.drafts), now)
-			continue
+		default:
+			d.waifs[id] = waif{k, time.Now()}
 		}
-		d.waifs[id] = waif{k, time.Now()}
 	}
 	if d.cfg.Store.Alone() {
 		d.buryGone(on, now)
@@ -203,13 +182,14 @@ func (d *Desk) takeWaifs(now time.Time) {
 			delete(d.waifs, id)
 		case !d.claiming[id] && now.Sub(w.met) > waifAfter:
 			d.claiming[id] = true
-			d.sends.Go(func() { d.takeWaif(link, w) })
+			legs := d.legsOf(w.liveCall())
+			d.sends.Go(func() { d.takeWaif(link, w, legs) })
 		}
 	}
 }
 
 // takeWaif takes one over, unless its owner lives.
-func (d *Desk) takeWaif(link Switch, w waif) {
+func (d *Desk) takeWaif(link Switch, w waif, legs []string) {
 	alive, err := d.cfg.Store.Alive(d.ctx, w.Owner)
 	if err != nil || alive {
 		d.post(func() {
@@ -220,7 +200,7 @@ func (d *Desk) takeWaif(link Switch, w waif) {
 		})
 		return
 	}
-	d.takeOver(link, w.liveCall())
+	d.takeOver(link, w.liveCall(), legs)
 }
 
 // liveCall is a call as Redis would know it.

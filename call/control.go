@@ -128,6 +128,35 @@ func readControl(text string) (control, error) {
 	return k, nil
 }
 
+// controls are the latest that a scene's legs say of each call. On the outside
+// party's leg of an outgoing call it may say nothing yet of who that is.
+func (d *Desk) controls(now scene) map[string]control {
+	newest := map[string]control{}
+	for uuid, data := range now.dumps {
+		text := data.Variable(liveVariable)
+		if text == "" || !now.live.has(uuid) {
+			continue
+		}
+		k, err := readControl(text)
+		if err != nil {
+			d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", uuid, "error", err)
+			d.cfg.Meter.Adopted("failed")
+			continue
+		}
+		if k.Anchor == "" && uuid != k.First {
+			if !now.live[uuid] { // it only rings
+				continue
+			}
+			k.Anchor = uuid
+			k.Serial++
+		}
+		if before, there := newest[k.Call]; !there || before.Serial < k.Serial {
+			newest[k.Call] = k
+		}
+	}
+	return newest
+}
+
 // holder is the leg that liveVariable is on.
 func (c *call) holder() string {
 	if c.anchor != "" {

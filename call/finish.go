@@ -31,7 +31,7 @@ func (d *Desk) sidecar(c *call, p *part, now time.Time) recording.Sidecar {
 	}
 	s := recording.Sidecar{
 		Version: recording.Version, Call: c.id, Organisation: c.org.ID, Direction: c.direction.String(),
-		External: c.external, Number: c.number(), Users: c.talked, Switch: c.on, Anchor: c.anchor,
+		External: c.external, Number: c.number(), Users: c.talked, Switch: c.on, Anchor: c.holder(),
 		Started: c.began, Answered: c.answered, Ended: c.ended,
 		Trigger: p.origin.trigger, RequestedBy: p.origin.by, Decided: p.origin.decided,
 		Spans: p.spans(now), Trace: c.trace, Problems: p.faults,

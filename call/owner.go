@@ -102,22 +102,36 @@ func (d *Desk) Orphans(calls []store.LiveCall) {
 		for _, live := range calls {
 			if link := d.cfg.Switches[live.Switch]; link != nil && d.calls[live.ID] == nil && !d.claiming[live.ID] {
 				d.claiming[live.ID] = true
-				d.sends.Go(func() { d.takeOver(link, live) })
+				legs := d.legsOf(live)
+				d.sends.Go(func() { d.takeOver(link, live, legs) })
 			}
 		}
 	})
 }
 
+// legsOf are the legs on which a call may be found.
+func (d *Desk) legsOf(live store.LiveCall) []string {
+	legs := []string{live.Leg}
+	if live.Anchor != "" && live.Anchor != live.Leg {
+		legs = append(legs, live.Anchor)
+	}
+	for uuid, l := range d.legs {
+		if l.call == live.ID && uuid != live.Leg && uuid != live.Anchor {
+			legs = append(legs, uuid)
+		}
+	}
+	return legs
+}
+
 // takeOver asks FreeSWITCH how a call stands, and adopts it, or ends it if it is
 // over, unless another instance is faster.
-func (d *Desk) takeOver(link Switch, live store.LiveCall) {
+func (d *Desk) takeOver(link Switch, live store.LiveCall, legs []string) {
 	defer d.post(func() { delete(d.claiming, live.ID) })
-	holder := cmp.Or(live.Anchor, live.Leg)
 	for asked := false; ; {
-		mine, now, err := d.claim(link, live, holder)
+		mine, now, err := d.claim(link, live, legs)
 		switch asked = asked || errors.Is(err, store.ErrAway); {
 		case err == nil:
-			if !d.post(func() { d.inherit(mine, holder, now) }) {
+			if !d.post(func() { d.inherit(mine, now) }) {
 				d.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
 			}
 			return
@@ -140,10 +154,10 @@ const claimAgain = 200 * time.Millisecond
 
 // claim asks FreeSWITCH how a call stands, and then Redis for the call. Without a
 // link to FreeSWITCH it does not ask for the call: the store tells of it again.
-func (d *Desk) claim(link Switch, live store.LiveCall, holder string) (mine store.LiveCall, now scene, err error) {
+func (d *Desk) claim(link Switch, live store.LiveCall, legs []string) (mine store.LiveCall, now scene, err error) {
 	ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
 	defer cancel()
-	if now, err = survey(ctx, link, []string{holder}); err != nil {
+	if now, err = survey(ctx, link, legs); err != nil {
 		return live, now, err
 	}
 	now.drafts = d.drafts()
@@ -152,22 +166,26 @@ func (d *Desk) claim(link Switch, live store.LiveCall, holder string) (mine stor
 }
 
 // inherit adopts a claimed call, or ends it.
-func (d *Desk) inherit(live store.LiveCall, holder string, now scene) {
+func (d *Desk) inherit(live store.LiveCall, now scene) {
 	var history []recording.Sidecar
 	if err := json.Unmarshal(live.Draft, &history); err != nil && len(live.Draft) > 0 {
 		d.cfg.Log.Warn("what was known of a call's files is not readable", "call", live.ID, "error", err)
 	}
 	history = richer(live.ID, history, now.drafts)
-	k, err := control{}, error(nil)
-	if on := now.dumps[holder]; on != nil {
-		k, err = readControl(on.Variable(liveVariable))
-	}
-	if err != nil || k.Call != live.ID {
-		k, err = readControl(live.Control)
+	for uuid := range now.live {
+		if _, gone := d.gone[uuid]; gone {
+			delete(now.live, uuid)
+		}
 	}
 	d.refresh(now)
-	switch _, gone := d.gone[holder]; {
-	case gone, !now.live.has(holder):
+	k, there := d.controls(now)[live.ID]
+	err := error(nil)
+	if holder := cmp.Or(live.Anchor, live.Leg); !there && now.live.has(holder) {
+		there = true
+		k, err = readControl(live.Control)
+	}
+	switch {
+	case !there:
 		d.buried(live.Organisation, live.ID, history)
 	case err != nil:
 		d.cfg.Meter.Adopted("failed")

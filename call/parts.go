@@ -122,7 +122,8 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	}
 	state := p.state(before.File, c.rec.File)
 	cause := c.cause(d.legs)
-	if n := len(p.edges); n > 0 && p.edges[n-1].state == state && (state == spanRecording || p.edges[n-1].cause == cause) {
+	ends := c.rec.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
+	if n := len(p.edges); n > 0 && p.edges[n-1].state == state && (state == spanRecording || ends || p.edges[n-1].cause == cause) {
 		c.settle()
 		return
 	}

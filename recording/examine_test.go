@@ -239,3 +239,17 @@ func TestExamineFile(t *testing.T) {
 	writeFile(t, path, []byte("something"))
 	expect(examine(true, same), false, "unreadable: it is no WAV file")
 }
+
+// TestFitPauseOfTwoCauses: the end of a pause moves back beyond the place where
+// its cause changed.
+func TestFitPauseOfTwoCauses(t *testing.T) {
+	a, b := Cause{Element: "ring_group/sales"}, Cause{Toggle: "dtmf"}
+	got := fit([]Span{{ToMS: 9460, State: StateRecording}, {FromMS: 9460, ToMS: 11174, State: StatePaused, Cause: a},
+		{FromMS: 11174, ToMS: 11175, State: StatePaused, Cause: b}, {FromMS: 11175, ToMS: 12660, State: StateRecording, Cause: b}},
+		Sound{DurationMS: 12660, Silences: []Run{{9460, 11100}}})
+	want := []Span{{ToMS: 9460, State: StateRecording}, {FromMS: 9460, ToMS: 11100, State: StatePaused, Cause: a},
+		{FromMS: 11100, ToMS: 12660, State: StateRecording, Cause: b}}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}

@@ -85,9 +85,16 @@ func snap(spans []Span, silences []Run) {
 	}
 }
 
-// moveEdge has a span begin at a place, of which there is no doubt any more.
+// moveEdge has a span begin at a place, of which there is no doubt any more. Edges
+// between spans of one state that are in the way go along.
 func moveEdge(spans []Span, i int, at int64) {
-	spans[i].FromMS, spans[i-1].ToMS, spans[i].SlackMS = at, at, 0
+	for j := i; j > 0 && (j == i || spans[j].State == spans[i-1].State && spans[j].FromMS > at); j-- {
+		spans[j].FromMS, spans[j-1].ToMS = at, at
+	}
+	for j := i + 1; j < len(spans) && spans[j].State == spans[i].State && spans[j].FromMS < at; j++ {
+		spans[j].FromMS, spans[j-1].ToMS = at, at
+	}
+	spans[i].SlackMS = 0
 }
 
 // beginning is where the silence of a pause begins. Of several that begin near its
