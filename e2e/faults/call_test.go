@@ -2,6 +2,7 @@ package faults
 
 import (
 	"cmp"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ type call struct {
 	s    *stage
 	name string
 	kind string
+	way  *rand.Rand // draws which instance a leg asks first
 
 	mu       sync.Mutex
 	first    *esltest.Channel
@@ -91,7 +93,7 @@ func (c *call) enter(leg *esltest.Channel, element string) bool {
 	ctx, cancel := c.s.context()
 	defer cancel()
 	e := entering{at: time.Now()}
-	stats, err := leg.Socket(ctx, c.s.sockets)
+	stats, err := leg.Socket(ctx, c.s.socket(c.way.IntN(2)))
 	e.took, e.left, e.err = stats.Total, stats.Exit && err == nil, err
 	c.mu.Lock()
 	c.entries = append(c.entries, e)

@@ -138,7 +138,7 @@ func (s *stage) owed(c *call, known []sidecar) bool {
 	moments := slices.Clone(c.moments)
 	c.mu.Unlock()
 	for _, m := range moments {
-		if m.what != "joins" && m.what != "answers" {
+		if m.what != "joins" && m.what != "answers" || c.overBy(m.at.Add(200*ms)) {
 			continue
 		}
 		before, after := c.stand(m.at.Add(-time.Microsecond), known), c.stand(m.at, known)
@@ -156,6 +156,16 @@ func (s *stage) owed(c *call, known []sidecar) bool {
 	})
 }
 
+// overBy reports whether the call was over at a time.
+func (c *call) overBy(at time.Time) bool {
+	for _, end := range []time.Time{c.ended, c.s.dead} {
+		if !end.IsZero() && end.Before(at) {
+			return true
+		}
+	}
+	return false
+}
+
 // judge says what was wrong.
 func (s *stage) judge() {
 	for _, path := range s.tap.rewritten {
@@ -170,6 +180,7 @@ func (s *stage) judge() {
 		s.judgeCall(c, all, heard)
 	}
 	s.judgeOwners()
+	s.judgeHandovers()
 }
 
 // judgeSidecar compares a sidecar with its file.
@@ -442,4 +453,26 @@ func (s *stage) wokeUp(command told) bool {
 		healed := cmp.Or(f.healed, time.Now())
 		return still && command.by == s.instances[f.whom].name && !command.at.Before(f.struck) && command.at.Before(healed.Add(handover))
 	})
+}
+
+// judgeHandovers: a call changes its owner when that one is dead, or seems so.
+func (s *stage) judgeHandovers() {
+	last := map[string]owned{}
+	for _, o := range s.tap.owners {
+		before, known := last[o.call]
+		last[o.call] = o
+		if !known || before.owner == o.owner {
+			continue
+		}
+		tally.count("handovers", 1)
+		old := s.tap.lives[before.owner]
+		explained := slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
+			his := slices.Contains([]string{killed, frozen, redisCut}, f.kind) && s.instances[f.whom].name == old
+			redis := slices.Contains([]string{redisKilled, redisFrozen, redisFlushed}, f.kind)
+			return (his || redis || old == "") && !f.struck.IsZero() && f.struck.Before(o.at)
+		})
+		if !explained {
+			s.fails("%.8s was taken over from %s by %s, which was alive", o.call, old, s.tap.lives[o.owner])
+		}
+	}
 }

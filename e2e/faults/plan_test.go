@@ -15,6 +15,7 @@ type plan struct {
 	calls     []callPlan
 	faults    []*fault
 	disk      bool // the recordings are on a small disk
+	balanced  bool // the dialplan has each leg ask one instance or the other first
 }
 
 type callPlan struct {
@@ -23,6 +24,7 @@ type callPlan struct {
 	after time.Duration
 	lasts time.Duration
 	stays bool // until all faults are healed
+	still bool // nobody is transferred
 }
 
 // fault is one thing that breaks, and for how long.
@@ -82,8 +84,9 @@ func newPlan(seed uint64) *plan {
 	}
 	for range 3 + r.IntN(4) {
 		p.calls = append(p.calls, callPlan{seed: r.Uint64(), kind: []string{inbound, inbound, outbound, internal}[r.IntN(4)],
-			after: between(r, 0, time.Second), lasts: between(r, 2*time.Second, 4*time.Second), stays: r.IntN(3) != 0})
+			after: between(r, 0, time.Second), lasts: between(r, 2*time.Second, 4*time.Second), stays: r.IntN(3) != 0, still: r.IntN(3) == 0})
 	}
+	p.balanced = r.IntN(2) == 0
 	kinds := faultsEverywhere
 	if !p.embedded {
 		kinds = append(append([]string{}, kinds...), faultsOfRedis...)

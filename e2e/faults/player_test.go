@@ -19,8 +19,8 @@ type player struct {
 }
 
 func newPlayer(s *stage, n int, plan callPlan) *player {
-	return &player{call: &call{s: s, name: fmt.Sprintf("call %d", n+1), kind: plan.kind}, plan: plan,
-		rand: rand.New(rand.NewPCG(plan.seed, 7))}
+	return &player{call: &call{s: s, name: fmt.Sprintf("call %d", n+1), kind: plan.kind, way: rand.New(rand.NewPCG(plan.seed, 8))},
+		plan: plan, rand: rand.New(rand.NewPCG(plan.seed, 7))}
 }
 
 func (p *player) pick(of ...string) string { return of[p.rand.IntN(len(of))] }
@@ -163,7 +163,11 @@ func (p *player) dial() bool {
 
 // step is something that somebody does while they talk.
 func (p *player) step() {
-	switch n := p.rand.IntN(20); {
+	n := p.rand.IntN(20)
+	if p.plan.still {
+		n = p.rand.IntN(13)
+	}
+	switch {
 	case n < 8:
 		p.press(p.peer, p.ext)
 	case n < 9:
@@ -252,7 +256,7 @@ func (p *player) blind() {
 // attended rings another phone up and joins the two.
 func (p *player) attended() {
 	to := p.pick(extensions...)
-	consult := &player{call: &call{s: p.s, name: p.name + " consult", kind: internal}, rand: p.rand, ext: to}
+	consult := &player{call: &call{s: p.s, name: p.name + " consult", kind: internal, way: p.way}, rand: p.rand, ext: to}
 	consult.first = consult.from(p.ext, to, "")
 	consult.anchor = consult.first
 	consult.happens(moment{what: "anchors", leg: consult.first})

@@ -30,7 +30,7 @@ type stage struct {
 	instances []*instance
 	redis     *process
 	disk      *disk
-	sockets   string // of all instances, as the dialplan names them
+	sockets   []string // of all instances
 
 	mu    sync.Mutex
 	told  []string
@@ -171,12 +171,21 @@ func (s *stage) newInstance(n int) {
 	i.command = func() *exec.Cmd { return exec.Command(*binary, "serve", "--config", config) }
 	s.must(i.start())
 	s.instances = append(s.instances, i)
-	s.sockets = strings.TrimPrefix(s.sockets+"|"+socket, "|")
+	s.sockets = append(s.sockets, socket)
+}
+
+// socket is the instances as the dialplan names them: the first one first, unless
+// it is one that balances.
+func (s *stage) socket(first int) string {
+	if s.plan.balanced && first == 1 && len(s.sockets) == 2 {
+		return s.sockets[1] + "|" + s.sockets[0]
+	}
+	return strings.Join(s.sockets, "|")
 }
 
 // run plays the seed and says what was wrong.
 func (s *stage) run() []error {
-	s.note("%d instances, embedded %t", s.plan.instances, s.plan.embedded)
+	s.note("%d instances, embedded %t, balanced %t", s.plan.instances, s.plan.embedded, s.plan.balanced)
 	var acting sync.WaitGroup
 	for n, c := range s.plan.calls {
 		acting.Go(func() { newPlayer(s, n, c).play() })

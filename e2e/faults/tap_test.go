@@ -20,6 +20,7 @@ type tap struct {
 	rewritten []string // files that were there when they were started
 	commands  []told   // recording commands on watch links
 	owners    []owned
+	lives     map[string]string // which instance an owner is a life of
 	note      func(format string, args ...any)
 }
 
@@ -45,7 +46,7 @@ type owned struct {
 }
 
 func newTap(note func(string, ...any)) *tap {
-	return &tap{wanted: map[string]time.Time{}, starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
+	return &tap{lives: map[string]string{}, wanted: map[string]time.Time{}, starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
 }
 
 // carriedOut is for esltest's Fail: it hears every command and fails none.
@@ -136,6 +137,7 @@ func (t *tap) sent(by string, id *string, line string) {
 	case words[1] == "uuid_setvar" && words[3] == "tapedeck_live" && len(words) == 5:
 		if s, ok := readSnapshot(words[4]); ok {
 			*id = s.Owner
+			t.lives[s.Owner] = by
 		}
 	case words[1] == "uuid_record" && len(words) > 4 && !isMarker(words[4]):
 		t.note("%s: %s %s", by, words[3], filepath.Base(words[4]))
