@@ -14,7 +14,7 @@ import (
 // How long things may take when nothing is broken any more.
 const (
 	linkTime    = 8 * time.Second  // until the links are up: the redial's pauses, and its own time limits
-	patience    = 15 * time.Second // until what is written is what is wanted
+	patience    = 10 * time.Second // until what is written is what is wanted
 	description = 30 * time.Second // until every file has its sidecar
 	entryTime   = 300 * time.Millisecond
 	answerTime  = 5 * time.Second        // until a press that nobody heard is refused
