@@ -25,7 +25,7 @@ const (
 // converge waits until what is written is what is wanted on the calls that stay.
 func (s *stage) converge() {
 	began := time.Now()
-	linked := s.until(linkTime, func() bool { return s.sw.Links() == len(s.instances) })
+	linked := s.untilCalm(linkTime, func() bool { return s.sw.Links() == len(s.instances) })
 	s.note("all links are up: %t", linked)
 	if !linked {
 		s.fails("%d of %d links are up %v after everything was healed", s.sw.Links(), len(s.instances), linkTime)
@@ -41,7 +41,7 @@ func (s *stage) converge() {
 			continue
 		}
 		var at *ruled
-		agrees := s.until(patience-time.Since(began), func() bool {
+		agrees := s.untilCalm(max(time.Second, patience-time.Since(began)), func() bool {
 			at = c.stand(time.Now(), s.sidecars(true))
 			return !c.followed || !at.sure() || c.over() || at.wanted() == (c.anchor.Get("tapedeck_state") == "on")
 		})
@@ -56,7 +56,7 @@ func (s *stage) converge() {
 			s.note("%s %.8s is as wanted: %t, person %d", c.name, c.id(), at.wanted(), at.person)
 		}
 	}
-	s.until(answerTime, func() bool { return s.unanswered() == 0 })
+	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
 	time.Sleep(500 * time.Millisecond)
 }
@@ -101,7 +101,7 @@ func (s *stage) excused(c *call) bool {
 func (s *stage) awaitSidecars() {
 	began := time.Now()
 	missing := ""
-	ok := s.until(description, func() bool {
+	ok := s.untilCalm(description, func() bool {
 		missing = ""
 		live, _ := filepath.Glob(s.spool + "/.live/*.json")
 		for _, path := range live {
@@ -131,8 +131,8 @@ func (s *stage) awaitSidecars() {
 // a recording was wanted when it was answered, or for a while with nothing
 // broken, or at the end.
 func (s *stage) owed(c *call, known []sidecar) bool {
-	if !c.followed {
-		return false
+	if !c.followed || s.struck(killed) && slices.Contains(s.deleted, c.id()) {
+		return false // of what was begun and taken away while nobody looked, nobody can know
 	}
 	c.mu.Lock()
 	moments := slices.Clone(c.moments)

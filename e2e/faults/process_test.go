@@ -34,6 +34,7 @@ type journal struct {
 	began time.Time
 	text  bytes.Buffer
 	part  []byte
+	away  time.Time // when it last said that Redis was too slow for it
 }
 
 func (j *journal) Write(b []byte) (int, error) {
@@ -42,11 +43,21 @@ func (j *journal) Write(b []byte) (int, error) {
 	for line := range bytes.Lines(b) {
 		j.part = append(j.part, line...)
 		if bytes.HasSuffix(line, []byte("\n")) {
+			if bytes.Contains(j.part, []byte("redis is away")) {
+				j.away = time.Now()
+			}
 			fmt.Fprintf(&j.text, "%7d ms  %s", time.Since(j.began).Milliseconds(), j.part)
 			j.part = j.part[:0]
 		}
 	}
 	return len(b), nil
+}
+
+// redisAway is when the process last found Redis too slow.
+func (j *journal) redisAway() time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.away
 }
 
 // since has the times counted from another one.

@@ -151,16 +151,17 @@ func callOf(path string) string {
 	return stem
 }
 
-// heard is the first prompt on a leg in a time.
-func (t *tap) heard(leg string, from, until time.Time) (prompt, bool) {
+// heard is the last prompt on a leg in a time: of several presses that were taken
+// late, the last one's holds.
+func (t *tap) heard(leg string, from, until time.Time) (last prompt, found bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, p := range t.prompts {
 		if p.leg == leg && !p.at.Before(from) && p.at.Before(until) {
-			return p, true
+			last, found = p, true
 		}
 	}
-	return prompt{}, false
+	return last, found
 }
 
 // started is when the switch began a file; zero: never.
