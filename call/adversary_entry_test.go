@@ -150,7 +150,7 @@ func TestHostileUUID(t *testing.T) {
 // BenchmarkEntry is the time from connect to exit with 1,000 live calls, and
 // BenchmarkUnmask from the answer to what is told when its unmask is confirmed.
 func BenchmarkEntry(b *testing.B) {
-	f := newFloor(b, testPolicy(b), nil)
+	f := newFloor(b, testPolicy(b), nil, nil)
 	for b.Loop() {
 		a := f.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
 		if _, err := a.Socket(b.Context(), f.socket); err != nil {
@@ -161,7 +161,7 @@ func BenchmarkEntry(b *testing.B) {
 }
 
 func BenchmarkUnmask(b *testing.B) {
-	f := newFloor(b, testPolicy(b), nil)
+	f := newFloor(b, testPolicy(b), nil, nil)
 	told := make(chan struct{}, 1)
 	f.sw.Fail(func(command, args string) (string, bool) {
 		if command == "uuid_record" && strings.Contains(args, " unmask ") {
@@ -193,8 +193,22 @@ type floor struct {
 	legs   []*esltest.Channel // of the outside parties
 }
 
-// newFloor makes one; seen, if not nil, is told of every event that arrives.
-func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event)) *floor {
+// spied is a watch link that tells when commands are handed to its socket, and
+// when they have been answered.
+type spied struct {
+	Switch
+	handed, answered func([]esl.Command)
+}
+
+func (s spied) SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error) {
+	s.handed(commands)
+	defer s.answered(commands)
+	return s.Switch.SendAll(ctx, commands)
+}
+
+// newFloor makes one; seen, if not nil, is told of every event that arrives, and
+// spy, if not nil, is put before its watch link.
+func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event), spy *spied) *floor {
 	b.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	f := &floor{sw: esltest.New(esltest.Options{Clock: esltest.Manual})}
@@ -207,8 +221,13 @@ func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event)) *floor {
 		dir, _ = recording.NewDir("/tmp/tapedeck-bench")
 	}
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
+	var watch Switch = link
+	if spy != nil {
+		spy.Switch = link
+		watch = spy
+	}
 	desk := NewDesk(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
-		Switches: map[string]Switch{"fs1": link}, Store: nowhere{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
+		Switches: map[string]Switch{"fs1": watch}, Store: nowhere{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
