@@ -64,7 +64,7 @@ func linkCut(c *crisis) {
 	c.press(alice)
 	c.speak(cutFor)
 	c.proxy.Mend()
-	state, at := c.settled(since, anchor, leg)
+	state, first := c.settled(since, anchor, leg)
 	if state != "on" {
 		c.Fatalf("a switch of seconds ago was obeyed")
 	}
@@ -75,7 +75,7 @@ func linkCut(c *crisis) {
 	c.proxy.Cut()
 	c.speak(cutFor / 2)
 	c.proxy.Mend()
-	state, _ = c.settled(since, anchor, leg)
+	state, second := c.settled(since, anchor, leg)
 	c.speak(speech)
 	c.hangUp(outside, alice)
 	r := c.recording()
@@ -87,7 +87,8 @@ func linkCut(c *crisis) {
 	if found := r.Silences(near); len(found) == 0 || (found[0][0]-pause.from.Sub(r.began)).Abs() > near {
 		c.Errorf("the file is silent in %v, want from %v on", found, pause.from.Sub(r.began))
 	}
-	atAlice.prompt("en", "not-permitted", at.Add(-c.readPrompt("en", "not-permitted").Length))
+	long := c.readPrompt("en", "not-permitted").Length
+	atAlice.anyPrompt("en", "not-permitted", []stretch{{to: first}, {to: second}}, func(s stretch) time.Time { return s.to.Add(-long) })
 }
 
 // linkSilent presses while nothing comes through, though nothing is closed.

@@ -96,6 +96,7 @@ func (s stage) set(t *testing.T, ctx context.Context, f fault, l *lab.Lab, org l
 	if f.needs.disk > 0 {
 		mount(t, c.disk, f.needs.disk)
 	}
+	t.Cleanup(func() { _ = l.HangUpAll(context.WithoutCancel(ctx)) }) // the calls of a fault that failed
 	conf := lab.TapedeckConfig{Program: s.program, Prompts: s.prompts, Switch: l.ESL, Recordings: c.disk,
 		Policy: policyHead + f.settings.yaml(org)}
 	if f.needs.redis {
@@ -141,7 +142,7 @@ func mount(t *testing.T, dir string, size int64) {
 		t.Skipf("no disk of its own can be made for recordings (root can): %v", err)
 	}
 	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil { // a call that failed may have a file open
 			t.Errorf("unmount %s: %v", dir, err)
 		}
 	})

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -130,6 +131,13 @@ func (l *Lab) RestartSwitch(ctx context.Context) error {
 		return err
 	}
 	return l.warmUp(ctx)
+}
+
+// HangUpAll ends all calls.
+func (l *Lab) HangUpAll(ctx context.Context) error {
+	_, err := l.Phones.API(ctx, "hupall", "NORMAL_CLEARING")
+	_, also := l.Switch.API(ctx, "hupall", "NORMAL_CLEARING")
+	return errors.Join(err, also)
 }
 
 // Stop ends both switches.
