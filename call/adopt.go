@@ -40,6 +40,7 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Told(), "file", c.rec.File.String())
 	d.cfg.Meter.Adopted("adopted")
 	d.announce(c)
+	c.foresee(k.At)
 	d.follow(c, c.rec)
 	d.catchUp(c, now)
 	for _, e := range switches {
@@ -80,6 +81,20 @@ func (c *call) recall(k control, history []recording.Sidecar) {
 	}
 	c.rec = toggle.State{On: k.On, Guard: k.Guard, Person: k.Person, Answered: !k.Answered.IsZero(), File: k.File,
 		Begun: k.File >= toggle.Open, Doomed: k.Doomed, Problems: k.Problems}
+}
+
+// foresee notes what the file should hold since a time, if what was written down
+// of it says otherwise: the command was on its way, and may have been carried out.
+func (c *call) foresee(since time.Time) {
+	p, state := c.file(), spanPaused
+	if c.rec.Wish() == toggle.Speech {
+		state = spanRecording
+	}
+	n := len(p.edges)
+	if c.rec.File != toggle.Open || n == 0 || p.edges[n-1].state == state || since.Before(p.edges[n-1].at) {
+		return
+	}
+	p.edges = append(p.edges, edge{at: time.Now(), since: since, state: state, cause: c.cause(nil)})
 }
 
 // recall takes what was written down of a file.

@@ -26,6 +26,7 @@ type call struct {
 	answered  time.Time // the recorded leg was; zero: not yet
 	ended     time.Time
 	lost      bool // its end was not seen
+	fading    bool // its first leg is gone, and whether anybody has answered is not known yet
 	log       *slog.Logger
 
 	passed     []passing       // the elements, in order; users with their leg

@@ -76,6 +76,7 @@ func (d *Desk) lookAgain(ctx context.Context, on string, conn Switch) {
 			now.dumps = d.strangers(now.dumps)
 			d.learn(on, now)
 			d.meet(on, now)
+			d.fade(on, now)
 		})
 	}
 }
@@ -101,7 +102,12 @@ func (d *Desk) connected(on, core string, known map[string]bool, now scene) {
 			l.on = on
 		}
 		if known[uuid] && !now.live.has(uuid) {
-			if c := d.callOf(uuid); c != nil {
+			c := d.callOf(uuid)
+			if c != nil && c.onAnswering() && uuid == c.first {
+				c.fading = true // the outside party may have answered, and its leg is not listed yet
+				continue
+			}
+			if c != nil {
 				c.lost = true
 			}
 			d.hungUp(uuid)
@@ -128,6 +134,24 @@ func (d *Desk) learn(on string, now scene) {
 		if l := d.legs[uuid]; l != nil {
 			l.answered = now.live[uuid]
 		}
+	}
+}
+
+// fade ends the outgoing calls whose first leg is gone, and which nobody is found
+// to have answered.
+func (d *Desk) fade(on string, now scene) {
+	for _, c := range d.calls {
+		if c.on != on || !c.fading {
+			continue
+		}
+		c.fading = false
+		if d.catchUpAnswer(c, now); c.anchor != "" {
+			d.left(c, c.first)
+			d.catchUp(c, now)
+			continue
+		}
+		c.lost = true
+		d.hungUp(c.first)
 	}
 }
 

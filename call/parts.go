@@ -128,6 +128,9 @@ func (d *Desk) follow(c *call, before toggle.State) {
 		return
 	}
 	e := edge{at: now, since: now, state: state, cause: cause}
+	if before.File == toggle.ArmedUnsure && c.touched.IsZero() { // it may have begun either way
+		c.touched = p.began
+	}
 	switch {
 	case len(p.edges) == 0:
 		e.at, e.since = p.began, p.began
@@ -160,7 +163,7 @@ func (p *part) state(before, now toggle.File) string {
 		return spanRecording
 	case len(p.edges) > 0:
 		return p.edges[len(p.edges)-1].state
-	case before == toggle.ArmedMasked:
+	case before == toggle.ArmedMasked, before == toggle.ArmedUnsure:
 		return spanPaused
 	}
 	return spanRecording
@@ -239,11 +242,17 @@ func (p *part) begins(at time.Time) {
 	}
 }
 
+// clockSlack is how much longer a file may be than the time between its events.
+const clockSlack = 40 * time.Millisecond
+
 // ends takes RECORD_STOP, which also says how long the file is: if nothing told
-// when it began, that does.
+// when it began, or if that was told late, that does. One that is shorter has
+// lost something.
 func (p *part) ends(at time.Time, ev headers) {
 	p.stopped = at
-	if ms, err := strconv.Atoi(ev.Variable("record_ms")); err == nil && ms > 0 && !p.told {
-		p.begins(at.Add(-time.Duration(ms) * time.Millisecond))
+	ms, err := strconv.Atoi(ev.Variable("record_ms"))
+	began := at.Add(-time.Duration(ms) * time.Millisecond)
+	if err == nil && ms > 0 && (!p.told || p.began.Sub(began) > clockSlack) {
+		p.begins(began)
 	}
 }

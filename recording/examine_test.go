@@ -253,3 +253,21 @@ func TestFitPauseOfTwoCauses(t *testing.T) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 }
+
+// TestFitDoubtfulPause: a pause that may not have been one is what is silent.
+func TestFitDoubtfulPause(t *testing.T) {
+	clock := []Span{{ToMS: 3000, State: StatePaused}, {FromMS: 3000, ToMS: 5000, SlackMS: 3000, State: StateRecording}}
+	for _, tc := range []struct {
+		silences []Run
+		want     []Span
+	}{
+		{[]Run{{0, 2980}}, []Span{{ToMS: 2980, State: StatePaused}, {FromMS: 2980, ToMS: 5000, State: StateRecording}}},
+		{[]Run{{0, 1000}}, []Span{{ToMS: 1000, State: StatePaused}, {FromMS: 1000, ToMS: 5000, State: StateRecording}}},
+		{[]Run{{800, 900}}, []Span{{ToMS: 5000, State: StateRecording}}},
+		{nil, []Span{{ToMS: 5000, State: StateRecording}}},
+	} {
+		if got := fit(clock, Sound{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
+		}
+	}
+}

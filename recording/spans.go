@@ -78,7 +78,11 @@ func snap(spans []Span, silences []Run) {
 			}
 		}
 		if next := s.last + 1; next < len(spans) {
-			if at, ok := ending(silences, s); ok {
+			at, ok := ending(silences, s)
+			if s.slackAfter > snapWindow && s.slackAfter >= s.to-s.from {
+				at, ok = doubtfulEnd(silences, s), true
+			}
+			if ok {
 				moveEdge(spans, next, at)
 			}
 		}
@@ -106,6 +110,18 @@ func beginning(silences []Run, p stretch) (at int64, ok bool) {
 // ending is where the silence of a pause ends.
 func ending(silences []Run, p stretch) (at int64, ok bool) {
 	return nearest(silences, p, func(r Run) int64 { return r.ToMS }, p.to-p.slackAfter, p.to)
+}
+
+// doubtfulEnd is where a pause ends of which it is not known whether it was one
+// at all: with the silence that it begins with.
+func doubtfulEnd(silences []Run, p stretch) int64 {
+	for _, r := range silences[after(silences, p.from):] {
+		if r.FromMS > p.from+edgeSlack {
+			break
+		}
+		return min(max(r.ToMS, p.to-p.slackAfter), p.to+snapWindow)
+	}
+	return p.to - p.slackAfter
 }
 
 // nearest chooses among the silences whose edge is near low..high.

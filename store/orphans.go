@@ -38,11 +38,10 @@ func (s *Store) watch(ctx context.Context) {
 func (w *watcher) look(ctx context.Context) (wait time.Duration) {
 	begin := time.Now()
 	known, beats, err := w.beats(ctx)
-	if err != nil {
-		w.restart()
+	if err != nil { // one answer that is late is not yet a Redis that was away
 		return w.s.lease.beatEvery
 	}
-	if begin.Sub(w.answered) > w.s.lease.grace/2 || time.Since(begin) > w.s.lease.grace/2 {
+	if begin.Sub(w.answered) > w.s.lease.grace || time.Since(begin) > w.s.lease.grace/2 {
 		// Redis, or we, were not there for a while: nobody could be seen to live.
 		w.restart()
 	}

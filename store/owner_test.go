@@ -559,8 +559,9 @@ func TestGrace(t *testing.T) {
 			told            int
 		}{
 			"all the time":          {-1200 * time.Millisecond, -time.Millisecond, 1},
-			"away for a while":      {-1200 * time.Millisecond, -900 * time.Millisecond, 0},
-			"dead before that":      {-3 * time.Second, -900 * time.Millisecond, 1},
+			"late once":             {-1200 * time.Millisecond, -600 * time.Millisecond, 1},
+			"away for a while":      {-1200 * time.Millisecond, -1100 * time.Millisecond, 0},
+			"dead before that":      {-3 * time.Second, -1100 * time.Millisecond, 1},
 			"not for a whole grace": {-300 * time.Millisecond, -time.Millisecond, 0},
 		} {
 			b.orphans = nil
