@@ -57,7 +57,7 @@ func (c *crisis) settled(since int, anchor, leg string) (state string, at time.T
 func linkCut(c *crisis) {
 	outside, alice := fromOutside(c.talk)
 	anchor, leg := c.leg(outside), c.leg(alice)
-	atAlice := c.listensAt(alice)
+	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
 	c.speak(speech)
 	since := c.suite.lab.Switch.Seen()
 	c.proxy.Cut()
@@ -89,13 +89,14 @@ func linkCut(c *crisis) {
 	}
 	long := c.readPrompt("en", "not-permitted").Length
 	atAlice.anyPrompt("en", "not-permitted", []stretch{{to: first}, {to: second}}, func(s stretch) time.Time { return s.to.Add(-long) })
+	atOutside.noPrompt()
 }
 
 // linkSilent presses while nothing comes through, though nothing is closed.
 func linkSilent(c *crisis) {
 	outside, alice := fromOutside(c.talk)
 	anchor, leg := c.leg(outside), c.leg(alice)
-	atAlice := c.listensAt(alice)
+	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
 	c.speak(speech)
 	since, began := c.suite.lab.Switch.Seen(), time.Now()
 	c.proxy.Silence()
@@ -115,6 +116,7 @@ func linkSilent(c *crisis) {
 	r.noPrompts()
 	r.traced("pressed", "missed")
 	atAlice.prompt("en", "not-permitted", at.Add(-c.readPrompt("en", "not-permitted").Length))
+	atOutside.noPrompt()
 }
 
 // redisGoneFor is how long; a minute in the long form.

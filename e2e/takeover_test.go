@@ -137,7 +137,7 @@ func ownerFrozen(c *crisis) {
 	first, second := c.decks[0], c.decks[1]
 	outside, alice := fromOutside(c.talk)
 	anchor, leg := c.leg(outside), c.leg(alice)
-	atAlice := c.listensAt(alice)
+	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
 	owner := c.owner(anchor)
 	c.speak(speech)
 	gave := c.commands(first)
@@ -166,6 +166,7 @@ func ownerFrozen(c *crisis) {
 	atAlice.prompt("en", "not-permitted", refused)
 	atAlice.prompt("en", "recorded", pause.from)
 	atAlice.prompt("en", "is-being-recorded", pause.to)
+	atOutside.noPrompt()
 	if n := c.commands(first); n != gave {
 		c.Errorf("the instance that stood still gave %v commands to recordings afterwards, want none", n-gave)
 	}
