@@ -79,14 +79,31 @@ func Listen(path string) (*Sound, error) {
 		}
 	}
 	per := rate * int(Step/time.Millisecond) / 1000
+	var clear [][]Heard
 	for from := 0; from+per <= frames; from += per {
-		heard := make([]Heard, channels)
+		heard, loud := make([]Heard, channels), make([]Heard, channels)
 		for c, x := range s.samples {
-			heard[c] = tonesIn(x[from:from+per], rate)
+			heard[c], loud[c] = tonesIn(x[from:from+per], rate)
 		}
-		s.steps = append(s.steps, heard)
+		s.steps, clear = append(s.steps, heard), append(clear, loud)
 	}
+	s.steps = withoutClicks(s.steps, clear)
 	return s, nil
+}
+
+// withoutClicks leaves out the tones that are heard in one step alone, and not
+// clearly: there another tone jumped.
+func withoutClicks(steps, clear [][]Heard) [][]Heard {
+	out := make([][]Heard, len(steps))
+	for i, step := range steps {
+		for c, heard := range step {
+			out[i] = append(out[i], slices.DeleteFunc(slices.Clone(heard), func(t Tone) bool {
+				before, after := i > 0 && slices.Contains(steps[i-1][c], t), i+1 < len(steps) && slices.Contains(steps[i+1][c], t)
+				return !before && !after && !slices.Contains(clear[i][c], t)
+			}))
+		}
+	}
+	return out
 }
 
 // parseWAV finds the format and the samples. FreeSWITCH writes the sizes when it
@@ -133,10 +150,12 @@ func split(pcm []byte, channels int) [][]float64 {
 const (
 	audible      = 300
 	audibleShare = 0.1
+	clearShare   = 0.3
 )
 
-// tonesIn is Goertzel's algorithm for each speaker's tone.
-func tonesIn(x []float64, rate int) (heard Heard) {
+// tonesIn is Goertzel's algorithm for each speaker's tone. Those that are clear are
+// no other tone's jump.
+func tonesIn(x []float64, rate int) (heard, clear Heard) {
 	amplitudes := make([]float64, len(speakers))
 	for i, t := range speakers {
 		k := 2 * math.Cos(2*math.Pi*float64(t)/float64(rate))
@@ -147,14 +166,17 @@ func tonesIn(x []float64, rate int) (heard Heard) {
 		power := a*a + b*b - k*a*b
 		amplitudes[i] = 2 * math.Sqrt(max(0, power)) / float64(len(x))
 	}
-	least := max(audible, audibleShare*slices.Max(amplitudes))
+	loudest := slices.Max(amplitudes)
 	for i, t := range speakers {
-		if amplitudes[i] > least {
+		if amplitudes[i] > max(audible, audibleShare*loudest) {
 			heard = append(heard, t)
+		}
+		if amplitudes[i] > max(audible, clearShare*loudest) {
+			clear = append(clear, t)
 		}
 	}
 	slices.Sort(heard)
-	return heard
+	return heard, clear
 }
 
 // Speaks reports how long a tone is heard, in any channel.

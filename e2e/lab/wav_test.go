@@ -2,6 +2,7 @@ package lab
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -80,6 +81,21 @@ func TestListenRefuses(t *testing.T) {
 		}
 		if s, err := Listen(path); err == nil {
 			t.Errorf("%s: heard %s, want an error", name, s)
+		}
+	}
+}
+
+func TestClicks(t *testing.T) {
+	quiet, outside, both := []Heard{nil}, []Heard{{Outside}}, []Heard{{Outside, Alice}}
+	steps := func(all ...[]Heard) [][]Heard { return all }
+	for name, tc := range map[string]struct{ heard, clear, want [][]Heard }{
+		"a jump":             {steps(outside, both, outside), steps(outside, outside, outside), steps(outside, outside, outside)},
+		"somebody, briefly":  {steps(outside, both, outside), steps(outside, both, outside), steps(outside, both, outside)},
+		"somebody, from far": {steps(outside, both, both), steps(outside, outside, outside), steps(outside, both, both)},
+		"silence":            {steps(quiet, quiet), steps(quiet, quiet), steps(quiet, quiet)},
+	} {
+		if got := withoutClicks(tc.heard, tc.clear); fmt.Sprint(got) != fmt.Sprint(tc.want) {
+			t.Errorf("%s: heard %v, want %v", name, got, tc.want)
 		}
 	}
 }
