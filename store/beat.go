@@ -30,17 +30,20 @@ func defaultLease() lease {
 func (s *Store) beat(ctx context.Context) {
 	tick := time.NewTicker(s.lease.beatEvery)
 	defer tick.Stop()
+	s.ticked.Store(time.Now().UnixNano())
 	for alive := false; ; {
 		begin := time.Now()
+		if since(s.ticked.Load()) > s.lease.ttl { // we stood still
+			s.doubtOwn()
+		}
+		s.ticked.Store(begin.UnixNano())
 		switch lapsed, err := s.beatOnce(ctx); {
 		case err != nil:
 		case lapsed && alive:
 			// Redis was emptied, or we were not there for a while and others may
 			// have taken our calls: writing them again tells.
-			s.unsure.Store(true)
 			s.beaten.Store(begin.UnixNano())
-			s.doubt.Store(true)
-			s.wakeRun()
+			s.doubtOwn()
 		default:
 			alive = true
 			s.beaten.Store(begin.UnixNano())

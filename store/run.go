@@ -105,6 +105,7 @@ func (s *Store) step(ctx context.Context, look bool) {
 	if look || s.hasPending() {
 		s.syncPolicy(ctx)
 	}
+	unsure := s.unsure.Load()
 	doubted := s.doubt.Swap(false)
 	if doubted {
 		clear(s.known)
@@ -113,7 +114,7 @@ func (s *Store) step(ctx context.Context, look bool) {
 	for s.Up() {
 		s.writeCalls(ctx)
 		if doubted && s.Up() {
-			s.sure()
+			s.sure(unsure)
 			doubted = false
 		}
 		if !s.writeRecordings(ctx) {

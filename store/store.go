@@ -105,8 +105,9 @@ type Store struct {
 	reported  uint64          // how many dropped states were logged; Run's own
 	complaint string          // the last one that was logged; Run's own
 	doubt     atomic.Bool     // Redis may have lost what it had
-	beaten    atomic.Int64    // when the last sign of life was given, Unix ns
-	unsure    atomic.Bool     // there was none for a while: our calls may be others'
+	ticked    atomic.Int64    // when a sign of life was last tried, Unix ns
+	beaten    atomic.Int64    // when the last one was given
+	unsure    atomic.Int64    // since when our calls may be others'; 0: they are not
 
 	recordings        recordingQueue
 	reportedRecording uint64 // how many dropped ones were logged; Run's own
