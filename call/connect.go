@@ -77,6 +77,11 @@ func (d *Desk) lookAgain(ctx context.Context, on string, conn Switch) {
 			d.learn(on, now)
 			d.meet(on, now)
 			d.fade(on, now)
+			for _, c := range d.calls {
+				if c.on == on && c.onAnswering() {
+					d.catchUp(c, now)
+				}
+			}
 		})
 	}
 }

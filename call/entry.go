@@ -22,6 +22,7 @@ type entry struct {
 	core        string // UUID of its FreeSWITCH
 	call        string // the call that it already belongs to; "" if none
 	answered    bool
+	called      bool               // FreeSWITCH dialled it
 	org         *flow.Organisation // nil: nobody's
 	direction   flow.Direction
 	domain      string         // SIP domain of the leg
@@ -50,6 +51,7 @@ func readEntry(p *flow.Policy, data headers) entry {
 		switches:    data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
 		live:        data.Variable(liveVariable),
 		answered:    data.Get("Answer-State") == "answered",
+		called:      isDialled(data),
 	}
 	e.org, e.user = userOf(p, data)
 	number := e.readParties(p, data)

@@ -124,7 +124,7 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	cause := c.cause(d.legs)
 	ends := c.rec.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
 	if n := len(p.edges); n > 0 && p.edges[n-1].state == state && (state == spanRecording || ends || p.edges[n-1].cause == cause) {
-		c.settle()
+		c.settle(now)
 		return
 	}
 	e := edge{at: now, since: now, state: state, cause: cause}
@@ -139,13 +139,16 @@ func (d *Desk) follow(c *call, before toggle.State) {
 		e.since = c.touched
 	}
 	p.edges = append(p.edges, e)
-	c.settle()
+	c.settle(now)
 }
 
-// settle notes that what the file holds is known again.
-func (c *call) settle() {
-	if c.rec.Pending == toggle.None && c.rec.File != toggle.Open {
-		c.touched = time.Time{}
+// settle notes that what the file holds is known again, until the next command.
+func (c *call) settle(now time.Time) {
+	if c.rec.File == toggle.Open {
+		return
+	}
+	if c.touched = (time.Time{}); c.rec.Pending != toggle.None {
+		c.touched = now
 	}
 }
 

@@ -121,6 +121,11 @@ func (d *Desk) enter(data *esl.Event) turn {
 			return t
 		}
 	}
+	if c != nil && c.onAnswering() && e.called && e.answered { // the watch link has not told that yet
+		d.legs[e.leg].call = c.id
+		c.ringing[e.leg] = true
+		d.answered(e.leg)
+	}
 	if c != nil && e.transferrer != "" && c.refuses(e) {
 		return d.refuseTransfer(c, e)
 	}

@@ -33,6 +33,7 @@ func (d *Desk) event(on string, ev *esl.Event) {
 	case "CHANNEL_CREATE":
 		d.created(on, uuid, ev)
 	case "CHANNEL_ANSWER":
+		d.meetLeg(on, uuid, ev)
 		d.learnRate(uuid, ev)
 		if l := d.legs[uuid]; l != nil {
 			l.answered = true
@@ -92,6 +93,17 @@ func (d *Desk) created(on, uuid string, ev headers) {
 	if c := d.calls[l.call]; c != nil && l.dialed && ev.Get("Answer-State") != "answered" {
 		c.ringing[uuid] = true
 		d.rethink(c)
+	}
+}
+
+// meetLeg takes a leg whose beginning the watch link did not tell: it was away.
+func (d *Desk) meetLeg(on, uuid string, ev *esl.Event) {
+	if _, late := d.gone[uuid]; late || d.legs[uuid] != nil {
+		return
+	}
+	d.created(on, uuid, ev)
+	if c := d.callOf(uuid); c != nil && d.legs[uuid].dialed {
+		c.ringing[uuid] = true
 	}
 }
 
