@@ -134,6 +134,7 @@ func (d *Desk) seat(c *call, k control, now scene) {
 	c.peer = k.Peer
 	switch peer, bridged := now.peers[c.anchor]; {
 	case bridged && peer != c.peer:
+		c.leaves(c.peer)
 		c.joins(peer, d.legs[peer])
 	case !bridged && c.peer != "":
 		c.leaves(c.peer)

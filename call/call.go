@@ -131,7 +131,7 @@ func (c *call) leaves(uuid string) {
 	if c.peer == uuid {
 		c.peer = ""
 	}
-	if uuid == c.anchor {
+	if uuid == c.anchor || uuid == "" {
 		return
 	}
 	c.drop(func(p passing) bool {

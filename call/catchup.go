@@ -17,6 +17,7 @@ func (d *Desk) catchUp(c *call, now scene) {
 		switch peer := now.peers[c.anchor]; {
 		case peer == c.peer:
 		case peer != "":
+			c.leaves(c.peer)
 			c.joins(peer, d.legs[peer])
 		default:
 			c.leaves(c.peer)

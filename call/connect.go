@@ -183,7 +183,7 @@ func (d *Desk) meet(on string, now scene) {
 		case d.cfg.Store.Alone():
 			d.adopt(k, k.Token+1, richer(id, nil, now.drafts), now)
 		default:
-			d.waifs[id] = waif{k, time.Now()}
+			d.waifs[id] = waif{control: k, met: time.Now()}
 		}
 	}
 	if d.cfg.Store.Alone() {
@@ -194,12 +194,17 @@ func (d *Desk) meet(on string, now scene) {
 // waif is a call of another instance that was met on a FreeSWITCH.
 type waif struct {
 	control
-	met time.Time
+	met  time.Time
+	dead int // looks at which its owner gave no sign of life
 }
 
-// waifAfter is how long the store has for telling that a call's owner is dead.
-// What it has not told of by then it does not know: it was lost.
-const waifAfter = 6 * time.Second
+// A waif is taken waifAfter it was met at the earliest, so that the store comes
+// first if it knows the call; and if its owner was dead at deadLooks looks, a
+// second apart.
+const (
+	waifAfter = 2 * time.Second
+	deadLooks = 2
+)
 
 // takeWaifs takes over the calls whose owner is dead and of which Redis does not
 // know.
@@ -220,16 +225,21 @@ func (d *Desk) takeWaifs(now time.Time) {
 // takeWaif takes one over, unless its owner lives.
 func (d *Desk) takeWaif(link Switch, w waif, legs []string) {
 	alive, err := d.cfg.Store.Alive(d.ctx, w.Owner)
-	if err != nil || alive {
-		d.post(func() {
-			delete(d.claiming, w.Call)
-			if alive {
-				delete(d.waifs, w.Call)
-			}
-		})
+	if err == nil && !alive {
+		w.dead++
+	}
+	if w.dead >= deadLooks {
+		d.takeOver(link, w.liveCall(), legs)
 		return
 	}
-	d.takeOver(link, w.liveCall(), legs)
+	d.post(func() {
+		delete(d.claiming, w.Call)
+		if alive {
+			delete(d.waifs, w.Call)
+		} else if _, still := d.waifs[w.Call]; still {
+			d.waifs[w.Call] = w
+		}
+	})
 }
 
 // liveCall is a call as Redis would know it.

@@ -173,10 +173,10 @@ func (s State) overdue() State {
 	if !s.Answered || !s.waiting() {
 		return s
 	}
-	s.File = NoFile
-	if s.Wish() != Nothing {
+	if s.Wish() != Nothing || s.File == Armed { // it was wanted at the answer
 		s.Problems |= NotStarted
 	}
+	s.File = NoFile
 	return s
 }
 
