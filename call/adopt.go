@@ -41,7 +41,9 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 	d.cfg.Meter.Adopted("adopted")
 	d.announce(c)
 	c.foresee(k.At)
-	d.follow(c, c.rec)
+	before := c.rec
+	before.File = k.File
+	d.follow(c, before)
 	d.catchUp(c, now)
 	for _, e := range switches {
 		d.pressedByTransfer(c, e)

@@ -128,8 +128,8 @@ func (d *Desk) follow(c *call, before toggle.State) {
 		return
 	}
 	e := edge{at: now, since: now, state: state, cause: cause}
-	if before.File == toggle.ArmedUnsure && c.touched.IsZero() { // it may have begun either way
-		c.touched = p.began
+	if before.File == toggle.ArmedUnsure { // it may have begun either way
+		c.touched = longAgo
 	}
 	switch {
 	case len(p.edges) == 0:
@@ -141,6 +141,9 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	p.edges = append(p.edges, e)
 	c.settle(now)
 }
+
+// longAgo is before any file began.
+var longAgo = time.Unix(1, 0)
 
 // settle notes that what the file holds is known again, until the next command.
 func (c *call) settle(now time.Time) {

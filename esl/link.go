@@ -95,12 +95,23 @@ func (l *Link) Run(ctx context.Context) error {
 		if time.Since(began) > most { // it worked for a while
 			pause, last = least, ""
 		}
-		if text := err.Error(); text != last { // the same cause is told once
+		if text := rootOf(err).Error(); text != last { // the same cause is told once
 			log.Warn("link is down, redialling", "error", err)
 			last = text
 		}
 		wait(ctx, pause/2+rand.N(pause/2+1))
 		pause = min(2*pause, most)
+	}
+}
+
+// rootOf is the last cause of an error, which names no port of ours.
+func rootOf(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
 	}
 }
 

@@ -50,7 +50,7 @@ func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar,
 
 // missing says that there is no file.
 func (s *Sidecar) missing() {
-	if s.File != nil || len(s.Problems) == 0 {
+	if (s.File != nil || len(s.Problems) == 0) && !s.HasProblem(FileMissing) {
 		s.AddProblem(FileMissing, "")
 	}
 	s.File, s.Spans, s.Complete = nil, nil, false
