@@ -85,6 +85,7 @@ const holdsAgain = 2 * time.Millisecond
 // it here any more, and nothing of it is ended.
 func (d *Desk) yield(c *call) {
 	c.stopTimers()
+	c.yielded = true
 	delete(d.calls, c.id)
 	for _, p := range c.presses {
 		p.reply(c.rec.Told(), ErrNoCall)

@@ -124,6 +124,9 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	cause := c.cause(d.legs)
 	ends := c.rec.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
 	if n := len(p.edges); n > 0 && p.edges[n-1].state == state && (state == spanRecording || ends || p.edges[n-1].cause == cause) {
+		if state == spanRecording && before.File == toggle.Open && c.rec.File == toggle.Recording && !c.touched.IsZero() {
+			p.doubtPause(c.touched, now, cause)
+		}
 		c.settle(now)
 		return
 	}
@@ -140,6 +143,13 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	}
 	p.edges = append(p.edges, e)
 	c.settle(now)
+}
+
+// doubtPause notes that the file may have been silent until now, and since when:
+// a mask that nobody confirmed. The audio tells.
+func (p *part) doubtPause(since, now time.Time, cause recording.Cause) {
+	p.edges = append(p.edges, edge{at: now.Add(-time.Millisecond), since: since, state: spanPaused, cause: cause},
+		edge{at: now, since: now, state: spanRecording, cause: cause})
 }
 
 // longAgo is before any file began.

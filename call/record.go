@@ -139,6 +139,9 @@ type errand struct {
 // overLink sends on the watch link without waiting. A call's errands go one
 // after the other, so that what is said last is what holds.
 func (d *Desk) overLink(c *call, commands []esl.Command, then func([]esl.Reply, error)) {
+	if c.yielded {
+		return
+	}
 	c.errands = append(c.errands, errand{commands, then})
 	if len(c.errands) == 1 {
 		d.runErrand(c)
@@ -148,6 +151,9 @@ func (d *Desk) overLink(c *call, commands []esl.Command, then func([]esl.Reply, 
 func (d *Desk) runErrand(c *call) {
 	e := c.errands[0]
 	d.sendTo(c.on, e.commands, func(replies []esl.Reply, err error) {
+		if c.yielded {
+			return
+		}
 		c.errands = c.errands[1:]
 		if len(c.errands) > 0 {
 			d.runErrand(c)

@@ -271,3 +271,22 @@ func TestFitDoubtfulPause(t *testing.T) {
 		}
 	}
 }
+
+// TestFitDoubt: where there may have been a pause, the audio says whether.
+func TestFitDoubt(t *testing.T) {
+	clock := []Span{{ToMS: 2979, State: StateRecording}, {FromMS: 2979, ToMS: 2980, SlackMS: 700, State: StatePaused}, {FromMS: 2980, ToMS: 5000, State: StateRecording}}
+	none := []Span{{ToMS: 5000, State: StateRecording}}
+	for _, tc := range []struct {
+		silences []Run
+		want     []Span
+	}{
+		{[]Run{{2640, 2960}}, []Span{{ToMS: 2640, State: StateRecording}, {FromMS: 2640, ToMS: 2960, State: StatePaused}, {FromMS: 2960, ToMS: 5000, State: StateRecording}}},
+		{nil, none},
+		{[]Run{{2400, 2500}}, none},
+		{[]Run{{2900, 4000}}, none},
+	} {
+		if got := fit(clock, Sound{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
+		}
+	}
+}

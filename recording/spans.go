@@ -72,6 +72,10 @@ func snap(spans []Span, silences []Run) {
 		if s.state != StatePaused {
 			continue
 		}
+		if s.to-s.from <= maxDoubt && s.slack > 0 && s.first > 0 && s.last+1 < len(spans) {
+			settleDoubt(spans, s, silences)
+			continue
+		}
 		if s.first > 0 {
 			if at, ok := beginning(silences, s); ok {
 				moveEdge(spans, s.first, at)
@@ -110,6 +114,23 @@ func beginning(silences []Run, p stretch) (at int64, ok bool) {
 // ending is where the silence of a pause ends.
 func ending(silences []Run, p stretch) (at int64, ok bool) {
 	return nearest(silences, p, func(r Run) int64 { return r.ToMS }, p.to-p.slackAfter, p.to)
+}
+
+// maxDoubt is how long a pause is, in ms, of which it is only known that there may
+// have been one.
+const maxDoubt = 1
+
+// settleDoubt finds the silence that such a pause was, or takes the pause out.
+func settleDoubt(spans []Span, p stretch, silences []Run) {
+	for _, r := range silences[after(silences, p.to-snapWindow):] {
+		if r.FromMS > p.to || r.ToMS > p.to+snapWindow {
+			break
+		}
+		moveEdge(spans, p.first, max(r.FromMS, p.from-p.slack))
+		moveEdge(spans, p.last+1, r.ToMS)
+		return
+	}
+	moveEdge(spans, p.last+1, p.from)
 }
 
 // doubtfulEnd is where a pause ends of which it is not known whether it was one
