@@ -127,7 +127,7 @@ func (d *Desk) follow(c *call, before toggle.State) {
 		if state == spanRecording && before.File == toggle.Open && c.rec.File == toggle.Recording && !c.touched.IsZero() {
 			p.doubtPause(c.touched, now, cause)
 		}
-		c.settle(now)
+		c.settle(before, now)
 		return
 	}
 	e := edge{at: now, since: now, state: state, cause: cause}
@@ -142,7 +142,7 @@ func (d *Desk) follow(c *call, before toggle.State) {
 		e.since = c.touched
 	}
 	p.edges = append(p.edges, e)
-	c.settle(now)
+	c.settle(before, now)
 }
 
 // doubtPause notes that the file may have been silent until now, and since when:
@@ -156,8 +156,8 @@ func (p *part) doubtPause(since, now time.Time, cause recording.Cause) {
 var longAgo = time.Unix(1, 0)
 
 // settle notes that what the file holds is known again, until the next command.
-func (c *call) settle(now time.Time) {
-	if c.rec.File == toggle.Open {
+func (c *call) settle(before toggle.State, now time.Time) {
+	if c.rec.File == toggle.Open || c.rec.File == before.File && c.rec.Pending == before.Pending {
 		return
 	}
 	if c.touched = (time.Time{}); c.rec.Pending != toggle.None {
