@@ -33,7 +33,7 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 		}
 	}
 	c.recall(k, history)
-	switches := d.takeRelays(c, k.Changed)
+	switches := d.takeRelays(c, k.Changed, now)
 	d.seat(c, k, now)
 	d.calls[c.id] = c
 	c.note(recording.Note{What: "adopted"})
@@ -106,7 +106,7 @@ func (p *part) recall(s recording.Sidecar) {
 	if s.File == nil {
 		return
 	}
-	p.began, p.stopped, p.told = s.File.Began, s.File.Stopped, true
+	p.began, p.stopped, p.told = s.File.Began, s.File.Stopped, !s.File.Concluded
 	for _, span := range s.Spans {
 		at := p.began.Add(time.Duration(span.FromMS) * time.Millisecond)
 		p.edges = append(p.edges, edge{at, at.Add(-time.Duration(span.SlackMS) * time.Millisecond), span.State, span.Cause})

@@ -25,9 +25,10 @@ type call struct {
 	began     time.Time
 	answered  time.Time // the recorded leg was; zero: not yet
 	ended     time.Time
-	yielded   bool // to another instance: nothing is sent for it any more
-	lost      bool // its end was not seen
-	fading    bool // its first leg is gone, and whether anybody has answered is not known yet
+	relayed   string // leg whose relayedVariable was seen to, and still says so; "" if none
+	yielded   bool   // to another instance: nothing is sent for it any more
+	lost      bool   // its end was not seen
+	fading    bool   // its first leg is gone, and whether anybody has answered is not known yet
 	log       *slog.Logger
 
 	passed     []passing       // the elements, in order; users with their leg

@@ -191,6 +191,10 @@ func (d *Desk) preface(c *call) []esl.Command {
 		send = append(send, esl.SetVar(c.pressing, lastDigits, ""))
 		c.pressing = ""
 	}
+	if c.relayed != "" {
+		send = append(send, esl.SetVar(c.relayed, relayedVariable, ""))
+		c.relayed = ""
+	}
 	if text, fresh := d.live(c); fresh {
 		send = append(send, esl.SetVar(c.holder(), liveVariable, text))
 		if c.onAnswering() {

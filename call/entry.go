@@ -33,6 +33,7 @@ type entry struct {
 	dialled     string         // the number that it is on its way to
 	switches    bool           // the dialplan says that this is a switch, not a transfer
 	live        string         // what a Tapedeck that follows the call has left on the leg; "" if none
+	relayed     string         // elements that were entered elsewhere, and that no owner has seen to
 	external    string         // the outside party's number, as it came
 	bad         string         // a variable that could not be read; "" if none
 }
@@ -50,6 +51,7 @@ func readEntry(p *flow.Policy, data headers) entry {
 		transferrer: data.Variable("blind_transfer_uuid"),
 		switches:    data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
 		live:        data.Variable(liveVariable),
+		relayed:     data.Variable(relayedVariable),
 		answered:    data.Get("Answer-State") == "answered",
 		called:      isDialled(data),
 	}

@@ -46,7 +46,7 @@ func (d *Desk) sidecar(c *call, p *part, now time.Time) recording.Sidecar {
 		s.Spans = d.foretold(c)
 	}
 	if !p.began.IsZero() {
-		s.File = &recording.File{Name: filepath.Base(p.path), Began: p.began, Stopped: p.stopped}
+		s.File = &recording.File{Name: filepath.Base(p.path), Began: p.began, Stopped: p.stopped, Concluded: !p.told}
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package call
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tapedeck/esl"
@@ -13,6 +14,14 @@ import (
 // by an event that carries its channel data, and we do no more than what depends
 // on the organisation alone. If the owner is dead, whoever takes the call over
 // has heard the event too.
+
+// relayedVariable keeps, on the leg, the elements that it entered elsewhere, until
+// the owner has seen to them: whoever takes the call over finds them there, if
+// nobody who heard the event is left.
+const (
+	relayedVariable = "tapedeck_relayed"
+	maxRelayed      = 2048
+)
 
 // enteredSubclass is that event; relayHeader names it among others.
 const (
@@ -33,6 +42,9 @@ func (d *Desk) relay(k control, e entry) turn {
 	id := d.cfg.Store.Instance() + "-" + strconv.Itoa(d.serials)
 	d.relays[k.Call] = append(d.relays[k.Call], relayed{id, e, time.Now()})
 	send := append(c.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
+	if el, err := readElement(d.cfg.Policy(), org, e.hint); e.hint != "" && err == nil && len(e.relayed) < maxRelayed {
+		send = append(send, esl.Execute("set", relayedVariable+"="+strings.TrimPrefix(e.relayed+","+el.String(), ",")))
+	}
 	if e.hint != "" {
 		send = append(send, esl.Execute("unset", "tapedeck_element"))
 	}
@@ -82,6 +94,7 @@ func (d *Desk) enterRelayed(c *call, e entry) {
 	}
 	if e.hint != "" {
 		d.enterElement(c, e.hint)
+		c.relayed = e.leg
 	}
 	d.rethink(c)
 }
@@ -89,14 +102,24 @@ func (d *Desk) enterRelayed(c *call, e entry) {
 // takeRelays takes what reached the others while the call had no owner: elements
 // are entered, because a leg that talks now left the dialplan before; switches are
 // returned, for when it is known who is on the call.
-func (d *Desk) takeRelays(c *call, since time.Time) (switches []entry) {
+func (d *Desk) takeRelays(c *call, since time.Time, now scene) (switches []entry) {
+	left := ""
+	if on := now.dumps[c.holder()]; on != nil {
+		left = on.Variable(relayedVariable)
+	}
 	for _, r := range d.relays[c.id] {
 		switch {
 		case !r.at.After(since): // its owner saw to it
 		case r.entry.transferrer != "" && c.refuses(r.entry):
 			switches = append(switches, r.entry)
-		case r.entry.hint != "":
+		case r.entry.hint != "" && left == "":
 			d.enterElement(c, r.entry.hint)
+		}
+	}
+	for element := range strings.SplitSeq(left, ",") {
+		if element != "" {
+			d.enterElement(c, element)
+			c.relayed = c.holder()
 		}
 	}
 	delete(d.relays, c.id)

@@ -61,12 +61,13 @@ func (s *Sidecar) describe(name string, sound Sound) {
 	f := File{Name: name, Bytes: sound.Bytes, SHA256: sound.SHA256, DurationMS: sound.DurationMS,
 		Channels: sound.Channels, Rate: sound.Rate}
 	if s.File != nil {
-		f.Began, f.Stopped = s.File.Began, s.File.Stopped
+		f.Began, f.Stopped, f.Concluded = s.File.Began, s.File.Stopped, s.File.Concluded
 	}
 	s.File = &f
 	if sound.Fault != "" {
 		s.AddProblem(Unreadable, sound.Fault)
 	} else {
+		s.conclude()
 		s.Spans = fit(s.Spans, sound)
 		if s.HasProblem(NoStopEvent) {
 			s.silentTail(sound)
@@ -74,6 +75,23 @@ func (s *Sidecar) describe(name string, sound Sound) {
 		s.judge(sound)
 	}
 	s.Complete = !slices.ContainsFunc(lossy, s.HasProblem)
+}
+
+// conclude corrects a beginning that was not told by the end and the length.
+func (s *Sidecar) conclude() {
+	end := s.File.Stopped
+	if end.IsZero() {
+		end = s.Ended
+	}
+	if !s.File.Concluded || s.File.Began.IsZero() || end.IsZero() {
+		return
+	}
+	began := end.Add(-time.Duration(s.File.DurationMS) * time.Millisecond)
+	late := s.File.Began.Sub(began).Milliseconds()
+	s.File.Began = began
+	for i := range s.Spans {
+		s.Spans[i].FromMS, s.Spans[i].ToMS = max(0, s.Spans[i].FromMS+late), max(0, s.Spans[i].ToMS+late)
+	}
 }
 
 // judge adds what the sound says is wrong.

@@ -73,9 +73,10 @@ type File struct {
 	SHA256     string    `json:"sha256"` // hexadecimal, of the whole file
 	DurationMS int64     `json:"duration_ms"`
 	Channels   int       `json:"channels"`
-	Rate       int       `json:"rate"`             // samples of one channel in a second
-	Began      time.Time `json:"began,omitzero"`   // RECORD_START
-	Stopped    time.Time `json:"stopped,omitzero"` // RECORD_STOP
+	Rate       int       `json:"rate"`                // samples of one channel in a second
+	Began      time.Time `json:"began,omitzero"`      // RECORD_START
+	Concluded  bool      `json:"concluded,omitempty"` // Began was not told: it is the end less the length
+	Stopped    time.Time `json:"stopped,omitzero"`    // RECORD_STOP
 }
 
 // Span is a stretch of the file, in milliseconds of the file. It holds its state
