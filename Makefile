@@ -26,7 +26,7 @@ faults:
 # Real calls through a real FreeSWITCH (FREESWITCH_BIN, PATH,
 # /usr/local/freeswitch/bin or /opt/*/bin); without one it says so and skips.
 e2e:
-	TAPEDECK_E2E=1 $(GO) test -count=1 -timeout 15m -v ./e2e/...
+	TAPEDECK_E2E=1 $(GO) test -count=1 -timeout 20m -v -p 1 ./e2e ./e2e/lab
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
