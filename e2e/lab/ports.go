@@ -2,9 +2,15 @@ package lab
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 )
+
+// The ports that FreePorts chooses from: below the media's, and below the range
+// from which the kernel gives ports to connections, which could take one before it
+// is used.
+const lowPort, highPort = 10240, 16384
 
 // FreePorts returns n ports of 127.0.0.1 that nobody uses, neither TCP nor UDP.
 // Another program could take one before it is used; that is rare, and seen at once.
@@ -17,20 +23,22 @@ func FreePorts(n int) ([]int, error) {
 	}()
 	var ports []int
 	for tries := 0; len(ports) < n; tries++ {
-		if tries > 10*n {
-			return nil, fmt.Errorf("lab: %d free ports: not found", n)
+		if tries > 100*n {
+			return nil, fmt.Errorf("lab: %d free ports between %d and %d: not found", n, lowPort, highPort)
 		}
-		tcp, err := net.Listen("tcp", "127.0.0.1:0")
+		port := lowPort + rand.IntN(highPort-lowPort)
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		tcp, err := net.Listen("tcp", address)
 		if err != nil {
-			return nil, fmt.Errorf("lab: free port: %w", err)
+			continue
 		}
 		open = append(open, tcp)
-		udp, err := net.ListenPacket("udp", tcp.Addr().String())
+		udp, err := net.ListenPacket("udp", address)
 		if err != nil {
 			continue
 		}
 		open = append(open, udp)
-		ports = append(ports, tcp.Addr().(*net.TCPAddr).Port)
+		ports = append(ports, port)
 	}
 	return ports, nil
 }
