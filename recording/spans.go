@@ -122,27 +122,23 @@ const maxDoubt = 1
 
 // settleDoubt finds the silence that such a pause was, or takes the pause out.
 func settleDoubt(spans []Span, p stretch, silences []Run) {
-	for _, r := range silences[after(silences, p.to-snapWindow):] {
-		if r.FromMS > p.to || r.ToMS > p.to+snapWindow {
-			break
-		}
-		moveEdge(spans, p.first, max(r.FromMS, p.from-p.slack))
-		moveEdge(spans, p.last+1, r.ToMS)
+	i := after(silences, p.to-snapWindow)
+	if i == len(silences) || silences[i].FromMS > p.to || silences[i].ToMS > p.to+snapWindow {
+		moveEdge(spans, p.last+1, p.from)
 		return
 	}
-	moveEdge(spans, p.last+1, p.from)
+	moveEdge(spans, p.first, max(silences[i].FromMS, p.from-p.slack))
+	moveEdge(spans, p.last+1, silences[i].ToMS)
 }
 
 // doubtfulEnd is where a pause ends of which it is not known whether it was one
 // at all: with the silence that it begins with.
 func doubtfulEnd(silences []Run, p stretch) int64 {
-	for _, r := range silences[after(silences, p.from):] {
-		if r.FromMS > p.from+edgeSlack {
-			break
-		}
-		return min(max(r.ToMS, p.to-p.slackAfter), p.to+snapWindow)
+	i := after(silences, p.from)
+	if i == len(silences) || silences[i].FromMS > p.from+edgeSlack {
+		return p.to - p.slackAfter
 	}
-	return p.to - p.slackAfter
+	return min(max(silences[i].ToMS, p.to-p.slackAfter), p.to+snapWindow)
 }
 
 // nearest chooses among the silences whose edge is near low..high.
