@@ -49,7 +49,25 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 		d.pressedByTransfer(c, e)
 	}
 	d.keepResume(c)
+	time.AfterFunc(againAfter, func() { d.post(func() { d.insist(c) }) })
 	return c
+}
+
+// againAfter is when a call that was taken over is told again how it stands: an
+// owner that was only slow may have said something else before it yielded.
+const againAfter = 500 * time.Millisecond
+
+// insist says again what FreeSWITCH was told, as if it were in doubt.
+func (d *Desk) insist(c *call) {
+	if d.calls[c.id] != c || c.rec.Gone {
+		return
+	}
+	c.said = spoken{}
+	if c.rec.Pending == toggle.None && (c.rec.File == toggle.Recording || c.rec.File == toggle.Masked) {
+		c.rec = c.rec.Adopted(true, true)
+	}
+	d.rethink(c)
+	d.remember(c)
 }
 
 // recall takes what was written down: the state, the chain and the files.
