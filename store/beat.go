@@ -42,8 +42,8 @@ func (s *Store) beat(ctx context.Context) {
 		case lapsed && alive:
 			// Redis was emptied, or we were not there for a while and others may
 			// have taken our calls: writing them again tells.
-			s.beaten.Store(begin.UnixNano())
 			s.doubtOwn()
+			s.beaten.Store(begin.UnixNano())
 		default:
 			alive = true
 			s.beaten.Store(begin.UnixNano())

@@ -50,8 +50,9 @@ type LiveCall struct {
 	Users        []string       `json:"users,omitempty"` // who is on the call now
 	Started      time.Time      `json:"started"`
 
-	// Owner is the instance that the call belongs to and Token how many owners
-	// it has had. SaveCall sets Owner, and a Token of 0 to the one it knows, or 1.
+	// Owner is the instance that the call belongs to. Token grows with each new
+	// owner, and when an owner has stood still and comes back. SaveCall sets
+	// Owner, and a lower Token to the one it knows, at least 1.
 	Owner string `json:"owner"`
 	Token int64  `json:"token"`
 	// Control is package call's snapshot, opaque here; Draft, the sidecar so far.
@@ -167,6 +168,9 @@ func (s *Store) writeCall(item *sending, run runScript) *redis.Cmd {
 	if err != nil {
 		item.err = fmt.Errorf("%w: %w", errUnwritable, err)
 		return nil
+	}
+	if item.raise {
+		return run(claimScript, keys, append(putArguments(item.call, text), s.cfg.Instance)...)
 	}
 	return run(saveScript, keys, putArguments(item.call, text)...)
 }

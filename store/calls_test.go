@@ -173,8 +173,26 @@ func TestQueueKeepsTheLatestInOrder(t *testing.T) {
 	batch = q.take(10)
 	want(batch, "call-3:on:false")
 	q.settle(batch)
-	q.again()
-	want(q.take(10), "call-1:paused:false call-2:off:false call-3:on:false")
+	q.again(false)
+	batch = q.take(10)
+	want(batch, "call-1:paused:false call-2:off:false call-3:on:false")
+	q.settle(batch)
+
+	token := func(where string, want int64, raise bool) {
+		t.Helper()
+		for _, item := range q.take(10) {
+			if item.entry.id.id == "call-1" && (item.token != want || item.raise != raise || !item.ended && item.call.Token != want) {
+				t.Errorf("%s: token %d of %d, raised %t", where, item.token, item.call.Token, item.raise)
+			}
+		}
+		q.settle(nil)
+	}
+	q.again(true)
+	q.save(call("o", 1, Off))
+	token("raised", 2, true)
+	q.again(true)
+	q.end(callID{"o", "call-1"})
+	token("ended before the new token was written", 0, false)
 }
 
 func TestQueueForgetsWhatRedisNeverKnew(t *testing.T) {

@@ -487,6 +487,46 @@ func TestOwnerComesBack(t *testing.T) {
 		if err != nil || len(got) != 2 || got[0].Owner != "b" || got[1].Owner != "a" {
 			t.Errorf("live calls %v: %v", got, err)
 		}
+		// A claim that was under way when it came back fails, and what it goes on
+		// to write counts.
+		if _, err := b.Claim(t.Context(), seen[1]); !errors.Is(err, ErrTaken) {
+			t.Errorf("claimed what its owner has come back to: %v", err)
+		}
+		a.SaveCall(call("org-0", 1, Paused))
+		a.written(t)
+		if got, err = b.Calls(t.Context()); err != nil || len(got) != 2 || got[1].State != Paused || got[1].Token != seen[1].Token+1 {
+			t.Errorf("live calls %v: %v", got, err)
+		}
+	})
+}
+
+// However often an owner came back while Redis was away, it does not take a call
+// from the instance that has claimed it meanwhile.
+func TestOwnerComesBackTwice(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		a, b := join(t, srv, "a", quick()), join(t, srv, "b", defaultLease())
+		for i := range 2 {
+			a.SaveCall(call("org-0", i, On))
+		}
+		a.lastWords(t.Context())
+		seen, err := b.Calls(t.Context())
+		if err != nil || len(seen) != 2 {
+			t.Fatal(seen, err)
+		}
+		for _, c := range seen {
+			claim(t, b.Store, c)
+		}
+		for range 3 {
+			a.calls.again(true)
+		}
+		a.EndCall("org-0", "call-1")
+		a.lastWords(t.Context())
+		if len(a.lost) != 2 {
+			t.Errorf("lost %q", a.lost)
+		}
+		if got, err := b.Calls(t.Context()); err != nil || len(got) != 2 || got[0].Owner != "b" || got[1].Owner != "b" {
+			t.Errorf("live calls %v: %v", got, err)
+		}
 	})
 }
 

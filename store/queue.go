@@ -27,6 +27,7 @@ type entry struct {
 	id    callID
 	call  LiveCall
 	token int64 // of the owner that we are; 0: of whatever one
+	raise bool  // token is new: it counts if Redis knows no other owner
 	ended bool
 	sent  bool          // Redis may know the call
 	place *list.Element // in queue.order; nil: nothing to write, or being written
@@ -50,6 +51,7 @@ type sending struct {
 	entry   *entry
 	call    LiveCall
 	token   int64
+	raise   bool
 	ended   bool
 	err     error // set by the writer
 	refused bool  // set by the writer: the call is another's
@@ -78,9 +80,7 @@ func (q *queue) save(c LiveCall) {
 	if e == nil {
 		return
 	}
-	if c.Token == 0 {
-		c.Token = max(e.token, 1)
-	}
+	c.Token = max(c.Token, e.token, 1)
 	e.call, e.token, e.ended = c, c.Token, false
 	q.enqueue(e)
 }
@@ -91,7 +91,7 @@ func (q *queue) claimed(c LiveCall) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.entry(callID{c.Organisation, c.ID}); e != nil {
-		e.call, e.token, e.ended, e.sent = c, c.Token, false, true
+		e.call, e.token, e.raise, e.ended, e.sent = c, c.Token, false, false, true
 		q.withdraw(e)
 	}
 }
@@ -108,6 +108,9 @@ func (q *queue) end(id callID) {
 		e.sent = true
 	}
 	e.call, e.ended = LiveCall{}, true
+	if e.raise {
+		e.token, e.raise = 0, false // whatever Redis has of us: the new one may not be there
+	}
 	if !e.sent {
 		q.forget(e)
 		return
@@ -169,7 +172,7 @@ func (q *queue) take(n int) []sending {
 		e := q.order.Remove(q.order.Front()).(*entry)
 		e.place, e.sent = nil, true
 		q.taken = append(q.taken, e)
-		batch = append(batch, sending{entry: e, call: e.call, token: e.token, ended: e.ended})
+		batch = append(batch, sending{entry: e, call: e.call, token: e.token, raise: e.raise, ended: e.ended})
 	}
 	return batch
 }
@@ -183,6 +186,9 @@ func (q *queue) settle(batch []sending) (lost []callID) {
 	q.taken = nil
 	for _, item := range slices.Backward(batch) {
 		e := item.entry
+		if item.err == nil && !item.refused && e.token == item.token {
+			e.raise = false
+		}
 		switch {
 		case item.refused:
 			if e.token <= item.token {
@@ -203,12 +209,19 @@ func (q *queue) settle(batch []sending) (lost []callID) {
 	return lost
 }
 
-// again queues every call that is not queued.
-func (q *queue) again() {
+// again queues every call that is not queued. With raise, each gets a new token,
+// with which what another instance is about to claim is no longer what it saw;
+// not two at once, or it could be higher than that of an instance that has claimed
+// it. Nothing may be taken meanwhile.
+func (q *queue) again(raise bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var idle []*entry
 	for _, e := range q.entries {
+		if raise && !e.ended && !e.raise {
+			e.token++
+			e.call.Token, e.raise = e.token, true
+		}
 		if e.place == nil {
 			idle = append(idle, e)
 		}

@@ -109,7 +109,7 @@ func (s *Store) step(ctx context.Context, look bool) {
 	doubted := s.doubt.Swap(false)
 	if doubted {
 		clear(s.known)
-		s.calls.again()
+		s.calls.again(unsure != 0)
 	}
 	for s.Up() {
 		s.writeCalls(ctx)

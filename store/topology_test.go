@@ -169,10 +169,9 @@ func TestSentinel(t *testing.T) {
 	a.tell.await(t, "the replica to be found", func() bool { return a.Up() && a.Queued() == 0 && a.QueuedRecordings() == 0 })
 	t.Logf("the failover took %s", time.Since(begin))
 	b.tell.await(t, "the replica to be found", b.Up)
+	a.tell.await(t, "a to hold its calls", func() bool { return a.Holds() && a.Queued() == 0 })
 	direct = openOn(t, replica, newSpy())
 	mustHave(t, direct, a.Policy())
-	paused := call("org-19", 39, Paused)
-	paused.Owner, paused.Token = "a", 1
 	got, err := direct.Calls(t.Context())
 	if err != nil || len(got) != 3 || got[1].State != Paused || got[1].Owner != "a" || got[2].ID != "call-50" || got[0].Owner != "b" {
 		t.Errorf("live calls %v: %v", got, err)
@@ -180,10 +179,11 @@ func TestSentinel(t *testing.T) {
 	if got := ids(t, direct, Query{}); len(got) != 51 || got[0] != "org-0/rec-0777" {
 		t.Errorf("recordings %v", got)
 	}
+	paused := got[1]
 	mine := claim(t, b.Store, paused)
 	a.SaveCall(paused)
 	a.awaitLost(t, "org-18/call-38", "org-19/call-39")
-	if mine.Token != 2 {
+	if mine.Token != paused.Token+1 || mine.Owner != "b" {
 		t.Errorf("claimed %+v", mine)
 	}
 	if n := a.tellings() + b.tellings(); n != 0 {

@@ -209,6 +209,9 @@ func (c *call) take(at *ruled, m moment, next time.Time, known []sidecar) {
 
 // takePress is what a press has done, as far as anybody knows.
 func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
+	if p.method == "dtmf" && !p.bound {
+		return
+	}
 	answer, trace := c.answer(p, known)
 	before := at.wanted()
 	switch {
@@ -238,8 +241,11 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 	if until.IsZero() {
 		until = time.Now()
 	}
-	if p.refused {
+	switch {
+	case p.refused:
 		return "not-permitted", ""
+	case p.method == "dtmf" && !p.bound:
+		return "", ""
 	}
 	if h, ok := c.s.tap.heard(p.leg.UUID(), p.at, until); ok {
 		heard = h.name

@@ -194,13 +194,15 @@ func (p *player) press(leg *esltest.Channel, ext string) {
 	p.pressed(what)
 	leg.Set(lastDigits, "none") // FreeSWITCH overwrites it if the digits are bound
 	leg.PressDigits("*1")
+	bound := leg.Get(lastDigits) != "none"
 	p.mu.Lock()
-	what.bound = leg.Get(lastDigits) != "none"
+	what.bound = bound
 	p.mu.Unlock()
-	if !what.bound {
+	if !bound {
 		leg.Set(lastDigits, "")
+		p.unheard(what)
 	}
-	p.s.note("%s %.8s: %q has pressed *1, bound %t", p.name, p.id(), ext, what.bound)
+	p.s.note("%s %.8s: %q has pressed *1, bound %t", p.name, p.id(), ext, bound)
 }
 
 const lastDigits = "last_matching_digits"
@@ -228,6 +230,18 @@ func (p *player) pressed(what *press) {
 	p.presses = append(p.presses, what)
 	p.mu.Unlock()
 	p.happens(moment{what: "presses", user: users[what.ext], leg: what.leg, press: what})
+}
+
+// unheard: digits that nobody takes for the code are no press. What is heard after
+// them is the answer to the one before, which a slow link may have held up.
+func (p *player) unheard(what *press) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, before := range p.presses {
+		if before.leg == what.leg && before.until.Equal(what.at) {
+			before.until = time.Time{}
+		}
+	}
 }
 
 func (p *player) hold() {
