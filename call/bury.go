@@ -2,13 +2,41 @@ package call
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"path/filepath"
 	"slices"
 	"time"
 
+	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/store"
+	"tapedeck/toggle"
 )
+
+// Live says which of these calls go on: on one of the FreeSWITCHes, whoever
+// follows them. With an error that is not known.
+func (d *Desk) Live(ctx context.Context, calls []string) (map[string]bool, error) {
+	live := map[string]bool{}
+	if len(d.cfg.Switches) == 0 {
+		return nil, errors.New("call: ask for calls: there is no switch to ask")
+	}
+	for name, link := range d.cfg.Switches {
+		asked := map[string]bool{}
+		for _, id := range calls {
+			asked[id] = isUUID(id)
+		}
+		now, err := surveyAll(ctx, link, asked)
+		if err != nil {
+			return nil, fmt.Errorf("call: ask switch %s for calls: %w", name, err)
+		}
+		for uuid, data := range now.dumps {
+			live[uuid], live[data.Variable("tapedeck_call")] = true, true
+		}
+	}
+	return live, nil
+}
 
 // richer is the history that knows more: the one given, or what lies beside the
 // files.
@@ -31,6 +59,41 @@ func notes(history []recording.Sidecar) int {
 		most = max(most, len(s.Trace))
 	}
 	return most
+}
+
+// fromControl is what a call's snapshot alone says of its file: its owner was
+// killed before it wrote more down.
+func fromControl(live store.LiveCall) []recording.Sidecar {
+	k, err := readControl(live.Control)
+	if err != nil {
+		return nil
+	}
+	s := recording.Sidecar{
+		Version: recording.Version, Call: k.Call, Organisation: k.Organisation, Direction: k.Direction.String(), External: k.External,
+		Switch: k.Switch, Anchor: k.holder(), Started: k.Began, Answered: k.Answered, Trigger: k.Trigger, RequestedBy: k.By, Decided: k.Decided,
+	}
+	if k.Part > 1 {
+		s.Part = k.Part
+	}
+	state := spanRecording
+	if k.File == toggle.ArmedMasked {
+		state = spanPaused
+	}
+	s.Spans = []recording.Span{{State: state, Cause: k.Decided}}
+	for _, p := range k.Passed {
+		el, err := flow.ParseElement(p.Element)
+		if err != nil {
+			continue
+		}
+		s.Trace = append(s.Trace, recording.Note{At: k.Began, What: "entered", Element: p.Element, Setting: p.Setting.String()})
+		switch {
+		case el.Kind == flow.Number:
+			s.Number = el.ID
+		case el.Kind == flow.User && !slices.Contains(s.Users, el.ID):
+			s.Users = append(s.Users, el.ID)
+		}
+	}
+	return []recording.Sidecar{s}
 }
 
 // buried describes the files of a call that ended while nobody followed it.

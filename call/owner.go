@@ -187,6 +187,9 @@ func (d *Desk) inherit(live store.LiveCall, now scene) {
 	}
 	switch {
 	case !there:
+		if len(history) == 0 {
+			history = fromControl(live)
+		}
 		d.buried(live.Organisation, live.ID, history)
 	case err != nil:
 		d.cfg.Meter.Adopted("failed")

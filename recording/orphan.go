@@ -27,6 +27,13 @@ func Orphans(ctx context.Context, d Dir, since time.Time) ([]string, error) {
 	return paths, err
 }
 
+// Unknown reports whether nothing is known of a sound file: it has no sidecar and
+// no draft.
+func (d Dir) Unknown(path string) bool {
+	p, err := d.Parse(path)
+	return err == nil && !isThere(SidecarPath(path)) && !d.hasDraft(p.Stem())
+}
+
 // Orphan is what can be known of a recording from its file alone: where it lies,
 // how long it is, and when it was last written. Archive.Finish does the rest.
 func Orphan(d Dir, path string) (Sidecar, error) {

@@ -116,7 +116,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	d.start("store", d.store.Run)
 	d.start("policy", watchPolicy)
 	d.start("archive", d.archive.Run)
-	d.start("maintenance", (&maintenance{cfg.dir, d.store, d.archive, m, log}).run)
+	d.start("maintenance", (&maintenance{cfg.dir, d.store, d.archive, d.desk, m, log}).run)
 	d.start("metrics", serveHTTP(web, m.Handler(d.ready)))
 	d.start("calls", d.desk.Run)
 	for _, l := range d.links {

@@ -21,8 +21,11 @@ type maintenance struct {
 	dir     recording.Dir
 	store   *store.Store
 	archive *recording.Archive
-	meter   *metrics.Metrics
-	log     *slog.Logger
+	calls   interface {
+		Live(ctx context.Context, calls []string) (map[string]bool, error)
+	}
+	meter *metrics.Metrics
+	log   *slog.Logger
 }
 
 const (
@@ -82,6 +85,7 @@ func (m *maintenance) begin(ctx context.Context, now time.Time) {
 		m.reindex(ctx)
 	}
 	m.describe(ctx, now)
+	m.describeYoung(ctx, now)
 }
 
 // daily is what is done once a day; false: not everything could be done.

@@ -50,7 +50,16 @@ type workshop struct {
 	*spool
 	*maintenance
 	logged *journal
+	going  going
 }
+
+// going are the calls that FreeSWITCH has.
+type going struct {
+	calls map[string]bool
+	err   error
+}
+
+func (g *going) Live(context.Context, []string) (map[string]bool, error) { return g.calls, g.err }
 
 func newWorkshop(t *testing.T, redis string) *workshop {
 	t.Helper()
@@ -61,7 +70,7 @@ func newWorkshop(t *testing.T, redis string) *workshop {
 		t.Fatal(err)
 	}
 	archive := recording.NewArchive(recording.ArchiveConfig{Dir: w.spool.dir, Log: log})
-	w.maintenance = &maintenance{w.spool.dir, s, archive, metrics.New(), log}
+	w.maintenance = &maintenance{w.spool.dir, s, archive, &w.going, metrics.New(), log}
 	parts := &daemon{store: s, failed: make(chan error, 1), log: log}
 	parts.start("store", s.Run)
 	parts.start("archive", archive.Run)
@@ -112,7 +121,11 @@ func TestMaintenanceBegins(t *testing.T) {
 	day := filepath.Join(w.spool.dir.String(), "acme/2026/03/09")
 	w.age(w.file(filepath.Join(day, ids+"5.wav"), wav(1000, 3000)), time.Hour)
 	fresh := w.file(filepath.Join(day, ids+"6.wav"), wav(1000, 3000))
-	w.begin(t.Context(), time.Now())
+	start := time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.begin(ctx, start) }()
+	defer func() { cancel(); <-ended }()
 	w.indexed("1", "1.part2", "2", "3", "4", "5")
 	w.says("level=INFO", `msg="recordings indexed" recordings=5 removed=0`)
 	w.says("level=WARN", "file without a call described", "recording="+ids+"5", "organisation=acme")

@@ -435,7 +435,7 @@ func (s *stage) judgeOwners() {
 			}
 		}
 		o, known := last[command.call]
-		if !known || command.id == "" || o.owner == command.id {
+		if !known || command.id == "" || o.owner == command.id || command.token > o.token { // or it has just become the owner
 			continue
 		}
 		tally.count("commands of an instance that did not own the call any more", 1)

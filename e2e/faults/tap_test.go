@@ -21,6 +21,7 @@ type tap struct {
 	commands  []told   // recording commands on watch links
 	owners    []owned
 	lives     map[string]string // which instance an owner is a life of
+	claims    map[claim]int64   // the highest token of each that was sent
 	note      func(format string, args ...any)
 }
 
@@ -36,7 +37,11 @@ type told struct {
 	at             time.Time
 	by, call, line string
 	id             string // of the instance's life, as far as it is known
+	token          int64  // with which it has said before that the call is its own
 }
+
+// claim is what an instance's life says when it sends a snapshot of a call.
+type claim struct{ owner, call string }
 
 // owned is a snapshot that names a call's owner.
 type owned struct {
@@ -46,7 +51,7 @@ type owned struct {
 }
 
 func newTap(note func(string, ...any)) *tap {
-	return &tap{lives: map[string]string{}, wanted: map[string]time.Time{}, starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
+	return &tap{lives: map[string]string{}, claims: map[claim]int64{}, wanted: map[string]time.Time{}, starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
 }
 
 // carriedOut is for esltest's Fail: it hears every command and fails none.
@@ -138,10 +143,11 @@ func (t *tap) sent(by string, id *string, line string) {
 		if s, ok := readSnapshot(words[4]); ok {
 			*id = s.Owner
 			t.lives[s.Owner] = by
+			t.claims[claim{s.Owner, s.Call}] = max(s.Token, t.claims[claim{s.Owner, s.Call}])
 		}
 	case words[1] == "uuid_record" && len(words) > 4 && !isMarker(words[4]):
 		t.note("%s: %s %s", by, words[3], filepath.Base(words[4]))
-		t.commands = append(t.commands, told{time.Now(), by, callOf(words[4]), line, *id})
+		t.commands = append(t.commands, told{time.Now(), by, callOf(words[4]), line, *id, t.claims[claim{*id, callOf(words[4])}]})
 	}
 }
 

@@ -1,0 +1,39 @@
+package call
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store"
+	"tapedeck/toggle"
+)
+
+// TestFromControl: of a call whose owner was killed before it wrote a draft, the
+// snapshot says whose it was and what decided.
+func TestFromControl(t *testing.T) {
+	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
+	k := control{
+		Version: controlVersion, Call: "c1", Organisation: "acme", Direction: flow.Inbound, Switch: "fs1", First: "c1", Anchor: "c1",
+		External: "+447700900123", Began: began, File: toggle.ArmedMasked, Part: 1, Trigger: "automatic",
+		Decided: recording.Cause{Element: "number/+442079460001", Setting: "yes"},
+		Passed:  []controlStep{{Element: "number/+442079460001", Setting: flow.Yes}, {Element: "user/alice"}, {Element: "user/alice"}, {Element: "nonsense"}},
+	}
+	got := fromControl(store.LiveCall{Control: k.encode()})
+	if len(got) != 1 {
+		t.Fatalf("%d sidecars", len(got))
+	}
+	s := got[0]
+	if s.Call != "c1" || s.Organisation != "acme" || s.Number != "+442079460001" || s.External != k.External || s.Anchor != "c1" ||
+		!s.Started.Equal(began) || s.Decided != k.Decided || !reflect.DeepEqual(s.Users, []string{"alice"}) || len(s.Trace) != 3 {
+		t.Errorf("%+v", s)
+	}
+	if want := []recording.Span{{State: spanPaused, Cause: k.Decided}}; !reflect.DeepEqual(s.Spans, want) {
+		t.Errorf("spans %+v", s.Spans)
+	}
+	if got := fromControl(store.LiveCall{Control: "rubbish"}); got != nil {
+		t.Errorf("of rubbish: %+v", got)
+	}
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// TestMaintenanceYoung: a file that a killed Tapedeck left is described once no
+// FreeSWITCH has its call; and not as long as it may be written to, one has it,
+// or nobody can say.
+func TestMaintenanceYoung(t *testing.T) {
+	leakFree(t)
+	w := newWorkshop(t, store.Embedded)
+	now := time.Now()
+	day := filepath.Join(w.spool.dir.String(), "acme", now.UTC().Format("2006/01/02"))
+	file := func(id string, age time.Duration) string {
+		path := w.file(filepath.Join(day, ids+id+".wav"), wav(1000, 3000))
+		w.age(path, age)
+		return path
+	}
+	lost, written, live := file("1", time.Minute), file("2", time.Second), file("3", time.Minute)
+	known, old := file("4", time.Minute), file("5", time.Hour)
+	w.file(recording.SidecarPath(known), []byte("{}"))
+	all := []string{lost, written, live, known, old}
+
+	w.going.err = errors.New("a link is down")
+	if left := w.youngOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{lost, written, live, old}) {
+		t.Errorf("left %q", left)
+	}
+	w.going.err, w.going.calls = nil, map[string]bool{ids + "3": true}
+	if left := w.youngOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{written}) {
+		t.Errorf("left %q", left)
+	}
+	for path, want := range map[string]bool{lost: true, written: false, live: false, old: false} {
+		if isThere(recording.SidecarPath(path)) != want {
+			t.Errorf("%s described: %t", filepath.Base(path), !want)
+		}
+	}
+	if left := w.youngOnce(t.Context(), now.Add(time.Minute), []string{written}); len(left) != 0 || !isThere(recording.SidecarPath(written)) {
+		t.Errorf("left %q", left)
+	}
+}
