@@ -54,6 +54,14 @@ type Query struct {
 	Trigger       string
 	OnlyProblems  bool
 	Text          string // in the ids, numbers, users or groups, in whatever case
+	Group         string // a ring group on the call's way
+	Only          Only
+}
+
+// Only is what whoever asks may see at all.
+type Only struct {
+	User   string   // calls in which this user talked; "": whoever did
+	Groups []string // calls that came by one of these ring groups; none: whatever way
 }
 
 // DefaultLimit is the Limit of a Query that has none.
@@ -78,6 +86,9 @@ func (q *Query) matches(r *Recording) bool {
 	switch {
 	case q.User != "" && !slices.Contains(r.Users, q.User),
 		q.Number != "" && q.Number != r.Number && q.Number != r.External,
+		q.Group != "" && !slices.Contains(r.Groups, q.Group),
+		q.Only.User != "" && !slices.Contains(r.Users, q.Only.User),
+		len(q.Only.Groups) > 0 && !slices.ContainsFunc(r.Groups, func(g string) bool { return slices.Contains(q.Only.Groups, g) }),
 		q.Trigger != "" && q.Trigger != r.Trigger,
 		q.OnlyProblems && len(r.Problems) == 0:
 		return false

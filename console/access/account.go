@@ -1,0 +1,63 @@
+// Package access is who may use the console and the API, and what: the accounts
+// file with its roles, rights and tokens. It knows nothing of HTTP.
+package access
+
+import "slices"
+
+// Role says which recordings and calls an account may see at all.
+type Role string
+
+// The roles (design.md section 9).
+const (
+	Operator     Role = "operator"     // everything
+	Brand        Role = "brand"        // the organisations of a brand
+	Organisation Role = "organisation" // one organisation, or some of its ring groups
+	User         Role = "user"         // the calls in which one user of an organisation talked
+)
+
+// Right is something that an account may do with what it may see.
+type Right string
+
+// The rights.
+const (
+	See      Right = "see"      // the list, and what is known of a recording or of a live call
+	Listen   Right = "listen"   // hear it in the page
+	Download Right = "download" // take the file away: WAV, MP3, ZIP
+	Delete   Right = "delete"
+	Hold     Right = "hold"    // set and end a legal hold
+	Control  Right = "control" // start, pause and resume live recordings
+	Audit    Right = "audit"   // read the audit log, of what it may see
+)
+
+// Rights are all there are, in the order in which they are written.
+var Rights = []Right{See, Listen, Download, Delete, Hold, Control, Audit}
+
+// roleRights are what a role may if its account does not say.
+var roleRights = map[Role][]Right{
+	Operator:     Rights,
+	Brand:        Rights,
+	Organisation: Rights,
+	User:         {See, Listen, Control},
+}
+
+// Account is who may sign in, or whose token may. What it says is checked by
+// whoever reads the file: the fields that its role needs are there, the others
+// are empty.
+type Account struct {
+	Name         string
+	Role         Role
+	Brand        string   // of role Brand
+	Organisation string   // of roles Organisation and User
+	User         string   // of role User: the user's id in the policy
+	Groups       []string // of role Organisation: these ring groups alone; none: all of the organisation
+	Rights       []Right  // nil: the role's
+}
+
+// May reports whether the account has a right. Without See there is no other.
+func (a Account) May(r Right) bool {
+	rights := a.Rights
+	if rights == nil {
+		rights = roleRights[a.Role]
+	}
+	return slices.Contains(rights, See) && slices.Contains(rights, r)
+}

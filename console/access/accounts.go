@@ -1,0 +1,4 @@
+package access
+
+// Accounts is the accounts file, followed while it changes.
+type Accounts struct{}

@@ -1,0 +1,83 @@
+// Package console is the recordings console: the web pages and the API under
+// /api/v1 (design.md section 9). Administrators find, hear and download
+// recordings, and see and switch live calls, each as far as its account may.
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/netip"
+
+	"tapedeck/console/access"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// Config is what a Server works on.
+type Config struct {
+	Store    *store.Store        // the index of recordings, the live calls of all instances, and the sessions
+	Policy   func() *flow.Policy // the one in force; never nil
+	Dir      recording.Dir
+	Audit    *recording.Audit
+	Accounts *access.Accounts
+	Calls    Calls
+	Proxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+	Log      *slog.Logger
+}
+
+// Calls is the door to the live calls.
+type Calls interface {
+	// Switch switches a live call's recording in the name of a user of its
+	// organisation ("": the one who talks now), asked for by an account. It
+	// returns the state that FreeSWITCH has confirmed: off, on or paused. The
+	// errors are ErrNoCall, ErrBusy and *Refused.
+	Switch(ctx context.Context, call, user, account string, action Action) (store.State, error)
+}
+
+// Action is what somebody wants of a live call's recording.
+type Action string
+
+// The actions. Start and Resume are the same wish: that it is recorded.
+const (
+	Start  Action = "start"
+	Pause  Action = "pause"
+	Resume Action = "resume"
+	Toggle Action = "toggle"
+)
+
+// Errors of Calls.
+var (
+	ErrNoCall = errors.New("no such live call")
+	ErrBusy   = errors.New("the switch did not answer in time")
+)
+
+// Refused is a switch that was not obeyed, and why, in a word of package toggle.
+type Refused struct{ Reason string }
+
+func (r *Refused) Error() string { return "refused: " + r.Reason }
+
+// Server serves the console. New makes one.
+type Server struct {
+	cfg Config
+	mux *http.ServeMux
+}
+
+// New makes a Server. It serves until its Handler is not asked any more; Run
+// does what has to be done besides.
+func New(cfg Config) (*Server, error) {
+	s := &Server{cfg: cfg, mux: http.NewServeMux()}
+	return s, nil
+}
+
+// Run follows the live calls for those who look at them, and looks after the
+// sessions, until ctx ends.
+func (s *Server) Run(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
+
+// Handler is the whole console.
+func (s *Server) Handler() http.Handler { return s.guard(s.mux) }
