@@ -22,7 +22,7 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 	c := &call{
 		id: k.Call, on: k.Switch, org: org, direction: k.Direction, first: k.First, anchor: k.Anchor, external: k.External,
 		began: k.Began, answered: k.Answered, token: token, serial: k.Serial, wished: k.At, touched: k.At, ringing: map[string]bool{},
-		switchedAt: k.Pressed, switched: press{method: toggle.Method(k.Method), user: k.User}, disclaim: disclaiming{begun: k.Disclaimed, peer: k.Disclaimed, plays: map[string]string{}},
+		switchedAt: k.Pressed, switched: press{method: toggle.Method(k.Method), user: k.User, by: k.Account}, disclaim: disclaiming{begun: k.Disclaimed, peer: k.Disclaimed, plays: map[string]string{}},
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
 	for len(c.parts) < k.Part {

@@ -43,6 +43,7 @@ type control struct {
 	Person       toggle.Person   `json:"person,omitempty"`
 	Method       string          `json:"method,omitempty"`
 	User         string          `json:"user,omitempty"`
+	Account      string          `json:"account,omitempty"` // that pressed, in the user's name
 	Pressed      time.Time       `json:"pressed,omitzero"`
 	File         toggle.File     `json:"file,omitempty"` // at most Open, or Closed: what is confirmed besides does not count
 	Doomed       bool            `json:"doomed,omitempty"`
@@ -74,7 +75,7 @@ func (d *Desk) control(c *call) control {
 		Version: controlVersion, Owner: d.cfg.Store.Instance(), Token: c.token, Serial: c.serial, At: c.wished,
 		Call: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, First: c.first, Anchor: c.anchor, Peer: c.peer,
 		External: c.external, Began: c.began, Answered: c.answered,
-		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user, Pressed: c.switchedAt,
+		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user, Account: c.switched.by, Pressed: c.switchedAt,
 		File: c.rec.File, Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, PartTold: p.told, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
 		Decided: p.origin.decided, Trigger: p.origin.trigger, By: p.origin.by,
 	}

@@ -222,10 +222,20 @@ func (d *Desk) keep(c *call) {
 	}
 	d.cfg.Store.SaveCall(store.LiveCall{
 		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
-		File: c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
+		External: c.external, Number: c.number(), Answered: c.answered, Since: c.since(), Locked: c.effective().Locked,
+		Because: store.Because(c.cause(d.legs)),
+		File:    c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
 		Owner: d.cfg.Store.Instance(), Token: c.token, Control: control.encode(), Draft: text,
 	})
 	d.remember(c)
+}
+
+// since is when what is to be written became what it is.
+func (c *call) since() time.Time {
+	if c.wished.Before(c.answered) {
+		return c.answered
+	}
+	return c.wished
 }
 
 // kept is what of a call was last written down.

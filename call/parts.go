@@ -188,7 +188,7 @@ func (p *part) state(before, now toggle.File) string {
 // cause is why the file holds what it holds now.
 func (c *call) cause(legs map[string]*leg) recording.Cause {
 	if c.rec.Person != toggle.Nobody {
-		return recording.Cause{Toggle: string(c.switched.method), User: c.switched.user}
+		return recording.Cause{Toggle: string(c.switched.method), User: c.switched.user, By: c.switched.by}
 	}
 	if c.rec.On && c.rec.Guard {
 		if step, ok := c.objector(legs); ok {

@@ -15,6 +15,7 @@ type press struct {
 	method toggle.Method
 	leg    string // the person's phone; "" by the API
 	user   string // who; "" is nobody of the call's organisation
+	by     string // by the API: the account that asked for it, in the user's name
 	ask    toggle.Press
 	answer func(toggle.Told, error) // by the API; nil otherwise
 }
@@ -31,9 +32,9 @@ func (d *Desk) pressed(c *call, p press) {
 		result = "ok"
 	}
 	d.cfg.Meter.Toggle(string(p.method), result)
-	c.note(recording.Note{What: "pressed", Method: string(p.method), User: p.user, Result: result})
+	c.note(recording.Note{What: "pressed", Method: string(p.method), User: p.user, By: p.by, Result: result})
 	c.log.Info("switch pressed", "method", string(p.method), "ask", p.ask.String(), "result", result)
-	c.log.Debug("pressed by", "user", p.user)
+	c.log.Debug("pressed by", "user", p.user, "account", p.by)
 	if refusal != toggle.Permitted {
 		d.hear(c, p, notPermitted)
 		p.reply(c.rec.Told(), &Refused{refusal})
@@ -42,8 +43,12 @@ func (d *Desk) pressed(c *call, p press) {
 	d.obey(c, p)
 }
 
-// obey carries a switch out.
+// obey carries a switch out. Of one by the API the phone hears that is on the
+// call.
 func (d *Desk) obey(c *call, p press) {
+	if p.method == toggle.API {
+		p.leg = c.phone(d.legs)
+	}
 	c.presses = append(c.presses, p)
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
 		c.switched, c.switchedAt = p, time.Now()
@@ -204,9 +209,10 @@ type Refused struct{ Reason toggle.Refusal }
 func (r *Refused) Error() string { return "refused: " + string(r.Reason) }
 
 // Switch is the door for the API: it switches a live call in the name of a user
-// of its organisation, with the same rights and the same result as on the
-// phone. It returns the state that FreeSWITCH has confirmed.
-func (d *Desk) Switch(ctx context.Context, id, user string, ask toggle.Press) (toggle.Told, error) {
+// of its organisation ("": the one who talks on it now), asked for by an account,
+// with the same rights and the same result as on the phone. It returns the state
+// that FreeSWITCH has confirmed.
+func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Told, error) {
 	type result struct {
 		told toggle.Told
 		err  error
@@ -219,7 +225,10 @@ func (d *Desk) Switch(ctx context.Context, id, user string, ask toggle.Press) (t
 			return
 		}
 		name, _, _ := c.org.FindUser(user)
-		d.pressed(c, press{method: toggle.API, user: name, ask: ask,
+		if user == "" {
+			name = c.userOn(d.legs[c.phone(d.legs)])
+		}
+		d.pressed(c, press{method: toggle.API, user: name, by: account, ask: ask,
 			answer: func(t toggle.Told, err error) { answer <- result{t, err} }})
 	}
 	if !d.post(work) {

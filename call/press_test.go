@@ -408,7 +408,8 @@ func TestStickyPause(t *testing.T) {
 func TestSwitchByAPI(t *testing.T) {
 	l := newLabWith(t, pressPolicy(t))
 	a := l.inbound("+442079460001")
-	l.answer(l.ring(a, "1004"))
+	d := l.ring(a, "1004")
+	l.answer(d)
 	var refused *Refused
 	for _, tc := range []struct {
 		id, user string
@@ -422,9 +423,11 @@ func TestSwitchByAPI(t *testing.T) {
 		{a.UUID(), "dave", toggle.TurnOn, toggle.On, nil},
 		{a.UUID(), "grace", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.UserDisabled }},
 		{a.UUID(), "erin", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.NotItsUser }},
+		{a.UUID(), "", toggle.TurnOff, toggle.Paused, nil},
+		{a.UUID(), "", toggle.TurnOn, toggle.On, nil},
 		{"none", "dave", toggle.TurnOff, toggle.Off, func(err error) bool { return errors.Is(err, ErrNoCall) }},
 	} {
-		told, err := l.desk.Switch(context.Background(), tc.id, tc.user, tc.ask)
+		told, err := l.desk.Switch(context.Background(), tc.id, tc.user, "root", tc.ask)
 		if tc.check == nil && err != nil || tc.check != nil && !tc.check(err) {
 			t.Errorf("%s %s: %v", tc.user, tc.ask, err)
 		}
@@ -432,8 +435,10 @@ func TestSwitchByAPI(t *testing.T) {
 			t.Errorf("%s %s: told %s, want %s", tc.user, tc.ask, told, tc.want)
 		}
 	}
+	l.settle()
+	l.hears(d, "is-being-recorded.wav")
 	l.maskFails()
-	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", toggle.TurnOff); told == toggle.Paused {
+	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", "", toggle.TurnOff); told == toggle.Paused {
 		t.Errorf("told %s, %v: nothing was masked", told, err)
 	}
 }

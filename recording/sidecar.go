@@ -96,6 +96,7 @@ type Cause struct {
 	Setting string `json:"setting,omitempty"`
 	Toggle  string `json:"toggle,omitempty"`
 	User    string `json:"user,omitempty"`
+	By      string `json:"by,omitempty"` // the account that asked for it, in the user's name
 }
 
 // Note is one line of a call's trace.
@@ -106,6 +107,7 @@ type Note struct {
 	Setting string    `json:"setting,omitempty"` // entered: what the element says in the call's direction
 	Method  string    `json:"method,omitempty"`  // pressed: dtmf, record_key, blind_transfer, api or auto_resume
 	User    string    `json:"user,omitempty"`    // pressed: who; empty for the outside party
+	By      string    `json:"by,omitempty"`      // pressed, by the API: the account that asked for it
 	Result  string    `json:"result,omitempty"`  // pressed: ok or why not; failed: the reply; disclaimer: heard or cut
 	State   string    `json:"state,omitempty"`   // told: off, on or paused
 }

@@ -117,11 +117,11 @@ func tidyTexts(texts []string, max int) []string {
 }
 
 func (c Cause) tidy() Cause {
-	return Cause{Clean(c.Element, maxText), Clean(c.Setting, maxText), Clean(c.Toggle, maxText), Clean(c.User, maxText)}
+	return Cause{Clean(c.Element, maxText), Clean(c.Setting, maxText), Clean(c.Toggle, maxText), Clean(c.User, maxText), Clean(c.By, maxText)}
 }
 
 func (n Note) tidy() Note {
-	for _, text := range []*string{&n.What, &n.Element, &n.Setting, &n.Method, &n.User, &n.State} {
+	for _, text := range []*string{&n.What, &n.Element, &n.Setting, &n.Method, &n.User, &n.By, &n.State} {
 		*text = Clean(*text, maxText)
 	}
 	n.Result, n.At = Clean(n.Result, maxProblem+maxText), utc(n.At)

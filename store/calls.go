@@ -49,6 +49,12 @@ type LiveCall struct {
 	Chain        flow.Chain     `json:"chain,omitempty"`
 	Users        []string       `json:"users,omitempty"` // who is on the call now
 	Started      time.Time      `json:"started"`
+	External     string         `json:"external,omitempty"` // the outside party's number, as it came
+	Number       string         `json:"number,omitempty"`   // the organisation's, in E.164
+	Answered     time.Time      `json:"answered,omitzero"`
+	Since        time.Time      `json:"since,omitzero"` // since when State is what it is
+	Because      Because        `json:"because,omitzero"`
+	Locked       bool           `json:"locked,omitempty"` // by force or never: people cannot switch it
 
 	// Owner is the instance that the call belongs to. Token grows with each new
 	// owner, and when an owner has stood still and comes back. SaveCall sets
@@ -58,6 +64,16 @@ type LiveCall struct {
 	// Control is package call's snapshot, opaque here; Draft, the sidecar so far.
 	Control string          `json:"control,omitempty"`
 	Draft   json.RawMessage `json:"draft,omitempty"`
+}
+
+// Because is why a live call's recording does what it does: an element's setting,
+// or a person. All empty: nobody has said anything.
+type Because struct {
+	Element string `json:"element,omitempty"`
+	Setting string `json:"setting,omitempty"`
+	Toggle  string `json:"toggle,omitempty"` // the method
+	User    string `json:"user,omitempty"`
+	By      string `json:"by,omitempty"` // the account that asked for it, in the user's name
 }
 
 // SaveCall queues the state of a call for Redis. It copies c, never blocks and
