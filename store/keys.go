@@ -14,6 +14,8 @@ import "strings"
 //	tapedeck:{calls}:organisations              set: who has, or had, live calls
 //	tapedeck:{instances}:beat:<instance>        string: is there as long as the instance lives
 //	tapedeck:{instances}:known                  set: the instances that live, or did a moment ago
+//	tapedeck:{sessions}:session:<id>            string: one session (Session, JSON); empty: it was ended
+//	tapedeck:{sessions}:of:<account>            sorted set: the ids of the account's sessions, by when they expire (ms)
 //	tapedeck:{acme}:recording:<id>              string: one recording (Recording, JSON)
 //	tapedeck:{acme}:recordings                  sorted set: the ids of the recordings, by when they started (ms)
 //	tapedeck:{acme}:recordings:written          sorted set: the same, by the stamp of the last writing, see reindex.go
@@ -45,6 +47,10 @@ func callKey(organisation, id string) string {
 func callsKey(organisation string) string { return organisationKey(organisation, "live") }
 
 func beatKey(instance string) string { return "tapedeck:{instances}:beat:" + escape(instance) }
+
+func sessionKey(id string) string { return "tapedeck:{sessions}:session:" + escape(id) }
+
+func sessionsKey(account string) string { return "tapedeck:{sessions}:of:" + escape(account) }
 
 func recordingKey(organisation, id string) string {
 	return organisationKey(organisation, "recording:"+escape(id))

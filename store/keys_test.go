@@ -55,6 +55,8 @@ func TestKeysDoNotCollide(t *testing.T) {
 		claim(deletedKey(o), fmt.Sprintf("deleted of %q", o))
 		claim(stampKey(o), fmt.Sprintf("stamp of %q", o))
 		claim(beatKey(o), fmt.Sprintf("beat of %q", o))
+		claim(sessionKey(o), fmt.Sprintf("session %q", o))
+		claim(sessionsKey(o), fmt.Sprintf("sessions of %q", o))
 		for _, id := range hostile {
 			claim(callKey(o, id), fmt.Sprintf("call %q of %q", id, o))
 			claim(policyKey(o, id), fmt.Sprintf("policy %q of %q", id, o))

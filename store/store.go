@@ -60,7 +60,7 @@ type Config struct {
 	// Observe, if not nil, is told of every operation on Redis: connect,
 	// policy_current, policy_read, policy_write, policy_switch, policy_expire,
 	// calls_write, calls_read, call_claim, beat, beats_read,
-	// recordings_write, recordings_read, recordings_index.
+	// recordings_write, recordings_read, recordings_index, sessions.
 	Observe func(operation string, d time.Duration, err error)
 	// OnUp, if not nil, is told when Redis comes or goes, and by Open how it is
 	// at first. Calls do not overlap. It must not call the Store.

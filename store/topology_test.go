@@ -58,6 +58,13 @@ func useAll(t *testing.T, a, b *party) {
 	a.awaitLost(t, "org-18/call-38")
 	mustCalls(t, a.Store, mine, seen[1])
 
+	for i := range 3 {
+		saveSession(t, a.Store, signedIn("anna", i), time.Hour)
+	}
+	if n, err := b.DropSessions(t.Context(), "anna"); n != 3 || err != nil {
+		t.Errorf("%d sessions ended: %v", n, err)
+	}
+
 	var files []Recording
 	for i := range 100 {
 		files = append(files, recorded(fmt.Sprintf("org-%d", i%20), i))
