@@ -1,0 +1,214 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// What can be done with recordings, for the API and for the pages alike. Each
+// operation sees to it by itself that its visitor may: what he may not see gives
+// errNotFound, what he sees and has no right to do gives errNotAllowed.
+
+// list is a page of the recordings that a visitor may see, the newest first.
+// next is the Before of the following page; it is zero when there is none. A page
+// may have fewer than Limit although there is a next one.
+func (s *Server) list(ctx context.Context, v *visit, q store.Query) (page []store.Recording, next store.Cursor, err error) {
+	if !v.scope(s.cfg.Policy(), &q) {
+		return nil, store.Cursor{}, nil
+	}
+	return s.cfg.Store.Recordings(ctx, q)
+}
+
+// find is what the index knows of a recording.
+func (s *Server) find(ctx context.Context, v *visit, id string) (store.Recording, error) {
+	p := s.cfg.Policy()
+	var q store.Query
+	if _, _, err := recording.ParseStem(id); err != nil || !v.scope(p, &q) {
+		return store.Recording{}, errNotFound
+	}
+	r, err := s.cfg.Store.Recording(ctx, id, q.Organisations...)
+	if errors.Is(err, store.ErrUnknown) || err == nil && !v.sees(p, r.Organisation, r.Users, r.Groups) {
+		err = errNotFound
+	}
+	if err != nil {
+		return store.Recording{}, err
+	}
+	return r, nil
+}
+
+// findTo is find for somebody who wants to do something with the recording.
+func (s *Server) findTo(ctx context.Context, v *visit, id string, right access.Right) (store.Recording, error) {
+	r, err := s.find(ctx, v, id)
+	if err == nil && !v.account.May(right) {
+		return store.Recording{}, errNotAllowed
+	}
+	return r, err
+}
+
+// soundPath is where the sound of an entry of the index lies. Redis may be
+// written by others: a path that is not the entry's own is refused.
+func (s *Server) soundPath(r store.Recording) (string, error) {
+	path := filepath.Join(s.cfg.Dir.String(), filepath.FromSlash(r.Path))
+	place, err := s.cfg.Dir.Parse(path)
+	if err == nil && (place.Organisation != r.Organisation || place.Stem() != r.ID || filepath.Ext(path) != ".wav") {
+		err = fmt.Errorf("path %.200q in the index is not that of %s of %s", r.Path, r.ID, r.Organisation)
+	}
+	if err != nil {
+		return "", fmt.Errorf("console: %w", err)
+	}
+	return path, nil
+}
+
+// sidecar is what is known of a recording that was found. The error is
+// errNotFound if its files have gone since.
+func (s *Server) sidecar(r store.Recording) (recording.Sidecar, error) {
+	path, err := s.soundPath(r)
+	if err != nil {
+		return recording.Sidecar{}, err
+	}
+	side, err := recording.ReadSidecar(recording.SidecarPath(path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return recording.Sidecar{}, errNotFound
+	}
+	if err == nil && (side.Stem() != r.ID || side.Organisation != r.Organisation) {
+		err = fmt.Errorf("console: sidecar of %s of %s: it is that of %s of %s", r.ID, r.Organisation, side.Stem(), side.Organisation)
+	}
+	if err != nil {
+		return recording.Sidecar{}, err
+	}
+	return side, nil
+}
+
+// actor is how the audit log names a visitor.
+func (v *visit) actor() recording.Actor { return recording.Actor{Who: v.account.Name, From: v.from} }
+
+// write adds a line to the audit log. Without it nothing may happen that it tells
+// of: the error is answered with 503.
+func (s *Server) write(v *visit, what, organisation, id, detail string) error {
+	err := s.cfg.Audit.Add(recording.AuditLine{At: time.Now(), Who: v.account.Name, What: what,
+		Organisation: organisation, Recording: id, From: v.from, Detail: detail})
+	if err != nil {
+		s.cfg.Log.Error("audit line not written: nothing was done", "what", what, "error", err)
+		return errNoAudit
+	}
+	return nil
+}
+
+// remove deletes a recording for good.
+func (s *Server) remove(ctx context.Context, v *visit, id, reason string) error {
+	if _, err := s.findTo(ctx, v, id, access.Delete); err != nil {
+		return err
+	}
+	if _, err := reasonOf(reason); err != nil {
+		return err
+	}
+	return errNotYet
+}
+
+// setHold keeps a recording, and with it every part of its call, from being
+// deleted, or says why now, if it was kept already.
+func (s *Server) setHold(ctx context.Context, v *visit, id, reason string) (recording.Sidecar, error) {
+	reason, err := reasonOf(reason)
+	if err != nil {
+		return recording.Sidecar{}, err
+	}
+	return s.changeHold(ctx, v, id, &recording.Hold{By: v.account.Name, Reason: reason, At: time.Now()})
+}
+
+// release ends a hold. That there is none is no error.
+func (s *Server) release(ctx context.Context, v *visit, id string) (recording.Sidecar, error) {
+	return s.changeHold(ctx, v, id, nil)
+}
+
+func (s *Server) changeHold(ctx context.Context, v *visit, id string, hold *recording.Hold) (recording.Sidecar, error) {
+	r, err := s.findTo(ctx, v, id, access.Hold)
+	if err != nil {
+		return recording.Sidecar{}, err
+	}
+	side, err := s.sidecar(r)
+	if err != nil || hold == nil && side.Hold == nil {
+		return side, err
+	}
+	path, err := s.soundPath(r)
+	if err != nil {
+		return recording.Sidecar{}, err
+	}
+	side, err = recording.SetHold(s.cfg.Dir, path, hold, s.cfg.Audit, v.actor(), time.Now())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errNotFound
+	}
+	if err != nil {
+		return recording.Sidecar{}, err
+	}
+	r.Held = hold != nil
+	s.cfg.Store.SaveRecording(r)
+	return side, nil
+}
+
+// reasonOf refuses a reason that says nothing.
+func reasonOf(reason string) (string, error) {
+	if reason = strings.TrimSpace(reason); reason == "" {
+		return "", badRequest("reason: say why, such as a case number")
+	}
+	if len(reason) > maxReason {
+		return "", badRequest("reason: it has %d bytes: use at most %d", len(reason), maxReason)
+	}
+	return reason, nil
+}
+
+// maxReason is the longest reason in bytes, as recording keeps them.
+const maxReason = 1000
+
+// verdict is what a look at the files of one recording says.
+type verdict struct {
+	OK       bool      `json:"ok"`   // all is as it was written
+	Live     bool      `json:"live"` // nothing was looked at: it is being recorded
+	Bytes    int64     `json:"bytes"`
+	Findings []finding `json:"findings"`
+}
+
+// finding is something wrong with the files.
+type finding struct {
+	What   string `json:"what"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// verify reads the files of a recording anew: its checksum, and whether the audio
+// holds what the sidecar says.
+func (s *Server) verify(ctx context.Context, v *visit, id string) (verdict, error) {
+	if _, err := s.find(ctx, v, id); err != nil {
+		return verdict{}, err
+	}
+	return verdict{}, errNotYet
+}
+
+// auditQuery says which lines of the audit log are wanted. What is empty does not
+// matter.
+type auditQuery struct {
+	Who, What, Recording string
+	Organisation         string
+	From, To             time.Time // not before From, before To
+	Before               int64     // the next of the page before; 0: the newest lines
+	Limit                int
+}
+
+// auditLines are lines of the audit log, of what the visitor may see, the newest
+// first. next is the Before of the following page; 0 when there is none. A page
+// may have fewer than Limit although there is a next one.
+func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines []recording.AuditLine, next int64, err error) {
+	if !v.account.May(access.Audit) {
+		return nil, 0, errNotAllowed
+	}
+	return nil, 0, errNotYet
+}
+
+var errNotYet = errors.New("not yet")
