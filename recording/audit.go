@@ -17,13 +17,18 @@ type Actor struct{ Who, From string }
 
 // What is done, in the audit file.
 const (
-	AuditDelete   = "delete"
-	AuditHold     = "hold"
-	AuditUnhold   = "unhold"
-	AuditListen   = "listen"
-	AuditDownload = "download"
-	AuditToggle   = "toggle"
-	AuditFailed   = "failed" // what the line before said
+	AuditDelete       = "delete"
+	AuditHold         = "hold"
+	AuditUnhold       = "unhold"
+	AuditListen       = "listen"
+	AuditDownload     = "download"
+	AuditToggle       = "toggle"
+	AuditSignIn       = "sign-in"
+	AuditSignInFailed = "sign-in failed"
+	AuditSignOut      = "sign-out"
+	AuditExport       = "export"  // of a list, or of several recordings
+	AuditRefused      = "refused" // somebody may not do what they asked for
+	AuditFailed       = "failed"  // what the line before said
 )
 
 // AuditLine is one line of the audit file.
@@ -35,6 +40,7 @@ type AuditLine struct {
 	Recording    string    `json:"recording,omitempty"`
 	From         string    `json:"from,omitempty"`
 	Detail       string    `json:"detail,omitempty"`
+	Offset       int64     `json:"-"` // where it begins in the file, once it was read: no other line has it
 }
 
 // Audit is the file <dir>/audit.jsonl, to which lines are added and never changed.

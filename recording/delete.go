@@ -1,0 +1,109 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Why a recording is not deleted, or nothing is made of it.
+var (
+	ErrHeld = errors.New("it, or another part of its call, is under hold")
+	ErrLive = errors.New("it, or another part of its call, is still being recorded")
+)
+
+// Delete deletes one recording: its sound, what was made from it, and at last its
+// sidecar. Path is that of one of its files. ErrHeld and ErrLive are refusals; a
+// recording that has no sidecar, or one that cannot be read, is kept too. The
+// audit line comes first: what nobody answers for is not deleted. The other parts
+// of the call stay.
+func Delete(d Dir, path string, audit *Audit, by Actor, reason string, now time.Time) error {
+	path, err := d.Within(path)
+	if err != nil {
+		return fmt.Errorf("recording: delete: %w", err)
+	}
+	place, err := d.Parse(path)
+	if err != nil {
+		return err
+	}
+	return d.locked(func() error {
+		day := Day{Path: filepath.Dir(path), Organisation: place.Organisation, Date: place.Day}
+		if err := d.mayDelete(day, place); err != nil {
+			return fmt.Errorf("recording: delete %s: %w", place.Stem(), err)
+		}
+		line := AuditLine{At: now, Who: by.Who, What: AuditDelete, Organisation: place.Organisation, Recording: place.Stem(), From: by.From, Detail: reason}
+		if err := audit.Add(line); err != nil {
+			return err
+		}
+		if err := removeFiles(day, Found{ID: place.Stem(), Derived: derivedOf(place.Stem())}); err != nil {
+			line.What, line.Detail = AuditFailed, AuditDelete+": "+err.Error()
+			return errors.Join(fmt.Errorf("recording: delete: %w", err), audit.Add(line))
+		}
+		return nil
+	})
+}
+
+// derivedOf are the names of all files that may have been made of a recording.
+func derivedOf(stem string) (names []string) {
+	for _, ext := range derivedExts {
+		names = append(names, stem+ext)
+	}
+	return names
+}
+
+// mayDelete refuses a recording of which nothing certain is known, and one that is
+// held or live. A call's parts protect each other, as they do from Purge: the
+// sidecar of one may still be written while the next is live.
+func (d Dir) mayDelete(day Day, place Place) error {
+	s, err := ReadSidecar(day.SidecarPath(place.Stem()))
+	if err != nil {
+		return err
+	}
+	if err := day.holds(Found{ID: place.Stem()}, s); err != nil {
+		return err
+	}
+	stems, err := partsOf(day.Path, place.Call)
+	if err != nil {
+		return err
+	}
+	for _, stem := range stems {
+		if d.hasDraft(stem) {
+			return ErrLive
+		}
+		s, err := ReadSidecar(day.SidecarPath(stem))
+		if err == nil && s.Hold != nil {
+			return ErrHeld
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("whether it may be is not known: %w", err)
+		}
+	}
+	return nil
+}
+
+// partsOf are the ids of all recordings of a call in a folder.
+func partsOf(dir, call string) ([]string, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(-1)
+	seen := map[string]bool{}
+	var stems []string
+	for _, name := range names {
+		stem := strings.TrimSuffix(name, filepath.Ext(name))
+		if !strings.HasPrefix(name, call) || seen[stem] {
+			continue
+		}
+		if c, _, err := ParseStem(stem); err == nil && c == call {
+			seen[stem] = true
+			stems = append(stems, stem)
+		}
+	}
+	return stems, err
+}
