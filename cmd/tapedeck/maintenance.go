@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"tapedeck/call"
@@ -38,6 +39,11 @@ const (
 // run works until ctx ends.
 func (m *maintenance) run(ctx context.Context) error {
 	ended := untilEnd(ctx, func(ctx context.Context) {
+		var index sync.WaitGroup
+		defer index.Wait()
+		if !m.store.Alone() {
+			index.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
+		}
 		m.begin(ctx, time.Now())
 		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)
 	})
@@ -86,6 +92,26 @@ func (m *maintenance) begin(ctx context.Context, now time.Time) {
 	}
 	m.describe(ctx, now)
 	m.describeYoung(ctx, now)
+}
+
+// indexEvery is how soon it is found out that a Redis has no index: it is new, or
+// has lost its data.
+const indexEvery = time.Minute
+
+// keepIndex makes the index anew in a Redis that has lost it.
+func (m *maintenance) keepIndex(ctx context.Context, wait time.Duration) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if at, err := m.store.Indexed(ctx); err == nil && at.IsZero() {
+			m.log.Info("redis has no whole index of recordings: it is made from the sidecars")
+			m.reindex(ctx)
+		}
+		wait = indexEvery
+	}
 }
 
 // daily is what is done once a day; false: not everything could be done.

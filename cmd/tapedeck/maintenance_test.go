@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"tapedeck/esl/esltest"
 	"tapedeck/metrics"
 	"tapedeck/recording"
@@ -250,4 +252,29 @@ func TestServeKnowsOldRecordings(t *testing.T) {
 			t.Errorf("exit code %d; the log:\n%s", code, again)
 		}
 	})
+}
+
+// TestMaintenanceKeepsIndex: in a Redis that is new, and in one that was emptied,
+// the index is made without anybody asking.
+func TestMaintenanceKeepsIndex(t *testing.T) {
+	leakFree(t)
+	redis := newRedis(t).start()
+	w := newWorkshop(t, redis.url())
+	w.variety()
+	client := goredis.NewClient(&goredis.Options{Addr: strings.TrimPrefix(redis.url(), "redis://")})
+	defer client.Close()
+	for i := range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); w.keepIndex(ctx, 0) }()
+		w.indexed("1", "1.part2", "2", "3", "4")
+		if _, err := w.logged.find(i+1, "redis has no whole index"); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		<-ended
+		if err := client.FlushAll(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
