@@ -45,22 +45,19 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		"  policy      %s (edit it: the next calls follow it)\n  recordings  %s\n  metrics     http://%s/metrics\n\n"+
 		"The outside party is heard as %d Hz; alice %d, bob %d, carol %d, dave %d Hz.\n\n",
 		s.policy, s.dir, s.daemon.metricsAddr, outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
-	for {
-		err := s.round(ctx, stdout)
-		switch {
-		case ctx.Err() != nil && *once:
-			return errors.New("interrupted before every call had ended")
-		case ctx.Err() != nil: // the way to end it
-			return nil
-		case err != nil || *once:
-			return err
-		}
-		select {
-		case <-time.After(10 * time.Second):
-		case <-ctx.Done():
-			return nil
-		}
+	err = s.round(ctx, stdout)
+	switch {
+	case ctx.Err() != nil && *once:
+		return errors.New("interrupted before every call had ended")
+	case ctx.Err() != nil: // the way to end it
+		return nil
+	case err != nil || *once:
+		return err
 	}
+	fmt.Fprintf(stdout, "Now calls come and go (Ctrl-C ends the demo).\n")
+	s.comeAndGo(ctx, stdout)
+	<-ctx.Done()
+	return nil
 }
 
 // Who is heard as what.

@@ -83,6 +83,29 @@ var demoCalls = []struct {
 		p.stage.office.Out(p.first).Answer()
 		p.talk()
 	}},
+	{"inbound, alice pauses while a card number is read aloud", func(p *play) {
+		p.inbound("+442079460001")
+		alice := p.answer("1001")
+		p.talk()
+		alice.PressDigits("*1")
+		p.talk()
+		alice.PressDigits("*1")
+		p.talk()
+	}},
+	{"inbound, dave has it recorded by *1", func(p *play) {
+		p.inbound("+442079460004")
+		dave := p.answer("1004")
+		p.talk()
+		dave.PressDigits("*1")
+		p.talk()
+	}},
+	{"outgoing, bob may not pause what is always recorded", func(p *play) {
+		p.from("1002", "07700900123", "+442079460002")
+		p.stage.office.Out(p.first).Answer()
+		p.talk()
+		p.first.PressDigits("*1")
+		p.talk()
+	}},
 	{"internal, alice calls dave", func(p *play) {
 		p.from("1001", "1004", "")
 		p.answer("1004")
@@ -200,6 +223,9 @@ func (p *play) verdict(c store.LiveCall) string {
 	org := policy.Organisations[c.Organisation]
 	if org == nil {
 		return "its organisation has left the policy"
+	}
+	if b := c.Because; b.Toggle != "" {
+		return fmt.Sprintf("recorded, because %s switched it %s (%s)", b.User, c.State, b.Toggle)
 	}
 	return flow.Explain(policy.Precedence, org.Recording, c.Chain).Verdict
 }

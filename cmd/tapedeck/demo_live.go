@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"tapedeck/esl/esltest"
+)
+
+// demoLines are the calls that come and go as long as the demo runs: each line has
+// one after the other.
+var demoLines = []struct {
+	outside, number, phone string
+	press                  bool // the phone pauses now and then
+}{
+	{"+447700900111", "+442079460001", "1001", true},
+	{"+447700900222", "+442079460004", "1003", true},
+	{"+447700900333", "+442079460003", "1004", false},
+}
+
+// demoCallsMost bounds how many calls come: a minute of one takes 2 MB.
+const demoCallsMost = 300
+
+// comeAndGo places calls until ctx ends.
+func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer) {
+	var lines sync.WaitGroup
+	var mu sync.Mutex // of stdout
+	left := demoCallsMost
+	next := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		left--
+		return left >= 0 && ctx.Err() == nil
+	}
+	for _, l := range demoLines {
+		office := *s.office
+		office.Outside = l.outside
+		lines.Go(func() {
+			for next() && pass(ctx, 1, 6) {
+				result := liveCall(ctx, &office, l.number, l.phone, l.press)
+				mu.Lock()
+				fmt.Fprintf(stdout, "%s  %s\n", time.Now().Format(time.TimeOnly), result)
+				mu.Unlock()
+			}
+		})
+	}
+	lines.Wait()
+}
+
+// liveCall is one call, of which it says what came.
+func liveCall(ctx context.Context, office *esltest.Office, number, phone string, press bool) string {
+	first, err := office.Inbound(ctx, number)
+	if err != nil {
+		return fmt.Sprintf("%s to %s: %v", office.Outside, number, err)
+	}
+	defer first.Hangup("")
+	rings := office.Ring(first, phone)
+	if !pass(ctx, 2, 4) {
+		return fmt.Sprintf("%s to %s: rang", office.Outside, number)
+	}
+	rings.Answer()
+	began, pauses := time.Now(), 0
+	for range 1 + rand.IntN(3) {
+		if !pass(ctx, 5, 15) || !press {
+			break
+		}
+		rings.PressDigits("*1")
+		pauses++
+		if !pass(ctx, 4, 10) {
+			break
+		}
+		rings.PressDigits("*1")
+	}
+	pass(ctx, 3, 15)
+	return fmt.Sprintf("%s to %s, answered by %s: %.0f s, *1 pressed %d times", office.Outside, number, phone, time.Since(began).Seconds(), 2*pauses)
+}
+
+// pass lets some seconds pass; false: the demo ends.
+func pass(ctx context.Context, least, most int) bool {
+	t := time.NewTimer(time.Duration(least)*time.Second + rand.N(time.Duration(most-least)*time.Second))
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
