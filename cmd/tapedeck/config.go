@@ -33,8 +33,11 @@ type config struct {
 	} `yaml:"prompts"`
 	Policy string `yaml:"policy"`
 	HTTP   struct {
-		Listen   string `yaml:"listen"`
-		Accounts string `yaml:"accounts"`
+		Listen         string         `yaml:"listen"` // "": there is no console
+		Accounts       string         `yaml:"accounts"`
+		Certificate    string         `yaml:"certificate"`
+		Key            string         `yaml:"key"`
+		TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 	} `yaml:"http"`
 	Metrics struct {
 		Listen string `yaml:"listen"`

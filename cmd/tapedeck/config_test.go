@@ -89,7 +89,7 @@ store: { redis: [redis://:pw@a:1, "redis://:pw@b:2"] }
 recordings: { dir: /srv/calls, stereo: false }
 prompts: { dir: /srv/sounds, language: es }
 policy: p
-http: { listen: ":0", accounts: a }
+http: { listen: ":0", accounts: a, certificate: c, key: k, trusted_proxies: 10.0.0.0/8 }
 metrics: { listen: localhost:1 }
 log: { level: debug, format: json }
 `))
@@ -99,6 +99,7 @@ log: { level: debug, format: json }
 	want := config{Listen: "[::1]:18084", Policy: "p", policyNamed: true}
 	want.Allow = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.1.2.3/32")}
 	want.Recordings.Dir, want.HTTP.Listen, want.HTTP.Accounts = "/srv/calls", ":0", "a"
+	want.HTTP.Certificate, want.HTTP.Key, want.HTTP.TrustedProxies = "c", "k", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
 	want.Metrics.Listen, want.Log.Level, want.Log.Format = "localhost:1", slog.LevelDebug, "json"
 	want.Store.Redis = esl.NewSecret("redis://:pw@a:1,redis://:pw@b:2")
@@ -135,6 +136,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"listen: [a, b]\n", 1, "write one value"},
 		{"listen:\n", 1, "listen has no value"},
 		{"http: {listen: x}\n", 1, "such as 127.0.0.1:8085"},
+		{"http: {certificate: x}\n", 1, "write both http.certificate and http.key"},
+		{"\nhttp: {trusted_proxies: [10.0.0.1]}\n", 2, "http.trusted_proxies: 10.0.0.1 is one address"},
+		{"http: {trusted_proxies: []}\n", 1, "http.trusted_proxies: it is empty"},
 		{"metrics: {listen: x}\n", 1, "such as 127.0.0.1:9185"},
 		{"allow: []\n", 1, "nobody may connect"},
 		{"allow:\n", 1, "nobody may connect"},

@@ -36,6 +36,9 @@ func parseConfig(file string, text []byte) (*config, error) {
 	c := defaults()
 	if top := r.document(text); top != nil {
 		r.config(top, c)
+		if (c.HTTP.Certificate == "") != (c.HTTP.Key == "") {
+			r.mistake(top, "http: a certificate needs its key, and a key its certificate: write both http.certificate and http.key")
+		}
 	}
 	dir, err := recording.NewDir(c.Recordings.Dir)
 	if err != nil && len(r.report.Mistakes) == 0 { // the default, which is valid
@@ -86,7 +89,7 @@ type read func(n *yaml.Node)
 func (r *configReader) config(n *yaml.Node, c *config) {
 	r.mapping(n, "", map[string]read{
 		"listen":   r.address("listen", "127.0.0.1:8084", &c.Listen),
-		"allow":    func(n *yaml.Node) { r.allow(n, c) },
+		"allow":    r.networks("allow", "nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]", &c.Allow),
 		"switches": func(n *yaml.Node) { r.switches(n, c) },
 		"store":    r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
 		"recordings": r.section("recordings", map[string]read{
@@ -100,8 +103,12 @@ func (r *configReader) config(n *yaml.Node, c *config) {
 		}),
 		"policy": func(n *yaml.Node) { c.policyNamed = r.path(n, "policy", &c.Policy) },
 		"http": r.section("http", map[string]read{
-			"listen":   r.address("http.listen", "127.0.0.1:8085", &c.HTTP.Listen),
-			"accounts": func(n *yaml.Node) { r.path(n, "http.accounts", &c.HTTP.Accounts) },
+			"listen":      r.addressOrOff("http.listen", "127.0.0.1:8085", &c.HTTP.Listen),
+			"accounts":    func(n *yaml.Node) { r.path(n, "http.accounts", &c.HTTP.Accounts) },
+			"certificate": func(n *yaml.Node) { r.path(n, "http.certificate", &c.HTTP.Certificate) },
+			"key":         func(n *yaml.Node) { r.path(n, "http.key", &c.HTTP.Key) },
+			"trusted_proxies": r.networks("http.trusted_proxies", "it is empty: write the networks of your proxies, or remove the key",
+				&c.HTTP.TrustedProxies),
 		}),
 		"metrics": r.section("metrics", map[string]read{
 			"listen": r.address("metrics.listen", "127.0.0.1:9185", &c.Metrics.Listen),
@@ -245,26 +252,41 @@ func portOf(address string) string {
 	return port
 }
 
-func (r *configReader) allow(n *yaml.Node, c *config) {
-	c.Allow = nil
-	items := r.items(n)
-	if len(items) == 0 {
-		r.mistake(n, "allow: nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]")
-	}
-	for _, item := range items {
-		text, ok := r.text(item, "allow")
-		if !ok {
-			continue
+// addressOrOff is address, or the word off, which is read as "".
+func (r *configReader) addressOrOff(key, example string, value *string) read {
+	address := r.address(key, example, value)
+	return func(n *yaml.Node) {
+		if target(n).Value == "off" {
+			*value = ""
+			return
 		}
-		prefix, err := netip.ParsePrefix(text)
-		if addr, bare := netip.ParseAddr(text); bare == nil {
-			r.mistake(item, "allow: %s is one address: write %s/%d", text, text, addr.BitLen())
-		} else if err != nil {
-			r.mistake(item, "allow: %.60q is no network: write address/bits, such as 127.0.0.0/8 or \"::1/128\"", text)
-		} else if prefix.Addr().Is4In6() {
-			r.mistake(item, "allow: %s is IPv4 in IPv6 dress: write the IPv4 network", text)
-		} else {
-			c.Allow = append(c.Allow, prefix)
+		address(n)
+	}
+}
+
+// networks reads a list of them; none is the mistake that empty tells.
+func (r *configReader) networks(key, empty string, value *[]netip.Prefix) read {
+	return func(n *yaml.Node) {
+		*value = nil
+		items := r.items(n)
+		if len(items) == 0 {
+			r.mistake(n, "%s: %s", key, empty)
+		}
+		for _, item := range items {
+			text, ok := r.text(item, key)
+			if !ok {
+				continue
+			}
+			prefix, err := netip.ParsePrefix(text)
+			if addr, bare := netip.ParseAddr(text); bare == nil {
+				r.mistake(item, "%s: %s is one address: write %s/%d", key, text, text, addr.BitLen())
+			} else if err != nil {
+				r.mistake(item, "%s: %.60q is no network: write address/bits, such as 127.0.0.0/8 or \"::1/128\"", key, text)
+			} else if prefix.Addr().Is4In6() {
+				r.mistake(item, "%s: %s is IPv4 in IPv6 dress: write the IPv4 network", key, text)
+			} else {
+				*value = append(*value, prefix)
+			}
 		}
 	}
 }

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+)
+
+// certificate is a TLS certificate in files that may be replaced while we serve.
+type certificate struct {
+	cert, key string // file names
+	log       *slog.Logger
+
+	mu     sync.Mutex
+	pair   *tls.Certificate
+	seen   string    // how the files were when they were read last
+	looked time.Time // at the files
+}
+
+// lookAtCertificate is how often a handshake looks whether the files are new.
+const lookAtCertificate = 10 * time.Second
+
+func newCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
+	c := &certificate{cert: cert, key: key, log: log}
+	if err := c.read(); err != nil {
+		return nil, fmt.Errorf("http.certificate in the daemon file: %w", err)
+	}
+	return c, nil
+}
+
+func (c *certificate) read() error {
+	c.looked = time.Now()
+	seen := ""
+	for _, name := range []string{c.cert, c.key} {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		seen += fmt.Sprintf("%d %d ", info.Size(), info.ModTime().UnixNano())
+	}
+	if seen == c.seen {
+		return nil
+	}
+	c.seen = seen
+	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		return err
+	}
+	c.pair = &pair
+	return nil
+}
+
+// get is tls.Config's GetCertificate. New files that cannot be used are logged
+// once, and the old certificate stays.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if time.Since(c.looked) > lookAtCertificate {
+		if err := c.read(); err != nil {
+			c.log.Error("new certificate not taken: the old one stays", "error", err)
+		}
+	}
+	return c.pair, nil
+}
