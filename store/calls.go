@@ -134,6 +134,7 @@ func (s *Store) writeCalls(ctx context.Context) {
 				s.cfg.OnLost(id.organisation, id.id)
 			}
 		}
+		s.announce(ctx)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
 			return
 		}
@@ -162,6 +163,9 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 			batch[i].note(replies[i].Err())
 			written, failed := replies[i].Int()
 			batch[i].refused = failed == nil && written == 0
+			if failed == nil && written != 0 {
+				s.changes.add(batch[i].entry.id.organisation)
+			}
 		}
 		if !errors.Is(err, ErrCorrupt) { // the pipeline itself failed: what had no reply may be lost
 			batch[i].note(err)

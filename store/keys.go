@@ -12,6 +12,9 @@ import "strings"
 //	tapedeck:{acme}:live:<id>                   hash: one live call (owner, token, body), see fence.go
 //	tapedeck:{acme}:live                        sorted set: the ids of the live calls, by when they were written (s)
 //	tapedeck:{calls}:organisations              set: who has, or had, live calls
+//	tapedeck:{calls}:changed                    channel: an organisation, whenever its live calls have changed
+//	tapedeck:{ask}:to:<instance>                channel: what others ask of the instance and answer to it, see ask.go
+//	tapedeck:{ask}:request:<nonce>              string: a request that nobody has taken yet
 //	tapedeck:{instances}:beat:<instance>        string: is there as long as the instance lives
 //	tapedeck:{instances}:known                  set: the instances that live, or did a moment ago
 //	tapedeck:{sessions}:session:<id>            string: one session (Session, JSON); empty: it was ended
@@ -27,6 +30,7 @@ const (
 	currentKey       = "tapedeck:{policy}:current"
 	switchedChannel  = "tapedeck:{policy}:switched"
 	organisationsKey = "tapedeck:{calls}:organisations"
+	changedChannel   = "tapedeck:{calls}:changed"
 	instancesKey     = "tapedeck:{instances}:known"
 	recordersKey     = "tapedeck:{recordings}:organisations"
 	indexedKey       = "tapedeck:{recordings}:indexed"
@@ -47,6 +51,10 @@ func callKey(organisation, id string) string {
 func callsKey(organisation string) string { return organisationKey(organisation, "live") }
 
 func beatKey(instance string) string { return "tapedeck:{instances}:beat:" + escape(instance) }
+
+func askChannel(instance string) string { return "tapedeck:{ask}:to:" + escape(instance) }
+
+func requestKey(nonce string) string { return "tapedeck:{ask}:request:" + escape(nonce) }
 
 func sessionKey(id string) string { return "tapedeck:{sessions}:session:" + escape(id) }
 

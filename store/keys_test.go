@@ -40,7 +40,7 @@ func slot(key string) int {
 }
 
 func TestKeysDoNotCollide(t *testing.T) {
-	owner := map[string]string{currentKey: "current", switchedChannel: "channel", organisationsKey: "organisations",
+	owner := map[string]string{currentKey: "current", switchedChannel: "channel", changedChannel: "changes", organisationsKey: "organisations",
 		instancesKey: "instances", recordersKey: "recorders", indexedKey: "indexed"}
 	claim := func(key, who string) {
 		if other, taken := owner[key]; taken {
@@ -55,6 +55,8 @@ func TestKeysDoNotCollide(t *testing.T) {
 		claim(deletedKey(o), fmt.Sprintf("deleted of %q", o))
 		claim(stampKey(o), fmt.Sprintf("stamp of %q", o))
 		claim(beatKey(o), fmt.Sprintf("beat of %q", o))
+		claim(askChannel(o), fmt.Sprintf("channel of %q", o))
+		claim(requestKey(o), fmt.Sprintf("request %q", o))
 		claim(sessionKey(o), fmt.Sprintf("session %q", o))
 		claim(sessionsKey(o), fmt.Sprintf("sessions of %q", o))
 		for _, id := range hostile {

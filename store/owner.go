@@ -71,5 +71,7 @@ func (s *Store) claim(ctx context.Context, c LiveCall) (LiveCall, error) {
 		return LiveCall{}, ErrTaken
 	}
 	s.calls.claimed(c)
+	s.changes.add(c.Organisation)
+	s.wakeRun()
 	return c, nil
 }

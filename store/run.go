@@ -3,24 +3,14 @@ package store
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 const (
 	// lookEvery is how often Run asks Redis which policy counts: whether Redis
 	// is there, and what a lost message would have told.
 	lookEvery = 500 * time.Millisecond
-	// quietFor is how long the subscription may be silent before it is asked
-	// whether it lives.
-	quietFor = 10 * time.Second
-	// subscribeSoon and subscribeAgain are the shortest and the longest wait
-	// before a subscription is tried again.
-	subscribeSoon  = 50 * time.Millisecond
-	subscribeAgain = time.Second
 	// lastWordsTime is what Run has for writing what is queued when it is ended.
 	lastWordsTime = time.Second
 )
@@ -39,6 +29,7 @@ func (s *Store) Run(ctx context.Context) error {
 	look := make(chan struct{}, 1)
 	var helpers sync.WaitGroup
 	helpers.Go(func() { s.listen(ctx, look) })
+	helpers.Go(func() { s.answer(ctx) })
 	if !s.Alone() {
 		helpers.Go(func() { s.beat(ctx) })
 		if s.cfg.OnOrphans != nil {
@@ -72,6 +63,29 @@ func (s *Store) begin(ctx context.Context) (running context.Context, end func(),
 		s.lifeMu.Unlock()
 		close(stopped)
 	}, nil
+}
+
+// listen asks for a look after each switch-over, and after each new
+// subscription: what was published before it was not heard, and the Redis that
+// was there before may be another one now.
+func (s *Store) listen(ctx context.Context, look chan<- struct{}) {
+	ask := func() {
+		select {
+		case look <- struct{}{}:
+		default: // one is due already
+		}
+	}
+	before := false
+	s.subscribe(ctx, switchedChannel, subscriber{
+		begun: func() {
+			if before {
+				s.doubt.Store(true)
+			}
+			before = true
+			ask()
+		},
+		heard: func(string) { ask() },
+	})
 }
 
 func (s *Store) work(ctx context.Context, look <-chan struct{}) {
@@ -113,6 +127,7 @@ func (s *Store) step(ctx context.Context, look bool) {
 	}
 	for s.Up() {
 		s.writeCalls(ctx)
+		s.announce(ctx)
 		if doubted && s.Up() {
 			s.sure(unsure)
 			doubted = false
@@ -204,67 +219,4 @@ func (s *Store) lastWords(ctx context.Context) {
 	if n := s.recordings.queued(); n > 0 {
 		s.log.Warn("recordings not written to the index in redis: run `tapedeck recordings reindex`", "recordings", n)
 	}
-}
-
-// listen keeps a subscription to the switch-overs and asks for a look after
-// each message, and after each new subscription: what was published before it
-// was not heard, and the Redis that was there before may be another one now.
-func (s *Store) listen(ctx context.Context, look chan<- struct{}) {
-	wait, before := time.Duration(0), false
-	for ctx.Err() == nil {
-		if s.listenOnce(ctx, look, before) {
-			wait, before = 0, true
-		}
-		wait = min(max(2*wait, subscribeSoon), subscribeAgain)
-		pause := time.NewTimer(wait/2 + rand.N(wait/2+1))
-		select {
-		case <-ctx.Done():
-		case <-pause.C:
-		}
-		pause.Stop()
-	}
-}
-
-// listenOnce reports whether the subscription was made before it ended; again
-// says that there was one before.
-func (s *Store) listenOnce(ctx context.Context, look chan<- struct{}, again bool) (heard bool) {
-	dial, cancel := context.WithTimeout(ctx, connectFactor*s.cfg.Timeout)
-	defer cancel()
-	sub := s.client.Subscribe(dial, switchedChannel)
-	defer sub.Close()
-	defer context.AfterFunc(ctx, func() { sub.Close() })()
-	limit, asked := connectFactor*s.cfg.Timeout, false
-	for {
-		message, err := sub.ReceiveTimeout(ctx, limit)
-		if err != nil {
-			if !heard || asked || ctx.Err() != nil || !isTimeout(err) || sub.Ping(ctx) != nil {
-				return heard
-			}
-			limit, asked = connectFactor*s.cfg.Timeout, true
-			continue
-		}
-		limit, asked = quietFor, false
-		switch message.(type) {
-		case *redis.Subscription:
-			if again || heard {
-				s.doubt.Store(true)
-			}
-		case *redis.Message:
-		default:
-			continue
-		}
-		heard = true
-		select {
-		case look <- struct{}{}:
-		default: // one is due already
-		}
-	}
-}
-
-func isTimeout(err error) bool {
-	t, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err)
-	return ok && t.Timeout()
 }

@@ -59,7 +59,7 @@ type Config struct {
 	Logger *slog.Logger
 	// Observe, if not nil, is told of every operation on Redis: connect,
 	// policy_current, policy_read, policy_write, policy_switch, policy_expire,
-	// calls_write, calls_read, call_claim, beat, beats_read,
+	// calls_write, calls_read, calls_changed, call_claim, beat, beats_read, ask,
 	// recordings_write, recordings_read, recordings_index, sessions.
 	Observe func(operation string, d time.Duration, err error)
 	// OnUp, if not nil, is told when Redis comes or goes, and by Open how it is
@@ -79,6 +79,11 @@ type Config struct {
 	// each second while there are some. It is called by a goroutine of Run's,
 	// one call at a time; it may call Claim.
 	OnOrphans func([]LiveCall)
+	// OnAsk, if not nil, answers what another instance asks of this one (see
+	// Ask), or this one of itself: 64 KB at most; nil is an answer too. It is
+	// called by goroutines of Run's, 16 at once at most, or of Ask's; its ctx ends
+	// when the time for the answer is over, or Run is.
+	OnAsk func(ctx context.Context, request []byte) []byte
 }
 
 // Store is the connection to Redis and the copy in memory. Its methods may be
@@ -99,7 +104,10 @@ type Store struct {
 	bad      string     // the generation that was last found corrupt
 	writing  sync.Mutex // held while a policy is written
 
+	asks asks
+
 	calls     queue
+	changes   changes
 	wake      chan struct{}
 	known     map[string]bool // organisations in organisationsKey; Run's own
 	reported  uint64          // how many dropped states were logged; Run's own
@@ -115,6 +123,8 @@ type Store struct {
 	lookEvery time.Duration
 	lease     lease
 
+	life    context.Context // ended by Close
+	endLife context.CancelFunc
 	lifeMu  sync.Mutex
 	cancel  context.CancelFunc // of the Run that is going on
 	stopped chan struct{}      // closed when it has ended
@@ -168,6 +178,7 @@ func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*S
 		recordings: recordingQueue{limit: maxRecordings},
 		lookEvery:  lookEvery, lease: defaultLease(),
 	}
+	s.life, s.endLife = context.WithCancel(context.Background())
 	if s.cfg.Instance == "" {
 		id := make([]byte, 8)
 		rand.Read(id) // never fails
@@ -208,6 +219,7 @@ func (s *Store) Close() error {
 	s.closed = true
 	cancel, stopped := s.cancel, s.stopped
 	s.lifeMu.Unlock()
+	s.endLife()
 	if cancel != nil {
 		cancel()
 		<-stopped

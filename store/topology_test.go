@@ -19,7 +19,7 @@ func openAt(t *testing.T, address, name string) *party {
 	t.Helper()
 	p := &party{tell: newSpy()}
 	cfg := p.tell.config()
-	cfg.Redis, cfg.Instance = address, name
+	cfg.Redis, cfg.Instance, cfg.OnAsk = address, name, shout
 	cfg.OnLost = func(o, id string) { p.tell.note(func() { p.lost = append(p.lost, o+"/"+id) }) }
 	cfg.OnOrphans = func(calls []LiveCall) { p.tell.note(func() { p.orphans = append(p.orphans, calls) }) }
 	s, err := Open(t.Context(), cfg)
@@ -41,10 +41,13 @@ func useAll(t *testing.T, a, b *party) {
 		b.tell.await(t, "the other Store to follow", func() bool { return b.Policy().Revision == p.Revision })
 		mustHave(t, b.Store, p)
 	}
+	hears := watchCalls(t, b.Store)
+	hears.await(t, "")
 	for i := range 40 {
 		a.SaveCall(call(fmt.Sprintf("org-%d", i%20), i, On))
 	}
 	a.written(t)
+	hears.await(t, "org-0", "org-19")
 	for i := range 38 {
 		a.EndCall(fmt.Sprintf("org-%d", i%20), fmt.Sprintf("call-%d", i))
 	}
@@ -58,6 +61,15 @@ func useAll(t *testing.T, a, b *party) {
 	a.awaitLost(t, "org-18/call-38")
 	mustCalls(t, a.Store, mine, seen[1])
 
+	awaitListening(t, a)
+	awaitListening(t, b)
+	mustAsk(t, a, "b", "hello", "HELLO")
+	mustAsk(t, b, "a", "hello", "HELLO")
+	if _, cluster := a.client.(*redis.ClusterClient); cluster {
+		mustNotAnswer(t, a, "nobody", 50*time.Millisecond) // no node knows who listens at another
+	} else {
+		mustNotAnswer(t, a, "nobody", patience)
+	}
 	for i := range 3 {
 		saveSession(t, a.Store, signedIn("anna", i), time.Hour)
 	}
