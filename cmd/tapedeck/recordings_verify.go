@@ -61,15 +61,13 @@ func summary(c recording.Counts, found int) string {
 
 // verifyOne is recording.Verify for one recording.
 func verifyOne(ctx context.Context, d recording.Dir, id string, report func(recording.Finding)) (recording.Counts, error) {
-	if _, err := findFile(ctx, d, id); err != nil {
+	path, err := findFile(ctx, d, id)
+	if err != nil {
 		return recording.Counts{}, err
 	}
-	counts := recording.Counts{Recordings: 1, Findings: map[string]int{}}
-	_, err := recording.Verify(ctx, d, func(f recording.Finding) {
-		if f.ID == id {
-			counts.Findings[f.What]++
-			report(f)
-		}
-	})
+	counts, found, err := recording.VerifyOne(ctx, d, path)
+	for _, f := range found {
+		report(f)
+	}
 	return counts, err
 }
