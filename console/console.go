@@ -4,11 +4,13 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"time"
 
 	"tapedeck/console/access"
 	"tapedeck/flow"
@@ -25,6 +27,9 @@ type Config struct {
 	Accounts *access.Accounts
 	Calls    Calls
 	Proxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
+	TLS      bool           // everybody comes by HTTPS, whatever a proxy says
+	Idle     time.Duration  // ends a session that is not used; 0: 30 minutes
+	Lifetime time.Duration  // ends one that is; 0: 12 hours
 	Log      *slog.Logger
 }
 
@@ -63,12 +68,19 @@ func (r *Refused) Error() string { return "refused: " + r.Reason }
 type Server struct {
 	cfg Config
 	mux *http.ServeMux
+
+	crossOrigin *http.CrossOriginProtection
+	attempts    *attempts
 }
 
 // New makes a Server. It serves until its Handler is not asked any more; Run
 // does what has to be done besides.
 func New(cfg Config) (*Server, error) {
-	s := &Server{cfg: cfg, mux: http.NewServeMux()}
+	s := &Server{cfg: cfg, mux: http.NewServeMux(),
+		crossOrigin: http.NewCrossOriginProtection(), attempts: newAttempts()}
+	s.cfg.Idle = cmp.Or(cfg.Idle, defaultIdle)
+	s.cfg.Lifetime = cmp.Or(cfg.Lifetime, defaultLifetime)
+	s.signInRoutes()
 	return s, nil
 }
 

@@ -13,7 +13,9 @@ import (
 // visit is one request of somebody who is known.
 type visit struct {
 	account access.Account
+	stamp   string   // of the account, at the beginning of the session or of the request
 	session *session // nil: by a bearer token
+	token   string   // id of the bearer token; empty: by a session
 	from    string   // address, behind trusted proxies the one that they say
 }
 

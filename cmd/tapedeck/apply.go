@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"tapedeck/flow"
@@ -51,19 +50,15 @@ func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) e
 
 // openStore opens a Redis that has to be there.
 func openStore(ctx context.Context, cfg *config) (*store.Store, error) {
-	var last atomic.Pointer[error] // of the operations that failed
+	var last error
 	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: applyTimeout,
-		Logger: slog.New(slog.DiscardHandler),
-		Observe: func(_ string, _ time.Duration, err error) {
-			if err != nil {
-				last.Store(&err)
-			}
-		}})
+		Logger:  slog.New(slog.DiscardHandler),
+		Observe: func(_ string, _ time.Duration, err error) { last = err }})
 	if err != nil {
 		return nil, err
 	}
 	if !s.Up() {
-		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", *last.Load()), s.Close())
+		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", last), s.Close())
 	}
 	return s, nil
 }

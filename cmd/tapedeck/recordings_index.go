@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tapedeck/store"
@@ -18,11 +20,25 @@ type index struct {
 	run    sync.WaitGroup
 }
 
+// failure is an error of whatever type, for an atomic.Value.
+type failure struct{ error }
+
 // openIndex is openStore with everything going on that writes to the index.
 func openIndex(ctx context.Context, cfg *config) (*index, error) {
-	s, err := openStore(ctx, cfg)
+	var last atomic.Value // the error of the last operation that failed
+	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: applyTimeout,
+		Logger: slog.New(slog.DiscardHandler),
+		Observe: func(_ string, _ time.Duration, err error) {
+			if err != nil {
+				last.Store(failure{err})
+			}
+		}})
 	if err != nil {
 		return nil, err
+	}
+	if !s.Up() {
+		cause, _ := last.Load().(failure)
+		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error), s.Close())
 	}
 	x := &index{Store: s}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))

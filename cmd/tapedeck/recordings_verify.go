@@ -61,13 +61,15 @@ func summary(c recording.Counts, found int) string {
 
 // verifyOne is recording.Verify for one recording.
 func verifyOne(ctx context.Context, d recording.Dir, id string, report func(recording.Finding)) (recording.Counts, error) {
-	path, err := findFile(ctx, d, id)
-	if err != nil {
+	if _, err := findFile(ctx, d, id); err != nil {
 		return recording.Counts{}, err
 	}
-	counts, found, err := recording.VerifyOne(ctx, d, path)
-	for _, f := range found {
-		report(f)
-	}
+	counts := recording.Counts{Recordings: 1, Findings: map[string]int{}}
+	_, err := recording.Verify(ctx, d, func(f recording.Finding) {
+		if f.ID == id {
+			counts.Findings[f.What]++
+			report(f)
+		}
+	})
 	return counts, err
 }

@@ -1,4 +1,212 @@
 package access
 
-// Accounts is the accounts file, followed while it changes.
-type Accounts struct{}
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Errors of SignIn.
+var (
+	// ErrWrong: no such account, or not its password. Which of them is not said.
+	ErrWrong = errors.New("name or password is wrong")
+	// ErrBusy: too many sign in at this moment.
+	ErrBusy = errors.New("too many sign in at this moment: try again")
+)
+
+const (
+	// pollAccounts is how soon a change of the file is noticed.
+	pollAccounts = time.Second
+	// hashers is how many passwords are hashed at once: each takes its memory.
+	hashers = 2
+	// waiters is how many sign-ins may wait for that.
+	waiters = 50
+)
+
+// Accounts is the accounts file, followed while it changes. Its methods may be
+// called by any number of goroutines.
+type Accounts struct {
+	path string
+	log  *slog.Logger
+
+	now    atomic.Pointer[book]
+	seen   os.FileInfo // the file when it was read last; Run's own
+	absent int         // how often in a row there was none; Run's own
+	said   string      // the last error that was logged; Run's own
+
+	seed    maphash.Seed
+	hashing chan struct{}
+	waiting atomic.Int32
+}
+
+// Open reads the accounts file. A file that is absent, cannot be read or has
+// mistakes is no error, and there are no accounts until Run finds a valid one:
+// calls are recorded whether or not anybody can sign in.
+func Open(path string, log *slog.Logger) (*Accounts, error) {
+	if path == "" {
+		return nil, errors.New("access: no accounts file is named: write http.accounts in the daemon file")
+	}
+	a := &Accounts{path: path, log: log, seed: maphash.MakeSeed(), hashing: make(chan struct{}, hashers)}
+	a.now.Store(new(book))
+	a.look()
+	return a, nil
+}
+
+// Run follows the file until ctx ends. Polling sees every way in which a file may
+// be replaced, on every file system.
+func (a *Accounts) Run(ctx context.Context) error {
+	tick := time.NewTicker(pollAccounts)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			a.look()
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// look reads the file if it changed. One with mistakes is refused as a whole, and
+// so is one that cannot be read: the accounts in force stay. Without a file there
+// are none.
+func (a *Accounts) look() {
+	info, err := os.Stat(a.path)
+	if err == nil && a.seen != nil && os.SameFile(info, a.seen) && info.Size() == a.seen.Size() &&
+		info.ModTime().Equal(a.seen.ModTime()) && info.Mode() == a.seen.Mode() {
+		return
+	}
+	a.seen = info // nil: absent
+	var fresh *book
+	if err == nil {
+		fresh, err = readBook(a.path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if a.absent++; a.absent < 2 && a.Len() > 0 {
+			return // perhaps it is just being replaced
+		}
+		a.now.Store(new(book))
+		a.complain("no accounts file: nobody can sign in until `tapedeck account add` makes one", err)
+	case err != nil:
+		a.complain("accounts file refused, the accounts in force stay", err)
+	default:
+		a.now.Store(fresh)
+		a.said, a.absent = "", 0
+		a.log.Info("accounts in force", "accounts", len(fresh.accounts), "tokens", len(fresh.tokens))
+		if info.Mode().Perm()&0o027 != 0 {
+			a.log.Warn("others may read or change the accounts file: chmod 600", "file", a.path, "mode", info.Mode().Perm().String())
+		}
+	}
+}
+
+// complain logs an error, once as long as it stays the same; every mistake has a
+// line of its own.
+func (a *Accounts) complain(message string, err error) {
+	if a.said == err.Error() {
+		return
+	}
+	a.said = err.Error()
+	if errors.Is(err, fs.ErrNotExist) {
+		a.log.Warn(message, "file", a.path)
+		return
+	}
+	for line := range strings.Lines(a.said) {
+		a.log.Error(message, "mistake", strings.TrimSpace(line))
+	}
+}
+
+// Len is how many accounts there are.
+func (a *Accounts) Len() int { return len(a.now.Load().accounts) }
+
+// Account is the account of this name. The stamp changes when its password, role,
+// scope or rights do: what was allowed under another stamp is not any more.
+func (a *Accounts) Account(name string) (acc Account, stamp string, ok bool) {
+	e, ok := a.now.Load().accounts[name]
+	if !ok {
+		return Account{}, "", false
+	}
+	return e.account, e.stamp, true
+}
+
+// SignIn checks a password. It takes as long for a name that nobody has, and
+// waits while others are signing in. The errors are ErrWrong, ErrBusy and ctx's.
+func (a *Accounts) SignIn(ctx context.Context, name, password string) (Account, string, error) {
+	if len(password) > maxPassword {
+		return Account{}, "", ErrWrong // of any account
+	}
+	e, known := a.now.Load().accounts[name]
+	against := e.password
+	if against == nil {
+		known, against = false, a.decoy(name)
+	}
+	right, err := a.hash(ctx, against, password)
+	if err != nil {
+		return Account{}, "", err
+	}
+	if !right || !known {
+		return Account{}, "", ErrWrong
+	}
+	return e.account, e.stamp, nil
+}
+
+// decoy is what the password is compared with when there is none: hashed as that
+// of some account is, always the same one for a name.
+func (a *Accounts) decoy(name string) *password {
+	all := a.now.Load().passwords
+	if len(all) == 0 {
+		return nobodys
+	}
+	return all[maphash.String(a.seed, name)%uint64(len(all))]
+}
+
+// hash compares a password when there is room for it.
+func (a *Accounts) hash(ctx context.Context, p *password, candidate string) (bool, error) {
+	defer a.waiting.Add(-1)
+	if a.waiting.Add(1) > hashers+waiters {
+		return false, ErrBusy
+	}
+	select {
+	case a.hashing <- struct{}{}:
+	case <-ctx.Done():
+		return false, fmt.Errorf("access: sign in: %w", ctx.Err())
+	}
+	defer func() { <-a.hashing }()
+	return p.is(candidate), nil
+}
+
+// Token is the account of a bearer token, and the token's id. Every token is
+// compared, each in constant time: how long it takes says nothing of any.
+func (a *Accounts) Token(secret string) (acc Account, id string, ok bool) {
+	b, sum := a.now.Load(), sha256.Sum256([]byte(secret))
+	var found *token
+	for _, t := range b.tokens {
+		if subtle.ConstantTimeCompare(t.hash[:], sum[:]) == 1 {
+			found = t
+		}
+	}
+	if found == nil || found.expired(time.Now()) {
+		return Account{}, "", false
+	}
+	return b.accounts[found.Account].account, found.ID, true
+}
+
+// HasToken reports whether a token is still one, and the account's. A stream
+// that it began may go on.
+func (a *Accounts) HasToken(id, account string) bool {
+	for _, t := range a.now.Load().tokens {
+		if t.ID == id && t.Account == account {
+			return !t.expired(time.Now())
+		}
+	}
+	return false
+}

@@ -1,0 +1,233 @@
+package access
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// version is the format of accounts files that is read and written.
+const version = "1"
+
+// maxFile is how large an accounts file may be.
+const maxFile = 4 << 20
+
+// book is what one accounts file says, checked and whole. It is read only.
+type book struct {
+	accounts  map[string]entry
+	tokens    []*token    // by id
+	passwords []*password // of all accounts that have one
+}
+
+// entry is one account.
+type entry struct {
+	account  Account
+	password *password // nil: by tokens alone
+	stamp    string
+}
+
+// readBook reads an accounts file. Its error may be a *Report, or fs.ErrNotExist.
+func readBook(path string) (*book, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	b, _, err := parseBook(path, text)
+	return b, err
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("access: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = errors.New("it is too large for an accounts file")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("access: read %s: %w", path, err)
+	}
+	return text, nil
+}
+
+// bookReader reads one accounts file.
+type bookReader struct {
+	reader
+	book   *book
+	hashes map[[sha256.Size]byte]string // ids of tokens
+}
+
+// parseBook reads a file's text. Its error is a *Report of every mistake. The
+// node is the file's mapping.
+func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
+	r := &bookReader{reader: reader{file: file}, book: &book{accounts: map[string]entry{}},
+		hashes: map[[sha256.Size]byte]string{}}
+	top := r.document(text)
+	if top == nil {
+		if len(r.Mistakes) == 0 { // perhaps somebody is just writing it
+			r.mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
+		}
+		return nil, nil, r.err()
+	}
+	said := false
+	var tokens *yaml.Node
+	r.fields(top, "the accounts file", map[string]func(*yaml.Node){
+		"version": func(n *yaml.Node) {
+			said = true
+			if text, ok := r.text(n, "version"); ok && text != version {
+				r.mistake(n, "version is %.20q: this tapedeck reads version %s", text, version)
+			}
+		},
+		"accounts": func(n *yaml.Node) { r.pairs(n, "accounts", r.account) },
+		"tokens":   func(n *yaml.Node) { tokens = n },
+	})
+	if !said {
+		r.mistake(top, "the version is not said: write version: %s", version)
+	}
+	if tokens != nil { // when all accounts are known
+		r.pairs(tokens, "tokens", r.token)
+	}
+	if err := r.err(); err != nil {
+		return nil, nil, err
+	}
+	return r.book, top, nil
+}
+
+// account reads one account.
+func (r *bookReader) account(k, v *yaml.Node) {
+	name := k.Value
+	if err := CheckName(name); err != nil {
+		r.mistake(k, "account %.60q: %v", name, err)
+	}
+	what := "account " + printable(name)
+	e := entry{account: Account{Name: name}}
+	acc, hash, before := &e.account, "", len(r.Mistakes)
+	word := func(key string, into *string) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			if text, ok := r.text(n, what+": "+key); ok {
+				if err := checkID(text); err != nil {
+					r.mistake(n, "%s: %s %.60q %v", what, key, text, err)
+				}
+				*into = text
+			}
+		}
+	}
+	r.fields(v, what, map[string]func(*yaml.Node){
+		"role":         word("role", (*string)(&acc.Role)),
+		"brand":        word("brand", &acc.Brand),
+		"organisation": word("organisation", &acc.Organisation),
+		"user":         word("user", &acc.User),
+		"groups": func(n *yaml.Node) {
+			r.list(n, what+": groups", func(n *yaml.Node, text string) {
+				if err := checkID(text); err != nil {
+					r.mistake(n, "%s: group %.60q %v", what, text, err)
+				}
+				acc.Groups = append(acc.Groups, text)
+			})
+		},
+		"rights": func(n *yaml.Node) {
+			r.list(n, what+": rights", func(_ *yaml.Node, text string) { acc.Rights = append(acc.Rights, Right(text)) })
+		},
+		"password": func(n *yaml.Node) {
+			text, ok := r.text(n, what+": password")
+			if !ok {
+				return
+			}
+			p, err := parsePassword(text)
+			if err != nil {
+				r.mistake(n, "%s: its password %v", what, err)
+				return
+			}
+			e.password, hash = p, text
+		},
+	})
+	if len(r.Mistakes) == before {
+		if err := acc.Check(); err != nil {
+			r.mistake(k, "%s: %v", what, err)
+		}
+	}
+	e.stamp = stamp(e.account, hash)
+	r.book.accounts[name] = e
+	if e.password != nil {
+		r.book.passwords = append(r.book.passwords, e.password)
+	}
+}
+
+// stamp is of everything that an account says; it gives nothing of it away.
+func stamp(a Account, hash string) string {
+	text, _ := json.Marshal([]any{a, hash}) // an Account is texts alone: it cannot fail
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:16])
+}
+
+// token reads one token.
+func (r *bookReader) token(k, v *yaml.Node) {
+	what := "token " + printable(k.Value)
+	t, hashed := &token{ID: k.Value}, false
+	if err := CheckName(t.ID); err != nil {
+		r.mistake(k, "token %.60q: its id: %v", t.ID, err)
+	}
+	day := func(key string, into *time.Time) func(*yaml.Node) {
+		return func(n *yaml.Node) {
+			text, ok := r.text(n, what+": "+key)
+			if !ok {
+				return
+			}
+			var err error
+			if *into, err = time.Parse(time.RFC3339, text); err != nil {
+				r.mistake(n, "%s: %s is no time: write it like 2027-01-31T12:00:00Z", what, key)
+			}
+		}
+	}
+	r.fields(v, what, map[string]func(*yaml.Node){
+		"account": func(n *yaml.Node) {
+			text, ok := r.text(n, what+": account")
+			if _, known := r.book.accounts[text]; ok && !known {
+				r.mistake(n, "%s: there is no account %.60q: remove the token, or add the account", what, text)
+			}
+			t.Account = text
+		},
+		"name": func(n *yaml.Node) { t.Name, _ = r.text(n, what+": name") },
+		"hash": func(n *yaml.Node) {
+			hashed = true
+			text, ok := r.text(n, what+": hash")
+			if !ok {
+				return
+			}
+			var err error
+			if t.hash, err = parseHash(text); err != nil {
+				r.mistake(n, "%s: its hash %v", what, err)
+			}
+		},
+		"created": day("created", &t.Created),
+		"expires": day("expires", &t.Expires),
+	})
+	if t.Account == "" {
+		r.mistake(k, "%s: it has no account: say whose it is", what)
+	}
+	if !hashed {
+		r.mistake(k, "%s: it has no hash: make another with `tapedeck token add`", what)
+	}
+	if other, twice := r.hashes[t.hash]; twice {
+		r.mistake(k, "%s: its hash is that of token %s: remove one of them", what, other)
+	}
+	r.hashes[t.hash] = what
+	r.book.tokens = append(r.book.tokens, t)
+}
+
+func printable(name string) string { return strings.Trim(fmt.Sprintf("%.60q", name), `"`) }
+
+// names are those of all accounts, sorted.
+func (b *book) names() []string { return slices.Sorted(maps.Keys(b.accounts)) }
