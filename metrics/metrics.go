@@ -19,7 +19,7 @@ type Metrics struct {
 
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
-	problems, adopted                                      *prometheus.CounterVec
+	problems, adopted, console                             *prometheus.CounterVec
 	missing                                                prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
@@ -57,6 +57,7 @@ func New() *Metrics {
 			"Problems of recordings, by what a sidecar calls them, when they are noticed.", "problem"),
 		adopted: counters("tapedeck_adopted_calls_total",
 			"Calls that another Tapedeck followed before: adopted (taken over), ended (while nobody followed them), failed, yielded (to another instance).", "outcome"),
+		console: counters("tapedeck_console_requests_total", "Requests to the console and its API, by method and status.", "method", "code"),
 		rejected: counters("tapedeck_outbound_rejected_total",
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
 		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
@@ -171,6 +172,12 @@ func (m *Metrics) Handler(ready func() error) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { write(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { write(w, ready()) })
 	return mux
+}
+
+// Console counts the requests to a handler. (What they ask for is no label: ids
+// are in it.)
+func (m *Metrics) Console(h http.Handler) http.Handler {
+	return promhttp.InstrumentHandlerCounter(m.console, h)
 }
 
 func write(w http.ResponseWriter, err error) {

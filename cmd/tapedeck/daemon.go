@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"tapedeck/call"
@@ -26,10 +25,12 @@ type daemon struct {
 	store       *store.Store
 	archive     *recording.Archive
 	desk        *call.Desk
+	door        *door
 	links       []*esl.Link
 	addr        net.Addr // of the outbound socket
 	metricsAddr net.Addr
-	parts       []*part // running, in the order in which they were started
+	consoleAddr net.Addr // nil: there is no console
+	parts       []*part  // running, in the order in which they were started
 	failed      chan error
 	log         *slog.Logger
 }
@@ -73,23 +74,19 @@ func (d *daemon) stop() {
 func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, error) {
 	m := metrics.New()
 	d := &daemon{failed: make(chan error, 1), log: log}
-	outbound, err := net.Listen("tcp", cfg.Listen)
+	at, err := listen(cfg)
 	if err != nil {
-		return nil, cannotListen("listen", err)
+		return nil, err
 	}
-	d.addr = outbound.Addr()
-	web, err := net.Listen("tcp", cfg.Metrics.Listen)
-	if err != nil {
-		_ = outbound.Close()
-		return nil, cannotListen("metrics.listen", err)
-	}
-	d.metricsAddr = web.Addr()
+	d.addr, d.metricsAddr = at.outbound.Addr(), at.metrics.Addr()
+	d.door = &door{}
 	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
 		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
 		OnLost:    func(organisation, id string) { d.desk.Lost(organisation, id) },
-		OnOrphans: func(calls []store.LiveCall) { d.desk.Orphans(calls) }})
+		OnOrphans: func(calls []store.LiveCall) { d.desk.Orphans(calls) },
+		OnAsk:     d.door.answer})
 	if err != nil {
-		_, _ = outbound.Close(), web.Close()
+		at.close()
 		return nil, err
 	}
 	switches := map[string]call.Switch{}
@@ -110,6 +107,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	d.desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.dir, Stereo: cfg.Recordings.Stereo,
 		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches, Store: d.store,
 		Archive: d.archive, Past: past, Meter: m, Log: log})
+	d.door.desk, d.door.store = d.desk, d.store
 	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
 
 	watchPolicy := (&policyFile{path: cfg.Policy, named: cfg.policyNamed, store: d.store, meter: m, log: log}).run(ctx)
@@ -117,7 +115,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	d.start("policy", watchPolicy)
 	d.start("archive", d.archive.Run)
 	d.start("maintenance", (&maintenance{cfg.dir, d.store, d.archive, d.desk, m, log}).run)
-	d.start("metrics", serveHTTP(web, m.Handler(d.ready)))
+	d.start("metrics", serveHTTP(at.metrics, m.Handler(d.ready)))
 	d.start("calls", d.desk.Run)
 	for _, l := range d.links {
 		l.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
@@ -128,18 +126,17 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 		l.OnEvent = func(ev *esl.Event) { d.desk.Watched(l.Name, ev) }
 		d.start("watch link "+l.Name, l.Run)
 	}
-	d.start("outbound socket", func(ctx context.Context) error { return server.Serve(ctx, outbound) })
-	log.Info("tapedeck serves", "socket", outbound.Addr().String(), "metrics", web.Addr().String(), "switches", len(cfg.Switches))
-	return d, nil
-}
-
-// cannotListen says which key of the daemon file names the address.
-func cannotListen(key string, err error) error {
-	hint := "choose another address"
-	if errors.Is(err, syscall.EADDRINUSE) {
-		hint = "stop the program that has it (another tapedeck?), or choose another address"
+	d.start("outbound socket", func(ctx context.Context) error { return server.Serve(ctx, at.outbound) })
+	if at.console != nil {
+		d.consoleAddr = at.console.Addr()
+		if err := d.startConsole(cfg, at.console, m, log); err != nil {
+			_ = at.console.Close()
+			d.stop()
+			return nil, err
+		}
 	}
-	return fmt.Errorf("%s in the daemon file: %w: %s", key, err, hint)
+	log.Info("tapedeck serves", "socket", d.addr.String(), "metrics", d.metricsAddr.String(), "console", fmt.Sprint(d.consoleAddr), "switches", len(cfg.Switches))
+	return d, nil
 }
 
 // grace is how long the outbound socket's calls in hand may take at the end;

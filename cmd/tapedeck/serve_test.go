@@ -225,7 +225,7 @@ func TestServePortInUse(t *testing.T) {
 	}
 	defer taken.Close()
 	for _, key := range []string{"listen", "metrics.listen"} {
-		config := "policy: /nowhere\nlisten: 127.0.0.1:0\nmetrics: { listen: '127.0.0.1:0' }\n"
+		config := "policy: /nowhere\nlisten: 127.0.0.1:0\nmetrics: { listen: '127.0.0.1:0' }\nhttp: { listen: off }\n"
 		if key == "listen" {
 			config = strings.Replace(config, "127.0.0.1:0", taken.Addr().String(), 1)
 		} else {

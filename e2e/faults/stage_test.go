@@ -186,7 +186,7 @@ func (s *stage) newInstance(n int) {
 	}
 	socket := fmt.Sprintf("%s:%d", s.host(2+n), socketPort)
 	config := filepath.Join(s.dir, i.name+".yaml")
-	text := fmt.Sprintf("listen: %s\nmetrics: { listen: %s:0 }\npolicy: %s/policy.yaml\nrecordings: { dir: %s }\nprompts: { dir: %s }\n"+
+	text := fmt.Sprintf("listen: %s\nmetrics: { listen: %s:0 }\nhttp: { listen: off }\npolicy: %s/policy.yaml\nrecordings: { dir: %s }\nprompts: { dir: %s }\n"+
 		"store: { redis: '%s' }\nlog: { level: %s }\nswitches:\n  - { name: fs1, address: %q, password: ClueCon }\n",
 		socket, s.host(2+n), s.dir, s.spool, prompts, redis, level, link)
 	s.must(os.WriteFile(config, []byte(text), 0o600))

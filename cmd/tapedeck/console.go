@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"tapedeck/console"
+	"tapedeck/console/access"
+	"tapedeck/metrics"
+	"tapedeck/recording"
+)
+
+// startConsole starts the web console on a listener.
+func (d *daemon) startConsole(cfg *config, ln net.Listener, m *metrics.Metrics, log *slog.Logger) error {
+	accounts, err := access.Open(cfg.HTTP.Accounts, log)
+	if err != nil {
+		return err
+	}
+	var pair *certificate
+	if cfg.HTTP.Certificate != "" {
+		if pair, err = newCertificate(cfg.HTTP.Certificate, cfg.HTTP.Key, log); err != nil {
+			return err
+		}
+	}
+	web, err := console.New(console.Config{
+		Store: d.store, Policy: d.store.Policy, Dir: cfg.dir, Audit: recording.NewAudit(cfg.dir), Accounts: accounts, Calls: d.door,
+		Proxies: cfg.HTTP.TrustedProxies, TLS: pair != nil, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	d.start("accounts", accounts.Run)
+	d.start("console", web.Run)
+	d.start("web", serveConsole(ln, m.Console(web.Handler()), pair, log))
+	return nil
+}
+
+// serveConsole serves until its context ends; streams that are open then are cut
+// after a moment. How long the parts of a request may take is the console's to say.
+func serveConsole(ln net.Listener, h http.Handler, pair *certificate, log *slog.Logger) func(context.Context) error {
+	return func(ctx context.Context) error {
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
+			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug), // strangers make these lines
+			BaseContext: func(net.Listener) context.Context { return ctx }}
+		stop := context.AfterFunc(ctx, func() {
+			graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if s.Shutdown(graceful) != nil {
+				_ = s.Close()
+			}
+		})
+		defer stop()
+		if pair == nil {
+			return s.Serve(ln)
+		}
+		s.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
+		return s.ServeTLS(ln, "", "")
+	}
+}

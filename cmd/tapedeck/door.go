@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"tapedeck/call"
+	"tapedeck/console"
+	"tapedeck/store"
+	"tapedeck/toggle"
+)
+
+// door is what the console knows of live calls: those of this instance are
+// switched here, those of another by asking that one over Redis.
+type door struct {
+	desk interface {
+		Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Told, error)
+	}
+	store *store.Store
+}
+
+// wish is what one instance asks of another.
+type wish struct {
+	Call    string         `json:"call"`
+	User    string         `json:"user,omitempty"`
+	Account string         `json:"account,omitempty"`
+	Action  console.Action `json:"action"`
+}
+
+// switched is the answer.
+type switched struct {
+	State   toggle.Told `json:"state,omitempty"`
+	Refused string      `json:"refused,omitempty"`
+	NoCall  bool        `json:"no_call,omitempty"`
+	Failed  string      `json:"failed,omitempty"`
+}
+
+var presses = map[console.Action]toggle.Press{
+	console.Start: toggle.TurnOn, console.Resume: toggle.TurnOn, console.Pause: toggle.TurnOff, console.Toggle: toggle.Turn,
+}
+
+// Switch is console.Calls'.
+func (d *door) Switch(ctx context.Context, id, user, account string, action console.Action) (store.State, error) {
+	w := wish{Call: id, User: user, Account: account, Action: action}
+	o := d.obey(ctx, w)
+	if o.NoCall && !d.store.Alone() {
+		var err error
+		if o, err = d.pass(ctx, w); err != nil {
+			return store.Off, err
+		}
+	}
+	state := store.State(cmp.Or(o.State, toggle.Off))
+	switch {
+	case o.NoCall:
+		return store.Off, console.ErrNoCall
+	case o.Refused != "":
+		return state, &console.Refused{Reason: o.Refused}
+	case o.Failed != "":
+		return state, fmt.Errorf("%w: %s", console.ErrBusy, o.Failed)
+	}
+	return state, nil
+}
+
+// obey carries a wish out here.
+func (d *door) obey(ctx context.Context, w wish) switched {
+	press, known := presses[w.Action]
+	if !known {
+		return switched{Failed: fmt.Sprintf("action %.20q is not known", w.Action)}
+	}
+	told, err := d.desk.Switch(ctx, w.Call, w.User, w.Account, press)
+	o := switched{State: told}
+	switch refused, is := errors.AsType[*call.Refused](err); {
+	case is:
+		o.Refused = string(refused.Reason)
+	case errors.Is(err, call.ErrNoCall):
+		o.NoCall = true
+	case err != nil:
+		o.Failed = err.Error()
+	}
+	return o
+}
+
+// pass asks the instance that follows the call.
+func (d *door) pass(ctx context.Context, w wish) (switched, error) {
+	calls, err := d.store.Calls(ctx)
+	if err != nil {
+		return switched{}, fmt.Errorf("%w: %w", console.ErrBusy, err)
+	}
+	for _, c := range calls {
+		if c.ID != w.Call || c.Owner == d.store.Instance() {
+			continue
+		}
+		request, err := json.Marshal(w)
+		if err != nil {
+			return switched{}, err
+		}
+		reply, err := d.store.Ask(ctx, c.Owner, request)
+		var o switched
+		if err == nil {
+			err = json.Unmarshal(reply, &o)
+		}
+		if err != nil {
+			return switched{}, fmt.Errorf("%w: %w", console.ErrBusy, err)
+		}
+		return o, nil
+	}
+	return switched{NoCall: true}, nil
+}
+
+// answer is store.Config's OnAsk: another instance asks.
+func (d *door) answer(ctx context.Context, request []byte) []byte {
+	var w wish
+	o := switched{Failed: "the request is not understood"}
+	if json.Unmarshal(request, &w) == nil {
+		o = d.obey(ctx, w)
+	}
+	reply, err := json.Marshal(o)
+	if err != nil {
+		panic(fmt.Sprintf("door: %v", err)) // plain data
+	}
+	return reply
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+)
+
+// listeners are the addresses that a daemon is reached at.
+type listeners struct {
+	outbound, metrics net.Listener
+	console           net.Listener // nil: there is none
+}
+
+func listen(cfg *config) (l listeners, err error) {
+	if l.outbound, err = net.Listen("tcp", cfg.Listen); err != nil {
+		return l, cannotListen("listen", err)
+	}
+	if l.metrics, err = net.Listen("tcp", cfg.Metrics.Listen); err != nil {
+		l.close()
+		return l, cannotListen("metrics.listen", err)
+	}
+	if cfg.HTTP.Listen == "" {
+		return l, nil
+	}
+	if l.console, err = net.Listen("tcp", cfg.HTTP.Listen); err != nil {
+		l.close()
+		return l, cannotListen("http.listen", err)
+	}
+	return l, nil
+}
+
+func (l listeners) close() {
+	for _, ln := range []net.Listener{l.outbound, l.metrics, l.console} {
+		if ln != nil {
+			_ = ln.Close()
+		}
+	}
+}
+
+// cannotListen says which key of the daemon file names the address.
+func cannotListen(key string, err error) error {
+	hint := "choose another address"
+	if errors.Is(err, syscall.EADDRINUSE) {
+		hint = "stop the program that has it (another tapedeck?), or choose another address"
+	}
+	return fmt.Errorf("%s in the daemon file: %w: %s", key, err, hint)
+}
