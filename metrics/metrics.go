@@ -20,7 +20,7 @@ type Metrics struct {
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
 	problems, adopted, console                             *prometheus.CounterVec
-	missing                                                prometheus.Counter
+	missing, purged                                        prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
 	connections, storeUp                                   prometheus.Gauge
@@ -63,6 +63,8 @@ func New() *Metrics {
 		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
 		missing: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_missing_total",
 			Help: "Recordings that the policy wanted and that have no file."}),
+		purged: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_purged_total",
+			Help: "Recordings that were deleted because their organisation keeps them no longer."}),
 		decision: f.NewHistogram(prometheus.HistogramOpts{Name: "tapedeck_decision_seconds",
 			Help: "From a leg's channel data to the confirmed exit.", Buckets: short}),
 		storeSeconds: f.NewHistogramVec(prometheus.HistogramOpts{Name: "tapedeck_store_seconds",
@@ -112,6 +114,9 @@ func (m *Metrics) Adopted(outcome string) { m.adopted.WithLabelValues(word(outco
 
 // Missing counts a recording that was wanted and does not exist.
 func (m *Metrics) Missing() { m.missing.Inc() }
+
+// Purged counts recordings whose time was over, and that were deleted.
+func (m *Metrics) Purged(n int) { m.purged.Add(float64(n)) }
 
 // Event counts an event of a watch link. Only subscribed names come here, so
 // the label has few values.

@@ -40,7 +40,9 @@ var sectionTen = map[string]struct {
 	"tapedeck_store_up":                 {"", true},
 	"tapedeck_policy_info":              {"revision", true},
 	"tapedeck_adopted_calls_total":      {"outcome", true},
-	"tapedeck_recording_problems_total": {"problem", true}, // README
+	"tapedeck_recording_problems_total": {"problem", true},     // README
+	"tapedeck_recordings_purged_total":  {"", true},            // README
+	"tapedeck_console_requests_total":   {"code method", true}, // README
 }
 
 // used has every metric with a value.
@@ -55,6 +57,8 @@ func used() *Metrics {
 	m.Problem("not started")
 	m.Adopted("adopted")
 	m.Missing()
+	m.Purged(2)
+	m.Console(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", nil))
 	m.Event("CHANNEL_ANSWER")
 	m.Connections(+2)
 	m.Connections(-1)

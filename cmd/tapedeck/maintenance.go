@@ -203,6 +203,7 @@ func (m *maintenance) purge(ctx context.Context, now time.Time) bool {
 		m.log.Error("recordings kept that are too old: `tapedeck recordings verify` says what is wrong",
 			"failed", done.Kept[recording.KeptFailed], "unknown", done.Kept[recording.KeptUnknown], "one", unread)
 	}
+	m.meter.Purged(done.Deleted)
 	m.log.Info("recordings purged", "deleted", done.Deleted, "bytes", done.Bytes,
 		"held", done.Kept[recording.KeptHeld], "live", done.Kept[recording.KeptLive])
 	return true
