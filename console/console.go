@@ -71,23 +71,29 @@ type Server struct {
 
 	crossOrigin *http.CrossOriginProtection
 	attempts    *attempts
+
+	hub       *hub          // the live calls, for all who look at them
+	said      saidLately    // in the audit log
+	verifying chan struct{} // one for each recording that is being read anew
 }
 
 // New makes a Server. It serves until its Handler is not asked any more; Run
 // does what has to be done besides.
 func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, mux: http.NewServeMux(),
-		crossOrigin: http.NewCrossOriginProtection(), attempts: newAttempts()}
+		crossOrigin: http.NewCrossOriginProtection(), attempts: newAttempts(),
+		hub: newHub(cfg.Store, cfg.Log), verifying: make(chan struct{}, verifiers)}
 	s.cfg.Idle = cmp.Or(cfg.Idle, defaultIdle)
 	s.cfg.Lifetime = cmp.Or(cfg.Lifetime, defaultLifetime)
 	s.signInRoutes()
+	s.apiRoutes()
 	return s, nil
 }
 
 // Run follows the live calls for those who look at them, and looks after the
 // sessions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
-	<-ctx.Done()
+	s.hub.run(ctx)
 	return nil
 }
 

@@ -141,6 +141,7 @@ func (s *Server) switchCall(ctx context.Context, v *visit, id, user string, acti
 		user = v.account.User
 	}
 	if !v.account.May(access.Control) {
+		s.writeRefused(v, call.Organisation, call.ID, access.Control)
 		return liveView{}, errNotAllowed
 	}
 	if err := s.writeSwitch(v, &call, user, action); err != nil {

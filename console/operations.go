@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -49,6 +50,7 @@ func (s *Server) find(ctx context.Context, v *visit, id string) (store.Recording
 func (s *Server) findTo(ctx context.Context, v *visit, id string, right access.Right) (store.Recording, error) {
 	r, err := s.find(ctx, v, id)
 	if err == nil && !v.account.May(right) {
+		s.writeRefused(v, r.Organisation, r.ID, right)
 		return store.Recording{}, errNotAllowed
 	}
 	return r, err
@@ -57,13 +59,16 @@ func (s *Server) findTo(ctx context.Context, v *visit, id string, right access.R
 // soundPath is where the sound of an entry of the index lies. Redis may be
 // written by others: a path that is not the entry's own is refused.
 func (s *Server) soundPath(r store.Recording) (string, error) {
-	path := filepath.Join(s.cfg.Dir.String(), filepath.FromSlash(r.Path))
+	path, err := s.cfg.Dir.Within(r.Path)
+	if err != nil {
+		return "", fmt.Errorf("console: the index says of %s of %s: %w", r.ID, r.Organisation, err)
+	}
 	place, err := s.cfg.Dir.Parse(path)
 	if err == nil && (place.Organisation != r.Organisation || place.Stem() != r.ID || filepath.Ext(path) != ".wav") {
-		err = fmt.Errorf("path %.200q in the index is not that of %s of %s", r.Path, r.ID, r.Organisation)
+		err = errors.New("it is another recording's")
 	}
 	if err != nil {
-		return "", fmt.Errorf("console: %w", err)
+		return "", fmt.Errorf("console: path %.200q in the index, of %s of %s: %w", r.Path, r.ID, r.Organisation, err)
 	}
 	return path, nil
 }
@@ -88,39 +93,32 @@ func (s *Server) sidecar(r store.Recording) (recording.Sidecar, error) {
 	return side, nil
 }
 
-// actor is how the audit log names a visitor.
-func (v *visit) actor() recording.Actor { return recording.Actor{Who: v.account.Name, From: v.from} }
-
-// write adds a line to the audit log. Without it nothing may happen that it tells
-// of: the error is answered with 503.
-func (s *Server) write(v *visit, what, organisation, id, detail string) error {
-	err := s.cfg.Audit.Add(recording.AuditLine{At: time.Now(), Who: v.account.Name, What: what,
-		Organisation: organisation, Recording: id, From: v.from, Detail: detail})
-	if err != nil {
-		s.cfg.Log.Error("audit line not written: nothing was done", "what", what, "error", err)
-		return errNoAudit
-	}
-	return nil
-}
-
 // remove deletes a recording for good.
 func (s *Server) remove(ctx context.Context, v *visit, id, reason string) error {
-	if _, err := s.findTo(ctx, v, id, access.Delete); err != nil {
+	r, err := s.findTo(ctx, v, id, access.Delete)
+	if err != nil {
 		return err
 	}
-	if _, err := reasonOf(reason); err != nil {
+	if reason, err = reasonOf(reason); err != nil {
 		return err
 	}
-	return errNotYet
+	path, err := s.soundPath(r)
+	if err != nil {
+		return err
+	}
+	err = recording.Delete(s.cfg.Dir, path, s.cfg.Audit, v.actor(), reason, time.Now())
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNotFound
+	}
+	if err == nil {
+		s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
+	}
+	return err
 }
 
 // setHold keeps a recording, and with it every part of its call, from being
 // deleted, or says why now, if it was kept already.
 func (s *Server) setHold(ctx context.Context, v *visit, id, reason string) (recording.Sidecar, error) {
-	reason, err := reasonOf(reason)
-	if err != nil {
-		return recording.Sidecar{}, err
-	}
 	return s.changeHold(ctx, v, id, &recording.Hold{By: v.account.Name, Reason: reason, At: time.Now()})
 }
 
@@ -133,6 +131,11 @@ func (s *Server) changeHold(ctx context.Context, v *visit, id string, hold *reco
 	r, err := s.findTo(ctx, v, id, access.Hold)
 	if err != nil {
 		return recording.Sidecar{}, err
+	}
+	if hold != nil {
+		if hold.Reason, err = reasonOf(hold.Reason); err != nil {
+			return recording.Sidecar{}, err
+		}
 	}
 	side, err := s.sidecar(r)
 	if err != nil || hold == nil && side.Hold == nil {
@@ -151,6 +154,9 @@ func (s *Server) changeHold(ctx context.Context, v *visit, id string, hold *reco
 	}
 	r.Held = hold != nil
 	s.cfg.Store.SaveRecording(r)
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
+		s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
+	}
 	return side, nil
 }
 
@@ -170,45 +176,48 @@ const maxReason = 1000
 
 // verdict is what a look at the files of one recording says.
 type verdict struct {
-	OK       bool      `json:"ok"`   // all is as it was written
-	Live     bool      `json:"live"` // nothing was looked at: it is being recorded
-	Bytes    int64     `json:"bytes"`
+	OK       bool      `json:"ok"`    // all is as it was written
+	Live     bool      `json:"live"`  // nothing was looked at: it is being recorded
+	Bytes    int64     `json:"bytes"` // of sound that was read
 	Findings []finding `json:"findings"`
 }
 
 // finding is something wrong with the files.
 type finding struct {
 	What   string `json:"what"`
-	Detail string `json:"detail,omitempty"`
+	Detail string `json:"detail"`
 }
 
 // verify reads the files of a recording anew: its checksum, and whether the audio
-// holds what the sidecar says.
+// holds what the sidecar says. Few are read at once, the others wait.
 func (s *Server) verify(ctx context.Context, v *visit, id string) (verdict, error) {
-	if _, err := s.find(ctx, v, id); err != nil {
+	r, err := s.find(ctx, v, id)
+	if err != nil {
 		return verdict{}, err
 	}
-	return verdict{}, errNotYet
-}
-
-// auditQuery says which lines of the audit log are wanted. What is empty does not
-// matter.
-type auditQuery struct {
-	Who, What, Recording string
-	Organisation         string
-	From, To             time.Time // not before From, before To
-	Before               int64     // the next of the page before; 0: the newest lines
-	Limit                int
-}
-
-// auditLines are lines of the audit log, of what the visitor may see, the newest
-// first. next is the Before of the following page; 0 when there is none. A page
-// may have fewer than Limit although there is a next one.
-func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines []recording.AuditLine, next int64, err error) {
-	if !v.account.May(access.Audit) {
-		return nil, 0, errNotAllowed
+	path, err := s.soundPath(r)
+	if err != nil {
+		return verdict{}, err
 	}
-	return nil, 0, errNotYet
+	select {
+	case s.verifying <- struct{}{}:
+		defer func() { <-s.verifying }()
+	case <-ctx.Done():
+		return verdict{}, ctx.Err()
+	}
+	counts, found, err := recording.VerifyOne(ctx, s.cfg.Dir, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errNotFound
+	}
+	if err != nil {
+		return verdict{}, err
+	}
+	said := verdict{OK: len(found) == 0 && counts.Live == 0, Live: counts.Live > 0, Bytes: counts.Bytes, Findings: []finding{}}
+	for _, f := range found {
+		said.Findings = append(said.Findings, finding{f.What, f.Detail})
+	}
+	return said, nil
 }
 
-var errNotYet = errors.New("not yet")
+// verifiers is how many recordings are read anew at once.
+const verifiers = 2

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"tapedeck/recording"
 	"tapedeck/store"
 )
 
@@ -31,6 +32,9 @@ var (
 	errNoAudit = &fault{http.StatusServiceUnavailable, "no_audit", "the audit log cannot be written, so nothing was done", 10 * time.Second}
 	errAway    = &fault{http.StatusServiceUnavailable, "away", "the index is not there just now", 2 * time.Second}
 	errBusy    = &fault{http.StatusServiceUnavailable, "busy", "the switch did not answer in time: look how the call stands", time.Second}
+	errHeld    = &fault{http.StatusConflict, "held", "it, or another part of its call, is under a hold", 0}
+	errLive    = &fault{http.StatusConflict, "live", "it, or another part of its call, is still being recorded", 0}
+	errNoSound = &fault{http.StatusNotFound, "no_sound", "this recording has no sound that can be read", 0}
 	errBroken  = &fault{http.StatusInternalServerError, "internal", "something went wrong here: the log says what", 0}
 )
 
@@ -53,6 +57,12 @@ func faultOf(err error) *fault {
 		return refusal(refused)
 	case errors.As(err, &tooLarge):
 		return &fault{http.StatusRequestEntityTooLarge, "too_large", fmt.Sprintf("the body has more than %d bytes", tooLarge.Limit), 0}
+	case errors.Is(err, recording.ErrHeld):
+		return errHeld
+	case errors.Is(err, recording.ErrLive):
+		return errLive
+	case errors.Is(err, recording.ErrNoSound):
+		return errNoSound
 	case errors.Is(err, ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		return errBusy
 	case errors.Is(err, store.ErrAway):
@@ -110,7 +120,7 @@ func (s *Server) headFault(w http.ResponseWriter, r *http.Request, err error) *f
 	if f == errBroken {
 		s.cfg.Log.Error("request failed", "method", r.Method, "route", r.Pattern, "error", err)
 	}
-	for _, name := range []string{"Content-Disposition", "Content-Encoding", "Content-Range", "Accept-Ranges", "Etag", "Last-Modified", "Content-Length"} {
+	for _, name := range []string{"Content-Disposition", "Accept-Ranges", "Etag", "Last-Modified", "Content-Length"} {
 		w.Header().Del(name) // of what was to be sent
 	}
 	if f.after > 0 {

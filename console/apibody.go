@@ -1,0 +1,105 @@
+package console
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxJSON is the largest body in JSON that an operation reads, in bytes.
+const maxJSON = 64 << 10
+
+var errNotJSON = &fault{http.StatusUnsupportedMediaType, "not_json", "send a body with Content-Type: application/json", 0}
+
+// readBody reads a body that is one flat JSON object into fields: *string or
+// *[]string by name. Encoding/json would take a name twice, in whatever case, or
+// a text that is none; here each is a mistake. An empty body is an empty object.
+func readBody(w http.ResponseWriter, r *http.Request, fields map[string]any) error {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxJSON))
+	if err != nil {
+		return bodyError(err)
+	}
+	if len(data) == 0 {
+		return nil
+	}
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return errNotJSON
+	}
+	if !utf8.Valid(data) {
+		return badRequest("the body is no UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	if err := readObject(d, fields); err != nil {
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return badRequest("the body goes on after its object")
+	}
+	return nil
+}
+
+// bodyError is what is wrong when a body cannot be read.
+func bodyError(err error) error {
+	if f := faultOf(err); f.status < http.StatusInternalServerError {
+		return f
+	}
+	return &fault{http.StatusRequestTimeout, "body", "the body did not come whole, or not in time", 0}
+}
+
+func readObject(d *json.Decoder, fields map[string]any) error {
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return badRequest("the body is no JSON object")
+	}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, isText := t.(string)
+		if err != nil || !isText {
+			return badRequest("the body is no JSON object")
+		}
+		target, known := fields[name]
+		switch {
+		case !known:
+			return badRequest("%.50q is not known here", name)
+		case seen[name]:
+			return badRequest("%s: it is given more than once", name)
+		}
+		seen[name] = true
+		if err := readField(d, name, target); err != nil {
+			return err
+		}
+	}
+	if _, err := d.Token(); err != nil {
+		return badRequest("the body is no whole JSON object")
+	}
+	return nil
+}
+
+func readField(d *json.Decoder, name string, target any) error {
+	var raw json.RawMessage
+	if err := d.Decode(&raw); err != nil {
+		return badRequest("%s: it is no JSON", name)
+	}
+	kind := "a text"
+	if _, isList := target.(*[]string); isList {
+		kind = "a list of texts"
+	}
+	if string(raw) == "null" || json.Unmarshal(raw, target) != nil {
+		return badRequest("%s: it is not %s", name, kind)
+	}
+	texts, isList := target.(*[]string)
+	if !isList {
+		texts = &[]string{*target.(*string)}
+	}
+	for _, text := range *texts {
+		// What JSON escapes may be no text either: half a surrogate becomes U+FFFD.
+		if strings.ContainsRune(text, 0) || strings.ContainsRune(text, utf8.RuneError) {
+			return badRequest("%s: it is not %s", name, kind)
+		}
+	}
+	return nil
+}

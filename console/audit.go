@@ -1,0 +1,136 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// actor is how the audit log names a visitor.
+func (v *visit) actor() recording.Actor { return recording.Actor{Who: v.account.Name, From: v.from} }
+
+// write adds a line to the audit log. Without it nothing may happen that it tells
+// of: the error is answered with 503.
+func (s *Server) write(v *visit, what, organisation, id, detail string) error {
+	err := s.cfg.Audit.Add(recording.AuditLine{At: time.Now(), Who: v.account.Name, What: what,
+		Organisation: organisation, Recording: id, From: v.from, Detail: detail})
+	if err != nil {
+		s.cfg.Log.Error("audit line not written", "what", what, "error", err)
+		return errNoAudit
+	}
+	return nil
+}
+
+// writeOnce is write for what comes in many requests and counts as one.
+func (s *Server) writeOnce(v *visit, what, organisation, id, detail string) error {
+	key := said{v.account.Name, what, organisation, id, detail}
+	if s.said.has(key, time.Now()) {
+		return nil
+	}
+	if err := s.write(v, what, organisation, id, detail); err != nil {
+		return err
+	}
+	s.said.add(key, time.Now())
+	return nil
+}
+
+// writeRefused notes that a visitor wanted what he may not. He does not get it
+// either way.
+func (s *Server) writeRefused(v *visit, organisation, id string, right access.Right) {
+	_ = s.writeOnce(v, recording.AuditRefused, organisation, id, "no right to "+string(right)) // write logs it
+}
+
+// said is what an audit line of writeOnce was about.
+type said struct{ who, what, organisation, recording, detail string }
+
+const (
+	saidFor = 5 * time.Minute
+	maxSaid = 10_000
+)
+
+// saidLately remembers what was written lately. What it forgets is only written
+// again.
+type saidLately struct {
+	mu sync.Mutex
+	at map[said]time.Time
+}
+
+func (l *saidLately) has(key said, now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at, ok := l.at[key]
+	return ok && now.Sub(at) < saidFor
+}
+
+func (l *saidLately) add(key said, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.at) >= maxSaid || l.at == nil {
+		l.at = map[said]time.Time{}
+	}
+	l.at[key] = now
+}
+
+// auditQuery says which lines of the audit log are wanted. What is empty does not
+// matter.
+type auditQuery struct {
+	Who, What, Recording string
+	Organisation         string
+	From, To             time.Time // not before From, before To
+	Before               int64     // the next of the page before; 0: the newest lines
+	Limit                int       // 0 is 100
+}
+
+// auditLines are lines of the audit log, of what the visitor may see, the newest
+// first. next is the Before of the following page; 0 when there is none. A page
+// may have fewer than Limit although there is a next one.
+func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines []recording.AuditLine, next int64, err error) {
+	if !v.account.May(access.Audit) {
+		return nil, 0, errNotAllowed
+	}
+	scope := store.Query{Organisations: oneOrAny(q.Organisation)}
+	if !v.scope(s.cfg.Policy(), &scope) {
+		return nil, 0, nil
+	}
+	lines, next, err = s.cfg.Audit.Read(ctx, recording.AuditQuery{
+		Who: oneOrAny(q.Who), What: oneOrAny(q.What), Organisations: scope.Organisations, Recording: q.Recording,
+		From: q.From, To: q.To, Before: q.Before, Limit: q.Limit,
+	})
+	if err == nil && (scope.Only.User != "" || len(scope.Only.Groups) > 0) {
+		lines, err = s.ownLines(ctx, v, lines)
+	}
+	return lines, next, err
+}
+
+// ownLines are the lines that a visitor may read who sees only some of an
+// organisation's recordings: those about them, and what he did himself.
+func (s *Server) ownLines(ctx context.Context, v *visit, lines []recording.AuditLine) (own []recording.AuditLine, err error) {
+	sees := map[string]bool{}
+	for _, line := range lines {
+		ok, known := sees[line.Recording]
+		if !known && line.Recording != "" {
+			_, err := s.find(ctx, v, line.Recording)
+			if err != nil && !errors.Is(err, errNotFound) {
+				return nil, err
+			}
+			ok = err == nil
+			sees[line.Recording] = ok
+		}
+		if ok || line.Who == v.account.Name {
+			own = append(own, line)
+		}
+	}
+	return own, nil
+}
+
+func oneOrAny(word string) []string {
+	if word == "" {
+		return nil
+	}
+	return []string{word}
+}
