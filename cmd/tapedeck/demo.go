@@ -42,9 +42,10 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer s.close()
 	fmt.Fprintf(stdout, "Tapedeck and a simulated FreeSWITCH are running.\n"+
+		"  console     http://%s/   account %s, password %s (or %s)\n"+
 		"  policy      %s (edit it: the next calls follow it)\n  recordings  %s\n  metrics     http://%s/metrics\n\n"+
 		"The outside party is heard as %d Hz; alice %d, bob %d, carol %d, dave %d Hz.\n\n",
-		s.policy, s.dir, s.daemon.metricsAddr, outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
+		s.daemon.consoleAddr, demoAccounts[0].Name, s.password, otherAccounts(), s.policy, s.dir, s.daemon.metricsAddr, outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
 	err = s.round(ctx, stdout)
 	switch {
 	case ctx.Err() != nil && *once:
@@ -71,12 +72,13 @@ type stage struct {
 	sw          *esltest.Switch
 	office      *esltest.Office
 	dir, policy string
+	password    string // of every account
 }
 
 // newStage starts everything on free loopback ports.
 func newStage(ctx context.Context, dir string, log *slog.Logger) (*stage, error) {
 	s := &stage{dir: dir}
-	if err := s.makeFolder(); err != nil {
+	if err := errors.Join(s.makeFolder(), s.makeAccounts()); err != nil {
 		return nil, fmt.Errorf("demo: %w", err)
 	}
 	s.sw = esltest.New(esltest.Options{Logger: log})
@@ -85,7 +87,8 @@ func newStage(ctx context.Context, dir string, log *slog.Logger) (*stage, error)
 		return nil, errors.Join(fmt.Errorf("demo: %w", err), s.sw.Close())
 	}
 	cfg := defaults()
-	cfg.Listen, cfg.Metrics.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Listen, cfg.Metrics.Listen, cfg.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0", freeOr(cfg.HTTP.Listen)
+	cfg.HTTP.Accounts = filepath.Join(s.dir, "accounts.yaml")
 	cfg.Policy, cfg.policyNamed, cfg.Recordings.Dir = s.policy, true, s.dir
 	cfg.Switches = []switchConfig{{Name: "demo", Address: address, Password: esl.NewSecret("ClueCon")}}
 	if cfg.dir, err = recording.NewDir(s.dir); err != nil {
