@@ -39,20 +39,12 @@ func Delete(d Dir, path string, audit *Audit, by Actor, reason string, now time.
 		if err := audit.Add(line); err != nil {
 			return err
 		}
-		if err := removeFiles(day, Found{ID: place.Stem(), Derived: derivedOf(place.Stem())}); err != nil {
+		if err := removeFiles(day, Found{ID: place.Stem()}); err != nil {
 			line.What, line.Detail = AuditFailed, AuditDelete+": "+err.Error()
 			return errors.Join(fmt.Errorf("recording: delete: %w", err), audit.Add(line))
 		}
 		return nil
 	})
-}
-
-// derivedOf are the names of all files that may have been made of a recording.
-func derivedOf(stem string) (names []string) {
-	for _, ext := range derivedExts {
-		names = append(names, stem+ext)
-	}
-	return names
 }
 
 // mayDelete refuses a recording of which nothing certain is known, and one that is

@@ -200,8 +200,8 @@ func (p *purge) age(organisation string) time.Duration {
 
 func removeFiles(day Day, f Found) error {
 	paths := []string{day.SoundPath(f.ID)}
-	for _, name := range f.Derived {
-		paths = append(paths, filepath.Join(day.Path, name))
+	for _, ext := range derivedExts { // also one that was made since the folder was read
+		paths = append(paths, filepath.Join(day.Path, f.ID+ext))
 	}
 	for _, path := range append(paths, day.SidecarPath(f.ID)) {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

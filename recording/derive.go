@@ -1,0 +1,120 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ErrNoSound is of a recording whose file holds nothing that a picture or an MP3
+// could be made of.
+var ErrNoSound = errors.New("it holds no sound that can be used")
+
+// derivation is a file that is made of a recording's sound, and lies beside it.
+// All is done below the folder, whatever links there are.
+type derivation struct {
+	d         Dir
+	root      *os.Root
+	stem      string
+	wav, made string // relative to the folder
+}
+
+// derivation opens one. Path is that of one of the recording's files.
+func (d Dir) derivation(path, ext string) (*derivation, error) {
+	path, err := d.Within(path)
+	if err != nil {
+		return nil, err
+	}
+	place, err := d.Parse(path)
+	if err != nil {
+		return nil, err
+	}
+	root, err := os.OpenRoot(d.root)
+	if err != nil {
+		return nil, err
+	}
+	base := strings.TrimPrefix(filepath.Dir(path), d.root+"/") + "/" + place.Stem()
+	return &derivation{d, root, place.Stem(), base + soundExt, base + ext}, nil
+}
+
+func (v *derivation) close() { v.root.Close() }
+
+// path is where the file lies.
+func (v *derivation) path() string { return v.d.root + "/" + v.made }
+
+// fresh reports whether the file is there and not older than the sound.
+func (v *derivation) fresh() bool {
+	wav, err := v.root.Lstat(v.wav)
+	if err != nil {
+		return false
+	}
+	made, err := v.root.Lstat(v.made)
+	return err == nil && made.Mode().IsRegular() && !made.ModTime().Before(wav.ModTime())
+}
+
+// make has the file written, whole or not at all, by write.
+func (v *derivation) make(ctx context.Context, write func(out, wav *os.File, l layout) error) error {
+	if v.d.hasDraft(v.stem) {
+		return ErrLive
+	}
+	wav, err := v.d.Open(v.wav)
+	if err != nil {
+		return err
+	}
+	defer wav.Close()
+	info, err := wav.Stat()
+	if err != nil {
+		return err
+	}
+	l, err := readLayout(wav, info.Size())
+	if err == nil && l.length == 0 {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSound, err)
+	}
+	temp := filepath.Join(filepath.Dir(v.made), fmt.Sprintf("%s%s.%d%s", tempMark, filepath.Base(v.made), rand.Uint64(), tempExt))
+	out, err := v.root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	err = write(out, wav, l)
+	if err == nil {
+		err = errors.Join(out.Chmod(fileMode), out.Sync())
+	}
+	if err = errors.Join(err, out.Close(), ctx.Err()); err == nil {
+		err = v.publish(temp, info)
+	}
+	if err != nil {
+		_ = v.root.Remove(temp) // the error itself is returned
+	}
+	return err
+}
+
+// publish gives the file its name, unless the sound was deleted or changed
+// meanwhile: under the lock of deletions, so that nothing comes to lie beside a
+// sound that is gone.
+func (v *derivation) publish(temp string, wav fs.FileInfo) error {
+	return v.d.locked(func() error {
+		now, err := v.root.Lstat(v.wav)
+		if err != nil {
+			return err
+		}
+		if !os.SameFile(now, wav) || now.Size() != wav.Size() || !now.ModTime().Equal(wav.ModTime()) {
+			return errors.New("the sound was changed meanwhile: try again")
+		}
+		made, err := v.root.Lstat(temp)
+		if err == nil && made.ModTime().Before(now.ModTime()) { // a clock was set
+			err = v.root.Chtimes(temp, now.ModTime(), now.ModTime())
+		}
+		if err != nil {
+			return err
+		}
+		return v.root.Rename(temp, v.made)
+	})
+}
