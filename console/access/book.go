@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -70,18 +68,18 @@ type bookReader struct {
 }
 
 // parseBook reads a file's text. Its error is a *Report of every mistake. The
-// node is the file's mapping.
+// node is the whole document.
 func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 	r := &bookReader{reader: reader{file: file}, book: &book{accounts: map[string]entry{}},
 		hashes: map[[sha256.Size]byte]string{}}
-	top := r.document(text)
-	if top == nil {
+	doc := r.document(text)
+	if doc == nil {
 		if len(r.Mistakes) == 0 { // perhaps somebody is just writing it
 			r.mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
 		}
 		return nil, nil, r.err()
 	}
-	said := false
+	said, top := false, doc.Content[0]
 	var tokens *yaml.Node
 	r.fields(top, "the accounts file", map[string]func(*yaml.Node){
 		"version": func(n *yaml.Node) {
@@ -102,7 +100,7 @@ func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 	if err := r.err(); err != nil {
 		return nil, nil, err
 	}
-	return r.book, top, nil
+	return r.book, doc, nil
 }
 
 // account reads one account.
@@ -175,7 +173,7 @@ func stamp(a Account, hash string) string {
 // token reads one token.
 func (r *bookReader) token(k, v *yaml.Node) {
 	what := "token " + printable(k.Value)
-	t, hashed := &token{ID: k.Value}, false
+	t, hashed := &token{Token: Token{ID: k.Value}}, false
 	if err := CheckName(t.ID); err != nil {
 		r.mistake(k, "token %.60q: its id: %v", t.ID, err)
 	}
@@ -228,6 +226,3 @@ func (r *bookReader) token(k, v *yaml.Node) {
 }
 
 func printable(name string) string { return strings.Trim(fmt.Sprintf("%.60q", name), `"`) }
-
-// names are those of all accounts, sorted.
-func (b *book) names() []string { return slices.Sorted(maps.Keys(b.accounts)) }

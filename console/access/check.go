@@ -18,7 +18,7 @@ const (
 // case, so that nobody is kept out by a capital letter.
 func CheckName(name string) error {
 	if name == "" || len(name) > maxName || strings.Trim(name, lower+digits+"-_.@+") != "" {
-		return fmt.Errorf("a name has 1 to %d of a-z, 0-9 and - _ . @ +", maxName)
+		return fmt.Errorf("a name has 1 to %d of a-z, 0-9 and any of -_.@+ in it", maxName)
 	}
 	return nil
 }
@@ -26,7 +26,7 @@ func CheckName(name string) error {
 // checkID is for what an id of the policy, a role or a right can be.
 func checkID(id string) error {
 	if id == "" || len(id) > maxName || strings.Trim(id, lower+digits+"-_.") != "" {
-		return fmt.Errorf("is no id: use 1 to %d of a-z, 0-9 and - _ .", maxName)
+		return fmt.Errorf("is no id: use 1 to %d of a-z, 0-9, and any of -_. in it", maxName)
 	}
 	return nil
 }

@@ -63,9 +63,9 @@ func CheckPassword(account, text string) error {
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("the password has a control character or more than one line")
 	case utf8.RuneCountInString(text) < minPassword:
-		return fmt.Errorf("the password is too short: use %d characters at least", minPassword)
+		return fmt.Errorf("the password is too short: use at least %d characters", minPassword)
 	case len(text) > maxPassword:
-		return fmt.Errorf("the password is too long: use %d bytes at most", maxPassword)
+		return fmt.Errorf("the password is too long: use at most %d bytes", maxPassword)
 	case strings.EqualFold(text, account):
 		return errors.New("the password is the name: use another")
 	}

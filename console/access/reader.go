@@ -32,8 +32,8 @@ func (r *reader) mistake(n *yaml.Node, format string, args ...any) {
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
-// document is the one YAML document of the file; nil when there is none, or it
-// is none.
+// document is the node of the file's one YAML document; nil when there is none, or
+// it is none.
 func (r *reader) document(text []byte) *yaml.Node {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
@@ -55,7 +55,7 @@ func (r *reader) document(text []byte) *yaml.Node {
 		r.mistake(at, "not valid YAML: mend the indentation, quotes or brackets here")
 		return nil
 	}
-	return first.Content[0]
+	return &first
 }
 
 // plain refuses what would make a value be written somewhere else than it is

@@ -16,7 +16,6 @@ const tokenMark = "td_"
 
 // token is one bearer token of the file.
 type token struct {
-	ID string
 	Token
 	hash [sha256.Size]byte
 }
@@ -24,6 +23,7 @@ type token struct {
 // Token is what the accounts file says of a bearer token; the secret is not
 // there.
 type Token struct {
+	ID      string
 	Account string
 	Name    string    // what it is for
 	Created time.Time // zero: not said

@@ -1,0 +1,124 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// fileMode is of a new accounts file. It has no secret in clear, but hashes that
+// somebody could try passwords on.
+const fileMode = 0o600
+
+// Change reads an accounts file, lets do change it, and writes it: whole or not at
+// all, whatever happens meanwhile, and one writer after the other. An absent file
+// is made. Owner and mode of a file stay what they are; a new one belongs to the
+// owner of its folder. An error of do leaves the file as it is.
+func Change(path string, do func(*File) error) error {
+	path, err := followed(path)
+	if err != nil {
+		return fmt.Errorf("access: %w", err)
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("access: %w: make the folder", err)
+	}
+	defer dir.Close() // which unlocks it
+	if err := lock(dir); err != nil {
+		return fmt.Errorf("access: lock %s: %w", dir.Name(), err)
+	}
+	f, err := ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := do(f); err != nil {
+		return err
+	}
+	text, err := f.encode()
+	if err == nil {
+		err = replace(dir, path, text)
+	}
+	if err != nil {
+		return fmt.Errorf("access: write %s: %w", path, err)
+	}
+	return nil
+}
+
+// followed is the file itself, where path is a link to it.
+func followed(path string) (string, error) {
+	whole, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return whole, err
+}
+
+func lock(f *os.File) error {
+	for {
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != syscall.EINTR {
+			return err
+		}
+	}
+}
+
+// replace puts a file in place of another. It is on the disk when it returns.
+func replace(dir *os.File, path string, text []byte) (err error) {
+	f, err := os.CreateTemp(dir.Name(), ".accounts.*.tmp")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if _, err = f.Write(text); err == nil {
+		err = likeBefore(f, dir, path)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return dir.Sync()
+}
+
+// likeBefore gives a file the owner and mode of the one that it replaces: the
+// daemon, which may be another user, has to read it. A new one gets the owner of
+// the folder, if we can give it away.
+func likeBefore(f, dir *os.File, path string) error {
+	before, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if folder, err := dir.Stat(); err == nil {
+			_ = own(f, folder)
+		}
+		return f.Chmod(fileMode)
+	}
+	if err == nil {
+		err = own(f, before)
+	}
+	if err == nil {
+		err = f.Chmod(before.Mode().Perm())
+	}
+	return err
+}
+
+func own(f *os.File, like fs.FileInfo) error {
+	ours, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	have, ok := ours.Sys().(*syscall.Stat_t)
+	want, ok2 := like.Sys().(*syscall.Stat_t)
+	if !ok || !ok2 || have.Uid == want.Uid && have.Gid == want.Gid {
+		return nil
+	}
+	return f.Chown(int(want.Uid), int(want.Gid))
+}
