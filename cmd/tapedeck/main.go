@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -52,7 +53,18 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
   tapedeck recordings hold ID --reason TEXT [--by NAME]
                                                  keep one from being deleted
   tapedeck recordings release ID [--by NAME]     end that
-                                                 (all of them: [--config FILE])
+  tapedeck account add NAME --role operator|brand|organisation|user [--brand B] [--organisation ID]
+                  [--user U] [--group G ...] [--right R ...] [--password-stdin|--no-password] [--replace]
+                                                 let somebody use the console and the API
+  tapedeck account ls                            list accounts
+  tapedeck account password NAME [--password-stdin]
+                                                 give one another password
+  tapedeck account rm NAME                       remove one, and its tokens
+  tapedeck token add ACCOUNT [--name TEXT] [--expires DURATION|never]
+                                                 make a bearer token for the API, print its secret
+  tapedeck token ls [ACCOUNT]                    list tokens
+  tapedeck token rm ID                           revoke one
+                                                 (recordings, account and token: [--config FILE])
   tapedeck version
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -77,13 +89,21 @@ var commands = map[string]command{
 	"recordings hold":    recordingsHold,
 	"recordings release": recordingsRelease,
 
+	"account add":      accountAdd,
+	"account ls":       accountList,
+	"account password": accountPassword,
+	"account rm":       accountRemove,
+	"token add":        tokenAdd,
+	"token ls":         tokenList,
+	"token rm":         tokenRemove,
+
 	"version": version,
 }
 
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	words := 1
-	if len(args) > 0 && (args[0] == "policy" || args[0] == "recordings") {
+	if len(args) > 0 && slices.Contains([]string{"policy", "recordings", "account", "token"}, args[0]) {
 		words = 2
 	}
 	switch {

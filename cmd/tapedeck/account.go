@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"tapedeck/console/access"
+	"tapedeck/flow"
+)
+
+// accountFlags are the flags that every command on the accounts file has.
+func accountFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
+	flags = flag.NewFlagSet(name, flag.ContinueOnError)
+	return flags, flags.String("config", "", "daemon `FILE`, which says where the accounts are (default "+defaultConfig+", if there is one)")
+}
+
+// accountAdd makes an account, or replaces one.
+func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := accountFlags("account add")
+	var a access.Account
+	whatItSees(flags, &a)
+	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
+	none := flags.Bool("no-password", false, "it cannot sign in; it is for tokens")
+	replace := flags.Bool("replace", false, "change the account if there is one; its tokens stay")
+	names, err := parse(flags, args, stdout, 1, "the account's NAME")
+	if err != nil {
+		return err
+	}
+	a.Name = names[0]
+	if *fromStdin && *none {
+		return usagef("--password-stdin and --no-password: say one of them")
+	}
+	if err := errors.Join(access.CheckName(a.Name), a.Check()); err != nil {
+		return usagef("account %.60q: %v", a.Name, err)
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	there, err := hasAccount(cfg.HTTP.Accounts, a.Name) // before somebody types a password
+	if err != nil {
+		return err
+	}
+	if there && !*replace {
+		return fmt.Errorf("there is an account %s already: --replace changes it, `tapedeck account password` its password alone", a.Name)
+	}
+	hash := ""
+	if !*none {
+		if hash, err = newPassword(a.Name, *fromStdin, stderr); err != nil {
+			return err
+		}
+	}
+	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) error { return f.Put(a, hash, *replace) }); err != nil {
+		return err
+	}
+	noteUnknown(cfg.Policy, a, stderr)
+	_, err = fmt.Fprintf(stdout, "account %s is in %s, it sees: %s\n", a.Name, cfg.HTTP.Accounts, scopeOf(a))
+	return err
+}
+
+// whatItSees are the flags that say what an account is.
+func whatItSees(flags *flag.FlagSet, a *access.Account) {
+	flags.StringVar((*string)(&a.Role), "role", "", "operator, brand, organisation or user (`ROLE`)")
+	flags.StringVar(&a.Brand, "brand", "", "the `BRAND` of role brand")
+	flags.StringVar(&a.Organisation, "organisation", "", "the organisation's `ID`, of role organisation or user")
+	flags.StringVar(&a.User, "user", "", "the `USER` of role user, by id")
+	flags.Func("group", "only this ring `GROUP` of the organisation; may be repeated", func(s string) error {
+		a.Groups = append(a.Groups, s)
+		return nil
+	})
+	flags.Func("right", "only this `RIGHT`: see, listen, download, delete, hold, control or audit; may be repeated (default: the role's)", func(s string) error {
+		a.Rights = append(a.Rights, access.Right(s))
+		return nil
+	})
+}
+
+func hasAccount(path, name string) (bool, error) {
+	f, err := readAccounts(path)
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(f.Accounts(), func(a access.Listed) bool { return a.Name == name }), nil
+}
+
+// accountPassword gives an account another password. Its sessions end.
+func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := accountFlags("account password")
+	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
+	names, err := parse(flags, args, stdout, 1, "the account's NAME")
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	there, err := hasAccount(cfg.HTTP.Accounts, names[0])
+	if err != nil {
+		return err
+	}
+	if !there {
+		return fmt.Errorf("there is no account %.60q: `tapedeck account ls` lists them", names[0])
+	}
+	hash, err := newPassword(names[0], *fromStdin, stderr)
+	if err != nil {
+		return err
+	}
+	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) error { return f.SetPassword(names[0], hash) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "account %s has another password; whoever had signed in with the old one has to do so again\n", names[0])
+	return err
+}
+
+// accountList prints the accounts, and of secrets nothing.
+func accountList(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := accountFlags("account ls")
+	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	f, err := readAccounts(cfg.HTTP.Accounts)
+	if err != nil {
+		return err
+	}
+	all := f.Accounts()
+	if len(all) == 0 {
+		_, err := fmt.Fprintf(stderr, "no accounts in %s: `tapedeck account add` makes one\n", cfg.HTTP.Accounts)
+		return err
+	}
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "NAME\tROLE\tSEES\tRIGHTS\tPASSWORD\tTOKENS")
+	for _, a := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", a.Name, a.Role, scopeOf(a.Account), rightsOf(a.Account),
+			map[bool]string{true: "yes", false: "no"}[a.SignsIn], a.Tokens)
+	}
+	return t.Flush()
+}
+
+// accountRemove takes an account away, with its tokens.
+func accountRemove(_ context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := accountFlags("account rm")
+	names, err := parse(flags, args, stdout, 1, "the account's NAME")
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	tokens := 0
+	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) (err error) {
+		tokens, err = f.Remove(names[0])
+		return err
+	}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "account %s is removed, tokens with it: %d\n", names[0], tokens)
+	return err
+}
+
+// scopeOf says what an account sees.
+func scopeOf(a access.Account) string {
+	switch a.Role {
+	case access.Operator:
+		return "everything"
+	case access.Brand:
+		return "brand " + a.Brand
+	case access.User:
+		return "calls of " + a.User + " of " + a.Organisation
+	}
+	if len(a.Groups) > 0 {
+		return "groups " + strings.Join(a.Groups, ", ") + " of " + a.Organisation
+	}
+	return a.Organisation
+}
+
+func rightsOf(a access.Account) string {
+	var all []string
+	for _, r := range access.Rights {
+		if a.May(r) {
+			all = append(all, string(r))
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// noteUnknown says which of an account's names the policy does not have, or not
+// yet: until it has, the account sees nothing.
+func noteUnknown(policy string, a access.Account, stderr io.Writer) {
+	p, err := flow.Load(policy)
+	if err != nil {
+		return // other commands say so
+	}
+	for _, missing := range unknownOf(p, a) {
+		fmt.Fprintf(stderr, "note: the policy %s has no %s\n", policy, missing)
+	}
+}
+
+func unknownOf(p *flow.Policy, a access.Account) (missing []string) {
+	ofBrand := func(org *flow.Organisation) bool { return org.Brand == a.Brand }
+	if a.Role == access.Brand && !slices.ContainsFunc(slices.Collect(maps.Values(p.Organisations)), ofBrand) {
+		missing = append(missing, "organisation of brand "+a.Brand)
+	}
+	org := p.Organisations[a.Organisation]
+	if org == nil {
+		if a.Organisation != "" {
+			missing = append(missing, "organisation "+a.Organisation)
+		}
+		return missing
+	}
+	if _, ok := org.Users[a.User]; a.User != "" && !ok {
+		missing = append(missing, "user "+a.User+" in "+a.Organisation)
+	}
+	for _, g := range a.Groups {
+		if _, ok := org.RingGroups[g]; !ok {
+			missing = append(missing, "ring group "+g+" in "+a.Organisation)
+		}
+	}
+	return missing
+}
+
+// readAccounts and changeAccounts are access's, with mistakes as every command
+// reports them.
+func readAccounts(path string) (*access.File, error) {
+	f, err := access.ReadFile(path)
+	return f, asReport(err)
+}
+
+func changeAccounts(path string, do func(*access.File) error) error {
+	return asReport(access.Change(path, do))
+}
+
+func asReport(err error) error {
+	report, ok := errors.AsType[*access.Report](err)
+	if !ok {
+		return err
+	}
+	var all flow.Report
+	for _, m := range report.Mistakes {
+		all.Mistakes = append(all.Mistakes, flow.Mistake{File: m.File, Line: m.Line, Text: m.Text})
+	}
+	return &all
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/flow"
+	"tapedeck/recording"
+)
+
+// tokenAdd makes a bearer token for programs. Its secret is on stdout alone, so
+// that it can be piped to where it belongs.
+func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := accountFlags("token add")
+	t := access.Token{Created: time.Now()}
+	flags.StringVar(&t.Name, "name", "", "what it is for (`TEXT`)")
+	expires := flags.String("expires", "365d", "after what time it ends, such as 90d or 12h; or never (`DURATION`)")
+	names, err := parse(flags, args, stdout, 1, "the account's NAME")
+	if err != nil {
+		return err
+	}
+	if *expires != "never" {
+		d, err := flow.ParseDuration(*expires)
+		if err != nil {
+			return usagef("--expires: %v: write days or hours, such as 90d or 12h, or never", err)
+		}
+		t.Expires = t.Created.Add(d)
+	}
+	if recording.Clean(t.Name, 100) != t.Name {
+		return usagef("--name: write at most 100 letters")
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	t.Account = names[0]
+	id, secret := "", ""
+	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) (err error) {
+		id, secret, err = f.AddToken(t)
+		return err
+	}); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(stdout, secret); err != nil {
+		return fmt.Errorf("the secret of token %s could not be shown: remove it, make another: %w", id, err)
+	}
+	_, _ = fmt.Fprintf(stderr, "This is the only time that the secret is shown. The token's id is %s, it ends: %s.\n", id, ending(t))
+	return nil
+}
+
+// tokenList prints the tokens of all accounts, or of one.
+func tokenList(_ context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := accountFlags("token ls")
+	names, err := parseSome(flags, args, stdout, 0, 1, "the account's NAME, or none")
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	f, err := readAccounts(cfg.HTTP.Accounts)
+	if err != nil {
+		return err
+	}
+	var all []access.Token
+	for _, t := range f.Tokens() {
+		if len(names) == 0 || t.Account == names[0] {
+			all = append(all, t)
+		}
+	}
+	if len(all) == 0 {
+		_, err := fmt.Fprintln(stderr, "no tokens")
+		return err
+	}
+	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "ID\tACCOUNT\tNAME\tCREATED\tENDS")
+	for _, token := range all {
+		created := "unknown"
+		if !token.Created.IsZero() {
+			created = token.Created.UTC().Format(time.DateOnly)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", token.ID, token.Account, plainText(token.Name), created, ending(token))
+	}
+	return t.Flush()
+}
+
+func ending(t access.Token) string {
+	switch {
+	case t.Expires.IsZero():
+		return "never"
+	case !time.Now().Before(t.Expires):
+		return "has ended " + t.Expires.UTC().Format(time.DateOnly)
+	}
+	return t.Expires.UTC().Format("2006-01-02 15:04 MST")
+}
+
+// tokenRemove revokes a token.
+func tokenRemove(_ context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := accountFlags("token rm")
+	ids, err := parse(flags, args, stdout, 1, "the token's ID")
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(*daemonFile)
+	if err != nil {
+		return err
+	}
+	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) error { return f.RemoveToken(ids[0]) }); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "token %s is revoked\n", ids[0])
+	return err
+}
