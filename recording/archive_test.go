@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -73,12 +74,35 @@ func TestArchive(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(again, read) {
 		t.Errorf("again %+v, %v\nonce  %+v", again, err, read)
 	}
-	want := []string{"acme/2026/03/09/" + call + ".json", "acme/2026/03/09/" + call + ".wav"}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+	base := "acme/2026/03/09/" + call
+	want := []string{base + ".json", base + ".svg", base + ".wav"}
 	if files := filesBelow(t, d); !reflect.DeepEqual(files, want) {
 		t.Errorf("files %q, want %q", files, want)
 	}
+}
+
+// That there is no place for a waveform is no problem of the recording.
+func TestArchiveWithoutWaveform(t *testing.T) {
+	d := tempDir(t)
+	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { t.Error(stem, err) }})
+	s := sample(call)
+	path := pathOf(t, d, s)
+	sampleSound().write(t, path)
+	svg := strings.TrimSuffix(path, soundExt) + ".svg"
+	if err := os.MkdirAll(filepath.Join(svg, "full"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := finishing(a, s)(); err != nil || !got.Complete || len(got.Problems) > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+	if files := filesBelow(t, d); slices.ContainsFunc(files, func(name string) bool { return isTemp(filepath.Base(name)) }) {
+		t.Errorf("files %q", files)
 	}
 }
 

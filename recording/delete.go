@@ -22,16 +22,11 @@ var (
 // audit line comes first: what nobody answers for is not deleted. The other parts
 // of the call stay.
 func Delete(d Dir, path string, audit *Audit, by Actor, reason string, now time.Time) error {
-	path, err := d.Within(path)
+	day, place, err := d.locate(path)
 	if err != nil {
 		return fmt.Errorf("recording: delete: %w", err)
 	}
-	place, err := d.Parse(path)
-	if err != nil {
-		return err
-	}
 	return d.locked(func() error {
-		day := Day{Path: filepath.Dir(path), Organisation: place.Organisation, Date: place.Day}
 		if err := d.mayDelete(day, place); err != nil {
 			return fmt.Errorf("recording: delete %s: %w", place.Stem(), err)
 		}

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // ErrNoSound is of a recording whose file holds nothing that a picture or an MP3
@@ -26,11 +25,7 @@ type derivation struct {
 
 // derivation opens one. Path is that of one of the recording's files.
 func (d Dir) derivation(path, ext string) (*derivation, error) {
-	path, err := d.Within(path)
-	if err != nil {
-		return nil, err
-	}
-	place, err := d.Parse(path)
+	day, place, err := d.locate(path)
 	if err != nil {
 		return nil, err
 	}
@@ -38,14 +33,14 @@ func (d Dir) derivation(path, ext string) (*derivation, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := strings.TrimPrefix(filepath.Dir(path), d.root+"/") + "/" + place.Stem()
+	base := filepath.Join(d.relative(day.Path), place.Stem())
 	return &derivation{d, root, place.Stem(), base + soundExt, base + ext}, nil
 }
 
 func (v *derivation) close() { v.root.Close() }
 
 // path is where the file lies.
-func (v *derivation) path() string { return v.d.root + "/" + v.made }
+func (v *derivation) path() string { return filepath.Join(v.d.root, v.made) }
 
 // fresh reports whether the file is there and not older than the sound.
 func (v *derivation) fresh() bool {
@@ -83,17 +78,15 @@ func (v *derivation) make(ctx context.Context, write func(out, wav *os.File, l l
 	if err != nil {
 		return err
 	}
+	defer v.root.Remove(temp) // which is gone when all went well
 	err = write(out, wav, l)
 	if err == nil {
 		err = errors.Join(out.Chmod(fileMode), out.Sync())
 	}
-	if err = errors.Join(err, out.Close(), ctx.Err()); err == nil {
-		err = v.publish(temp, info)
+	if err = errors.Join(err, out.Close(), ctx.Err()); err != nil {
+		return err
 	}
-	if err != nil {
-		_ = v.root.Remove(temp) // the error itself is returned
-	}
-	return err
+	return v.publish(temp, info)
 }
 
 // publish gives the file its name, unless the sound was deleted or changed

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -57,6 +58,21 @@ func (a *Archive) finish(ctx context.Context, e *entry) {
 	}
 	a.succeeded()
 	a.finished(e, s, calls, examined, nil)
+	a.picture(ctx, e, examined, wav)
+}
+
+// picture makes the waveform of a recording, unless Run is ending: then it is made
+// for whoever looks at it first. One that fails is no problem of the recording.
+func (a *Archive) picture(ctx context.Context, e *entry, s Sidecar, wav string) {
+	a.mu.Lock()
+	ending := e.last
+	a.mu.Unlock()
+	if ending || s.File == nil || s.HasProblem(Unreadable) {
+		return
+	}
+	if _, err := Waveform(ctx, a.cfg.Dir, wav); err != nil && !errors.Is(err, ErrNoSound) && !errors.Is(err, ErrLive) && ctx.Err() == nil {
+		a.cfg.Log.Warn("a recording has no waveform yet", "recording", e.stem, "error", err)
+	}
 }
 
 // stillWritten reports whether a file has no finished header and was changed just

@@ -77,20 +77,15 @@ func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 // VerifyOne is Verify for one recording: path is that of one of its files. If it
 // has none the error is fs.ErrNotExist.
 func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []Finding, err error) {
-	path, err = d.Within(path)
+	day, place, err := d.locate(path)
 	if err != nil {
 		return Counts{}, nil, fmt.Errorf("recording: verify: %w", err)
-	}
-	place, err := d.Parse(path)
-	if err != nil {
-		return Counts{}, nil, err
 	}
 	counts.Findings = map[string]int{}
 	v := verifier{ctx: ctx, counts: &counts, report: func(f Finding) {
 		counts.Findings[f.What]++
 		found = append(found, f)
 	}}
-	day := Day{Path: filepath.Dir(path), Organisation: place.Organisation, Date: place.Day}
 	f := Found{ID: place.Stem(), Call: place.Call, Part: place.Part, Live: d.hasDraft(place.Stem())}
 	f.Sound, f.Sidecar = isThere(day.SoundPath(f.ID)), isThere(day.SidecarPath(f.ID))
 	if !f.Sound && !f.Sidecar && !f.Live {

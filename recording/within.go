@@ -18,15 +18,17 @@ var ErrOutside = errors.New("it does not lie in the folder of recordings")
 // already. A path that this package would not have made, or that goes through a
 // symbolic link, is ErrOutside. Whether the file is there is not asked.
 func (d Dir) Within(path string) (string, error) {
+	if filepath.Clean(path) != path {
+		return "", fmt.Errorf("%w: recording: path %.200q", ErrOutside, path)
+	}
 	if !filepath.IsAbs(path) {
-		path = d.root + "/" + path
+		path = filepath.Join(d.root, path)
 	}
 	if _, err := d.Parse(path); err != nil {
 		return "", fmt.Errorf("%w: %w", ErrOutside, err)
 	}
-	words := strings.Split(strings.TrimPrefix(path, d.root+"/"), "/")
 	at := d.root
-	for _, word := range words {
+	for word := range strings.SplitSeq(d.relative(path), "/") {
 		at = filepath.Join(at, word)
 		info, err := os.Lstat(at)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -42,6 +44,27 @@ func (d Dir) Within(path string) (string, error) {
 	return path, nil
 }
 
+// locate is the recording that a path is of, and the folder that it lies in; the
+// path, and that of the sound, are such as Within accepts.
+func (d Dir) locate(path string) (Day, Place, error) {
+	path, err := d.Within(path)
+	if err != nil {
+		return Day{}, Place{}, err
+	}
+	place, err := d.Parse(path)
+	if err != nil {
+		return Day{}, Place{}, err
+	}
+	day := Day{Path: filepath.Dir(path), Organisation: place.Organisation, Date: place.Day}
+	_, err = d.Within(day.SoundPath(place.Stem()))
+	return day, place, err
+}
+
+// relative is a path below the folder, from there.
+func (d Dir) relative(path string) string {
+	return strings.TrimPrefix(strings.TrimPrefix(path, d.root), "/")
+}
+
 // Open opens a recording's file, sidecar, or what was made of it, for reading.
 // The path is one for Within; what a link that comes in between leads to is not
 // opened, unless it is below the folder too.
@@ -55,7 +78,7 @@ func (d Dir) Open(path string) (*os.File, error) {
 		return nil, fmt.Errorf("recording: open: %w", err)
 	}
 	defer root.Close()
-	f, err := root.OpenFile(strings.TrimPrefix(path, d.root+"/"), os.O_RDONLY|syscall.O_NONBLOCK, 0) // which does not wait for a pipe's other end
+	f, err := root.OpenFile(d.relative(path), os.O_RDONLY|syscall.O_NONBLOCK, 0) // which does not wait for a pipe's other end
 	if err != nil {
 		return nil, fmt.Errorf("recording: open: %w", err)
 	}
