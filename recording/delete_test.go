@@ -17,7 +17,7 @@ func TestDelete(t *testing.T) {
 	hold := func(s *Sidecar) { s.Hold = &Hold{By: "carol"} }
 	for name, test := range map[string]struct {
 		harm func(t *testing.T, d Dir, one, part string)
-		want error // nil, or what it is; anyError
+		want error // nil, or what it is; errAny
 	}{
 		"as it is":             {nil, nil},
 		"held":                 {func(t *testing.T, d Dir, one, part string) { alter(t, one, hold) }, ErrHeld},
@@ -45,18 +45,18 @@ func TestDelete(t *testing.T) {
 		"no sidecar": {func(t *testing.T, d Dir, one, part string) { os.Remove(SidecarPath(one)) }, fs.ErrNotExist},
 		"half a sidecar": {func(t *testing.T, d Dir, one, part string) {
 			edit(t, SidecarPath(one), func(b []byte) []byte { return b[:99] })
-		}, anyError},
+		}, errAny},
 		"another part's sidecar is unreadable": {func(t *testing.T, d Dir, one, part string) {
 			edit(t, SidecarPath(part), func(b []byte) []byte { return b[:99] })
-		}, anyError},
+		}, errAny},
 		"another's sidecar": {func(t *testing.T, d Dir, one, part string) {
 			alter(t, one, func(s *Sidecar) { s.Organisation = "other" })
-		}, anyError},
+		}, errAny},
 		"no audit file": {func(t *testing.T, d Dir, one, part string) {
 			if err := os.Mkdir(NewAudit(d).Path(), 0o755); err != nil {
 				t.Fatal(err)
 			}
-		}, anyError},
+		}, errAny},
 		"interrupted": {func(t *testing.T, d Dir, one, part string) { os.Remove(one) }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestDelete(t *testing.T) {
 			err := Delete(d, one, audit, Actor{"carol", "192.0.2.1"}, "asked by\nthe caller", day)
 			deleted := filesBelow(t, d)
 			if test.want != nil {
-				if err == nil || test.want != anyError && !errors.Is(err, test.want) || !slices.Equal(deleted, before) {
+				if err == nil || test.want != errAny && !errors.Is(err, test.want) || !slices.Equal(deleted, before) {
 					t.Errorf("%v: left %q of %q", err, deleted, before)
 				}
 				return
@@ -99,7 +99,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-var anyError = errors.New("any")
+var errAny = errors.New("any")
 
 // TestDeletePaths: what is no recording's file is not deleted.
 func TestDeletePaths(t *testing.T) {
