@@ -297,3 +297,9 @@ func readAPIDoc(t testing.TB) *apiDoc {
 	}
 	return &apiDoc{value.(map[string]any), jsc, map[string]bool{}}
 }
+
+// indexEntry is an entry of which there are no files.
+func indexEntry(s recording.Sidecar, i int) store.Recording {
+	return store.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Path: s.Organisation + "/2026/11/20/" + s.Stem() + ".wav",
+		Direction: s.Direction, Users: s.Users, Started: s.Started.Add(time.Duration(i) * time.Second)}
+}
