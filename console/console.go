@@ -75,6 +75,7 @@ type Server struct {
 	hub       *hub          // the live calls, for all who look at them
 	said      saidLately    // in the audit log
 	verifying chan struct{} // one for each recording that is being read anew
+	pages     *pages
 }
 
 // New makes a Server. It serves until its Handler is not asked any more; Run
@@ -87,6 +88,9 @@ func New(cfg Config) (*Server, error) {
 	s.cfg.Lifetime = cmp.Or(cfg.Lifetime, defaultLifetime)
 	s.signInRoutes()
 	s.apiRoutes()
+	if err := s.pageRoutes(); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -11,10 +11,14 @@ import (
 	"tapedeck/flow"
 )
 
-// beatEvery is how often a stream is looked after: whether its session lasts,
-// and whether the policy is still the one by which it was filtered. It is also
-// how often at least something is sent, so that proxies see that it lives.
-const beatEvery = 5 * time.Second
+const (
+	// beatEvery is how often a stream is looked after: whether its session lasts,
+	// and whether the policy is still the one by which it was filtered. It is also
+	// how often at least something is sent, so that proxies see that it lives.
+	beatEvery = 5 * time.Second
+	// sendWithin is how long a viewer may take over one picture.
+	sendWithin = 10 * time.Second
+)
 
 var errTooManyViewers = &fault{http.StatusServiceUnavailable, "too_many", "too many are looking at the live calls already", 10 * time.Second}
 
@@ -30,10 +34,15 @@ type stream struct {
 	seen   int64        // serial of the picture that was sent; 0: none, all is to be sent
 	away   bool
 	shown  map[string]bool // ids of the calls that the visitor's page shows
+	show   func(liveView) any
 }
 
-// getEvents sends the live calls until the visitor leaves, or has to.
 func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, v *visit) error {
+	return s.follow(w, r, v, func(l liveView) any { return l })
+}
+
+// follow sends the live calls, as show says, until the visitor leaves, or has to.
+func (s *Server) follow(w http.ResponseWriter, r *http.Request, v *visit, show func(liveView) any) error {
 	viewer, err := s.hub.join(v.account.Name)
 	if err != nil {
 		return err
@@ -44,11 +53,12 @@ func (s *Server) getEvents(w http.ResponseWriter, r *http.Request, v *visit) err
 	control := http.NewResponseController(w)
 	beat := time.NewTicker(s.hub.beat)
 	defer beat.Stop()
-	st := &stream{visit: v, shown: map[string]bool{}}
+	st := &stream{visit: v, shown: map[string]bool{}, show: show}
 	text := []byte("retry: 2000\n\n")
 	for {
+		_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a recorder has none
 		if _, err := w.Write(text); err != nil {
-			return nil // the viewer has gone, or does not read: the guard gives it half a minute
+			return nil // the viewer is gone, or does not read
 		}
 		if control.Flush() != nil {
 			return nil
@@ -88,15 +98,15 @@ func (st *stream) append(text []byte, p *picture, policy *flow.Policy) []byte {
 }
 
 func (st *stream) appendAll(text []byte, p *picture, policy *flow.Policy) []byte {
-	all := callsView{Calls: []liveView{}}
+	all := []any{}
 	clear(st.shown)
 	for i := range p.calls {
 		if view, ok := p.calls[i].view.as(st.visit, policy); ok {
-			all.Calls = append(all.Calls, view)
+			all = append(all, st.show(view))
 			st.shown[view.ID] = true
 		}
 	}
-	return appendEvent(text, "calls", all)
+	return appendEvent(text, "calls", map[string]any{"calls": all})
 }
 
 func (st *stream) appendNew(text []byte, p *picture, policy *flow.Policy) []byte {
@@ -111,7 +121,7 @@ func (st *stream) appendNew(text []byte, p *picture, policy *flow.Policy) []byte
 		}
 		if view, ok := entry.view.as(st.visit, policy); ok {
 			there[view.ID] = true
-			text = appendEvent(text, "call", view)
+			text = appendEvent(text, "call", st.show(view))
 		}
 	}
 	for id := range st.shown {

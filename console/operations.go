@@ -110,11 +110,10 @@ func (s *Server) remove(ctx context.Context, v *visit, id, reason string) error 
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNotFound
 	}
-	if err != nil {
-		return s.notWritten(err)
+	if err == nil {
+		s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
 	}
-	s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
-	return nil
+	return err
 }
 
 // setHold keeps a recording, and with it every part of its call, from being
@@ -151,7 +150,7 @@ func (s *Server) changeHold(ctx context.Context, v *visit, id string, hold *reco
 		err = errNotFound
 	}
 	if err != nil {
-		return recording.Sidecar{}, s.notWritten(err)
+		return recording.Sidecar{}, err
 	}
 	r.Held = hold != nil
 	s.cfg.Store.SaveRecording(r)

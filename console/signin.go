@@ -3,7 +3,6 @@ package console
 import (
 	"errors"
 	"fmt"
-	"html/template"
 	"math"
 	"net/http"
 	"net/url"
@@ -168,19 +167,8 @@ func localPath(next string) string {
 }
 
 // signInPage shows the form.
-func (s *Server) signInPage(w http.ResponseWriter, _ *http.Request, status int, f signInForm) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
-	if err := plainSignIn.Execute(w, f); err != nil {
-		s.cfg.Log.Debug("page not sent", "error", err)
+func (s *Server) signInPage(w http.ResponseWriter, r *http.Request, status int, f signInForm) {
+	if err := s.render(w, r, nil, status, "signin", f); err != nil {
+		s.errorPage(w, r, nil, err)
 	}
 }
-
-var plainSignIn = template.Must(template.New("").Parse(`<!doctype html><html lang="en"><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>Sign in</title><h1>Sign in</h1>
-{{with .Message}}<p role="alert">{{.}}</p>{{end}}
-<form method="post" action="/sign-in"><input type="hidden" name="next" value="{{.Next}}">
-<p><label>Name <input name="name" value="{{.Name}}" autocomplete="username" autocapitalize="none" required></label>
-<p><label>Password <input name="password" type="password" autocomplete="current-password" required></label>
-<p><button>Sign in</button></form></html>
-`))

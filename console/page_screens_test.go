@@ -1,0 +1,75 @@
+package console
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+var screensDir = flag.String("console.screens", "", "folder into which TestScreens puts pictures of every page")
+
+// screen is a page to be looked at.
+type screen struct{ name, account, path, click, then string }
+
+// TestScreens makes pictures of every page, for a person to look at, and sees to
+// it that none is wider than its window:
+//
+//	go test ./console -run TestScreens -console.screens /tmp/screens
+func TestScreens(t *testing.T) {
+	if *screensDir == "" {
+		t.Skip("no folder: -console.screens DIR")
+	}
+	if err := os.MkdirAll(*screensDir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var calls labCalls
+	l := newLab(t, func(c *Config) { c.Calls = &calls })
+	calls.l = l
+	now := time.Now()
+	id := l.fill(now)
+	l.calls(now)
+	l.auditSome(now, id)
+	ctx := browser(t)
+	for _, shot := range []screen{
+		{"list", "root", "/", "", ""},
+		{"list-one-organisation", "anna", "/", "", ""},
+		{"list-filtered", "anna", "/?user=alice&trigger=on-demand&period=90d", "", ""},
+		{"list-nothing", "anna", "/?q=%3Cscript%3Ealert(1)%3C/script%3E&problems=1", "", ""},
+		{"list-wrong-filter", "anna", "/?from=2026-11-20&to=2026-11-01", "", ""},
+		{"list-older", "root", "/", `a[rel=next]`, `document.querySelector("a[rel=prev]")`},
+		{"list-empty", "north", "/?period=today&number=1", "", ""},
+		{"recording", "anna", recordingAddress(id), "", ""},
+		{"recording-problems", "anna", recordingAddress(labID(4)), "", ""},
+		{"recording-no-file", "anna", recordingAddress(labID(6)), "", ""},
+		{"recording-held", "anna", recordingAddress(labID(5)), "", ""},
+		{"recording-hostile", "anna", recordingAddress(labID(3)), "", ""},
+		{"recording-user", "alice", recordingAddress(id), "", ""},
+		{"recording-menu", "anna", recordingAddress(id), `.who summary`, `document.querySelector(".who").open`},
+		{"recording-checked", "anna", recordingAddress(id), `form[action$=verify] button`, `document.querySelector("[role=status]")`},
+		{"delete", "anna", recordingAddress(id) + "/delete", "", ""},
+		{"live", "root", "/live", "", ""},
+		{"live-user", "alice", "/live", "", ""},
+		{"live-nothing", "sue", "/live", "", ""},
+		{"audit", "root", "/audit", "", ""},
+		{"audit-nothing", "anna", "/audit?who=nobody", "", ""},
+		{"error-404", "anna", "/recordings/nothing", "", ""},
+		{"error-403", "alice", "/audit", "", ""},
+		{"sign-in", "", "/sign-in", "", ""},
+	} {
+		for _, width := range []int64{1280, 360} {
+			for _, scheme := range []string{"light", "dark"} {
+				name := fmt.Sprintf("%s-%d-%s", shot.name, width, scheme)
+				steps := []browserStep{l.signedIn(shot.account), lookAs(width, scheme), chromedp.Navigate(l.url + shot.path)}
+				if shot.click != "" {
+					steps = append(steps, chromedp.Click(chromedp.CSS(shot.click)), holds(shot.then))
+				}
+				browse(t, ctx, name, append(steps, notWide(t, name), saved(filepath.Join(*screensDir, name+".png")))...)
+			}
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/recording"
+)
+
+func (s *Server) getRecordingPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	page, err := s.recordingPage(r, v)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, v, http.StatusOK, "recording", page)
+}
+
+// recordingPage finds a recording and all that its page shows.
+func (s *Server) recordingPage(r *http.Request, v *visit) (recordingPage, error) {
+	entry, err := s.find(r.Context(), v, r.PathValue("id"))
+	if err != nil {
+		return recordingPage{}, err
+	}
+	side, err := s.sidecar(entry)
+	if err != nil {
+		return recordingPage{}, err
+	}
+	rd := readerOf(r, time.Now())
+	page := recordingPageOf(rd, entry, side, s.precedenceOf(side.Organisation), v.account.May)
+	page.Back = listBefore(r)
+	if !page.MayAudit {
+		return page, nil
+	}
+	lines, _, err := s.auditLines(r.Context(), v, auditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
+	page.History = auditRowsOf(rd, lines)
+	return page, err
+}
+
+// listBefore is the list that one came from, with its filters.
+func listBefore(r *http.Request) string {
+	_, rest, ok := strings.Cut(r.Referer(), "//"+r.Host+"/")
+	if ok && strings.HasPrefix(rest, "?") {
+		return "/" + rest
+	}
+	return "/"
+}
+
+// deletePage asks whether a recording is really to be deleted.
+type deletePage struct {
+	recordingPage
+	Reason  string
+	Problem string
+}
+
+func (s *Server) getDeletePage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	page, err := s.recordingPage(r, v)
+	if err != nil {
+		return err
+	}
+	if !v.account.May(access.Delete) {
+		return errNotAllowed
+	}
+	return s.render(w, r, v, http.StatusOK, "delete", deletePage{recordingPage: page})
+}
+
+func (s *Server) postDelete(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := readForm(r); err != nil {
+		return err
+	}
+	reason := r.PostForm.Get("reason")
+	err := s.remove(r.Context(), v, r.PathValue("id"), reason)
+	if err == nil {
+		http.Redirect(w, r, "/", http.StatusSeeOther)
+		return nil
+	}
+	if status := statusOf(err); status != http.StatusBadRequest && status != http.StatusConflict {
+		return err
+	}
+	page, failed := s.recordingPage(r, v)
+	if failed != nil {
+		return err
+	}
+	f := s.headFault(w, r, err)
+	return s.render(w, r, v, f.status, "delete", deletePage{page, reason, sentence(f.detail)})
+}
+
+func (s *Server) postHold(w http.ResponseWriter, r *http.Request, v *visit) error {
+	err := readForm(r)
+	if err == nil {
+		_, err = s.setHold(r.Context(), v, r.PathValue("id"), r.PostForm.Get("reason"))
+	}
+	return backTo(w, r, err)
+}
+
+func (s *Server) postRelease(w http.ResponseWriter, r *http.Request, v *visit) error {
+	_, err := s.release(r.Context(), v, r.PathValue("id"))
+	return backTo(w, r, err)
+}
+
+// backTo shows a recording again after something was done with it.
+func backTo(w http.ResponseWriter, r *http.Request, err error) error {
+	if err == nil {
+		http.Redirect(w, r, recordingAddress(r.PathValue("id")), http.StatusSeeOther)
+	}
+	return err
+}
+
+// postVerifyPage checks the file and shows the recording with what was found.
+func (s *Server) postVerifyPage(w http.ResponseWriter, r *http.Request, v *visit) error {
+	found, err := s.verify(r.Context(), v, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	page, err := s.recordingPage(r, v)
+	if err != nil {
+		return err
+	}
+	page.Checked = checkViewOf(found)
+	return s.render(w, r, v, http.StatusOK, "recording", page)
+}
+
+// findingWords say what a check can find.
+var findingWords = map[string]string{
+	recording.Changed:     "The checksum is another one than when it was recorded.",
+	recording.Truncated:   "The file is shorter than it was.",
+	recording.Swapped:     "What is written beside the file is another recording's.",
+	recording.NoSound:     "The file is not there.",
+	recording.NoSidecar:   "Nothing is written beside the file.",
+	recording.BadSidecar:  "What is written beside the file cannot be read.",
+	recording.BadSound:    "The file cannot be read.",
+	recording.BadSpans:    "The pauses in the file are not where they were written down.",
+	recording.BadDuration: "The file's length is not the one that was written down.",
+}
+
+func checkViewOf(found verdict) *checkView {
+	view := &checkView{Sound: found.OK, Live: found.Live}
+	for _, f := range found.Findings {
+		words, ok := findingWords[f.What]
+		if !ok {
+			words = sentence(f.What)
+		}
+		if f.Detail != "" {
+			words += " (" + f.Detail + ")"
+		}
+		view.Findings = append(view.Findings, words)
+	}
+	return view
+}

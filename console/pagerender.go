@@ -1,0 +1,162 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"tapedeck/console/access"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// pages are the templates and the files that they refer to.
+type pages struct {
+	assets    assets
+	templates map[string]*template.Template // by name: list, recording…
+}
+
+// frame is what every page shows around its own part.
+type frame struct {
+	Tab     string // which part of the console: recordings, live or audit
+	Account *accountView
+	CSRF    string
+	Zone    string
+	Here    string // the page's own address
+	Data    any
+}
+
+// accountView is who has signed in.
+type accountView struct {
+	Name, Scope string
+	Audit       bool
+}
+
+// tabs says which part of the console a page belongs to.
+var tabs = map[string]string{
+	"list": "recordings", "recording": "recordings", "delete": "recordings",
+	"live": "live", "audit": "audit",
+}
+
+// newPages parses the templates: each page together with layout and parts.
+func newPages() (*pages, error) {
+	files, err := readAssets()
+	if err != nil {
+		return nil, err
+	}
+	p := &pages{files, map[string]*template.Template{}}
+	funcs := template.FuncMap{"asset": files.address, "icon": icon, "tel": telephone}
+	names, err := templateFiles.ReadDir("templates")
+	if err != nil {
+		return nil, fmt.Errorf("console: templates: %w", err)
+	}
+	for _, entry := range names {
+		name := strings.TrimSuffix(entry.Name(), ".html")
+		if name == "layout" || name == "parts" {
+			continue
+		}
+		t, err := template.New("layout.html").Funcs(funcs).
+			ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+entry.Name())
+		if err != nil {
+			return nil, fmt.Errorf("console: templates: %w", err)
+		}
+		p.templates[name] = t
+	}
+	return p, nil
+}
+
+// address is where a file below static is served.
+func (a assets) address(name string) (string, error) {
+	if at, ok := a.addresses[name]; ok {
+		return at, nil
+	}
+	return "", fmt.Errorf("there is no file %s", name)
+}
+
+// render answers with a page. It writes nothing until the page is whole. v is
+// nil if it is not known who asks.
+func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status int, name string, data any) error {
+	page, ok := s.pages.templates[name]
+	if !ok {
+		return fmt.Errorf("console: there is no page %q", name)
+	}
+	f := frame{Tab: tabs[name], Zone: readerOf(r, time.Now()).zoneName(), Here: r.URL.RequestURI(), Data: data}
+	if v != nil {
+		f.Account = &accountView{v.account.Name, scopeText(v.account), v.account.May(access.Audit)}
+		if v.session != nil {
+			f.CSRF = v.session.csrf
+		}
+	}
+	var body bytes.Buffer
+	if err := page.Execute(&body, f); err != nil {
+		return fmt.Errorf("console: page %s: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		_, _ = body.WriteTo(w) // whoever went away is told nothing
+	}
+	return nil
+}
+
+// scopeText says what an account sees.
+func scopeText(a access.Account) string {
+	switch a.Role {
+	case access.Operator:
+		return "all organisations"
+	case access.Brand:
+		return "brand " + a.Brand
+	case access.User:
+		return a.User + " of " + a.Organisation
+	}
+	if len(a.Groups) > 0 {
+		return a.Organisation + ": " + strings.Join(a.Groups, ", ")
+	}
+	return a.Organisation
+}
+
+// icon is one of the layout's pictures. It says nothing to a screen reader: the
+// words beside it do.
+func icon(name string) template.HTML {
+	return template.HTML(`<svg class="icon i-` + template.HTMLEscapeString(name) + `" aria-hidden="true"><use href="#i-` + template.HTMLEscapeString(name) + `"/></svg>`)
+}
+
+// telephone shows a number in groups that only the eye sees: what is copied or
+// searched for is the number as it is. What is no E.164 number is shown as it is.
+func telephone(number string) template.HTML {
+	if number == "" {
+		return `<span class="none">none</span>`
+	}
+	groups := telGroups(number)
+	shown := `<bdi class="tel">`
+	if len(groups) == 1 {
+		shown = `<bdi>` // it may be anything, and long
+	}
+	for i, group := range groups {
+		if i > 0 {
+			shown += `<i></i>`
+		}
+		shown += template.HTMLEscapeString(group)
+	}
+	return template.HTML(shown + `</bdi>`)
+}
+
+// telGroups cuts a number as its country writes it, or leaves it whole.
+func telGroups(number string) []string {
+	if strings.HasPrefix(number, "+") && strings.Trim(number, "+0123456789") == "" {
+		if n, err := phonenumbers.Parse(number, ""); err == nil {
+			groups := strings.Fields(strings.ReplaceAll(phonenumbers.Format(n, phonenumbers.INTERNATIONAL), "-", " "))
+			if strings.Join(groups, "") == number {
+				return groups
+			}
+		}
+	}
+	return []string{number}
+}
