@@ -73,7 +73,7 @@ func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 	r := &bookReader{reader: reader{file: file}, book: &book{accounts: map[string]entry{}},
 		hashes: map[[sha256.Size]byte]string{}}
 	doc := r.document(text)
-	if doc == nil {
+	if doc == nil || isNull(doc.Content[0]) {
 		if len(r.Mistakes) == 0 { // perhaps somebody is just writing it
 			r.mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
 		}
@@ -91,7 +91,7 @@ func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 		"accounts": func(n *yaml.Node) { r.pairs(n, "accounts", r.account) },
 		"tokens":   func(n *yaml.Node) { tokens = n },
 	})
-	if !said {
+	if !said && top.Kind == yaml.MappingNode {
 		r.mistake(top, "the version is not said: write version: %s", version)
 	}
 	if tokens != nil { // when all accounts are known
@@ -218,10 +218,10 @@ func (r *bookReader) token(k, v *yaml.Node) {
 	if !hashed {
 		r.mistake(k, "%s: it has no hash: make another with `tapedeck token add`", what)
 	}
-	if other, twice := r.hashes[t.hash]; twice {
+	if other, twice := r.hashes[t.hash]; twice && t.hash != [sha256.Size]byte{} {
 		r.mistake(k, "%s: its hash is that of token %s: remove one of them", what, other)
 	}
-	r.hashes[t.hash] = what
+	r.hashes[t.hash] = t.ID
 	r.book.tokens = append(r.book.tokens, t)
 }
 
