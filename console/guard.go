@@ -60,7 +60,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			_ = w.control.SetReadDeadline(time.Now().Add(bodyWithin))
-			w.body = &guardedBody{ReadCloser: http.MaxBytesReader(plain, r.Body, maxBody), control: w.control}
+			w.body = &guardedBody{ReadCloser: http.MaxBytesReader(plain, r.Body, maxBody), control: w.control, header: w.Header()}
 			r.Body, w.drains = w.body, r.ProtoMajor == 1 && r.Header.Get("Expect") == ""
 		}
 		switch {
@@ -81,6 +81,9 @@ func (s *Server) after(w *guarded, r *http.Request) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what is still in a buffer
 	cause := recover()
 	if cause == nil {
+		if !w.begun {
+			w.WriteHeader(http.StatusOK)
+		}
 		return
 	}
 	if cause == http.ErrAbortHandler {
@@ -162,6 +165,7 @@ func (w *guarded) SetWriteDeadline(t time.Time) error { return w.control.SetWrit
 type guardedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	header  http.Header // of the answer
 	ended   bool
 }
 
@@ -171,8 +175,13 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 		b.ended = true
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = errSlow
+		fallthrough
+	case tooLarge:
+		b.header.Set("Connection", "close") // nobody reads the rest
 	}
 	return n, err
 }

@@ -1,7 +1,6 @@
 package access
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,15 +8,34 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) Write(p []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(p)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // opened are the accounts of a file with a text, and what they log.
-func opened(t *testing.T, text string) (a *Accounts, path string, log *bytes.Buffer) {
+func opened(t *testing.T, text string) (a *Accounts, path string, log *journal) {
 	t.Helper()
-	path, log = filepath.Join(t.TempDir(), "accounts.yaml"), new(bytes.Buffer)
+	path, log = filepath.Join(t.TempDir(), "accounts.yaml"), new(journal)
 	if text != "" {
 		rewrite(t, path, text)
 	}
@@ -275,7 +293,7 @@ func TestPasswordFormat(t *testing.T) {
 		len(p.salt) != saltLen || len(p.hash) != hashLen {
 		t.Errorf("%+v, %v", p, err)
 	}
-	if HashPassword("x") == HashPassword("x") {
+	if one, other := HashPassword("x"), HashPassword("x"); one == other {
 		t.Error("no salt")
 	}
 	fields := strings.Split(testHash, "$")
