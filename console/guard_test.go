@@ -18,9 +18,13 @@ import (
 )
 
 // guardedServer is a Server with nothing behind it but a handler.
-func guardedServer(h http.HandlerFunc) (http.Handler, *labLog) {
+func guardedServer(t *testing.T, h http.HandlerFunc) (http.Handler, *labLog) {
+	t.Helper()
 	log := new(labLog)
-	s := &Server{cfg: Config{Log: slog.New(slog.NewTextHandler(log, nil))}, crossOrigin: http.NewCrossOriginProtection()}
+	s, err := New(Config{Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return s.guard(h), log
 }
 
@@ -40,7 +44,7 @@ func TestHeaders(t *testing.T) {
 	if csp := headers[0][1]; strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'; ") {
 		t.Errorf("CSP is %s", csp)
 	}
-	h, _ := guardedServer(func(w http.ResponseWriter, r *http.Request) {
+	h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "private, max-age=60")
 		if r.URL.Path == "/gone" { // as http.ServeContent does when there is nothing to serve
 			w.Header().Del("Cache-Control")
@@ -65,7 +69,7 @@ func TestHSTS(t *testing.T) {
 }
 
 func TestPanic(t *testing.T) {
-	h, log := guardedServer(func(w http.ResponseWriter, r *http.Request) {
+	h, log := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/begun":
 			_, _ = w.Write([]byte("half of it"))
@@ -205,7 +209,7 @@ func TestSlowBody(t *testing.T) {
 	for _, reads := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			began, got := time.Now(), error(nil)
-			h, _ := guardedServer(func(w http.ResponseWriter, r *http.Request) {
+			h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
 				if reads {
 					_, got = io.ReadAll(r.Body)
 				}
@@ -243,7 +247,7 @@ func TestLongAnswer(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			const long = 10 * time.Minute
-			h, _ := guardedServer(func(w http.ResponseWriter, r *http.Request) {
+			h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/unread" {
 					_, _ = io.ReadFull(r.Body, make([]byte, 2)) // as a JSON decoder: no further
 				}
@@ -278,7 +282,7 @@ func TestLongAnswer(t *testing.T) {
 // TestKeptAlive: a limit of one request is none of the next on its connection.
 func TestKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _ := guardedServer(func(w http.ResponseWriter, r *http.Request) {
+		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
 			text, err := io.ReadAll(r.Body)
 			if err != nil {
 				t.Error(err)
@@ -315,7 +319,7 @@ func TestSlowReader(t *testing.T) {
 	}{{time.Hour, false}, {10 * time.Second, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			began, ended := time.Now(), make(chan error, 1)
-			h, _ := guardedServer(func(w http.ResponseWriter, _ *http.Request) {
+			h, _ := guardedServer(t, func(w http.ResponseWriter, _ *http.Request) {
 				_, err := io.Copy(w, bytes.NewReader(make([]byte, size))) // in one Write
 				ended <- err
 			})
