@@ -84,22 +84,30 @@ func readField(d *json.Decoder, name string, target any) error {
 	if err := d.Decode(&raw); err != nil {
 		return badRequest("%s: it is no JSON", name)
 	}
-	kind := "a text"
-	if _, isList := target.(*[]string); isList {
-		kind = "a list of texts"
-	}
-	if string(raw) == "null" || json.Unmarshal(raw, target) != nil {
-		return badRequest("%s: it is not %s", name, kind)
-	}
-	texts, isList := target.(*[]string)
-	if !isList {
-		texts = &[]string{*target.(*string)}
-	}
-	for _, text := range *texts {
-		// What JSON escapes may be no text either: half a surrogate becomes U+FFFD.
-		if strings.ContainsRune(text, 0) || strings.ContainsRune(text, utf8.RuneError) {
-			return badRequest("%s: it is not %s", name, kind)
+	switch target := target.(type) {
+	case *string:
+		var text *string
+		if json.Unmarshal(raw, &text) != nil || !isText(text) {
+			return badRequest("%s: it is not a text", name)
+		}
+		*target = *text
+	case *[]string:
+		var list []*string
+		if json.Unmarshal(raw, &list) != nil || string(raw) == "null" {
+			return badRequest("%s: it is not a list of texts", name)
+		}
+		for _, text := range list {
+			if !isText(text) {
+				return badRequest("%s: it is not a list of texts", name)
+			}
+			*target = append(*target, *text)
 		}
 	}
 	return nil
+}
+
+// isText refuses null, and what JSON escapes and is no text: NUL, and half a
+// surrogate, which becomes U+FFFD.
+func isText(text *string) bool {
+	return text != nil && !strings.ContainsRune(*text, 0) && !strings.ContainsRune(*text, utf8.RuneError)
 }

@@ -140,8 +140,8 @@ const maxRanges = 8
 // sendSound sends a file, or the ranges of it that are asked for. The audit line
 // comes first: without it not a byte is sent.
 func (s *Server) sendSound(w http.ResponseWriter, r *http.Request, v *visit, got sound, path, kind string) error {
-	if strings.Count(r.Header.Get("Range"), ",") >= maxRanges || len(r.Header.Values("Range")) > 1 {
-		return &fault{http.StatusRequestedRangeNotSatisfiable, "range", fmt.Sprintf("ask for at most %d ranges at once", maxRanges), 0}
+	if err := checkRange(r.Header.Values("Range")); err != nil {
+		return err
 	}
 	file, info, err := s.open(path)
 	if err != nil {
@@ -163,6 +163,27 @@ func (s *Server) sendSound(w http.ResponseWriter, r *http.Request, v *visit, got
 	http.ServeContent(only, r, "", info.ModTime(), file)
 	if only.refused {
 		return &fault{http.StatusRequestedRangeNotSatisfiable, "range", fmt.Sprintf("the file has %d bytes", info.Size()), 0}
+	}
+	return nil
+}
+
+// checkRange refuses ranges that http.ServeContent would take: very many, and the
+// last 0 bytes, which are no range (RFC 9110, 14.1.3).
+func checkRange(headers []string) error {
+	refuse := func(detail string) error {
+		return &fault{http.StatusRequestedRangeNotSatisfiable, "range", detail, 0}
+	}
+	if len(headers) == 0 {
+		return nil
+	}
+	ranges := strings.Split(strings.TrimPrefix(headers[0], "bytes="), ",")
+	if len(headers) > 1 || len(ranges) > maxRanges {
+		return refuse(fmt.Sprintf("ask for at most %d ranges at once", maxRanges))
+	}
+	for _, part := range ranges {
+		if suffix, is := strings.CutPrefix(strings.TrimSpace(part), "-"); is && strings.Trim(suffix, "0") == "" {
+			return refuse("the last 0 bytes are no range")
+		}
 	}
 	return nil
 }

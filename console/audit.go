@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -24,6 +25,16 @@ func (s *Server) write(v *visit, what, organisation, id, detail string) error {
 		return errNoAudit
 	}
 	return nil
+}
+
+// notWritten is errNoAudit if it is the audit file's error, and else the error.
+func (s *Server) notWritten(err error) error {
+	var of *fs.PathError
+	if errors.As(err, &of) && of.Path == s.cfg.Audit.Path() {
+		s.cfg.Log.Error("audit line not written", "error", err)
+		return errNoAudit
+	}
+	return err
 }
 
 // writeOnce is write for what comes in many requests and counts as one.

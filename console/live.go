@@ -131,6 +131,9 @@ func (s *Server) switchCall(ctx context.Context, v *visit, id, user string, acti
 	if err != nil {
 		return liveView{}, err
 	}
+	if len(user) > maxUser {
+		return liveView{}, badRequest("user: it has %d bytes: use at most %d", len(user), maxUser)
+	}
 	if !slices.Contains([]Action{Start, Pause, Resume, Toggle}, action) {
 		return liveView{}, badRequest("action: use start, pause, resume or toggle")
 	}
@@ -188,3 +191,6 @@ func (s *Server) writeFailed(v *visit, call *liveView, action Action, cause erro
 	}
 	_ = s.write(v, recording.AuditFailed, call.Organisation, call.ID, detail) // it was logged
 }
+
+// maxUser is the longest name of a user, in bytes.
+const maxUser = 64

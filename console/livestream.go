@@ -11,14 +11,10 @@ import (
 	"tapedeck/flow"
 )
 
-const (
-	// beatEvery is how often a stream is looked after: whether its session lasts,
-	// and whether the policy is still the one by which it was filtered. It is also
-	// how often at least something is sent, so that proxies see that it lives.
-	beatEvery = 5 * time.Second
-	// sendWithin is how long a viewer may take over one picture.
-	sendWithin = 10 * time.Second
-)
+// beatEvery is how often a stream is looked after: whether its session lasts,
+// and whether the policy is still the one by which it was filtered. It is also
+// how often at least something is sent, so that proxies see that it lives.
+const beatEvery = 5 * time.Second
 
 var errTooManyViewers = &fault{http.StatusServiceUnavailable, "too_many", "too many are looking at the live calls already", 10 * time.Second}
 
@@ -56,9 +52,8 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request, v *visit, show f
 	st := &stream{visit: v, shown: map[string]bool{}, show: show}
 	text := []byte("retry: 2000\n\n")
 	for {
-		_ = control.SetWriteDeadline(time.Now().Add(sendWithin)) // a recorder has none
 		if _, err := w.Write(text); err != nil {
-			return nil // the viewer is gone, or does not read
+			return nil // the viewer has gone, or does not read: the guard gives it half a minute
 		}
 		if control.Flush() != nil {
 			return nil

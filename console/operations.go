@@ -110,10 +110,11 @@ func (s *Server) remove(ctx context.Context, v *visit, id, reason string) error 
 	if errors.Is(err, fs.ErrNotExist) {
 		return errNotFound
 	}
-	if err == nil {
-		s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
+	if err != nil {
+		return s.notWritten(err)
 	}
-	return err
+	s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
+	return nil
 }
 
 // setHold keeps a recording, and with it every part of its call, from being
@@ -150,7 +151,7 @@ func (s *Server) changeHold(ctx context.Context, v *visit, id string, hold *reco
 		err = errNotFound
 	}
 	if err != nil {
-		return recording.Sidecar{}, err
+		return recording.Sidecar{}, s.notWritten(err)
 	}
 	r.Held = hold != nil
 	s.cfg.Store.SaveRecording(r)

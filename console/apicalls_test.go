@@ -1,0 +1,186 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"tapedeck/flow"
+	"tapedeck/store"
+)
+
+const switchAlice = "/api/v1/calls/" + callAlice + "/recording"
+
+// TestSwitch: a live call is switched in the name of whoever may, and the answer
+// is the call as it stands then.
+func TestSwitch(t *testing.T) {
+	l := newAPILab(t)
+	for _, tc := range []struct {
+		account, body string
+		status        int
+		asked, state  string
+	}{
+		{"anna", `{"action":"pause"}`, 200, callAlice + " - anna pause", "paused"},
+		{"anna", `{"action":"resume","user":"bob"}`, 200, callAlice + " bob anna resume", "on"},
+		{"anna", `{"action":"toggle","user":"1002"}`, 200, callAlice + " 1002 anna toggle", "paused"},
+		{"alice", `{"action":"start"}`, 200, callAlice + " alice alice start", "on"},
+		{"alice", `{"action":"pause","user":"alice"}`, 200, callAlice + " alice alice pause", "paused"},
+		{"alice", `{"action":"resume","user":"bob"}`, 403, "", ""},
+		{"lisa", `{"action":"resume"}`, 403, "", ""},
+		{"eve", `{"action":"resume"}`, 404, "", ""},
+		{"eve", `{"action":"nonsense"}`, 404, "", ""},
+		{"sue", `{"action":"resume"}`, 200, callAlice + " - sue resume", "on"},
+		{"north", `{"action":"pause"}`, 200, callAlice + " - north pause", "paused"},
+		{"root", `{"action":"start"}`, 200, callAlice + " - root start", "on"},
+	} {
+		l.calls.answer(nil)
+		_, text := l.wants(tc.status, tc.account, "POST", switchAlice, tc.body)
+		if got := l.calls.was(); got != tc.asked {
+			t.Errorf("%s %s: asked %q, want %q", tc.account, tc.body, got, tc.asked)
+		}
+		l.until("the call is written", func() bool { return l.store.Queued() == 0 })
+		if tc.status != 200 {
+			continue
+		}
+		var call liveView
+		if err := json.Unmarshal([]byte(text), &call); err != nil {
+			t.Fatal(err)
+		}
+		if string(call.State) != tc.state || call.Why.Toggle != "api" || call.Why.By != tc.account || len(call.May) != 1 {
+			t.Errorf("%s %s: %s", tc.account, tc.body, text)
+		}
+	}
+	for _, want := range []string{`"what":"toggle","organisation":"acme","recording":"` + callAlice + `","from":"127.0.0.1","detail":"resume for bob"`,
+		`"who":"lisa","what":"refused"`} {
+		if !strings.Contains(l.audited(), want) {
+			t.Errorf("no %s in %s", want, l.audited())
+		}
+	}
+}
+
+// TestSwitchErrors: why it was not obeyed.
+func TestSwitchErrors(t *testing.T) {
+	l := newAPILab(t)
+	for _, tc := range []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{&Refused{"no_recording"}, 409, "no_recording"},
+		{&Refused{"locked"}, 409, "locked"},
+		{&Refused{"not_its_user"}, 403, "not_its_user"},
+		{&Refused{"not_granted"}, 403, "not_granted"},
+		{&Refused{"user_disabled"}, 403, "user_disabled"},
+		{&Refused{"something_new"}, 409, "something_new"},
+		{fmt.Errorf("call: %w", ErrNoCall), 404, "not_found"},
+		{fmt.Errorf("call: %w", ErrBusy), 503, "busy"},
+		{fmt.Errorf("call: %w", store.ErrAway), 503, "away"},
+		{errors.New("secret"), 500, "internal"},
+	} {
+		l.calls.answer(tc.err)
+		res, text := l.wants(tc.status, "anna", "POST", switchAlice, `{"action":"pause"}`)
+		if code(t, text) != tc.code || strings.Contains(text, "secret") || (tc.status == 503) != (res.Header.Get("Retry-After") != "") {
+			t.Errorf("%v: %s", tc.err, text)
+		}
+		if got := l.audited(); !strings.HasSuffix(strings.TrimSpace(got), "}") || !strings.Contains(got[strings.LastIndex(strings.TrimSpace(got), "\n"):], `"what":"failed"`) {
+			t.Errorf("%v: the last line is not of a failure: %s", tc.err, got)
+		}
+	}
+	l.calls.answer(ErrNoCall)
+	_, over := l.wants(404, "anna", "POST", switchAlice, `{"action":"pause"}`)
+	_, none := l.wants(404, "anna", "POST", "/api/v1/calls/"+nowhere+"/recording", `{"action":"pause"}`)
+	if over != none {
+		t.Errorf("%s\n%s", over, none)
+	}
+}
+
+// TestSwitchForged: with a session nothing is switched without its CSRF token, or
+// from another site; with a token neither matters.
+func TestSwitchForged(t *testing.T) {
+	l := newAPILab(t)
+	browser := l.as("anna")
+	post := func(c *http.Client, headers ...string) int {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), "POST", l.url+switchAlice, strings.NewReader(`{"action":"pause"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/json")
+		for _, h := range headers {
+			name, value, _ := strings.Cut(h, ": ")
+			r.Header.Set(name, value)
+		}
+		res, err := c.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		return res.StatusCode
+	}
+	token := "X-CSRF-Token: " + l.csrf(browser)
+	for i, tc := range []struct {
+		c       *http.Client
+		headers []string
+		status  int
+	}{
+		{browser, nil, 403}, {browser, []string{"X-CSRF-Token: x"}, 403}, {browser, []string{token, "Origin: https://evil.example"}, 403},
+		{browser, []string{token, "Sec-Fetch-Site: cross-site"}, 403}, {l.client(), []string{token}, 401}, {browser, []string{token}, 200}, {l.bearer("anna"), nil, 200},
+	} {
+		if got := post(tc.c, tc.headers...); got != tc.status {
+			t.Errorf("%d: %d, want %d", i, got, tc.status)
+		}
+	}
+}
+
+// TestMaySwitch: what a visitor is told that he may do follows from the policy.
+func TestMaySwitch(t *testing.T) {
+	l := newAPILab(t)
+	org := l.policy.Organisations["acme"]
+	view := func(change func(c *store.LiveCall)) liveView {
+		c := store.LiveCall{ID: callAlice, Organisation: "acme", State: store.On, Users: []string{"alice"}}
+		change(&c)
+		return viewOf(&c)
+	}
+	may := func(account string, l2 liveView) string {
+		a, _, _ := l.server.cfg.Accounts.Account(account)
+		seen, ok := l2.as(&visit{account: a}, l.policy)
+		if !ok {
+			return "not seen"
+		}
+		return fmt.Sprint(seen.May)
+	}
+	plain := view(func(*store.LiveCall) {})
+	locked := view(func(c *store.LiveCall) { c.Locked = true })
+	for _, tc := range []struct {
+		name    string
+		change  func()
+		account string
+		call    liveView
+		want    string
+	}{
+		{"on", nil, "anna", plain, "[pause]"},
+		{"off", nil, "anna", view(func(c *store.LiveCall) { c.State = store.Off }), "[start]"},
+		{"paused", nil, "alice", view(func(c *store.LiveCall) { c.State = store.Paused }), "[resume]"},
+		{"no right", nil, "lisa", plain, "[]"},
+		{"not his", nil, "eve", plain, "not seen"},
+		{"not on it", nil, "alice", view(func(c *store.LiveCall) { c.Users = []string{"bob"} }), "not seen"},
+		{"nobody on it", nil, "anna", view(func(c *store.LiveCall) { c.Users = nil }), "[]"},
+		{"locked", nil, "anna", locked, "[]"},
+		{"override", func() { org.Users["alice"].OnDemand = flow.Override }, "anna", locked, "[pause]"},
+		{"disabled", func() { org.Users["alice"].OnDemand = flow.Disable }, "anna", plain, "[]"},
+		{"not granted", func() { org.OnDemand.API = false }, "anna", plain, "[]"},
+		{"no recording", func() { org.Recording = false }, "anna", plain, "[]"},
+		{"no organisation", func() { delete(l.policy.Organisations, "acme") }, "root", plain, "[]"},
+	} {
+		if tc.change != nil {
+			org.OnDemand.API, org.Recording, org.Users["alice"].OnDemand = true, true, flow.Enable
+			tc.change()
+		}
+		if got := may(tc.account, tc.call); got != tc.want {
+			t.Errorf("%s: %s, want %s", tc.name, got, tc.want)
+		}
+	}
+}
