@@ -68,6 +68,9 @@ func (s *Server) getListPage(w http.ResponseWriter, r *http.Request, v *visit) e
 	filters := f.query(rd)
 	setText(filters, "cursor", f.Cursor)
 	q, err := readQuery(filters, s.cfg.Policy(), rd.zone)
+	if f.From > f.To && f.To != "" && err != nil {
+		err = badRequest("the first day is after the last one")
+	}
 	if err != nil {
 		page := s.listPage(rd, f, v, nil, store.Cursor{})
 		page.Problem = sentence(err.Error())
