@@ -1,0 +1,413 @@
+package console
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/store"
+)
+
+// cookies are the cookies of a client, by name.
+func (l *lab) cookies(c *http.Client) map[string]string {
+	l.Helper()
+	all := map[string]string{}
+	for _, cookie := range c.Jar.Cookies(l.at("/")) {
+		all[cookie.Name] = cookie.Value
+	}
+	return all
+}
+
+// stay is what the store has of a client's session.
+func (l *lab) stay(c *http.Client) store.Session {
+	l.Helper()
+	stay, err := l.store.Session(l.Context(), sessionID(l.cookies(c)[plainCookie]))
+	if err != nil {
+		l.Fatal(err)
+	}
+	return stay
+}
+
+// TestFixation: whatever a browser was given before, by whomever, it has a new
+// secret once it has signed in, and what it had before is nobody's.
+func TestFixation(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	planted := random()
+	victim := l.client()
+	victim.Jar.SetCookies(l.at("/"), []*http.Cookie{{Name: plainCookie, Value: planted, Path: "/"}})
+	res, body := l.signIn(victim, "anna", labPassword, "")
+	l.expect(http.StatusSeeOther, res, body)
+	first := l.cookies(victim)[plainCookie]
+	if first == planted || len(first) != len(planted) {
+		t.Errorf("secret %q before, %q after", planted, first)
+	}
+	attacker := l.client()
+	for name, secret := range map[string]string{"planted": planted, "the session's id": l.stay(victim).ID} {
+		attacker.Jar.SetCookies(l.at("/"), []*http.Cookie{{Name: plainCookie, Value: secret, Path: "/"}})
+		if res, body := l.get(attacker, "/api/test/who"); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d %s", name, res.StatusCode, body)
+		}
+	}
+	res, body = l.signIn(victim, "bob", labPassword, "") // fails: nothing changes
+	l.expect(http.StatusUnauthorized, res, body)
+	if l.cookies(victim)[plainCookie] != first || res.Header.Get("Set-Cookie") != "" {
+		t.Error("a failure changes the cookie")
+	}
+	res, body = l.signIn(victim, "lisa", labPassword, "")
+	l.expect(http.StatusSeeOther, res, body)
+	attacker.Jar.SetCookies(l.at("/"), []*http.Cookie{{Name: plainCookie, Value: first, Path: "/"}})
+	if res, body := l.get(attacker, "/api/test/who"); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the session before: %d %s", res.StatusCode, body)
+	}
+	if _, body := l.get(victim, "/api/test/who"); body != "lisa" {
+		t.Errorf("now %q", body)
+	}
+}
+
+func TestCookie(t *testing.T) {
+	for _, c := range []struct {
+		remote, proto string
+		own, all      bool
+		tls           bool
+	}{
+		{"192.0.2.1:5", "", false, false, false},
+		{"192.0.2.1:5", "https", false, false, false}, // not a proxy of ours
+		{"127.0.0.1:5", "https", false, false, true},
+		{"127.0.0.1:5", "http", false, false, false},
+		{"192.0.2.1:5", "", true, false, true},
+		{"127.0.0.1:5", "http", true, false, true},
+		{"192.0.2.1:5", "", false, true, true},
+		{"127.0.0.1:5", "http", false, true, true},
+	} {
+		l := newStillLab(t, func(cfg *Config) {
+			cfg.Proxies, cfg.TLS = loopback, c.all
+		})
+		at := "http://console.example/sign-in"
+		if c.own {
+			at = "https://console.example/sign-in"
+		}
+		r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(url.Values{"name": {"anna"}, "password": {labPassword}}.Encode()))
+		r.RemoteAddr = c.remote
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("X-Forwarded-Proto", c.proto)
+		w := httptest.NewRecorder()
+		l.server.Handler().ServeHTTP(w, r)
+		got := w.Result().Header.Values("Set-Cookie")
+		if len(got) != 1 {
+			t.Fatalf("%+v: %d, cookies %q", c, w.Code, got)
+		}
+		name, rest, _ := strings.Cut(got[0], "=")
+		secret, rest, _ := strings.Cut(rest, "; ")
+		wantName, want := plainCookie, "Path=/; HttpOnly; SameSite=Lax"
+		if c.tls {
+			wantName, want = tlsCookie, "Path=/; HttpOnly; Secure; SameSite=Lax"
+		}
+		if name != wantName || rest != want || len(secret) != 43 {
+			t.Errorf("%+v: %s", c, got[0])
+		}
+		// What the other kind of connection sends is not taken.
+		r = httptest.NewRequest(http.MethodGet, "http://console.example/", nil)
+		r.RemoteAddr = "192.0.2.1:5"
+		r.AddCookie(&http.Cookie{Name: tlsCookie, Value: secret})
+		if _, err := l.server.visitor(r); (err == nil) != c.all {
+			t.Errorf("%+v: %s without TLS: %v", c, tlsCookie, err)
+		}
+	}
+}
+
+// TestCSRF: what changes something needs the token of its own session.
+func TestCSRF(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	anna, eve := l.as("anna"), l.as("eve")
+	own, others := l.csrf(anna), l.csrf(eve)
+	if own == others || own == l.cookies(anna)[plainCookie] || len(own) < 40 {
+		t.Errorf("tokens %q and %q", own, others)
+	}
+	for _, path := range []string{"/test/who", "/api/test/who", "/sign-out"} {
+		for name, form := range map[string]string{"none": "", "empty": "csrf=", "another session's": "csrf=" + others, "wrong": "csrf=" + own[:42] + "x",
+			"the cookie": "csrf=" + l.cookies(anna)[plainCookie], "wrong before": "csrf=x&csrf=" + own} {
+			for _, as := range []string{"form", "header", "address", "multipart"} {
+				r, err := http.NewRequest(http.MethodPost, l.url+path, strings.NewReader(form))
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				switch as {
+				case "header":
+					r.Header["X-Csrf-Token"] = []string{strings.TrimPrefix(form, "csrf=")}
+				case "address":
+					r.URL.RawQuery = "csrf=" + own // it would be in logs and Referers
+				case "multipart":
+					r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+				}
+				if as == "header" && name == "wrong before" {
+					r.Header["X-Csrf-Token"] = []string{others, own}
+				}
+				res, err := anna.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = res.Body.Close()
+				if res.StatusCode != http.StatusForbidden && !(as == "multipart" && res.StatusCode == http.StatusBadRequest) {
+					t.Errorf("%s, token %s as %s: %d, want 403", path, name, as, res.StatusCode)
+				}
+			}
+		}
+	}
+	for _, headers := range [][]string{{"Content-Type: application/x-www-form-urlencoded"}, {"X-CSRF-Token: " + own}} {
+		res, err := http.NewRequest(http.MethodPost, l.url+"/api/test/who", strings.NewReader(url.Values{"csrf": {own}}.Encode()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, value, _ := strings.Cut(headers[0], ": ")
+		res.Header.Set(name, value)
+		if got, err := anna.Do(res); err != nil || got.StatusCode != http.StatusOK {
+			t.Errorf("%s: %v, %v", headers[0], got.StatusCode, err)
+		}
+	}
+	for _, method := range []string{"PUT", "DELETE", "PATCH", "BREW"} {
+		r := httptest.NewRequest(method, "/", nil)
+		r.AddCookie(&http.Cookie{Name: plainCookie, Value: l.cookies(anna)[plainCookie]})
+		if _, err := l.server.visitor(r); err != errForged {
+			t.Errorf("%s: %v", method, err)
+		}
+	}
+	res, body := l.do(l.bearer("anna"), http.MethodPost, "/api/test/who", "")
+	l.expect(http.StatusOK, res, body)
+}
+
+// TestCrossOrigin: what another site's page sends is refused even with the right
+// token, and so it cannot sign a browser in either.
+func TestCrossOrigin(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	anna := l.as("anna")
+	for _, c := range []struct {
+		header string
+		want   int
+	}{
+		{"Sec-Fetch-Site: cross-site", 403}, {"Sec-Fetch-Site: same-site", 403}, {"Sec-Fetch-Site: same-origin", 200}, {"Sec-Fetch-Site: none", 200},
+		{"Origin: https://evil.example", 403}, {"Origin: null", 403}, {"Origin: " + l.url, 200},
+	} {
+		res, body := l.do(anna, http.MethodPost, "/api/test/who", "", c.header)
+		l.expect(c.want, res, body)
+		res, body = l.do(l.bearer("anna"), http.MethodPost, "/api/test/who", "", c.header)
+		l.expect(c.want, res, body)
+		res, body = l.do(l.client(), http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {labPassword}}.Encode(),
+			c.header, "Content-Type: application/x-www-form-urlencoded")
+		if (res.StatusCode == http.StatusForbidden) != (c.want == 403) || (len(res.Cookies()) == 0) != (c.want == 403) {
+			t.Errorf("sign in with %s: %d, cookies %v: %.80s", c.header, res.StatusCode, res.Cookies(), body)
+		}
+		res, body = l.do(anna, http.MethodGet, "/api/test/who", "", c.header) // a link from elsewhere is good
+		l.expect(http.StatusOK, res, body)
+	}
+}
+
+func TestSessionExpiry(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	for _, c := range []struct {
+		name        string
+		began, seen time.Duration // ago
+		known       bool
+		slides      bool
+	}{
+		{"fresh", 0, 0, true, false},
+		{"just used", time.Hour, slideEvery - 10*time.Second, true, false},
+		{"used", time.Hour, slideEvery + time.Second, true, true},
+		{"nearly idle", time.Hour, defaultIdle - 10*time.Second, true, true},
+		{"idle", time.Hour, defaultIdle, false, false},
+		{"nearly old", defaultLifetime - 10*time.Second, 2 * time.Minute, true, true},
+		{"old", defaultLifetime, 0, false, false},
+	} {
+		anna := l.as("anna")
+		stay, now := l.stay(anna), time.Now()
+		stay.Began, stay.Seen = now.Add(-c.began), now.Add(-c.seen)
+		if err := l.store.SaveSession(t.Context(), stay, time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		res, body := l.get(anna, "/api/test/who")
+		if (res.StatusCode == http.StatusOK) != c.known {
+			t.Errorf("%s: %d %s", c.name, res.StatusCode, body)
+		}
+		if after := l.stay(anna); after.Seen.After(stay.Seen) != c.slides || !after.Began.Equal(stay.Began) || after.CSRF != stay.CSRF {
+			t.Errorf("%s: before %+v, after %+v", c.name, stay, after)
+		}
+	}
+	s, now := l.server, time.Now()
+	for _, c := range []struct{ began, seen, want time.Duration }{
+		{0, 0, defaultIdle}, {defaultLifetime - time.Minute, 0, time.Minute}, {time.Hour, time.Minute, defaultIdle},
+	} {
+		if got := s.ttl(store.Session{Began: now.Add(-c.began), Seen: now.Add(-c.seen)}); got != c.want && c.seen == 0 {
+			t.Errorf("ttl %v, want %v", got, c.want)
+		}
+	}
+}
+
+func TestSessionsAreStoredSafely(t *testing.T) {
+	l := newLab(t)
+	anna := l.as("anna")
+	secret, stay := l.cookies(anna)[plainCookie], l.stay(anna)
+	if strings.Contains(strings.Join([]string{stay.ID, stay.CSRF, stay.Stamp, stay.Account, stay.From}, " "), secret) {
+		t.Errorf("the secret is in the store: %+v", stay)
+	}
+	if stay.Account != "anna" || stay.From != "127.0.0.1" || stay.Stamp == "" {
+		t.Errorf("stored: %+v", stay)
+	}
+	if strings.Contains(l.log.String(), secret) || strings.Contains(l.audited(), secret) {
+		t.Error("the secret is in a log")
+	}
+}
+
+func TestSignOutEverywhere(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	var annas []*http.Client
+	for range 3 {
+		annas = append(annas, l.as("anna"))
+	}
+	lisa := l.as("lisa")
+	res, body := l.post(annas[0], "/sign-out", nil) // this one alone
+	l.expect(http.StatusSeeOther, res, body)
+	for i, want := range []int{401, 200, 200} {
+		res, body := l.get(annas[i], "/api/test/who")
+		l.expect(want, res, body)
+	}
+	v := &visit{session: &session{id: l.stay(annas[2]).ID}}
+	v.account, v.stamp, _ = l.server.cfg.Accounts.Account("anna")
+	if err := l.server.still(t.Context(), v); err != nil {
+		t.Errorf("before: %v", err)
+	}
+	res, body = l.post(annas[1], "/sign-out", url.Values{"everywhere": {"1"}})
+	l.expect(http.StatusSeeOther, res, body)
+	if err := l.server.still(t.Context(), v); err != errNotKnown {
+		t.Errorf("a stream goes on: %v", err)
+	}
+	for _, c := range annas {
+		res, body := l.get(c, "/api/test/who")
+		l.expect(http.StatusUnauthorized, res, body)
+	}
+	for _, c := range []*http.Client{lisa, l.bearer("anna")} {
+		res, body := l.get(c, "/api/test/who")
+		l.expect(http.StatusOK, res, body)
+	}
+	if !strings.Contains(l.audited(), `"detail":"everywhere: 2 sessions"`) {
+		t.Errorf("audit:\n%s", l.audited())
+	}
+	res, body = l.get(lisa, "/sign-out") // a link cannot sign out
+	l.expect(http.StatusNotFound, res, body)
+	res, body = l.get(lisa, "/api/test/who")
+	l.expect(http.StatusOK, res, body)
+	res, body = l.post(l.client(), "/sign-out", nil) // nobody: nothing happens
+	l.expect(http.StatusSeeOther, res, body)
+}
+
+// TestAccountChanges: when an account changes, or goes, its sessions and tokens
+// end, and streams are told; those of others stay.
+func TestAccountChanges(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	clients, visits := map[string]*http.Client{}, map[string]*visit{}
+	for name := range labAccounts {
+		clients[name] = l.as(name)
+		account, stamp, _ := l.server.cfg.Accounts.Account(name)
+		visits[name] = &visit{account: account, stamp: stamp, session: &session{id: l.stay(clients[name]).ID}}
+	}
+	byToken := &visit{account: visits["alice"].account, stamp: visits["alice"].stamp, token: "t-alice"}
+	if err := l.server.still(t.Context(), byToken); err != nil {
+		t.Errorf("a token's stream: %v", err)
+	}
+	l.writeAccounts(map[string]string{
+		"root":  labAccounts["root"],
+		"north": "role: brand, brand: south",
+		"anna":  "role: operator",
+		"sue":   "role: organisation, organisation: acme, groups: [support]",
+		"lisa":  "role: organisation, organisation: acme, rights: [see]",
+		"eve":   labAccounts["eve"],
+	})
+	l.until(func() bool { _, _, there := l.server.cfg.Accounts.Account("alice"); return !there })
+	for name, c := range clients {
+		want, err := http.StatusUnauthorized, errNotKnown
+		if name == "root" || name == "eve" {
+			want, err = http.StatusOK, nil
+		}
+		res, body := l.get(c, "/api/test/who")
+		l.expect(want, res, name+" "+body)
+		if got := l.server.still(t.Context(), visits[name]); got != err {
+			t.Errorf("%s's stream: %v, want %v", name, got, err)
+		}
+	}
+	if err := l.server.still(t.Context(), byToken); err != errNotKnown {
+		t.Errorf("the stream of a removed token: %v", err)
+	}
+	res, body := l.get(l.bearer("alice"), "/api/test/who")
+	l.expect(http.StatusUnauthorized, res, body)
+}
+
+// until waits for something that another goroutine does.
+func (l *lab) until(done func() bool) {
+	l.Helper()
+	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			l.Fatal("it does not happen")
+		}
+	}
+}
+
+// TestBearer: a token is not looked for anywhere but where it belongs, and who
+// sends a wrong one is not taken for the browser's session.
+func TestBearer(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	anna := l.as("anna")
+	good := labToken("anna")
+	for _, c := range []struct {
+		header string
+		want   int
+	}{
+		{"Bearer " + good, 200}, {"bearer " + good, 200}, {"Bearer  " + good, 200},
+		{"Bearer " + good + "x", 401}, {"Bearer", 401}, {"Bearer ", 401}, {"Basic " + good, 401}, {good, 401}, {"", 401},
+		{"Bearer " + good + ", Bearer " + good, 401}, {"Bearer " + strings.Repeat("x", 20_000), 401},
+	} {
+		res, body := l.do(anna, http.MethodGet, "/api/test/who", "", "Authorization: "+c.header)
+		l.expect(c.want, res, c.header+" "+body)
+		if len(res.Cookies()) > 0 {
+			t.Errorf("%s: gets a cookie", c.header)
+		}
+		if c.want == 401 && res.Header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: nobody says how", c.header)
+		}
+	}
+	res, body := l.get(l.client(), "/api/test/who?access_token="+good)
+	l.expect(http.StatusUnauthorized, res, body)
+	res, body = l.do(l.bearer("anna"), http.MethodPost, "/sign-out", "")
+	l.expect(http.StatusSeeOther, res, body)
+	res, body = l.get(anna, "/api/test/who")
+	l.expect(http.StatusOK, res, body)
+}
+
+// TestRedisAway: then nobody is taken for a stranger, nor for a friend.
+func TestRedisAway(t *testing.T) {
+	l := newLab(t)
+	l.whoami()
+	anna := l.as("anna")
+	if err := l.store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	res, body := l.get(anna, "/api/test/who")
+	l.expect(http.StatusServiceUnavailable, res, body)
+	res, body = l.signIn(l.client(), "lisa", labPassword, "")
+	l.expect(http.StatusServiceUnavailable, res, body)
+	if len(res.Cookies()) > 0 {
+		t.Error("a session that is nowhere")
+	}
+	res, body = l.get(l.bearer("anna"), "/api/test/who")
+	l.expect(http.StatusOK, res, body)
+	res, body = l.get(l.client(), "/api/test/who")
+	l.expect(http.StatusUnauthorized, res, body)
+}
