@@ -25,9 +25,9 @@ organisations:
 `
 
 // newInstance is a daemon in this process.
-func newInstance(t *testing.T, dir, more string) *daemon {
+func newInstance(t *testing.T, dir, policy, more string) *daemon {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(switchable), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(policy), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := parseConfig("tapedeck.yaml", []byte(labConfig(dir, more)))
@@ -53,7 +53,7 @@ func TestDoor(t *testing.T) {
 	sw, line := clockedSwitch(t, "fs1", "ClueCon", esltest.RealTime)
 	dir := demoDir(t)
 	more := redis.config() + "switches:\n" + line
-	owner, other := newInstance(t, dir, more), newInstance(t, dir, more)
+	owner, other := newInstance(t, dir, switchable, more), newInstance(t, dir, switchable, more)
 	o := office(sw, owner.addr.String())
 	leg, err := o.Inbound(t.Context(), "+442079460001")
 	if err != nil {
