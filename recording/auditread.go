@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -101,13 +102,20 @@ func (q AuditQuery) read(ctx context.Context, f *os.File) (lines []AuditLine, ne
 	return lines, back.end, nil
 }
 
-// parse reads a line. If what is asked for is in few lines the others are not
-// taken apart.
+// parse reads a line. One that does not mention what is asked for is not taken
+// apart.
 func (q AuditQuery) parse(text []byte) (l AuditLine, ok bool) {
-	if q.Recording != "" && !bytes.Contains(text, []byte(q.Recording)) {
+	if !mentions(text, q.Who) || !mentions(text, q.What) || q.Recording != "" && !mentions(text, []string{q.Recording}) {
 		return l, false
 	}
 	return l, json.Unmarshal(text, &l) == nil && l.What != ""
+}
+
+// mentions reports whether one of the words may be in a line of JSON.
+func mentions(text []byte, words []string) bool {
+	return len(words) == 0 || slices.ContainsFunc(words, func(word string) bool {
+		return strings.Trim(word, lower+upper+digits+"-_. ") != "" || bytes.Contains(text, []byte(word)) // or it is written in another way
+	})
 }
 
 func (q AuditQuery) wants(l AuditLine) bool {

@@ -36,12 +36,12 @@ const (
 // mp3Rates are the rates of recordings that are encoded, and how many bit/s one
 // channel gets.
 var mp3Rates = map[int]int{
-	8000: 48_000, 11025: 48_000, 12000: 48_000, 16000: 64_000,
-	22050: 96_000, 24000: 96_000, 32000: 96_000, 44100: 96_000, 48000: 96_000,
+	8000: 64_000, 11025: 64_000, 12000: 64_000, 16000: 96_000,
+	22050: 128_000, 24000: 128_000, 32000: 128_000, 44100: 128_000, 48000: 128_000,
 }
 
 // bitRateIndex says a bit rate in a frame's header (ISO 11172-3, 2.4.2.3).
-var bitRateIndex = map[int]int{48_000: 3, 64_000: 5, 96_000: 7, 128_000: 9, 192_000: 11}
+var bitRateIndex = map[int]int{64_000: 5, 96_000: 7, 128_000: 9, 192_000: 11, 256_000: 13}
 
 // mp3Form is what an MP3 is like: all of it is known before it is made.
 type mp3Form struct {

@@ -1,19 +1,15 @@
 package recording
 
-import (
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // An Info frame comes first in an MP3 of one bit rate. Decoders that know it play
 // exactly the samples that were fed to the encoder; others play a frame of silence.
 // What it says after the table is LAME's extension (Mp3 Info Tag rev 1,
 // gabriel.mp3-tech.org/mp3infotag.html); players look for its name.
 const (
-	infoSize   = 4 + 4 + 4 + 4 + 100 + 4 + 36 // bytes
-	infoFlags  = 1 | 2 | 4 | 8                // frames, bytes, table, quality
+	infoFlags  = 1 | 2 | 4 | 8 // frames, bytes, table, quality
 	infoMaker  = "LAMEshine"
 	infoCBR    = 1
-	maxDelay   = 4095
 	maxBitRate = 255 // kbit/s
 )
 
@@ -25,20 +21,11 @@ func (f mp3Form) sideInfoBytes() int {
 	return 32
 }
 
-// infoForm is the form of the Info frame: that of the others or, if it has no room
-// then, one with a higher bit rate.
-func (f mp3Form) infoForm() mp3Form {
-	for f.frameBytes() < 4+f.sideInfoBytes()+infoSize {
-		f.bitRate += 16_000
-	}
-	return f
-}
-
-// info is the Info frame of an MP3 whose frames have a checksum.
+// info is the Info frame of an MP3 whose frames have a checksum. The smallest frame
+// that is made has 192 bytes, of which 177 are used.
 func (f mp3Form) info(music uint16) []byte {
-	form := f.infoForm()
-	frame := make([]byte, form.frameBytes())
-	header := form.header()
+	frame := make([]byte, f.frameBytes())
+	header := f.header()
 	copy(frame, header[:])
 	total := uint32(int64(len(frame)) + f.frames*int64(f.frameBytes()))
 	at := 4 + f.sideInfoBytes()
@@ -55,7 +42,7 @@ func (f mp3Form) info(music uint16) []byte {
 	tag = append(tag, infoCBR, byte(mp3Rate/2/100)) // and the low pass, in 100 Hz
 	tag = append(tag, make([]byte, 4+2+2+1)...)     // no peak, no gain, no flags
 	tag = append(tag, byte(min(f.bitRate/1000, maxBitRate)))
-	pads := uint32(encoderDelay)<<12 | uint32(min(f.padding(), maxDelay))
+	pads := uint32(encoderDelay)<<12 | uint32(f.padding())
 	tag = append(tag, byte(pads>>16), byte(pads>>8), byte(pads))
 	tag = append(tag, 0, 0, 0, 0) // miscellaneous, gain, preset
 	tag = binary.BigEndian.AppendUint32(tag, total)

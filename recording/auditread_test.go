@@ -1,0 +1,243 @@
+package recording
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// readAll pages through what a query finds, the youngest first.
+func readAll(t *testing.T, a *Audit, q AuditQuery) (all []AuditLine) {
+	t.Helper()
+	for calls := 0; ; calls++ {
+		lines, next, err := a.Read(t.Context(), q)
+		if err != nil || calls > 100_000 || len(lines) > max(q.Limit, defaultLines) {
+			t.Fatalf("call %d: %d lines, %v", calls, len(lines), err)
+		}
+		all = append(all, lines...)
+		if next == 0 {
+			return all
+		}
+		if next < 0 || q.Before > 0 && next >= q.Before {
+			t.Fatalf("next is %d, after %d", next, q.Before)
+		}
+		q.Before = next
+	}
+}
+
+// withoutOffsets are lines as they were added.
+func withoutOffsets(lines []AuditLine) []AuditLine {
+	out := slices.Clone(lines)
+	for i := range out {
+		out[i].Offset = 0
+	}
+	return out
+}
+
+func TestAuditRead(t *testing.T) {
+	a := NewAudit(tempDir(t))
+	if lines, next, err := a.Read(t.Context(), AuditQuery{}); lines != nil || next != 0 || err != nil {
+		t.Errorf("no file: %v, %d, %v", lines, next, err)
+	}
+	rnd := seeded(t, uint64(time.Now().UnixNano()))
+	pick := func(words ...string) string { return words[rnd.IntN(len(words))] }
+	var added []AuditLine
+	for i := range 400 {
+		l := AuditLine{At: day.Add(time.Duration(i) * time.Minute), Who: pick("anna", "bert", "<carol>"), What: pick(AuditListen, AuditDownload, AuditSignIn),
+			Organisation: pick("", "acme", "zeta"), Recording: pick("", "one", "one.part2", "two"), Detail: strings.Repeat("é\"\n", rnd.IntN(300))}
+		if err := a.Add(l); err != nil {
+			t.Fatal(err)
+		}
+		l.Detail = Clean(l.Detail, maxReason)
+		added = append(added, l)
+	}
+	slices.Reverse(added)
+	for name, q := range map[string]struct {
+		AuditQuery
+		wants func(AuditLine) bool
+	}{
+		"all":          {AuditQuery{}, func(l AuditLine) bool { return true }},
+		"who":          {AuditQuery{Who: []string{"<carol>"}}, func(l AuditLine) bool { return l.Who == "<carol>" }},
+		"two of them":  {AuditQuery{Who: []string{"anna", "bert"}}, func(l AuditLine) bool { return l.Who != "<carol>" }},
+		"what":         {AuditQuery{What: []string{AuditListen, AuditDownload}}, func(l AuditLine) bool { return l.What != AuditSignIn }},
+		"organisation": {AuditQuery{Organisations: []string{"zeta"}}, func(l AuditLine) bool { return l.Organisation == "zeta" }},
+		"recording":    {AuditQuery{Recording: "one"}, func(l AuditLine) bool { return l.Recording == "one" }},
+		"no such":      {AuditQuery{Recording: "on"}, func(l AuditLine) bool { return false }},
+		"from":         {AuditQuery{From: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[100].At) }},
+		"to":           {AuditQuery{To: added[100].At}, func(l AuditLine) bool { return l.At.Before(added[100].At) }},
+		"from and to":  {AuditQuery{From: added[200].At, To: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[200].At) && l.At.Before(added[100].At) }},
+		"all of it": {AuditQuery{Who: []string{"anna"}, What: []string{AuditListen}, Organisations: []string{"acme"}, Recording: "one.part2"}, func(l AuditLine) bool {
+			return l.Who == "anna" && l.What == AuditListen && l.Organisation == "acme" && l.Recording == "one.part2"
+		}},
+		"who has no one": {AuditQuery{Organisations: []string{""}}, func(l AuditLine) bool { return l.Organisation == "" }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := slices.DeleteFunc(slices.Clone(added), func(l AuditLine) bool { return !q.wants(l) })
+			for _, limit := range []int{1, 7, 100, 1000, 5000} {
+				q.Limit = limit
+				if got := withoutOffsets(readAll(t, a, q.AuditQuery)); len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+					t.Errorf("limit %d: %d lines, want %d\n%+v", limit, len(got), len(want), got)
+				}
+			}
+		})
+	}
+	lines, _, _ := a.Read(t.Context(), AuditQuery{Limit: 5000})
+	if len(lines) != 400 {
+		t.Errorf("%d lines", len(lines))
+	}
+	file, err := os.ReadFile(a.Path())
+	for _, l := range lines {
+		if rest := string(file[l.Offset:]); err != nil || l.Offset > 0 && file[l.Offset-1] != '\n' || !strings.HasPrefix(rest, `{"at":"`+l.At.Format(time.RFC3339)) {
+			t.Errorf("%+v is not at its offset: %.100q", l, rest)
+		}
+	}
+}
+
+// TestAuditReadAnywhere: whatever Before is, whole lines before it are found, once.
+func TestAuditReadAnywhere(t *testing.T) {
+	a := NewAudit(tempDir(t))
+	var ends []int
+	size := 0
+	for i := range 5 {
+		if err := a.Add(AuditLine{At: day, Who: fmt.Sprint(i), What: AuditListen}); err != nil {
+			t.Fatal(err)
+		}
+		size = int(sizeOf(a.Path()))
+		ends = append(ends, size)
+	}
+	for before := 1; before <= size+10; before++ {
+		whole := 0
+		for whole < 5 && ends[whole] <= before {
+			whole++
+		}
+		if got := readAll(t, a, AuditQuery{Before: int64(before), Limit: 2}); len(got) != whole || whole > 0 && got[0].Who != fmt.Sprint(whole-1) {
+			t.Fatalf("before %d: %+v, want %d", before, got, whole)
+		}
+	}
+	if lines, _, err := a.Read(t.Context(), AuditQuery{Before: -5}); len(lines) != 5 || err != nil {
+		t.Errorf("%v, %v", lines, err)
+	}
+}
+
+// TestAuditReadTorn: what is no line is left out, however it came to be there.
+func TestAuditReadTorn(t *testing.T) {
+	line := func(n int) string { return fmt.Sprintf(`{"at":"2026-03-09T12:00:00Z","who":"w%d","what":"listen"}`, n) }
+	for name, text := range map[string]string{
+		"empty":             "",
+		"as it should be":   line(1) + "\n" + line(2) + "\n",
+		"torn at the end":   line(1) + "\n" + line(2) + "\n" + line(3)[:20],
+		"not yet ended":     line(1) + "\n" + line(2) + "\n" + line(3),
+		"torn inside":       line(1) + "\n" + line(3)[:20] + "\n" + line(2) + "\n",
+		"two in one":        line(1) + "\n" + line(3)[:20] + line(4) + "\n" + line(2) + "\n",
+		"empty lines":       "\n\n" + line(1) + "\n\n\n" + line(2) + "\n\n",
+		"other JSON":        line(1) + "\n[]\nnull\n5\n\"x\"\n{}\n" + line(2) + "\n",
+		"zeros":             line(1) + "\n" + strings.Repeat("\x00", 5000) + "\n" + line(2) + "\n",
+		"a very long line":  line(1) + "\n" + strings.Repeat("x", 500_000) + "\n" + line(2) + "\n",
+		"a long first line": strings.Repeat("x", 300_000) + "\n" + line(1) + "\n" + line(2) + "\n",
+		"a long last line":  line(1) + "\n" + line(2) + "\n" + strings.Repeat("x", 300_000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := NewAudit(tempDir(t))
+			writeFile(t, a.Path(), []byte(text))
+			for _, limit := range []int{1, 100} {
+				got := ""
+				for _, l := range readAll(t, a, AuditQuery{Limit: limit}) {
+					got += l.Who
+				}
+				want := "w2w1"
+				if text == "" {
+					want = ""
+				}
+				if got != want {
+					t.Errorf("limit %d: %s", limit, got)
+				}
+			}
+		})
+	}
+}
+
+// TestAuditReadBounded: one call looks through a part of a large file, and the last
+// one has seen all of it; one that asks for the last hours does not.
+func TestAuditReadBounded(t *testing.T) {
+	a := NewAudit(tempDir(t))
+	var text strings.Builder
+	for i := 0; text.Len() < 5*maxAuditRead/2; i++ {
+		fmt.Fprintf(&text, `{"at":"2026-03-09T12:00:00Z","who":"w%d","what":"listen","detail":"%0200d"}`+"\n", i, 0)
+	}
+	writeFile(t, a.Path(), []byte(text.String()))
+	calls := func(q AuditQuery) (n, found int) {
+		for {
+			lines, next, err := a.Read(t.Context(), q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, found = n+1, found+len(lines)
+			if next == 0 {
+				return n, found
+			}
+			q.Before = next
+		}
+	}
+	if n, found := calls(AuditQuery{Who: []string{"w0"}}); n != 3 || found != 1 {
+		t.Errorf("the first line: %d calls, %d lines", n, found)
+	}
+	if n, found := calls(AuditQuery{Recording: "nowhere"}); n != 3 || found != 0 {
+		t.Errorf("nothing: %d calls, %d lines", n, found)
+	}
+	if n, found := calls(AuditQuery{From: day.AddDate(0, 0, 2)}); n != 1 || found != 0 {
+		t.Errorf("later than all: %d calls, %d lines", n, found)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := a.Read(ctx, AuditQuery{}); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A line whose clock was wrong hides none of those before it.
+func TestAuditReadClock(t *testing.T) {
+	a := NewAudit(tempDir(t))
+	for i, at := range []time.Time{day, day, time.Unix(0, 0), day.Add(time.Hour), time.Unix(0, 0)} {
+		if err := a.Add(AuditLine{At: at, Who: fmt.Sprint(i), What: AuditListen}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := readAll(t, a, AuditQuery{From: day, Limit: 1}); len(got) != 3 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAuditReadFails(t *testing.T) {
+	d := tempDir(t)
+	a := NewAudit(d)
+	if err := os.Mkdir(a.Path(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.Read(t.Context(), AuditQuery{}); err == nil {
+		t.Error("a folder is read")
+	}
+}
+
+func BenchmarkAuditRead(b *testing.B) {
+	a := NewAudit(tempDir(b))
+	var text strings.Builder
+	for i := 0; text.Len() < maxAuditRead; i++ {
+		fmt.Fprintf(&text, `{"at":"2026-03-09T12:00:00Z","who":"anna","what":"listen","organisation":"acme","recording":"5f7ad4b6-0d9f-4be5-9a6c-6d4c8f1f%04x","from":"192.0.2.1"}`+"\n", i)
+	}
+	writeFile(b, a.Path(), []byte(text.String()))
+	for name, q := range map[string]AuditQuery{"page": {}, "recording": {Recording: "nowhere"}, "who": {Who: []string{"nobody"}}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := a.Read(b.Context(), q); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package recording
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// makers are what makes a file of a recording's sound.
+var makers = map[string]func(t *testing.T, d Dir, path string) (string, error){
+	".svg": func(t *testing.T, d Dir, path string) (string, error) { return Waveform(t.Context(), d, path) },
+	".mp3": func(t *testing.T, d Dir, path string) (string, error) { return MP3(t.Context(), d, path, Tags{}) },
+}
+
+// TestDerive: what is made of a sound is made once, and again if it is older; the
+// sound stays as it is.
+func TestDerive(t *testing.T) {
+	for ext, make := range makers {
+		t.Run(ext, func(t *testing.T) {
+			d := tempDir(t)
+			path := put(t, d, sample(call))
+			if err := os.Chtimes(path, day, day); err != nil {
+				t.Fatal(err)
+			}
+			base := strings.TrimSuffix(path, soundExt)
+			for _, name := range []string{path, SidecarPath(path), base + ext, d.relative(path)} {
+				if got, err := make(t, d, name); err != nil || got != base+ext {
+					t.Fatalf("%q, %v", got, err)
+				}
+			}
+			first := infoOf(t, base+ext)
+			if first.Mode() != fileMode || first.Size() == 0 {
+				t.Errorf("%v, %d bytes", first.Mode(), first.Size())
+			}
+			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(sampleSound().bytes()) || !infoOf(t, path).ModTime().Equal(day) {
+				t.Errorf("the sound was changed: %v", err)
+			}
+			for name, change := range map[string]func() error{
+				"older than the sound": func() error { return os.Chtimes(base+ext, day, day.Add(-time.Millisecond)) },
+				"a link": func() error {
+					return errors.Join(os.Rename(base+ext, filepath.Join(d.String(), "moved")), os.Symlink(filepath.Join(d.String(), "moved"), base+ext))
+				},
+				"gone":                  func() error { return os.Rename(base+ext, filepath.Join(d.String(), "gone")) },
+				"a sound of the future": func() error { return os.Chtimes(path, day.AddDate(99, 0, 0), day.AddDate(99, 0, 0)) },
+			} {
+				old := infoOf(t, base+ext)
+				if err := change(); err != nil {
+					t.Fatal(err)
+				}
+				for range 2 {
+					if _, err := make(t, d, path); err != nil {
+						t.Fatalf("%s: %v", name, err)
+					}
+				}
+				made := infoOf(t, base+ext)
+				if os.SameFile(made, old) || !made.Mode().IsRegular() || made.ModTime().Before(infoOf(t, path).ModTime()) {
+					t.Errorf("%s: it was not made again", name)
+				}
+				if _, err := make(t, d, path); err != nil || !os.SameFile(made, infoOf(t, base+ext)) {
+					t.Errorf("%s: it was made once more: %v", name, err)
+				}
+			}
+			if moved, err := os.ReadFile(filepath.Join(d.String(), "moved")); err == nil && len(moved) != int(first.Size()) {
+				t.Errorf("through a link %d bytes were written", len(moved))
+			}
+		})
+	}
+}
+
+func infoOf(t *testing.T, path string) fs.FileInfo {
+	t.Helper()
+	info, err := os.Lstat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info
+}
+
+// TestDeriveRefuses: of what is no finished sound nothing is made, and nothing is
+// left behind.
+func TestDeriveRefuses(t *testing.T) {
+	for ext, make := range makers {
+		for name, test := range map[string]struct {
+			harm func(t *testing.T, d Dir, path string) error
+			want error
+		}{
+			"no sound":   {func(t *testing.T, d Dir, path string) error { return os.Remove(path) }, fs.ErrNotExist},
+			"live":       {func(t *testing.T, d Dir, path string) error { return d.writeDraft(sample(call)) }, ErrLive},
+			"empty file": {func(t *testing.T, d Dir, path string) error { return os.Truncate(path, 0) }, ErrNoSound},
+			"no samples": {func(t *testing.T, d Dir, path string) error { return os.Truncate(path, 44) }, ErrNoSound},
+			"no WAV": {func(t *testing.T, d Dir, path string) error {
+				return os.WriteFile(path, []byte(strings.Repeat("x", 1000)), 0o600)
+			}, ErrNoSound},
+			"a folder": {func(t *testing.T, d Dir, path string) error {
+				return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+			}, errAny},
+			"its place is taken": {func(t *testing.T, d Dir, path string) error {
+				return os.MkdirAll(filepath.Join(strings.TrimSuffix(path, soundExt)+ext, "full"), 0o700)
+			}, errAny},
+		} {
+			t.Run(ext+" "+name, func(t *testing.T) {
+				d := tempDir(t)
+				path := put(t, d, sample(call))
+				if err := test.harm(t, d, path); err != nil {
+					t.Fatal(err)
+				}
+				before := filesBelow(t, d)
+				got, err := make(t, d, path)
+				if got != "" || err == nil || test.want != errAny && !errors.Is(err, test.want) {
+					t.Errorf("%q, %v", got, err)
+				}
+				if after := filesBelow(t, d); strings.Join(after, " ") != strings.Join(before, " ") {
+					t.Errorf("left %q of %q", after, before)
+				}
+			})
+		}
+	}
+}
+
+// TestDeriveDiskFull: a disk that is full, at whatever moment, keeps nothing of it.
+func TestDeriveDiskFull(t *testing.T) {
+	for ext, make := range makers {
+		t.Run(ext, func(t *testing.T) {
+			d := tmpfs(t)
+			path := pathOf(t, d, sample(call))
+			newSynth(1, 8000).add(1500, tone).write(t, path)
+			if err := d.locked(func() error { return nil }); err != nil { // makes its file
+				t.Fatal(err)
+			}
+			filler := fill(t, d)
+			failures := 0
+			for free := int64(0); ; free += 4096 {
+				if err := os.Truncate(filler, max(0, sizeOf(filler)-free)); err != nil {
+					t.Fatal(err)
+				}
+				before := filesBelow(t, d)
+				_, err := make(t, d, path)
+				if err == nil {
+					break
+				}
+				failures++
+				if after := filesBelow(t, d); !strings.Contains(err.Error(), "no space") || strings.Join(after, " ") != strings.Join(before, " ") {
+					t.Fatalf("%v: left %q of %q", err, after, before)
+				}
+			}
+			if failures == 0 {
+				t.Error("the disk is not full")
+			}
+			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(newSynth(1, 8000).add(1500, tone).bytes()) {
+				t.Errorf("the sound was changed: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,162 @@
+package recording
+
+import (
+	"encoding/binary"
+	"encoding/xml"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// drawing is what a picture shows: of each channel and column the height above
+// and below its middle.
+type drawing [][columns][2]int
+
+var pathStep = regexp.MustCompile(`V(-?\d+)h(-?\d+)`)
+
+// readDrawing reads a picture back.
+func readDrawing(t *testing.T, path string) (d drawing) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil || len(text) > 60_000 {
+		t.Fatalf("%d bytes, %v", len(text), err)
+	}
+	var svg struct {
+		XMLName xml.Name
+		ViewBox string `xml:"viewBox,attr"`
+		Ratio   string `xml:"preserveAspectRatio,attr"`
+		Style   string `xml:"style"`
+		Paths   []struct {
+			D string `xml:"d,attr"`
+		} `xml:"path"`
+	}
+	if err := xml.Unmarshal(text, &svg); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("0 0 1000 %d", 100*len(svg.Paths)); svg.XMLName.Local != "svg" || svg.ViewBox != want || svg.Ratio != "none" ||
+		!strings.Contains(svg.Style, "prefers-color-scheme:dark") || strings.Contains(string(text), "script") {
+		t.Errorf("%.300s", text)
+	}
+	for i, p := range svg.Paths {
+		d = append(d, [columns][2]int{})
+		middle, at := 100*i+50, 0
+		if start := fmt.Sprintf("M0 %d", middle); !strings.HasPrefix(p.D, start) || pathStep.ReplaceAllString(p.D[len(start):], "") != "Z" {
+			t.Fatalf("path %.100q", p.D)
+		}
+		for _, step := range pathStep.FindAllStringSubmatch(p.D, -1) {
+			y, _ := strconv.Atoi(step[1])
+			by, _ := strconv.Atoi(step[2])
+			for ; by > 0; by, at = by-1, at+1 {
+				d[i][at][0] = middle - y
+			}
+			for ; by < 0; by, at = by+1, at-1 {
+				d[i][at-1][1] = y - middle - 1
+			}
+		}
+		if at != 0 {
+			t.Errorf("channel %d ends at %d", i, at)
+		}
+	}
+	return d
+}
+
+// waveOf writes a recording with these samples, and draws it.
+func waveOf(t *testing.T, channels, rate int, data []byte) drawing {
+	t.Helper()
+	d := tempDir(t)
+	path := pathOf(t, d, sample(call))
+	writeFile(t, path, wavOf(channels, rate, data))
+	svg, err := Waveform(t.Context(), d, path)
+	if err != nil || svg != strings.TrimSuffix(path, soundExt)+".svg" {
+		t.Fatalf("%q, %v", svg, err)
+	}
+	return readDrawing(t, svg)
+}
+
+// TestWaveform: of each thousandth the peaks are shown, of each channel.
+func TestWaveform(t *testing.T) {
+	for _, channels := range []int{1, 2} {
+		for _, frames := range []int{1, 2, 7, 999, 1000, 1001, 8000, 123_457} {
+			t.Run(fmt.Sprint(channels, frames), func(t *testing.T) {
+				rnd := seeded(t, uint64(time.Now().UnixNano()))
+				var want = make(drawing, channels)
+				var data []byte
+				for i := range frames {
+					for c := range channels {
+						v := int16(rnd.IntN(1<<16)-1<<15) / int16(1+rnd.IntN(100)) * int16(1-c*(i/(frames/2+1)))
+						data = binary.LittleEndian.AppendUint16(data, uint16(v))
+						for column := i * columns / frames; column == i*columns/frames || column < (i+1)*columns/frames; column++ {
+							high := &want[c][column][0]
+							if v < 0 {
+								high = &want[c][column][1]
+							}
+							*high = max(*high, int(math.Round(48*math.Sqrt(math.Abs(float64(v))/32768))))
+						}
+					}
+				}
+				got := waveOf(t, channels, 8000, data)
+				for c := range want {
+					for i := range want[c] {
+						if got[c][i] != want[c][i] {
+							t.Fatalf("channel %d, column %d: %v, want %v", c, i, got[c][i], want[c][i])
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestWaveformPause: a pause is a line, where the sidecar has it.
+func TestWaveformPause(t *testing.T) {
+	got := waveOf(t, 2, 8000, newSynth(2, 8000).add(3000, tone).add(5000, 0).add(2000, -tone).data())
+	for c := range got {
+		for i, column := range got[c] {
+			want := [2]int{8, 0}
+			if i >= 300 {
+				want = [2]int{0, 0}
+			}
+			if i >= 800 {
+				want = [2]int{0, 8}
+			}
+			if column != want {
+				t.Errorf("channel %d, column %d: %v", c, i, column)
+			}
+		}
+	}
+}
+
+// Of more than two channels one picture is drawn.
+func TestWaveformChannels(t *testing.T) {
+	var data []byte
+	for i := range 2000 {
+		for c := range 5 {
+			v := 0
+			if c == 3 && i < 1000 {
+				v = 32767
+			}
+			data = binary.LittleEndian.AppendUint16(data, uint16(v))
+		}
+	}
+	if got := waveOf(t, 5, 8000, data); len(got) != 1 || got[0][499] != [2]int{48, 0} || got[0][500] != [2]int{0, 0} {
+		t.Errorf("%d channels, %v, %v", len(got), got[0][499], got[0][500])
+	}
+}
+
+func BenchmarkWaveform(b *testing.B) {
+	d := tempDir(b)
+	path := pathOf(b, d, sample(call))
+	newSynth(2, 8000).add(600_000, tone).write(b, path)
+	for b.Loop() {
+		svg, err := Waveform(b.Context(), d, path)
+		if err != nil || os.Remove(svg) != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(600*float64(b.N)/b.Elapsed().Seconds(), "audio-s/s")
+}
