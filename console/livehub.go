@@ -181,17 +181,22 @@ func (h *hub) read(ctx context.Context) bool {
 		next.calls, equal = entriesOf(calls, before.calls, next.serial)
 		same = same && equal
 	}
-	if same || len(h.viewers) == 0 {
-		return err == nil
+	if !same && len(h.viewers) > 0 {
+		h.show(next)
 	}
-	h.now = next
+	return err == nil
+}
+
+// show has every viewer look at a picture. Nobody waits for one who is slow: he
+// sees the latest when he looks. h.mu is held.
+func (h *hub) show(p *picture) {
+	h.now = p
 	for w := range h.viewers {
 		select {
 		case w.wake <- struct{}{}:
 		default: // it will look anyway
 		}
 	}
-	return err == nil
 }
 
 // entriesOf are the entries of calls; same, if they are those of before.
