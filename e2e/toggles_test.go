@@ -31,6 +31,7 @@ func toggles() []scenario {
 			transferredThenCode(toOutside, attended)},
 		{"outgoing, *1 starts", settings{onDemand: digits}, startedOutgoing},
 		{"internal, *1 of both", settings{alice: "{ internal: yes }", onDemand: digits}, codeOfBoth},
+		{"the API pauses and resumes, and gives the recording", settings{numbers: number("yes"), onDemand: "api: true"}, switchedByAPI},
 		{"*1 against a lock", settings{numbers: number("force"), onDemand: digits}, refusedCode("locked")},
 		{"*1 of a user who may override a lock", settings{numbers: number("force"), onDemand: digits, may: map[string]string{"alice": "override"}}, pausedOnce("en")},
 		{"*1 of a user who may not", with(yes, func(s *settings) { s.may = map[string]string{"alice": "disable"} }), refusedCode("user_disabled")},

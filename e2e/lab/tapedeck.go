@@ -23,6 +23,8 @@ type Tapedeck struct {
 	program    string
 	log        string
 	metrics    string // address
+	console    string // address
+	token      string // of an operator
 }
 
 // TapedeckConfig is what StartTapedeck needs.
@@ -49,6 +51,7 @@ func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
 	t := &Tapedeck{
 		Recordings: cmp.Or(c.Recordings, RecordingsIn(c.Dir)), Config: filepath.Join(c.Dir, "tapedeck.yaml"),
 		program: c.Program, log: filepath.Join(c.Dir, "tapedeck.log"), metrics: fmt.Sprintf("127.0.0.1:%d", ports[0]),
+		console: fmt.Sprintf("127.0.0.1:%d", ports[1]),
 	}
 	files := map[string]string{
 		filepath.Join(c.Dir, "policy.yaml"): c.Policy,
@@ -59,11 +62,11 @@ store: { redis: %s }
 recordings: { dir: %s, stereo: true }
 prompts: { dir: %s, language: en }
 policy: %s
-http: { listen: "127.0.0.1:%d" }
+http: { listen: %q, accounts: %s }
 metrics: { listen: "%s" }
 log: { level: debug, format: text }
 `, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, c.Prompts,
-			filepath.Join(c.Dir, "policy.yaml"), ports[1], t.metrics),
+			filepath.Join(c.Dir, "policy.yaml"), t.console, filepath.Join(c.Dir, "accounts.yaml"), t.metrics),
 	}
 	if err := os.MkdirAll(t.Recordings, 0o755); err != nil {
 		return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
@@ -76,7 +79,52 @@ log: { level: debug, format: text }
 			return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
 		}
 	}
+	if err := t.operator(ctx); err != nil {
+		return nil, err
+	}
 	return t, t.Restart(ctx)
+}
+
+// operator makes an account that may do everything through the API.
+func (t *Tapedeck) operator(ctx context.Context) error {
+	if out, err := t.Run(ctx, "account", "add", "lab", "--role", "operator", "--no-password", "--replace"); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	out, err := t.Run(ctx, "token", "add", "lab")
+	if err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	for line := range strings.Lines(out) {
+		if strings.HasPrefix(line, "td_") {
+			t.token = strings.TrimSpace(line)
+			return nil
+		}
+	}
+	return fmt.Errorf("lab: tapedeck token add: there is no token in %q", out)
+}
+
+// API asks the API, as an operator, for a path below /api/v1. Its error is also
+// an answer that is none of success.
+func (t *Tapedeck) API(ctx context.Context, method, path, body string) (answer []byte, err error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+t.console+"/api/v1"+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Close = true // leave no idle connection behind
+	req.Header.Set("Authorization", "Bearer "+t.token)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err = io.ReadAll(io.LimitReader(resp.Body, 64<<20))
+	if err == nil && resp.StatusCode/100 != 2 {
+		err = fmt.Errorf("lab: %s %s: %s: %s", method, path, resp.Status, answer)
+	}
+	return answer, err
 }
 
 // Restart starts a Tapedeck that has ended, as it was started before.
