@@ -161,7 +161,7 @@ func TestDeleteAgainstHold(t *testing.T) {
 func TestDeleteAgainstDerivation(t *testing.T) {
 	d := tempDir(t)
 	audit := NewAudit(d)
-	for i := range 40 {
+	for i := range 10 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
 		var group sync.WaitGroup
 		start := make(chan struct{})

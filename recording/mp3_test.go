@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -190,7 +191,11 @@ func mp3Of(t testing.TB, channels, rate int, data []byte) (path string) {
 func TestMP3(t *testing.T) {
 	for rate := range mp3Rates {
 		for channels := 1; channels <= 2; channels++ {
-			for _, frames := range []int{1, rate / 10, rate + 77, 3*rate + 1} {
+			lengths := []int{1, rate/10 + 7}
+			if rate == 8000 || rate == 16000 {
+				lengths = append(lengths, 2*rate+1)
+			}
+			for _, frames := range lengths {
 				t.Run(fmt.Sprint(rate, channels, frames), func(t *testing.T) {
 					path := mp3Of(t, channels, rate, speech(channels, rate, frames))
 					m := readMP3(t, path)
@@ -210,11 +215,11 @@ func TestMP3(t *testing.T) {
 							if !s {
 								t.Errorf("frame %d in the pause is not silent", i)
 							}
-						case s && from > want*2/3 && to+1152 < want && frames > rate:
+						case s && from > want*2/3 && to+1152 < want:
 							loud++
 						}
 					}
-					if frames > 3*rate && silent < 30 || loud > 20 {
+					if frames > 2*rate && silent < 20 || loud > 10 {
 						t.Errorf("%d frames are in the pause, %d silent ones outside", silent, loud)
 					}
 				})
@@ -234,24 +239,28 @@ var decoders = map[string]func(path string) *exec.Cmd{
 
 // TestMP3Decoded: what decoders make of it.
 func TestMP3Decoded(t *testing.T) {
-	for name, command := range decoders {
-		t.Run(name, func(t *testing.T) {
-			if _, err := exec.LookPath(name); err != nil {
-				t.Skipf("this test needs %s on the PATH: %v", name, err)
-			}
-			for _, rate := range []int{8000, 16000} {
-				for channels := 1; channels <= 2; channels++ {
-					for _, frames := range []int{rate / 10, 3*rate + 77} {
-						in := speech(channels, rate, frames)
-						out, err := command(mp3Of(t, channels, rate, in)).Output()
-						if err != nil {
-							t.Fatal(err)
-						}
-						decodedAs(t, fmt.Sprint(rate, channels, frames), channels, 48000/rate, in, out)
+	there := maps.Clone(decoders)
+	maps.DeleteFunc(there, func(name string, _ func(string) *exec.Cmd) bool {
+		_, err := exec.LookPath(name)
+		return err != nil
+	})
+	if len(there) == 0 {
+		t.Skip("this test needs ffmpeg, mpg123 or lame on the PATH")
+	}
+	for _, rate := range []int{8000, 16000} {
+		for channels := 1; channels <= 2; channels++ {
+			for _, frames := range []int{rate / 10, 2*rate + 77} {
+				in := speech(channels, rate, frames)
+				path := mp3Of(t, channels, rate, in)
+				for name, command := range there {
+					out, err := command(path).Output()
+					if err != nil {
+						t.Fatal(err)
 					}
+					decodedAs(t, fmt.Sprint(name, " ", rate, channels, frames), channels, 48000/rate, in, out)
 				}
 			}
-		})
+		}
 	}
 }
 
@@ -301,20 +310,20 @@ func TestMP3Extremes(t *testing.T) {
 		"highest":     func(int) int { return 32767 },
 		"clicks":      func(i int) int { return map[bool]int{true: -32768}[i%997 == 0] },
 		"barely":      func(i int) int { return i % 2 },
-		"one click":   func(i int) int { return map[bool]int{true: 32767}[i == 5000] },
+		"one click":   func(i int) int { return map[bool]int{true: 32767}[i == 1500] },
 		"whisper":     func(int) int { return rnd.IntN(5) - 2 },
 		"nothing":     func(int) int { return 0 },
 		"bursts":      func(i int) int { return (rnd.IntN(1<<16) - 1<<15) * (i / 300 % 2) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, rate := range []int{8000, 48000} {
+			for rate, frames := range map[int]int{8000: 3001, 48000: 15_011} {
 				for channels := 1; channels <= 2; channels++ {
 					var data []byte
-					for i := range 20_011 * channels {
+					for i := range frames * channels {
 						data = binary.LittleEndian.AppendUint16(data, uint16(int16(value(i))))
 					}
 					m := readMP3(t, mp3Of(t, channels, rate, data))
-					if m.samples() != 20_011*48000/rate {
+					if m.samples() != frames*48000/rate {
 						t.Errorf("%d samples", m.samples())
 					}
 					if name == "nothing" {
@@ -398,9 +407,9 @@ func TestMP3AtOnce(t *testing.T) {
 func TestMP3Cancelled(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
-	writeFile(t, path, wavOf(2, 8000, speech(2, 8000, 8000*120)))
+	writeFile(t, path, wavOf(2, 8000, speech(2, 8000, 8000*20)))
 	cancelled := 0
-	for range 50 {
+	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
 		group.Go(func() {
@@ -417,7 +426,7 @@ func TestMP3Cancelled(t *testing.T) {
 			if files := filesBelow(t, d); len(files) != 1 {
 				t.Fatalf("left %q", files)
 			}
-			if cancelled == 3 {
+			if cancelled == 2 {
 				break
 			}
 		}

@@ -23,13 +23,13 @@ func TestResampler(t *testing.T) {
 	for from := range mp3Rates {
 		for _, to := range []int{mp3Rate, 8000} {
 			for _, hz := range []float64{100, 1000, 3000, 0.45 * float64(from)} {
-				in := make([]float32, from/2)
+				in := make([]float32, from/5)
 				for i := range in {
 					in[i] = float32(10_000 * math.Sin(2*math.Pi*hz*float64(i)/float64(from)))
 				}
 				out := resampled(from, to, in, 777)
 				var noise, loudest float64
-				for i := to / 20; i < to*9/20; i++ { // not at the edges
+				for i := to / 20; i < to*3/20; i++ { // not at the edges
 					want := 10_000 * math.Sin(2*math.Pi*hz*float64(i)/float64(to))
 					noise = max(noise, math.Abs(want-float64(out[i])))
 					loudest = max(loudest, math.Abs(float64(out[i])))
@@ -39,6 +39,9 @@ func TestResampler(t *testing.T) {
 					t.Errorf("%d to %d Hz: a tone of %.0f Hz is wrong by %.0f", from, to, hz, noise)
 				case hz >= 1.3*nyquist && loudest > 100:
 					t.Errorf("%d to %d Hz: of a tone of %.0f Hz %.0f is left", from, to, hz, loudest)
+				}
+				if hz != 1000 {
+					continue
 				}
 				for i, v := range resampled(from, to, in, 1) {
 					if v != out[i] {

@@ -43,6 +43,7 @@ func TestTurns(t *testing.T) {
 			}()
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if most != 2 || did != 30 || len(turns.busy) != 0 || len(turns.slots) != 0 {
 			t.Errorf("%d at once, %d of 30; left %v", most, did, turns.busy)
 		}
