@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/console/access"
 	"tapedeck/store"
 )
 
@@ -318,6 +319,7 @@ func TestAccountChanges(t *testing.T) {
 		account, stamp, _ := l.server.cfg.Accounts.Account(name)
 		visits[name] = &visit{account: account, stamp: stamp, session: &session{id: l.stay(clients[name]).ID}}
 	}
+	eves := &visit{account: visits["eve"].account, stamp: visits["eve"].stamp, token: "t-eve"}
 	byToken := &visit{account: visits["alice"].account, stamp: visits["alice"].stamp, token: "t-alice"}
 	if err := l.server.still(t.Context(), byToken); err != nil {
 		t.Errorf("a token's stream: %v", err)
@@ -347,6 +349,21 @@ func TestAccountChanges(t *testing.T) {
 	}
 	res, body := l.get(l.bearer("alice"), "/api/test/who")
 	l.expect(http.StatusUnauthorized, res, body)
+
+	if err := l.server.still(t.Context(), eves); err != nil {
+		t.Errorf("the stream of eve's token: %v", err)
+	}
+	if err := access.Change(l.accounts, func(f *access.File) error { return f.RemoveToken("t-eve") }); err != nil {
+		t.Fatal(err)
+	}
+	l.until(func() bool { return !l.server.cfg.Accounts.HasToken("t-eve", "eve") })
+	if err := l.server.still(t.Context(), eves); err != errNotKnown {
+		t.Errorf("the stream of a revoked token: %v", err)
+	}
+	res, body = l.get(l.bearer("eve"), "/api/test/who")
+	l.expect(http.StatusUnauthorized, res, body)
+	res, body = l.get(clients["eve"], "/api/test/who")
+	l.expect(http.StatusOK, res, body)
 }
 
 // until waits for something that another goroutine does.

@@ -145,8 +145,10 @@ func TestGuessing(t *testing.T) {
 	if !strings.Contains(l.audited(), `"who":"anna","what":"sign-in failed","organisation":"acme","from":"198.51.100.1"`) {
 		t.Errorf("audit:\n%s", l.audited())
 	}
-	res, body := from("198.51.100.2", labPassword)
-	l.expect(http.StatusSeeOther, res, body)
+	for range 2 * pairPace.free { // who knows the password may come as often as he likes
+		res, body := from("198.51.100.2", labPassword)
+		l.expect(http.StatusSeeOther, res, body)
+	}
 }
 
 // TestFailureIsDiscreet: a password in the wrong field is not written down.

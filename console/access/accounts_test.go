@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -74,31 +76,38 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
+// sameCost fails if the things never take about as long as each other. The least
+// of several times is what a thing takes by itself; a busy machine needs more of
+// them until that is seen.
+func sameCost(t *testing.T, things map[string]func()) {
+	t.Helper()
+	least := map[string]time.Duration{}
+	for range 100 {
+		for name, do := range things {
+			began := time.Now()
+			do()
+			if took := time.Since(began); least[name] == 0 || took < least[name] {
+				least[name] = took
+			}
+		}
+		all := slices.Sorted(maps.Values(least))
+		if all[len(all)-1] < 2*all[0] {
+			return
+		}
+	}
+	t.Errorf("what they take tells them apart: %v", least)
+}
+
 // TestSignInTime: how long it takes does not tell whether there is such an
-// account, or one with a password. The least of several is what it takes.
+// account, or one with a password, or any.
 func TestSignInTime(t *testing.T) {
 	a, _, _ := opened(t, goodFile)
-	least := func(name string) time.Duration {
-		best := time.Hour
-		for range 5 {
-			began := time.Now()
-			_, _, _ = a.SignIn(t.Context(), name, "wrong password")
-			best = min(best, time.Since(began))
-		}
-		return best
-	}
-	known := least("anna")
-	for _, name := range []string{"nobody", "north", ""} {
-		if took := least(name); took < known/2 || took > known*2 {
-			t.Errorf("%q: %v, and a known name %v", name, took, known)
-		}
-	}
 	none, _, _ := opened(t, "")
-	began := time.Now()
-	_, _, _ = none.SignIn(t.Context(), "anna", "wrong password")
-	if took := time.Since(began); took < known/2 {
-		t.Errorf("without accounts: %v", took)
+	things := map[string]func(){"without accounts": func() { _, _, _ = none.SignIn(t.Context(), "anna", "wrong password") }}
+	for what, name := range map[string]string{"known": "anna", "unknown": "nobody", "without a password": "north", "no name": ""} {
+		things[what] = func() { _, _, _ = a.SignIn(t.Context(), name, "wrong password") }
 	}
+	sameCost(t, things)
 }
 
 // TestSignInCrowd: two at once, some wait, more are told to come back.
@@ -222,19 +231,11 @@ func TestTokenTime(t *testing.T) {
 	}
 	a := new(Accounts)
 	a.now.Store(b)
-	least := func(secret string) time.Duration {
-		best := time.Hour
-		for range 50 {
-			began := time.Now()
-			a.Token(secret)
-			best = min(best, time.Since(began))
-		}
-		return best
+	things := map[string]func(){}
+	for what, secret := range map[string]string{"first": "0", "last": fmt.Sprint(many - 1), "none": "x"} {
+		things[what] = func() { a.Token(secret) }
 	}
-	first, last, none := least("0"), least(fmt.Sprint(many-1)), least("x")
-	if max(first, last, none) > 2*min(first, last, none) {
-		t.Errorf("first %v, last %v, none %v", first, last, none)
-	}
+	sameCost(t, things)
 }
 
 // TestFollow: what the file says counts a second later, if it is valid.

@@ -1,0 +1,86 @@
+package console
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestOverTLS: a browser signs in and out by HTTP/2, with a cookie for TLS alone.
+func TestOverTLS(t *testing.T) {
+	l := newStillLab(t)
+	l.whoami()
+	web := httptest.NewUnstartedServer(l.server.Handler())
+	web.EnableHTTP2 = true
+	web.StartTLS()
+	defer web.Close()
+	l.url = web.URL
+	c := l.client()
+	c.Transport = web.Client().Transport
+	res, body := l.do(c, http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {labPassword}}.Encode(),
+		"Content-Type: application/x-www-form-urlencoded", "Origin: "+web.URL)
+	l.expect(http.StatusSeeOther, res, body)
+	if res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("%s, HSTS %q", res.Proto, res.Header.Get("Strict-Transport-Security"))
+	}
+	if set := res.Header.Get("Set-Cookie"); !strings.HasPrefix(set, tlsCookie+"=") || !strings.Contains(set, "; Secure") {
+		t.Errorf("cookie %s", set)
+	}
+	if _, body := l.get(c, "/test/who"); body != "anna" {
+		t.Errorf("it is %.100q", body)
+	}
+	res, body = l.do(c, http.MethodPost, "/test/who", "", "Origin: https://evil.example")
+	l.expect(http.StatusForbidden, res, body)
+	res, body = l.post(c, "/sign-out", nil)
+	l.expect(http.StatusSeeOther, res, body)
+	res, body = l.get(c, "/api/test/who")
+	l.expect(http.StatusUnauthorized, res, body)
+}
+
+// TestStreamOverHTTP2: there a deadline of writing ends a stream even while
+// nothing is written; after each write there is none.
+func TestStreamOverHTTP2(t *testing.T) {
+	sent := make(chan struct{})
+	h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		for range 3 {
+			if _, err := w.Write([]byte("x")); err != nil {
+				t.Error(err)
+			}
+			if err := control.Flush(); err != nil {
+				t.Error(err)
+			}
+			select {
+			case <-sent:
+			case <-r.Context().Done():
+				t.Errorf("the stream ends: %v", context.Cause(r.Context()))
+			}
+		}
+	})
+	web := httptest.NewUnstartedServer(h)
+	web.EnableHTTP2 = true
+	web.StartTLS()
+	defer web.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, web.URL+"/api/x", strings.NewReader("a body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := web.Client().Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	for range 3 {
+		if _, err := io.ReadFull(res.Body, make([]byte, 1)); err != nil {
+			t.Fatal(err)
+		}
+		sent <- struct{}{}
+	}
+}
