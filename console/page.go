@@ -29,7 +29,7 @@ func (s *Server) pageRoutes() error {
 	s.mux.HandleFunc("GET /static/{name}", pages.assets.serve)
 	s.page("GET /{$}", access.See, s.getListPage)
 	s.page("GET /recordings.csv", access.See, s.getCSV)
-	s.page("POST /recordings.zip", access.See, s.postZIP)
+	s.page("POST /recordings.zip", access.See, s.postSelection)
 	s.page("GET /recordings/{id}", access.See, s.getRecordingPage)
 	s.page("GET /recordings/{id}/delete", access.See, s.getDeletePage)
 	s.page("POST /recordings/{id}/delete", access.See, s.postDelete)

@@ -169,12 +169,12 @@ var hostile = []string{
 	"sip:a-very-long-user-name-that-somebody-chose-without-any-space-in-it@a-very-long-domain.example.net",
 }
 
-// fill puts many recordings of all kinds into a lab.
-func (l *lab) fill(now time.Time) (first string) {
+// fill puts recordings of all kinds into a lab, of which ten are one of each at least.
+func (l *lab) fill(now time.Time, many int) (first string) {
 	l.Helper()
 	users := [][]string{{"alice"}, {"bob"}, {"alice", "bob"}, {"carol"}, {}}
 	first = l.put(showcase(0, now.Add(-9*time.Minute)))
-	for n := 1; n < 60; n++ {
+	for n := 1; n < many; n++ {
 		at := now.Add(-time.Duration(n*n*11+n*37) * time.Minute).Add(-time.Duration(n*13) * time.Second)
 		s := recording.Sidecar{
 			Call: labID(n), Organisation: "acme", Direction: []string{"inbound", "outbound", "inbound", "internal"}[n%4],
@@ -182,7 +182,7 @@ func (l *lab) fill(now time.Time) (first string) {
 			Trigger: "automatic", Decided: recording.Cause{Element: "number/+442079460001", Setting: "yes"},
 			Trace: []recording.Note{{At: at, What: "entered", Element: "number/+442079460001", Setting: "yes"}},
 		}
-		r := labRecording{long: time.Duration(2+n%7) * time.Second, groups: []string{"sales"}}
+		r := labRecording{long: time.Duration(20+n%7) * time.Second / 10, groups: []string{"sales"}}
 		l.vary(n, &s, &r)
 		r.side = s
 		l.put(r)
@@ -285,5 +285,22 @@ func (l *lab) auditSome(now time.Time, id string) {
 		if err := l.server.cfg.Audit.Add(line); err != nil {
 			l.Fatal(err)
 		}
+	}
+}
+
+// damage changes one sample of a recording's file.
+func (l *lab) damage(id string) {
+	l.Helper()
+	entry, err := l.store.Recording(l.Context(), id)
+	if err != nil {
+		l.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(l.dir.String(), entry.Path), os.O_RDWR, 0)
+	if err != nil {
+		l.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{1}, 4711); err != nil {
+		l.Fatal(err)
 	}
 }

@@ -31,7 +31,7 @@ func TestScreens(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.Calls = &calls })
 	calls.l = l
 	now := time.Now()
-	id := l.fill(now)
+	id := l.fill(now, 60)
 	l.calls(now)
 	l.auditSome(now, id)
 	ctx := browser(t)

@@ -107,6 +107,18 @@ func backTo(w http.ResponseWriter, r *http.Request, err error) error {
 	return err
 }
 
+// postSelection sends the recordings that were chosen in the list.
+func (s *Server) postSelection(w http.ResponseWriter, r *http.Request, v *visit) error {
+	if err := readForm(r); err != nil {
+		return err
+	}
+	ids := r.PostForm["id"]
+	if len(ids) == 0 {
+		return badRequest("choose at least one recording in the list")
+	}
+	return s.sendZIP(w, r, v, ids)
+}
+
 // postVerifyPage checks the file and shows the recording with what was found.
 func (s *Server) postVerifyPage(w http.ResponseWriter, r *http.Request, v *visit) error {
 	found, err := s.verify(r.Context(), v, r.PathValue("id"))

@@ -1,0 +1,300 @@
+package console
+
+import (
+	"archive/zip"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/recording"
+)
+
+// links are the addresses on a page that match.
+func links(page, pattern string) (all []string) {
+	for _, m := range regexp.MustCompile(`(?:href|action)="(`+pattern+`)"`).FindAllStringSubmatch(page, -1) {
+		all = append(all, html.UnescapeString(m[1]))
+	}
+	return all
+}
+
+// listed are the recordings that a page of the list shows, in its order.
+func listed(page string) []string { return links(page, `/recordings/[0-9a-f-]+(?:\.part\d+)?`) }
+
+func (l *lab) page(c *http.Client, path string, status int) string {
+	l.Helper()
+	res, page := l.get(c, path)
+	if res.StatusCode != status {
+		l.Fatalf("%s: %d\n%.2000s", path, res.StatusCode, page)
+	}
+	return page
+}
+
+// filledLab has so many recordings, and live calls. It returns the newest.
+func filledLab(t *testing.T, many int) (l *lab, id string) {
+	t.Helper()
+	calls := new(labCalls)
+	l = newLab(t, func(c *Config) { c.Calls = calls })
+	calls.l = l
+	now := time.Now()
+	id = l.fill(now, many)
+	l.calls(now)
+	return l, id
+}
+
+// TestListPages: paging shows every recording once, newest first, and leads back.
+func TestListPages(t *testing.T) {
+	l, first := filledLab(t, 60)
+	c := l.as("root")
+	page := l.page(c, "/", http.StatusOK)
+	all := listed(page)
+	if len(all) != pageRows || all[0] != recordingAddress(first) {
+		t.Fatalf("%d recordings, the first %s", len(all), all[0])
+	}
+	older := links(page, `/\?[^"]*cursor=[^"]*`)
+	if len(older) != 1 || strings.Contains(page, "Newer") {
+		t.Fatalf("%v", older)
+	}
+	second := l.page(c, older[0], http.StatusOK)
+	rest := listed(second)
+	if len(rest) != 10 || slices.ContainsFunc(rest, func(id string) bool { return slices.Contains(all, id) }) {
+		t.Errorf("the second page has %d: %v", len(rest), rest)
+	}
+	if !strings.Contains(second, `rel="prev" href="/"`) {
+		t.Error("the second page does not lead back to the first")
+	}
+}
+
+func TestListPageFilters(t *testing.T) {
+	l, _ := filledLab(t, 60)
+	c := l.as("anna")
+	for query, want := range map[string]int{
+		"": pageRows, "user=carol": 11, "trigger=on-demand": 7, "problems=1": 13, "number=%2B441632960077": 1, "number=01632+960077": 1,
+		"q=carol": 11, "user=nobody": 0, "group=support": 0, "organisation=beta": 0, "from=2001-01-01&to=2001-01-02": 0,
+	} {
+		if got := len(listed(l.page(c, pageAddress("/", mustQuery(t, query)), http.StatusOK))); got != want {
+			t.Errorf("%s: %d recordings", query, got)
+		}
+	}
+	res, _ := l.get(c, "/?q=&number=&user=alice&group=")
+	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/?user=alice" {
+		t.Errorf("a form with empty fields: %d, %s", res.StatusCode, res.Header.Get("Location"))
+	}
+	page := l.page(c, "/?from=2026-11-20&to=2026-11-01", http.StatusBadRequest)
+	if !strings.Contains(page, "The first day is after the last one.") || !strings.Contains(page, `value="2026-11-20"`) {
+		t.Error("the mistake is not said, or the form is lost")
+	}
+}
+
+func mustQuery(t *testing.T, query string) url.Values {
+	t.Helper()
+	v, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestCSVOfTheView: the link has the recordings of the view.
+func TestCSVOfTheView(t *testing.T) {
+	l, _ := filledLab(t, 60)
+	c := l.as("anna")
+	page := l.page(c, "/?user=carol&period=90d", http.StatusOK)
+	csv := links(page, `/recordings\.csv[^"]*`)
+	if len(csv) != 1 {
+		t.Fatal(csv)
+	}
+	res, text := l.get(c, csv[0])
+	if want := len(listed(page)) + 1; res.StatusCode != http.StatusOK || strings.Count(text, "\r\n") != want {
+		t.Errorf("%d, %d lines, not %d", res.StatusCode, strings.Count(text, "\r\n"), want)
+	}
+}
+
+// TestHostileNames: whatever callers call themselves is shown as text.
+func TestHostileNames(t *testing.T) {
+	l, _ := filledLab(t, 60)
+	c := l.as("root")
+	l.auditSome(time.Now(), labID(0))
+	paths := []string{"/", "/live", "/audit", "/?q=" + url.QueryEscape(hostile[0]), "/nothing/" + url.PathEscape(hostile[0])}
+	for n := range 60 {
+		paths = append(paths, recordingAddress(labID(n)), recordingAddress(labID(n))+"/delete")
+	}
+	shown := false
+	for _, path := range paths {
+		_, page := l.get(c, path)
+		shown = shown || strings.Contains(page, "&lt;script&gt;alert")
+		if strings.Contains(page, "<script>") || strings.Contains(page, "<img src=x") {
+			t.Errorf("%s has a caller's markup in it", path)
+		}
+	}
+	if !shown {
+		t.Error("no page showed one of them")
+	}
+}
+
+// TestPagesFor: who may not, is not offered it, and is refused if he tries.
+func TestPagesFor(t *testing.T) {
+	l, id := filledLab(t, 10)
+	at := recordingAddress(id)
+	for _, c := range []struct {
+		account      string
+		status       int // of the recording's page
+		has, has_not []string
+	}{
+		{"anna", 200, []string{"<audio", "audio.mp3", at + "/delete", at + "/hold", "/audit"}, []string{"/release"}},
+		{"lisa", 200, []string{"<audio"}, []string{"audio.mp3", "/delete", "/hold", `href="/audit"`}},
+		{"alice", 200, []string{"<audio"}, []string{"audio.mp3", "/delete", "/hold", `href="/audit"`}},
+		{"eve", 404, []string{"Not found"}, []string{"acme", "alice"}},
+	} {
+		page := l.page(l.as(c.account), at, c.status)
+		for _, text := range c.has {
+			if !strings.Contains(page, text) {
+				t.Errorf("%s is not shown %s", c.account, text)
+			}
+		}
+		for _, text := range c.has_not {
+			if strings.Contains(page, text) {
+				t.Errorf("%s is shown %s", c.account, text)
+			}
+		}
+	}
+	for _, path := range []string{"/delete", "/hold", "/release"} {
+		for account, want := range map[string]int{"lisa": http.StatusForbidden, "eve": http.StatusNotFound} {
+			if res, _ := l.post(l.as(account), at+path, url.Values{"reason": {"because"}}); res.StatusCode != want {
+				t.Errorf("%s %s: %d", account, path, res.StatusCode)
+			}
+		}
+	}
+	l.page(l.as("lisa"), at+"/delete", http.StatusForbidden)
+	l.page(l.as("lisa"), "/audit", http.StatusForbidden)
+	if res, _ := l.get(l.client(), at); res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/sign-in?next="+url.QueryEscape(at) {
+		t.Errorf("a stranger: %d, %s", res.StatusCode, res.Header.Get("Location"))
+	}
+}
+
+// TestLookingIsNotListening: the audit log says that somebody listened only when
+// somebody did.
+func TestLookingIsNotListening(t *testing.T) {
+	l, id := filledLab(t, 10)
+	page := l.page(l.as("anna"), recordingAddress(id), http.StatusOK)
+	if !strings.Contains(page, `preload="none"`) || strings.Contains(l.audited(), recording.AuditListen) {
+		t.Error("the page of a recording begins to play it")
+	}
+}
+
+func TestHoldAndDelete(t *testing.T) {
+	l, id := filledLab(t, 10)
+	c, at := l.as("anna"), recordingAddress(id)
+	change := func(path, reason string, want int) string {
+		t.Helper()
+		res, page := l.post(c, at+path, url.Values{"reason": {reason}})
+		if res.StatusCode != want {
+			t.Fatalf("%s: %d\n%.1500s", path, res.StatusCode, page)
+		}
+		return page
+	}
+	change("/hold", "", http.StatusBadRequest)
+	change("/hold", "case <b>4711</b>", http.StatusSeeOther)
+	if page := l.page(c, at, http.StatusOK); !strings.Contains(page, "case &lt;b&gt;4711&lt;/b&gt;") || !strings.Contains(page, at+"/release") {
+		t.Error("the hold is not shown")
+	}
+	if page := change("/delete", "old", http.StatusConflict); !strings.Contains(page, "Delete this recording?") || !strings.Contains(page, `value="old"`) {
+		t.Error("what was typed is lost when it cannot be deleted")
+	}
+	change("/release", "", http.StatusSeeOther)
+	change("/delete", " ", http.StatusBadRequest)
+	l.page(c, at+"/delete", http.StatusOK)
+	change("/delete", "the customer asked for it", http.StatusSeeOther)
+	l.page(c, at, http.StatusNotFound)
+	if log := l.audited(); !strings.Contains(log, "the customer asked for it") {
+		t.Error("the reason is not in the audit log")
+	}
+	res, _ := l.post(c, recordingAddress(labID(1))+"/delete", url.Values{"reason": {"x"}, "csrf": {"wrong"}})
+	if res.StatusCode != http.StatusForbidden {
+		t.Errorf("a forged form: %d", res.StatusCode)
+	}
+}
+
+func TestSelection(t *testing.T) {
+	l, id := filledLab(t, 10)
+	res, body := l.post(l.as("anna"), "/recordings.zip", url.Values{"id": {id, labID(1)}})
+	archive, err := zip.NewReader(strings.NewReader(body), int64(len(body)))
+	if res.StatusCode != http.StatusOK || err != nil || len(archive.File) != 3 {
+		t.Errorf("%d, %v", res.StatusCode, err)
+	}
+	if res, body := l.post(l.as("anna"), "/recordings.zip", nil); res.StatusCode != http.StatusBadRequest || !strings.Contains(body, "Choose at least one recording") {
+		t.Errorf("nothing chosen: %d", res.StatusCode)
+	}
+	if res, _ := l.post(l.as("eve"), "/recordings.zip", url.Values{"id": {id}}); res.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody else's: %d", res.StatusCode)
+	}
+}
+
+func TestCheckTheFile(t *testing.T) {
+	l, id := filledLab(t, 10)
+	c := l.as("anna")
+	if _, page := l.post(c, recordingAddress(id)+"/verify", nil); !strings.Contains(page, "The file is as it was recorded") {
+		t.Errorf("%.3000s", page)
+	}
+	l.damage(id)
+	if _, page := l.post(c, recordingAddress(id)+"/verify", nil); !strings.Contains(page, "The checksum is another one") {
+		t.Errorf("%.3000s", page)
+	}
+}
+
+func TestLiveButtons(t *testing.T) {
+	l, _ := filledLab(t, 10)
+	c := l.as("anna")
+	at := "/live/" + labID(901)
+	if page := l.page(c, "/live", http.StatusOK); !strings.Contains(page, at) || !strings.Contains(page, `value="pause"`) || strings.Contains(page, "beta") {
+		t.Errorf("%.3000s", page)
+	}
+	res, _ := l.post(c, at, url.Values{"action": {"pause"}})
+	if res.StatusCode != http.StatusSeeOther || res.Header.Get("Location") != "/live#call-"+labID(901) {
+		t.Fatalf("%d, %s", res.StatusCode, res.Header.Get("Location"))
+	}
+	l.settled()
+	if page := l.page(c, "/live", http.StatusOK); !regexp.MustCompile(`id="call-` + labID(901) + `" data-state="paused"`).MatchString(page) {
+		t.Error("the lamp is not another one")
+	}
+	if res, page := l.post(c, "/live/"+labID(905), url.Values{"action": {"pause"}}); res.StatusCode != http.StatusConflict || !strings.Contains(page, "The policy has locked") {
+		t.Errorf("a locked one: %d", res.StatusCode)
+	}
+	if res, _ := l.post(c, "/live/"+labID(940), url.Values{"action": {"resume"}}); res.StatusCode != http.StatusNotFound {
+		t.Errorf("somebody else's: %d", res.StatusCode)
+	}
+}
+
+func TestAuditPage(t *testing.T) {
+	l, id := filledLab(t, 10)
+	l.auditSome(time.Now(), id)
+	c := l.as("anna")
+	rows := func(query string) int {
+		t.Helper()
+		return strings.Count(l.page(c, pageAddress("/audit", mustQuery(t, query)), http.StatusOK), "<tr role=\"row\">") - 1
+	}
+	all := rows("")
+	if listened := rows("what=listen"); all < len(auditWords) || listened != 1 || rows("who=anna&recording="+id) < 5 || rows("who=nobody") > 0 {
+		t.Errorf("%d lines, %d listened", all, listened)
+	}
+	page := l.page(c, "/audit?from=2026-11-20&to=yesterday", http.StatusBadRequest)
+	if !strings.Contains(page, "role=\"alert\"") {
+		t.Error("the mistake is not said")
+	}
+}
+
+// TestWrongPaths: what is not there is a page, in the frame of whoever asks.
+func TestWrongPaths(t *testing.T) {
+	l, _ := filledLab(t, 10)
+	c := l.as("anna")
+	for path, want := range map[string]int{"/nothing": 404, "/recordings/": 404, "/recordings/%2e%2e%2fetc": 404, "/recordings/nothing": 404, "/static/x": 404, "/live/nothing": 404} {
+		res, page := l.get(c, path)
+		if res.StatusCode != want || path != "/static/x" && (!strings.Contains(page, "Not found") || !strings.Contains(page, `href="/live"`)) {
+			t.Errorf("%s: %d", path, res.StatusCode)
+		}
+	}
+}
