@@ -82,7 +82,7 @@
     const now = one("[data-now]", player);
     const button = one("[data-play]", player);
     const length = () => (isFinite(audio.duration) && audio.duration > 0 ? audio.duration : Number(player.dataset.duration) / 1000);
-    const seek = (to) => { audio.currentTime = Math.min(Math.max(0, to), length()); };
+    const seek = (to) => { audio.currentTime = Math.min(Math.max(0, to), length()); show(); };
     const turn = () => { if (audio.paused) audio.play().catch(() => {}); else audio.pause(); };
 
     one("[data-controls]", player).hidden = false;
