@@ -4,7 +4,7 @@ FUZZTIME ?= 60s
 # The race detector needs a C compiler.
 RACE ?= $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
 
-.PHONY: build demo test faults e2e bench check fuzz
+.PHONY: build demo test faults e2e bench bench-index check fuzz
 
 build:
 	$(GO) build -trimpath -o bin/tapedeck ./cmd/tapedeck
@@ -31,6 +31,10 @@ e2e:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) test -run '^$$' -bench Press -benchtime 1000x ./call
+
+# How long a page of the recordings takes among a million, in a real Redis; 3 GB.
+bench-index:
+	$(GO) test -count=1 -timeout 60m -v -run TestMillion ./store -store.million
 
 # What has to be clean before a commit.
 check:

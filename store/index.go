@@ -2,8 +2,6 @@ package store
 
 import (
 	"errors"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -34,7 +32,8 @@ type Recording struct {
 }
 
 // Cursor is the place of a recording in the order of the index: by the
-// millisecond in which it started, then by ID, then by organisation.
+// millisecond in which it started, then by ID (UUIDs after others), then by
+// organisation.
 type Cursor struct {
 	Started          time.Time
 	ID, Organisation string
@@ -43,25 +42,34 @@ type Cursor struct {
 // Cursor is the recording's own place.
 func (r Recording) Cursor() Cursor { return Cursor{r.Started, r.ID, r.Organisation} }
 
-// Query says which recordings are wanted. What is empty does not matter.
+// Query says which recordings are wanted: those that fit all of it. What is
+// empty does not matter. Names are compared exactly but for Text.
 type Query struct {
-	Organisations []string  // none: of all
-	From, To      time.Time // when it started: not before From, before To
+	Organisations []string  // in one of these; none: in any
+	From, To      time.Time // started not before From, and before To; both to the millisecond
 	Before        Cursor    // those that come after this one in the list, which is the newest first
 	Limit         int       // how many at most; 0 means DefaultLimit
-	User          string    // who was on the call
-	Number        string    // either party
-	Trigger       string
-	OnlyProblems  bool
-	Text          string // in the ids, numbers, users or groups, in whatever case
-	Group         string // a ring group on the call's way
-	Only          Only
+	User          string    // one of Users
+	Number        string    // External or Number, in whatever notation: +44 20 7946 0001 is 00442079460001
+	Trigger       string    // automatic or on-demand, as Trigger has it
+	OnlyProblems  bool      // those that have Problems
+	// Text is up to 8 words, all of which must be found, in whatever case. A word
+	// is found in a recording if one of Users or Groups, RequestedBy or ID begins
+	// with it; if it has digits only (or also + - . / and brackets), also if
+	// External or Number begins or ends with these digits. The 00 of an
+	// international number does not count then, and nor does the 0 before a
+	// national one of six digits or more, whose end is looked for; after a + only
+	// the beginning is. A text that can only be a number is one word whatever
+	// spaces it has. Numbers that are none (anonymous) are found by their beginning.
+	Text  string
+	Group string // one of Groups: a ring group on the call's way
+	Only  Only
 }
 
 // Only is what whoever asks may see at all.
 type Only struct {
-	User   string   // calls in which this user talked; "": whoever did
-	Groups []string // calls that came by one of these ring groups; none: whatever way
+	User   string   // one of Users: who talked; "": whoever did
+	Groups []string // one of Groups is one of these; none: whatever way the call came
 }
 
 // DefaultLimit is the Limit of a Query that has none.
@@ -71,33 +79,28 @@ const DefaultLimit = 100
 var ErrUnknown = errors.New("unknown recording")
 
 // before reports whether c comes before d in the list, which is the newest first.
-func (c Cursor) before(d Cursor) bool {
-	if a, b := c.Started.UnixMilli(), d.Started.UnixMilli(); a != b {
-		return a > b
+func (c Cursor) before(d Cursor) bool { return c.place().before(d.place()) }
+
+func (c Cursor) place() place { return place{placeOf(c.Started, c.ID), c.Organisation} }
+
+// place is a Cursor as the index has it: see placeOf.
+type place struct{ at, organisation string }
+
+// first comes before all places.
+var first = place{at: "\xff"}
+
+func (p place) before(q place) bool {
+	if p.at != q.at {
+		return p.at > q.at
 	}
-	if c.ID != d.ID {
-		return c.ID > d.ID
-	}
-	return c.Organisation > d.Organisation
+	return p.organisation > q.organisation
 }
 
-// matches reports whether a recording is wanted, but for its time and place.
-func (q *Query) matches(r *Recording) bool {
-	switch {
-	case q.User != "" && !slices.Contains(r.Users, q.User),
-		q.Number != "" && q.Number != r.Number && q.Number != r.External,
-		q.Group != "" && !slices.Contains(r.Groups, q.Group),
-		q.Only.User != "" && !slices.Contains(r.Users, q.Only.User),
-		len(q.Only.Groups) > 0 && !slices.ContainsFunc(r.Groups, func(g string) bool { return slices.Contains(q.Only.Groups, g) }),
-		q.Trigger != "" && q.Trigger != r.Trigger,
-		q.OnlyProblems && len(r.Problems) == 0:
-		return false
+// cursor is zero for a place that no recording can have.
+func (p place) cursor() Cursor {
+	started, id, ok := readPlace(p.at)
+	if !ok {
+		return Cursor{}
 	}
-	return q.Text == "" || r.mentions(strings.ToLower(q.Text))
-}
-
-func (r *Recording) mentions(text string) bool {
-	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
-	return has(r.ID) || has(r.Call) || has(r.External) || has(r.Number) || has(r.RequestedBy) ||
-		slices.ContainsFunc(r.Users, has) || slices.ContainsFunc(r.Groups, has)
+	return Cursor{started, id, p.organisation}
 }

@@ -20,12 +20,12 @@ import "strings"
 //	tapedeck:{sessions}:session:<id>            string: one session (Session, JSON); empty: it was ended
 //	tapedeck:{sessions}:of:<account>            sorted set: the ids of the account's sessions, by when they expire (ms)
 //	tapedeck:{acme}:recording:<id>              string: one recording (Recording, JSON)
-//	tapedeck:{acme}:recordings                  sorted set: the ids of the recordings, by when they started (ms)
-//	tapedeck:{acme}:recordings:written          sorted set: the same, by the stamp of the last writing, see reindex.go
+//	tapedeck:{acme}:recordings:by-<facet>       sorted set: the index of the recordings, by time, user, group, number, ..., see facet.go
+//	tapedeck:{acme}:recordings:written          sorted set: the ids of the recordings, by the stamp of the last writing, see recordings.go
 //	tapedeck:{acme}:recordings:deleted          sorted set: what was deleted lately, by stamp
 //	tapedeck:{acme}:recordings:stamp            string: the last stamp
 //	tapedeck:{recordings}:organisations         set: who has, or had, recordings
-//	tapedeck:{recordings}:indexed               string: when the index was last made anew
+//	tapedeck:{recordings}:indexed:<layout>      string: when the index was last made anew in this layout
 const (
 	currentKey       = "tapedeck:{policy}:current"
 	switchedChannel  = "tapedeck:{policy}:switched"
@@ -33,7 +33,7 @@ const (
 	changedChannel   = "tapedeck:{calls}:changed"
 	instancesKey     = "tapedeck:{instances}:known"
 	recordersKey     = "tapedeck:{recordings}:organisations"
-	indexedKey       = "tapedeck:{recordings}:indexed"
+	indexedKey       = "tapedeck:{recordings}:indexed:2"
 )
 
 // organisationField is the field of a policy hash that is not an element; an
@@ -64,7 +64,9 @@ func recordingKey(organisation, id string) string {
 	return organisationKey(organisation, "recording:"+escape(id))
 }
 
-func recordingsKey(organisation string) string { return organisationKey(organisation, "recordings") }
+func facetKey(organisation string, f facet) string {
+	return organisationKey(organisation, "recordings:by-"+facetNames[f])
+}
 
 func writtenKey(organisation string) string {
 	return organisationKey(organisation, "recordings:written")

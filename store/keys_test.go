@@ -50,7 +50,9 @@ func TestKeysDoNotCollide(t *testing.T) {
 	}
 	for _, o := range hostile {
 		claim(callsKey(o), fmt.Sprintf("calls of %q", o))
-		claim(recordingsKey(o), fmt.Sprintf("recordings of %q", o))
+		for f := range facets {
+			claim(facetKey(o, f), fmt.Sprintf("index %d of %q", f, o))
+		}
 		claim(writtenKey(o), fmt.Sprintf("written of %q", o))
 		claim(deletedKey(o), fmt.Sprintf("deleted of %q", o))
 		claim(stampKey(o), fmt.Sprintf("stamp of %q", o))

@@ -15,12 +15,18 @@ const (
 
 // indexed is one change of the index.
 type indexed struct {
-	id      callID // its organisation and the recording's id
-	started int64  // in ms
-	body    []byte // JSON; nil: it was deleted
-	since   int64  // what putRecording has
+	id      callID   // its organisation and the recording's id
+	members []member // in the index
+	body    []byte   // JSON; nil: it was deleted
+	swept   bool     // it was not deleted, but not found by Reindex
+	since   int64    // what changeRecording has
 	place   *list.Element
-	err     error // set by the writer
+
+	// Set by the writer.
+	seen    int64    // the stamp that Redis had
+	old     []member // those that Redis had
+	written int      // what changeRecording returned
+	err     error
 }
 
 // recordingQueue holds the changes of the index that are not in Redis yet, the
@@ -49,7 +55,7 @@ func (q *recordingQueue) save(r Recording) {
 
 // newIndexed makes the change that saves a recording, or says why it cannot be.
 func newIndexed(r Recording) (change *indexed, unfit string) {
-	change = &indexed{id: callID{r.Organisation, r.ID}, started: r.Started.UnixMilli()}
+	change = &indexed{id: callID{r.Organisation, r.ID}, members: membersOf(&r)}
 	if reason := change.id.unfit(); reason != "" {
 		return nil, reason
 	}

@@ -3,48 +3,62 @@ package store
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
 
 // A recording that is written gets a stamp: the microsecond in Redis, later than
 // every stamp before it in its organisation, so that Reindex can tell what was
-// written since it began. The scripts may run twice.
+// written since it began. Whoever writes has read the stamp and then the body,
+// and says what has to leave the index of what they say: it counts if the stamp
+// is still that one. The scripts may run twice.
+
+// changeRecording has as KEYS: recording, written, deleted, stamp, and the facets
+// in their order. ARGV: id; the stamp that was read (empty: none); what Reindex
+// has as the stamp of its beginning (0: not by Reindex); the body, empty if the
+// recording was deleted, '-' if Reindex has not found it; how many members leave
+// the index, and, in pairs, the numbers of the facets and the members: those that
+// leave, then those that come. It returns 1; 0 if there is something newer; -1
+// if the stamp is another.
 //
-// KEYS of the first two: recording, recordings, written, deleted, stamp. ARGV:
-// id, and for the first one when it started (ms), the body, and what Reindex has
-// as the stamp of its beginning (0: not by Reindex).
-var (
-	putRecording = redis.NewScript(`
-local since = tonumber(ARGV[4])
-for i = 3, 4 do
-	local at = redis.call('ZSCORE', KEYS[i], ARGV[1])
-	if since > 0 and at and tonumber(at) >= since then return 0 end
+// What was deleted is known for a day: longer than any Reindex takes.
+var changeRecording = redis.NewScript(`
+local at = redis.call('ZSCORE', KEYS[2], ARGV[1])
+local since = tonumber(ARGV[3])
+if since > 0 then
+	local gone = redis.call('ZSCORE', KEYS[3], ARGV[1])
+	if at and tonumber(at) >= since or gone and tonumber(gone) >= since then return 0 end
+end
+if (at and tonumber(at) or 0) ~= (tonumber(ARGV[2]) or 0) then return -1 end
+local last = 5 + 2 * tonumber(ARGV[5])
+for i = 6, last, 2 do
+	redis.call('ZREM', KEYS[5 + tonumber(ARGV[i])], ARGV[i + 1])
+end
+for i = last + 1, #ARGV, 2 do
+	redis.call('ZADD', KEYS[5 + tonumber(ARGV[i])], 1, ARGV[i + 1])
 end` + newStamp + `
-redis.call('SET', KEYS[1], ARGV[3])
-redis.call('ZADD', KEYS[2], ARGV[2], ARGV[1])
-redis.call('ZADD', KEYS[3], stamp, ARGV[1])
-redis.call('ZREM', KEYS[4], ARGV[1])
+if ARGV[4] == '' or ARGV[4] == '-' then
+	redis.call('DEL', KEYS[1])
+	redis.call('ZREM', KEYS[2], ARGV[1])
+else
+	redis.call('SET', KEYS[1], ARGV[4])
+	redis.call('ZADD', KEYS[2], stamp, ARGV[1])
+end
+if ARGV[4] == '' then
+	redis.call('ZADD', KEYS[3], stamp, ARGV[1])
+	redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', string.format('%.0f', tonumber(stamp) - 86400e6))
+	redis.call('EXPIRE', KEYS[3], 86400)
+else
+	redis.call('ZREM', KEYS[3], ARGV[1])
+end
 return 1`)
 
-	// What was deleted is known for a day: longer than any Reindex takes.
-	dropRecording = redis.NewScript(newStamp + `
-redis.call('DEL', KEYS[1])
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('ZADD', KEYS[4], stamp, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', string.format('%.0f', tonumber(stamp) - 86400e6))
-redis.call('EXPIRE', KEYS[4], 86400)
-return 1`)
-)
-
-// newStamp makes a stamp, with the last one in KEYS[5].
+// newStamp makes a stamp, with the last one in KEYS[4].
 const newStamp = `
 local clock = redis.call('TIME')
-local last = tonumber(redis.call('GET', KEYS[5]) or '0')
+local last = tonumber(redis.call('GET', KEYS[4]) or '0')
 local stamp = string.format('%.0f', math.max(clock[1] * 1000000 + clock[2], last + 1))
-redis.call('SET', KEYS[5], stamp)`
+redis.call('SET', KEYS[4], stamp)`
 
 // SaveRecording queues a recording for the index. It never blocks and never
 // fails: Run writes the latest state of each, in the order in which they came,
@@ -92,50 +106,7 @@ func (s *Store) writeRecordings(ctx context.Context) (more bool) {
 	if len(batch) == 0 {
 		return false
 	}
-	err := s.writeIndexed(ctx, "recordings_write", batch)
+	err := s.writeIndexed(ctx, "recordings_write", s.cfg.Timeout, batch)
 	s.recordings.settle(batch)
 	return err == nil || errors.Is(err, ErrCorrupt)
-}
-
-// writeIndexed writes changes of the index in one pipeline and sets the err of
-// each.
-func (s *Store) writeIndexed(ctx context.Context, operation string, batch []*indexed) error {
-	replies := make([]*redis.Cmd, len(batch))
-	err := s.do(ctx, operation, s.cfg.Timeout, func(ctx context.Context) error {
-		if err := s.client.SAdd(ctx, recordersKey, organisationsOf(batch)...).Err(); err != nil {
-			return err
-		}
-		return s.scripts(ctx, func(run runScript) {
-			for i, change := range batch {
-				replies[i] = change.write(run)
-			}
-		})
-	})
-	for i, change := range batch {
-		switch {
-		case replies[i] != nil && (replies[i].Err() != nil || errors.Is(err, ErrCorrupt)):
-			change.err = replies[i].Err()
-		default:
-			change.err = err
-		}
-	}
-	return err
-}
-
-func organisationsOf(batch []*indexed) (list []any) {
-	for _, change := range batch {
-		if o := change.id.organisation; !slices.Contains(list, any(o)) {
-			list = append(list, o)
-		}
-	}
-	return list
-}
-
-func (change *indexed) write(run runScript) *redis.Cmd {
-	o, id := change.id.organisation, change.id.id
-	keys := []string{recordingKey(o, id), recordingsKey(o), writtenKey(o), deletedKey(o), stampKey(o)}
-	if change.body == nil {
-		return run(dropRecording, keys, id)
-	}
-	return run(putRecording, keys, id, change.started, change.body, change.since)
 }

@@ -164,7 +164,7 @@ func TestRecordingsFilters(t *testing.T) {
 		indexedAll(t, a, tell)
 		for want, q := range map[string]Query{
 			"0": {User: "carol"}, "21": {Number: "+44999"}, "3": {Trigger: "on-demand"}, "4": {OnlyProblems: true},
-			"5": {Text: "sALES"}, "3 ": {Text: "dave"}, "0 ": {Text: "aro"}, "1": {Number: "+44999", From: firstStart, To: firstStart.Add(1500 * time.Millisecond)},
+			"5": {Text: "sALES"}, "3 ": {Text: "dave"}, "0 ": {Text: "caro"}, "1": {Number: "+44999", From: firstStart, To: firstStart.Add(1500 * time.Millisecond)},
 			"": {User: "carol", OnlyProblems: true}, "5 ": {Text: "REC-0005"}, "5432": {User: "alice", Text: "+4420", Number: ""},
 		} {
 			var got string
@@ -178,15 +178,15 @@ func TestRecordingsFilters(t *testing.T) {
 	})
 }
 
-// One call looks at a bounded number; the rest is on the next page.
+// One call reads a bounded number; the rest is on the next page.
 func TestRecordingsScanIsBounded(t *testing.T) {
 	t.Parallel()
 	r := startRedis(t)
 	tell := newSpy()
 	a := runOn(t, r, tell)
-	for i := range scanMax + 500 {
+	for i := range readMax + 2*pageSize {
 		rec := recorded("acme", i)
-		rec.Users = nil
+		rec.Users = []string{"ZOE"} // the index knows no case
 		if i == 100 {
 			rec.Users = []string{"zoe"}
 		}
@@ -516,10 +516,15 @@ func TestSweepLooksAgain(t *testing.T) {
 		a := runOn(t, srv, tell)
 		a.SaveRecording(recorded("acme", 1))
 		indexedAll(t, a, tell)
-		keys := []string{recordingsKey("acme"), writtenKey("acme"), recordingKey("acme", "rec-0001")}
-		for want, since := range []string{"1", "9000000000000000"} {
-			if n, err := sweepScript.Run(t.Context(), a.client, keys, since, "rec-0001").Int(); n != want || err != nil {
-				t.Errorf("since %s: %d swept: %v", since, n, err)
+		for want, since := range []int64{1, 9e15} {
+			change := &indexed{id: callID{"acme", "rec-0001"}, swept: true, since: since}
+			if err := a.writeIndexed(t.Context(), "recordings_index", patience, []*indexed{change}); change.written != want || err != nil {
+				t.Errorf("since %d: %d swept: %v", since, change.written, err)
+			}
+		}
+		for f := range facets {
+			if n := rawClient(t, srv).ZCard(t.Context(), facetKey("acme", f)).Val(); n != 0 {
+				t.Errorf("facet %s: %d left", facetNames[f], n)
 			}
 		}
 	})

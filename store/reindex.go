@@ -12,30 +12,14 @@ import (
 )
 
 const (
-	// beginText gives the stamp at which a Reindex of an organisation begins.
-	// KEYS as those of putRecording, of which it needs the fifth.
-	beginText = newStamp + `
-return stamp`
-
-	// sweepText takes out those of some recordings that were not written since.
-	// KEYS: recordings, written, and the recordings. ARGV: since, their ids.
-	sweepText = `
-local gone = 0
-for i = 2, #ARGV do
-	local at = redis.call('ZSCORE', KEYS[2], ARGV[i])
-	if at and tonumber(at) < tonumber(ARGV[1]) then
-		redis.call('DEL', KEYS[i + 1])
-		redis.call('ZREM', KEYS[1], ARGV[i])
-		redis.call('ZREM', KEYS[2], ARGV[i])
-		gone = gone + 1
-	end
-end
-return gone`
-
-	sweptAtOnce = 256
+	refilledAtOnce = 256
+	sweptAtOnce    = 256
 )
 
-var beginScript, sweepScript = redis.NewScript(beginText), redis.NewScript(sweepText)
+// beginScript gives the stamp at which a Reindex of an organisation begins. KEYS
+// as those of changeRecording, of which it needs the fourth.
+var beginScript = redis.NewScript(newStamp + `
+return stamp`)
 
 // Reindex replaces the index by what all yields: at the end, what was in it and
 // was not among that goes away. What SaveRecording and DeleteRecording of any
@@ -92,7 +76,7 @@ func (s *Store) beginReindex(ctx context.Context) (begun map[string]int64, err e
 		stamps := make([]*redis.Cmd, len(organisations))
 		err = s.scripts(ctx, func(run runScript) {
 			for i, o := range organisations {
-				stamps[i] = run(beginScript, []string{recordingsKey(o), recordingsKey(o), writtenKey(o), deletedKey(o), stampKey(o)})
+				stamps[i] = run(beginScript, []string{stampKey(o), stampKey(o), stampKey(o), stampKey(o)})
 			}
 		})
 		if err != nil {
@@ -127,7 +111,7 @@ func (s *Store) refill(ctx context.Context, all iter.Seq2[Recording, error], beg
 			continue
 		}
 		change.since = max(begun[r.Organisation], 1)
-		if batch = append(batch, change); len(batch) < recordingsAtOnce {
+		if batch = append(batch, change); len(batch) < refilledAtOnce {
 			continue
 		}
 		n, err := s.refillBatch(ctx, batch)
@@ -148,7 +132,7 @@ func (s *Store) refill(ctx context.Context, all iter.Seq2[Recording, error], beg
 }
 
 func (s *Store) refillBatch(ctx context.Context, batch []*indexed) (kept int, err error) {
-	err = s.writeIndexed(ctx, "recordings_index", batch)
+	err = s.writeIndexed(ctx, "recordings_index", s.bulk(), batch)
 	if err != nil && !errors.Is(err, ErrCorrupt) {
 		return 0, err
 	}
@@ -170,23 +154,22 @@ func (s *Store) sweep(ctx context.Context, organisation string, since int64) (re
 			ids, err = s.client.ZRangeByScore(ctx, writtenKey(organisation), &redis.ZRangeBy{
 				Min: "-inf", Max: "(" + strconv.FormatInt(since, 10), Count: sweptAtOnce,
 			}).Result()
-			if err != nil || len(ids) == 0 {
-				return err
-			}
-			keys, args := []string{recordingsKey(organisation), writtenKey(organisation)}, []any{since}
-			for _, id := range ids {
-				keys, args = append(keys, recordingKey(organisation, id)), append(args, id)
-			}
-			var gone *redis.Cmd
-			err = s.scripts(ctx, func(run runScript) { gone = run(sweepScript, keys, args...) })
-			if err == nil {
-				n, _ := gone.Int()
-				removed += n
-			}
 			return err
 		})
 		if err != nil || len(ids) == 0 {
 			return removed, err
+		}
+		batch := make([]*indexed, len(ids))
+		for i, id := range ids {
+			batch[i] = &indexed{id: callID{organisation, id}, swept: true, since: since}
+		}
+		if err := s.writeIndexed(ctx, "recordings_index", s.bulk(), batch); err != nil {
+			return removed, err
+		}
+		for _, change := range batch {
+			if change.err == nil && change.written > 0 {
+				removed++
+			}
 		}
 	}
 }

@@ -1,77 +1,88 @@
 package store
 
 import (
-	"container/heap"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 const (
-	pageSize = 256    // ids or recordings that are asked for at once
-	scanMax  = 20_000 // recordings that one Recordings looks at
+	pageSize = 512    // recordings that are asked for at once
+	readMax  = 2000   // recordings that one Recordings reads
+	lookMax  = 20_000 // entries of the index that it looks at
 )
 
 // Recordings is a page of the index, the newest first. next is the Query.Before
 // of the next page; it is zero when there is none. A page may have fewer than
-// Limit although there is a next one: one call looks at 20,000 recordings at
-// most.
+// Limit, or none, although there is a next one: one call looks at some 20,000
+// entries of the index and reads 2,000 recordings at most, and next goes on where
+// it stopped. It may be called while the index changes, also by Reindex: what does
+// not change meanwhile is found as if nothing did.
 func (s *Store) Recordings(ctx context.Context, q Query) (list []Recording, next Cursor, err error) {
 	if q.Limit <= 0 {
 		q.Limit = DefaultLimit
 	}
-	list, next, err = s.search(ctx, &q)
+	list, next, err = s.search(ctx, newWanted(&q))
 	if err != nil {
 		return nil, Cursor{}, fmt.Errorf("store: read recordings: %w", err)
 	}
 	return list, next, nil
 }
 
-func (s *Store) search(ctx context.Context, q *Query) (list []Recording, next Cursor, err error) {
-	m := &merge{s: s, q: q}
-	if err := m.open(ctx); err != nil {
+func (s *Store) search(ctx context.Context, w *wanted) (list []Recording, next Cursor, err error) {
+	m, err := s.plan(ctx, w)
+	if err != nil {
 		return nil, Cursor{}, err
 	}
-	for seen := 0; ; {
-		places, err := m.take(ctx, min(pageSize, 2*q.Limit))
-		if err != nil || len(places) == 0 {
-			return list, Cursor{}, err
+	for read, size := 0, min(w.Limit, pageSize); ; size = min(2*size, pageSize) {
+		places, err := m.take(ctx, size)
+		if err != nil {
+			return nil, Cursor{}, err
 		}
 		found, err := s.readRecordings(ctx, places)
 		if err != nil {
 			return nil, Cursor{}, err
 		}
 		for i, r := range found {
-			if r == nil || !q.matches(r) {
+			if r == nil || r.Cursor().place() != places[i] || !w.matches(r) {
 				continue
 			}
-			if list = append(list, *r); len(list) == q.Limit {
-				if i == len(found)-1 && m.empty() {
-					return list, Cursor{}, nil
-				}
-				return list, places[i], nil
+			if list = append(list, *r); len(list) < w.Limit {
+				continue
 			}
+			if i == len(found)-1 && m.done() {
+				return list, Cursor{}, nil
+			}
+			return list, places[i].cursor(), nil
 		}
-		if seen += len(places); seen >= scanMax {
-			return list, places[len(places)-1], nil
+		if m.done() {
+			return list, Cursor{}, nil
+		}
+		if read += len(places); read >= readMax || m.spent() && len(places) < size {
+			return list, m.at.cursor(), nil
 		}
 	}
 }
 
 // readRecordings reads recordings; nil are those that have gone meanwhile and
 // those that this version cannot read, which are logged.
-func (s *Store) readRecordings(ctx context.Context, places []Cursor) ([]*Recording, error) {
-	values := make([]*redis.StringCmd, len(places))
+func (s *Store) readRecordings(ctx context.Context, places []place) ([]*Recording, error) {
+	values, keys, ids := make([]*redis.StringCmd, len(places)), make([]string, len(places)), make([]string, len(places))
+	for i, p := range places {
+		_, ids[i], _ = readPlace(p.at)
+		keys[i] = recordingKey(p.organisation, ids[i])
+	}
+	if len(places) == 0 {
+		return nil, nil
+	}
 	err := s.do(ctx, "recordings_read", s.bulk(), func(ctx context.Context) error {
 		_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for i, p := range places {
-				values[i] = pipe.Get(ctx, recordingKey(p.Organisation, p.ID))
+			for i := range places {
+				values[i] = pipe.Get(ctx, keys[i])
 			}
 			return nil
 		})
@@ -96,11 +107,11 @@ func (s *Store) readRecordings(ctx context.Context, places []Cursor) ([]*Recordi
 		if err == nil {
 			err = json.Unmarshal(text, &r)
 		}
-		if err == nil && (r.ID != p.ID || r.Organisation != p.Organisation) {
+		if err == nil && (r.ID != ids[i] || r.Organisation != p.organisation) {
 			err = fmt.Errorf("%w: it says that it is recording %q of %q", ErrCorrupt, r.ID, r.Organisation)
 		}
 		if err != nil {
-			s.log.Error("recording in redis not read", "key", recordingKey(p.Organisation, p.ID), "error", err)
+			s.log.Error("recording in redis not read", "key", keys[i], "error", err)
 			continue
 		}
 		found[i] = &r
@@ -126,9 +137,9 @@ func (s *Store) recording(ctx context.Context, id string, organisations []string
 		}
 	}
 	for part := range slices.Chunk(organisations, pageSize) {
-		places := make([]Cursor, len(part))
+		places := make([]place, len(part))
 		for i, o := range part {
-			places[i] = Cursor{ID: id, Organisation: o}
+			places[i] = Cursor{ID: id, Organisation: o}.place()
 		}
 		found, err := s.readRecordings(ctx, places)
 		if err != nil {
@@ -150,129 +161,4 @@ func (s *Store) recorders(ctx context.Context) (list []string, err error) {
 		return err
 	})
 	return list, err
-}
-
-// merge walks the places of several organisations' recordings in one order: it
-// is a heap of the organisations by the place that is next.
-type merge struct {
-	s     *Store
-	q     *Query
-	lists []*places
-}
-
-// places is what is known of one organisation's.
-type places struct {
-	organisation string
-	buffer       []Cursor
-	last         Cursor // the one before buffer
-	whole        bool   // there are none after buffer
-}
-
-func (m *merge) Len() int           { return len(m.lists) }
-func (m *merge) Less(i, j int) bool { return m.lists[i].buffer[0].before(m.lists[j].buffer[0]) }
-func (m *merge) Swap(i, j int)      { m.lists[i], m.lists[j] = m.lists[j], m.lists[i] }
-func (m *merge) Push(any)           { panic("not used") }
-func (m *merge) Pop() any {
-	last := len(m.lists) - 1
-	p := m.lists[last]
-	m.lists = m.lists[:last]
-	return p
-}
-
-func (m *merge) empty() bool { return len(m.lists) == 0 }
-
-// open reads the first places of each organisation.
-func (m *merge) open(ctx context.Context) error {
-	organisations := slices.Compact(slices.Sorted(slices.Values(m.q.Organisations)))
-	if len(organisations) == 0 {
-		var err error
-		if organisations, err = m.s.recorders(ctx); err != nil {
-			return err
-		}
-	}
-	for _, o := range organisations {
-		m.lists = append(m.lists, &places{organisation: o, last: m.q.Before})
-	}
-	for part := range slices.Chunk(slices.Clone(m.lists), pageSize) {
-		if err := m.fill(ctx, part); err != nil {
-			return err
-		}
-	}
-	m.lists = slices.DeleteFunc(m.lists, func(p *places) bool { return len(p.buffer) == 0 })
-	heap.Init(m)
-	return nil
-}
-
-// take takes the next n places of all.
-func (m *merge) take(ctx context.Context, n int) (taken []Cursor, err error) {
-	for len(taken) < n && len(m.lists) > 0 {
-		p := m.lists[0]
-		p.last, p.buffer = p.buffer[0], p.buffer[1:]
-		taken = append(taken, p.last)
-		if len(p.buffer) == 0 {
-			if err := m.fill(ctx, m.lists[:1]); err != nil {
-				return nil, err
-			}
-		}
-		if len(p.buffer) == 0 {
-			heap.Pop(m)
-		} else {
-			heap.Fix(m, 0)
-		}
-	}
-	return taken, nil
-}
-
-// fill reads the next places of lists whose buffers are empty. Only places of
-// the same millisecond can be read in vain: then more are asked for.
-func (m *merge) fill(ctx context.Context, lists []*places) error {
-	lists = slices.DeleteFunc(slices.Clone(lists), func(p *places) bool { return p.whole })
-	for count := min(pageSize, m.q.Limit+1); len(lists) > 0; count *= 2 {
-		replies := make([]*redis.ZSliceCmd, len(lists))
-		err := m.s.do(ctx, "recordings_read", m.s.bulk(), func(ctx context.Context) error {
-			_, err := m.s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-				for i, p := range lists {
-					replies[i] = pipe.ZRevRangeByScoreWithScores(ctx, recordingsKey(p.organisation), m.scores(p, int64(count)))
-				}
-				return nil
-			})
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for i, p := range lists {
-			p.take(replies[i].Val(), count)
-		}
-		lists = slices.DeleteFunc(lists, func(p *places) bool { return p.whole || len(p.buffer) > 0 })
-	}
-	return nil
-}
-
-// scores is the part of an organisation's sorted set that may come next.
-func (m *merge) scores(p *places, count int64) *redis.ZRangeBy {
-	by := &redis.ZRangeBy{Min: "-inf", Max: "+inf", Count: count}
-	if !m.q.From.IsZero() {
-		by.Min = strconv.FormatInt(m.q.From.UnixMilli(), 10)
-	}
-	if !m.q.To.IsZero() {
-		by.Max = "(" + strconv.FormatInt(m.q.To.UnixMilli(), 10)
-	}
-	if p.last != (Cursor{}) && (m.q.To.IsZero() || p.last.Started.UnixMilli() < m.q.To.UnixMilli()) {
-		by.Max = strconv.FormatInt(p.last.Started.UnixMilli(), 10)
-	}
-	return by
-}
-
-// take keeps what comes after last.
-func (p *places) take(list []redis.Z, count int) {
-	p.whole = len(list) < count
-	p.buffer = nil
-	for _, z := range list {
-		id, _ := z.Member.(string)
-		c := Cursor{time.UnixMilli(int64(z.Score)).UTC(), id, p.organisation}
-		if p.last == (Cursor{}) || p.last.before(c) {
-			p.buffer = append(p.buffer, c)
-		}
-	}
 }
