@@ -29,9 +29,6 @@ func readBody(w http.ResponseWriter, r *http.Request, fields map[string]any) err
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
 		return errNotJSON
 	}
-	if !utf8.Valid(data) {
-		return badRequest("the body is no UTF-8")
-	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	if err := readObject(d, fields); err != nil {
 		return err
@@ -106,8 +103,8 @@ func readField(d *json.Decoder, name string, target any) error {
 	return nil
 }
 
-// isText refuses null, and what JSON escapes and is no text: NUL, and half a
-// surrogate, which becomes U+FFFD.
+// isText refuses null and what is no text: NUL, and what has become U+FFFD because
+// it is no UTF-8, or half a surrogate.
 func isText(text *string) bool {
 	return text != nil && !strings.ContainsRune(*text, 0) && !strings.ContainsRune(*text, utf8.RuneError)
 }

@@ -282,7 +282,7 @@ func TestHubReads(t *testing.T) {
 	}
 	last := viewers[len(viewers)-1]
 	<-last.wake // nobody else takes what there is for him: that is nobody's matter
-	for round := range 30 {
+	for round := range 10 {
 		save(20)
 		want := fmt.Sprint(19)
 		for p := h.picture(); p.calls[0].view.Number != want; p = h.picture() {
