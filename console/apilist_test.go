@@ -3,6 +3,8 @@ package console
 import (
 	"encoding/csv"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -144,6 +146,39 @@ func TestCSVPages(t *testing.T) {
 	if got := strings.Count(text, "\r\n"); got != n+2 {
 		t.Errorf("%d lines, want %d", got, n+2)
 	}
+}
+
+// cutting is an answer whose first bytes bring something about.
+type cutting struct {
+	*httptest.ResponseRecorder
+	then func()
+}
+
+func (w *cutting) Write(p []byte) (int, error) {
+	w.then()
+	return w.ResponseRecorder.Write(p)
+}
+
+// TestCSVCut: a list that cannot be read to its end does not look whole.
+func TestCSVCut(t *testing.T) {
+	l := newAPILab(t)
+	for i := range csvPage {
+		l.store.SaveRecording(indexEntry(labSidecar("beta", fmt.Sprintf("ffffffff-0000-4000-8000-%012d", i), "dave"), i))
+	}
+	l.until("the index is written", func() bool { return l.store.QueuedRecordings() == 0 })
+	r := httptest.NewRequest("GET", "/api/v1/recordings.csv", nil)
+	r.Header.Set("Authorization", "Bearer "+labToken("eve"))
+	w := &cutting{httptest.NewRecorder(), func() { _ = l.store.Close() }}
+	defer func() {
+		if cause := recover(); cause != http.ErrAbortHandler {
+			t.Errorf("it ends with %v", cause)
+		}
+		if n := strings.Count(w.Body.String(), "\r\n"); n < 2 || n > csvPage+1 {
+			t.Errorf("%d lines", n)
+		}
+	}()
+	l.server.Handler().ServeHTTP(w, r)
+	t.Error("it looks whole")
 }
 
 // TestHold: a held recording is not deleted, and who holds it is known.
