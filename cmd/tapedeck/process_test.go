@@ -38,6 +38,9 @@ func TestAsAnOperator(t *testing.T) {
 	if err := os.WriteFile(config, []byte(labConfig(s.dir, redis.config()+"switches:\n"+line)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if out, err := exec.Command(program, "account", "add", "root", "--role", "operator", "--no-password", "--config", config).CombinedOutput(); err != nil {
+		t.Fatalf("account add: %v\n%s", err, out)
+	}
 	cmd := exec.Command(program, "serve", "--config", config)
 	var stdout bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, s.log
@@ -70,9 +73,10 @@ func TestAsAnOperator(t *testing.T) {
 	sw.Talk(time.Second)
 	leg.Hangup("")
 	s.lasts(leg, 2*time.Second)
-	// the simulated calls are of a FreeSWITCH that no watch link goes to
+	// the simulated calls are of a FreeSWITCH that no watch link goes to; and on a
+	// busy machine a Redis may be too slow for a moment
 	for _, complaint := range s.complaints() {
-		if !strings.Contains(complaint, "call cannot be followed") {
+		if !strings.Contains(complaint, "call cannot be followed") && !strings.Contains(complaint, "redis is away") {
 			t.Errorf("complaint: %s", complaint)
 		}
 	}
