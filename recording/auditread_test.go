@@ -168,7 +168,14 @@ func TestAuditReadBounded(t *testing.T) {
 	a := NewAudit(tempDir(t))
 	var text strings.Builder
 	for i := 0; text.Len() < 5*maxAuditRead/2; i++ {
-		fmt.Fprintf(&text, `{"at":"2026-03-09T12:00:00Z","who":"w%d","what":"listen","detail":"%0200d"}`+"\n", i, 0)
+		at := "2026-03-09T12:00:00Z"
+		switch i {
+		case 0:
+			at = "2026-03-09T14:00:00Z"
+		case 5*maxAuditRead/2/280 - 100: // one whose clock was wrong
+			at = "1970-01-01T00:00:00Z"
+		}
+		fmt.Fprintf(&text, `{"at":"%s","who":"w%d","what":"listen","detail":"%0200d"}`+"\n", at, i, 0)
 	}
 	writeFile(t, a.Path(), []byte(text.String()))
 	calls := func(q AuditQuery) (n, found int) {
@@ -192,6 +199,12 @@ func TestAuditReadBounded(t *testing.T) {
 	}
 	if n, found := calls(AuditQuery{From: day.AddDate(0, 0, 2)}); n != 1 || found != 0 {
 		t.Errorf("later than all: %d calls, %d lines", n, found)
+	}
+	if n, found := calls(AuditQuery{From: day.Add(time.Hour)}); n != 3 || found != 1 {
+		t.Errorf("a little later than most: %d calls, %d lines", n, found)
+	}
+	if !strings.Contains(text.String()[text.Len()-maxAuditRead:], `"1970-`) {
+		t.Error("the first call does not see the wrong clock")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

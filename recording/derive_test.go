@@ -156,3 +156,34 @@ func TestDeriveDiskFull(t *testing.T) {
 		})
 	}
 }
+
+// TestDeriveChanged: what was made of a sound that is another one by then is not
+// kept.
+func TestDeriveChanged(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"replaced": func(path string) error {
+			return errors.Join(os.WriteFile(path+"x", sampleSound().bytes(), 0o600), os.Chtimes(path+"x", day, day), os.Rename(path+"x", path))
+		},
+		"longer":  func(path string) error { return errors.Join(os.Truncate(path, 99_999), os.Chtimes(path, day, day)) },
+		"touched": func(path string) error { return os.Chtimes(path, day, day.Add(time.Second)) },
+		"gone":    os.Remove,
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := tempDir(t)
+			path := put(t, d, sample(call))
+			if err := os.Chtimes(path, day, day); err != nil {
+				t.Fatal(err)
+			}
+			v, err := d.derivation(path, ".svg")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer v.close()
+			err = v.make(t.Context(), func(out, wav *os.File, l layout) error { return change(path) })
+			files := strings.Join(filesBelow(t, d), " ")
+			if err == nil || strings.Contains(files, ".svg") {
+				t.Errorf("%v: %s", err, files)
+			}
+		})
+	}
+}
