@@ -110,7 +110,8 @@ func (m *merge) fill(ctx context.Context, late []*stream, n int) error {
 	for _, p := range late {
 		if p.page = min(2*p.page, max(pageSize/len(p.lead.lists), 8)); !p.begun {
 			// So that the first pages of all are few entries together.
-			p.page = min(max(lookMax/4/len(m.streams)/len(p.lead.lists), 4), n+1, pageSize)
+			lists := len(p.lead.lists)
+			p.page = min(max(lookMax/4/len(m.streams)/lists, 4), max(4*n/lists, 8), n+1, pageSize)
 		}
 	}
 	for some := range slices.Chunk(late, listsAtOnce/16) {

@@ -10,7 +10,7 @@ import (
 const (
 	maxRecordings    = 100_000
 	maxRecordingSize = 1 << 16 // bytes of one in JSON
-	recordingsAtOnce = 64      // in one pipeline
+	recordingsAtOnce = 32      // in one pipeline
 )
 
 // indexed is one change of the index.

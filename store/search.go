@@ -14,17 +14,25 @@ const (
 	pageSize = 512    // recordings that are asked for at once
 	readMax  = 2000   // recordings that one Recordings reads
 	lookMax  = 20_000 // entries of the index that it looks at
+	atOnce   = 4      // searches at the same time; calls need the other connections
 )
 
 // Recordings is a page of the index, the newest first. next is the Query.Before
 // of the next page; it is zero when there is none. A page may have fewer than
 // Limit, or none, although there is a next one: one call looks at some 20,000
 // entries of the index and reads 2,000 recordings at most, and next goes on where
-// it stopped. It may be called while the index changes, also by Reindex: what does
-// not change meanwhile is found as if nothing did.
+// it stopped. Four searches go on at once, others wait. It may be called while
+// the index changes, also by Reindex: what does not change meanwhile is found as
+// if nothing did.
 func (s *Store) Recordings(ctx context.Context, q Query) (list []Recording, next Cursor, err error) {
 	if q.Limit <= 0 {
 		q.Limit = DefaultLimit
+	}
+	select {
+	case s.searches <- struct{}{}:
+		defer func() { <-s.searches }()
+	case <-ctx.Done():
+		return nil, Cursor{}, fmt.Errorf("store: read recordings: %w", ctx.Err())
 	}
 	list, next, err = s.search(ctx, newWanted(&q))
 	if err != nil {
@@ -43,7 +51,7 @@ func (s *Store) search(ctx context.Context, w *wanted) (list []Recording, next C
 		if err != nil {
 			return nil, Cursor{}, err
 		}
-		found, err := s.readRecordings(ctx, places)
+		found, err := s.readRecordings(ctx, places, w)
 		if err != nil {
 			return nil, Cursor{}, err
 		}
@@ -68,9 +76,9 @@ func (s *Store) search(ctx context.Context, w *wanted) (list []Recording, next C
 	}
 }
 
-// readRecordings reads recordings; nil are those that have gone meanwhile and
-// those that this version cannot read, which are logged.
-func (s *Store) readRecordings(ctx context.Context, places []place) ([]*Recording, error) {
+// readRecordings reads recordings; nil are those that have gone meanwhile, those
+// that lack a word, and those that this version cannot read, which are logged.
+func (s *Store) readRecordings(ctx context.Context, places []place, w *wanted) ([]*Recording, error) {
 	values, keys, ids := make([]*redis.StringCmd, len(places)), make([]string, len(places)), make([]string, len(places))
 	for i, p := range places {
 		_, ids[i], _ = readPlace(p.at)
@@ -102,6 +110,9 @@ func (s *Store) readRecordings(ctx context.Context, places []place) ([]*Recordin
 		}
 		if err != nil && !foreign(err) {
 			return nil, fmt.Errorf("%w: %w", ErrAway, err)
+		}
+		if err == nil && !w.mayMention(ids[i], text) {
+			continue
 		}
 		var r Recording
 		if err == nil {
@@ -141,7 +152,7 @@ func (s *Store) recording(ctx context.Context, id string, organisations []string
 		for i, o := range part {
 			places[i] = Cursor{ID: id, Organisation: o}.place()
 		}
-		found, err := s.readRecordings(ctx, places)
+		found, err := s.readRecordings(ctx, places, new(wanted))
 		if err != nil {
 			return Recording{}, err
 		}

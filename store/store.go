@@ -117,6 +117,7 @@ type Store struct {
 	beaten    atomic.Int64    // when the last one was given
 	unsure    atomic.Int64    // since when our calls may be others'; 0: they are not
 
+	searches          chan struct{} // as many as go on
 	recordings        recordingQueue
 	reportedRecording uint64 // how many dropped ones were logged; Run's own
 
@@ -175,8 +176,8 @@ func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*S
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, client: client,
 		calls: queue{limit: maxCalls}, known: map[string]bool{}, wake: make(chan struct{}, 1),
-		recordings: recordingQueue{limit: maxRecordings},
-		lookEvery:  lookEvery, lease: defaultLease(),
+		recordings: recordingQueue{limit: maxRecordings}, searches: make(chan struct{}, atOnce),
+		lookEvery: lookEvery, lease: defaultLease(),
 	}
 	s.life, s.endLife = context.WithCancel(context.Background())
 	if s.cfg.Instance == "" {
