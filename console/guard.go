@@ -60,8 +60,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			_ = w.control.SetReadDeadline(time.Now().Add(bodyWithin))
-			w.body = &guardedBody{ReadCloser: http.MaxBytesReader(plain, r.Body, maxBody), control: w.control, header: w.Header()}
-			r.Body, w.drains = w.body, r.ProtoMajor == 1 && r.Header.Get("Expect") == ""
+			w.body = &guardedBody{ReadCloser: http.MaxBytesReader(plain, r.Body, maxBody), header: w.Header()}
+			r.Body = w.body
 		}
 		switch {
 		case r.ContentLength > maxBody:
@@ -81,6 +81,9 @@ func (s *Server) after(w *guarded, r *http.Request) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what is still in a buffer
 	cause := recover()
 	if cause == nil {
+		if w.body != nil && w.body.slow && !w.begun { // then the request counts as given up, and nobody answers it
+			http.Error(w, errSlow.detail, errSlow.status)
+		}
 		if !w.begun {
 			w.WriteHeader(http.StatusOK)
 		}
@@ -112,7 +115,6 @@ type guarded struct {
 	control *http.ResponseController
 	begun   bool
 	body    *guardedBody // of the request; nil: it has none
-	drains  bool         // what is left of body has to be read before the answer
 }
 
 // WriteHeader sends the header. What a handler, or the library for it, has taken
@@ -120,9 +122,6 @@ type guarded struct {
 func (w *guarded) WriteHeader(status int) {
 	if status >= 200 {
 		w.begun = true
-		if w.drains {
-			w.body.drain()
-		}
 	}
 	if w.Header().Get("Cache-Control") == "" {
 		w.Header().Set("Cache-Control", noStore)
@@ -159,37 +158,22 @@ func (w *guarded) FlushError() error {
 func (w *guarded) SetReadDeadline(t time.Time) error  { return w.control.SetReadDeadline(t) }
 func (w *guarded) SetWriteDeadline(t time.Time) error { return w.control.SetWriteDeadline(t) }
 
-// guardedBody is a body that has to come in time. Once it is whole the connection
-// may be as quiet as it likes: the server goes on reading it, to notice a client
-// that leaves, and would take a deadline for that.
+// guardedBody is a body that has to come in time. (At its end the server takes the
+// deadline away by itself: net/http, startBackgroundRead.)
 type guardedBody struct {
 	io.ReadCloser
-	control *http.ResponseController
-	header  http.Header // of the answer
-	ended   bool
+	header http.Header // of the answer
+	slow   bool
 }
 
 func (b *guardedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF && !b.ended {
-		b.ended = true
-		_ = b.control.SetReadDeadline(time.Time{})
-	}
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
-	switch {
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = errSlow
-		fallthrough
-	case tooLarge:
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err, b.slow = errSlow, true
+	}
+	if b.slow || tooLarge {
 		b.header.Set("Connection", "close") // nobody reads the rest
 	}
 	return n, err
-}
-
-// drain reads what no handler wanted, as far as the server would do it itself
-// (net/http, maxPostHandlerReadBytes): here its end is noticed.
-func (b *guardedBody) drain() {
-	if !b.ended {
-		_, _ = io.CopyN(io.Discard, b, 256<<10)
-	}
 }

@@ -86,6 +86,15 @@ func (a *attempts) right(account string, from netip.Addr) {
 	a.addresses.undo(address)
 }
 
+// untried takes back an attempt whose password nobody has looked at.
+func (a *attempts) untried(account string, from netip.Addr) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	address := network(from)
+	a.pairs.undo(pair{account, address})
+	a.addresses.undo(address)
+}
+
 // network is what one client has for itself: of IPv6 at least a /64.
 func network(a netip.Addr) netip.Prefix {
 	bits := 32

@@ -42,6 +42,28 @@ func TestDelayGrows(t *testing.T) {
 	}
 }
 
+// TestUntried: an attempt that was turned away does not count, and clears nothing
+// of what was tried before.
+func TestUntried(t *testing.T) {
+	a, now := newAttempts(), labEpoch
+	home := netip.MustParseAddr("192.0.2.1")
+	for i := range pairPace.free - 1 {
+		for range 2 * addressPace.free {
+			if wait := a.begin("anna", home, now); wait != 0 {
+				t.Fatalf("after %d attempts: %v", i, wait)
+			}
+			a.untried("anna", home)
+		}
+		a.begin("anna", home, now)
+	}
+	a.begin("anna", home, now)
+	a.untried("anna", home)
+	a.begin("anna", home, now)
+	if wait := a.begin("anna", home, now); wait != pairPace.first {
+		t.Errorf("after %d attempts: %v, want %v", pairPace.free, wait, pairPace.first)
+	}
+}
+
 func TestDelayIsForgotten(t *testing.T) {
 	a, now := newAttempts(), labEpoch
 	home := netip.MustParseAddr("192.0.2.1")

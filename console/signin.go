@@ -64,6 +64,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.signInPage(w, r, http.StatusUnauthorized, f)
 		return
 	case errors.Is(err, access.ErrBusy):
+		s.attempts.untried(name, from.addr)
 		w.Header().Set("Retry-After", "2")
 		f.Message = "Too many people are signing in at this moment. Try again."
 		s.signInPage(w, r, http.StatusServiceUnavailable, f)

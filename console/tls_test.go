@@ -3,11 +3,13 @@ package console
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -45,42 +47,38 @@ func TestOverTLS(t *testing.T) {
 // TestStreamOverHTTP2: there a deadline of writing ends a stream even while
 // nothing is written; after each write there is none.
 func TestStreamOverHTTP2(t *testing.T) {
-	sent := make(chan struct{})
-	h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
-		control := http.NewResponseController(w)
-		for range 3 {
-			if _, err := w.Write([]byte("x")); err != nil {
-				t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+			control := http.NewResponseController(w)
+			for range 3 {
+				if _, err := w.Write([]byte("x")); err != nil {
+					t.Error(err)
+				}
+				if err := control.Flush(); err != nil {
+					t.Error(err)
+				}
+				select {
+				case <-time.After(10 * time.Minute):
+				case <-r.Context().Done():
+					t.Errorf("the stream ends: %v", context.Cause(r.Context()))
+				}
 			}
-			if err := control.Flush(); err != nil {
-				t.Error(err)
-			}
-			select {
-			case <-sent:
-			case <-r.Context().Done():
-				t.Errorf("the stream ends: %v", context.Cause(r.Context()))
-			}
-		}
-	})
-	web := httptest.NewUnstartedServer(h)
-	web.EnableHTTP2 = true
-	web.StartTLS()
-	defer web.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, web.URL+"/api/x", strings.NewReader("a body"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := web.Client().Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	for range 3 {
-		if _, err := io.ReadFull(res.Body, make([]byte, 1)); err != nil {
+		})
+		conn, protocols := wire(t, h), new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		c := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
+		defer c.CloseIdleConnections()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/api/x", strings.NewReader("a body"))
+		if err != nil {
 			t.Fatal(err)
 		}
-		sent <- struct{}{}
-	}
+		res, err := c.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if text, err := io.ReadAll(res.Body); string(text) != "xxx" || err != nil || res.ProtoMajor != 2 {
+			t.Errorf("%s: %q, %v", res.Proto, text, err)
+		}
+	})
 }

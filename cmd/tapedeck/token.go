@@ -48,7 +48,7 @@ func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error 
 	if _, err := fmt.Fprintln(stdout, secret); err != nil {
 		return fmt.Errorf("the secret of token %s could not be shown: remove it, make another: %w", id, err)
 	}
-	_, _ = fmt.Fprintf(stderr, "This is the only time that the secret is shown. The token's id is %s, it ends: %s.\n", id, ending(t))
+	_, _ = fmt.Fprintf(stderr, "This is the only time that the secret is shown. The token's id is %s, it counts in a second, it ends: %s.\n", id, ending(t))
 	return nil
 }
 
