@@ -143,13 +143,29 @@ func TestTelephone(t *testing.T) {
 	for number, want := range map[string]string{
 		"+442079460001": `<bdi class="tel">+44<i></i>20<i></i>7946<i></i>0001</bdi>`,
 		"1002":          `<bdi>1002</bdi>`,
-		"":              `<span class="none">none</span>`,
+		"":              `<span class="none"><span aria-hidden="true">–</span><span class="hear">none</span></span>`,
 		"+":             `<bdi>+</bdi>`,
 		"+44<b>":        `<bdi>+44&lt;b&gt;</bdi>`,
 		`"onload=x`:     `<bdi>&#34;onload=x</bdi>`,
 	} {
 		if got := string(telephone(number)); got != want {
 			t.Errorf("%q: %s", number, got)
+		}
+	}
+}
+
+func TestTitle(t *testing.T) {
+	for want, s := range map[string]recording.Sidecar{
+		"Inbound, from +44":     {Direction: "inbound", External: "+44", Number: "+49"},
+		"Inbound, to +49":       {Direction: "inbound", Number: "+49"},
+		"Outbound, to anna <b>": {Direction: "outbound", External: "anna <b>"},
+		"Internal, with 1002":   {Direction: "internal", External: "1002"},
+		"Internal call ":        {Direction: "internal", Number: "+49"},
+		"Call ":                 {},
+	} {
+		title, with := titleOf(s)
+		if got := title + " " + with; got != want {
+			t.Errorf("%s, not %s", got, want)
 		}
 	}
 }
@@ -182,7 +198,7 @@ func TestPauses(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	at := time.Date(2026, 11, 21, 14, 0, 0, 0, time.UTC)
-	s := recording.Sidecar{Decided: recording.Cause{Element: "user/alice", Setting: "force"}}
+	s := recording.Sidecar{Decided: recording.Cause{Element: "user/alice", Setting: "force"}, File: &recording.File{}}
 	for i, n := range []recording.Note{
 		{What: "entered", Element: "number/+442079460001", Setting: "no"},
 		{What: "entered", Element: "user/alice", Setting: "force"},
@@ -225,9 +241,16 @@ func TestWhy(t *testing.T) {
 		"Recorded, because it was asked for by somebody, with the record key.": {Toggle: "record_key"},
 		"What decided was not written down.":                                   {},
 	} {
-		if got := verdictOf(recording.Sidecar{Decided: c}); got != want {
+		if got := verdictOf(recording.Sidecar{Decided: c, File: &recording.File{}}); got != want {
 			t.Error(got)
 		}
+	}
+}
+
+func TestWhyWithoutFile(t *testing.T) {
+	why := whyOf(readerIn(t, "UTC", "2026-11-21T15:00:00Z"), recording.Sidecar{Decided: recording.Cause{Element: "user/alice", Setting: "yes"}}, flow.Last)
+	if why.Verdict != "Wanted, because user alice says yes." || why.Question == "Why was this recorded?" {
+		t.Errorf("%+v", why)
 	}
 }
 

@@ -53,18 +53,18 @@ type listRow struct {
 func (listPage) More(problems []string) int { return len(problems) - 1 }
 
 // direction is a call's, as a word and a picture.
-type direction struct{ Icon, Words, Title string }
+type direction struct{ Icon, Words string }
 
 func directionOf(d string) direction {
 	switch d {
 	case "inbound":
-		return direction{"in", "in", "Inbound, from"}
+		return direction{"in", "in"}
 	case "outbound":
-		return direction{"out", "out", "Outbound, to"}
+		return direction{"out", "out"}
 	case "internal":
-		return direction{"internal", "internal", "Internal,"}
+		return direction{"internal", "internal"}
 	}
-	return direction{"unknown", "unknown", "Call,"}
+	return direction{"unknown", "unknown"}
 }
 
 var triggerWords = map[string]string{"automatic": "automatic", "on-demand": "on demand"}

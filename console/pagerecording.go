@@ -15,6 +15,8 @@ import (
 type recordingPage struct {
 	ID, Address  string
 	API          string // where its audio and its waveform are
+	Title        string // what kind of call; with whom, Title and With
+	With         string
 	Direction    direction
 	External     string
 	Number       string
@@ -102,6 +104,7 @@ func recordingPageOf(rd reader, r store.Recording, s recording.Sidecar, preceden
 		Why: whyOf(rd, s, precedence), Trace: traceOf(rd, s.Trace),
 		MayHold: may(access.Hold), MayDelete: may(access.Delete), MayAudit: may(access.Audit), Back: "/",
 	}
+	p.Title, p.With = titleOf(s)
 	for _, text := range s.Problems {
 		p.Problems = append(p.Problems, problemOf(text))
 	}
@@ -112,6 +115,23 @@ func recordingPageOf(rd reader, r store.Recording, s recording.Sidecar, preceden
 	p.Facts = factsOf(rd, s)
 	p.Previous, p.Next = partAddress(s.Previous), partAddress(s.Next)
 	return p
+}
+
+// titleOf says what call it was, and the number to be shown after that.
+func titleOf(s recording.Sidecar) (title, with string) {
+	switch {
+	case s.Direction == "inbound" && s.External != "":
+		return "Inbound, from", s.External
+	case s.Direction == "inbound" && s.Number != "":
+		return "Inbound, to", s.Number
+	case s.Direction == "outbound" && s.External != "":
+		return "Outbound, to", s.External
+	case s.Direction == "internal" && s.External != "":
+		return "Internal, with", s.External
+	case s.Direction == "internal":
+		return "Internal call", ""
+	}
+	return "Call", s.External
 }
 
 // sound is what there is to hear.

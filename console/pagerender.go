@@ -132,7 +132,7 @@ func icon(name string) template.HTML {
 // searched for is the number as it is. What is no E.164 number is shown as it is.
 func telephone(number string) template.HTML {
 	if number == "" {
-		return `<span class="none">none</span>`
+		return `<span class="none"><span aria-hidden="true">–</span><span class="hear">none</span></span>`
 	}
 	groups := telGroups(number)
 	shown := `<bdi class="tel">`

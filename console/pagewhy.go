@@ -10,8 +10,9 @@ import (
 
 // whyView is why a recording is there, step by step.
 type whyView struct {
-	Verdict string
-	Steps   []whyStep
+	Question string
+	Verdict  string
+	Steps    []whyStep
 }
 
 // whyStep is one thing that had to do with it.
@@ -29,21 +30,28 @@ func whyOf(rd reader, s recording.Sidecar, precedence flow.Precedence) whyView {
 	for _, n := range s.Trace {
 		w.note(n)
 	}
-	return whyView{verdictOf(s), w.steps}
+	question := "Why was this recorded?"
+	if s.File == nil {
+		question = "Why should this have been recorded?"
+	}
+	return whyView{question, verdictOf(s), w.steps}
 }
 
 // verdictOf is the reason in one sentence.
 func verdictOf(s recording.Sidecar) string {
-	c := s.Decided
+	c, because := s.Decided, "Recorded, because "
+	if s.File == nil {
+		because = "Wanted, because "
+	}
 	switch {
 	case c.Toggle == "auto_resume":
-		return "Recorded, because a pause was over."
+		return because + "a pause was over."
 	case c.Toggle != "":
-		return "Recorded, because it was asked for by " + switchedBy(c.User, c.Toggle, c.By) + "."
+		return because + "it was asked for by " + switchedBy(c.User, c.Toggle, c.By) + "."
 	case c.Element != "":
-		return "Recorded, because " + causeWords(c) + "."
+		return because + causeWords(c) + "."
 	case s.RequestedBy != "":
-		return "Recorded, because " + s.RequestedBy + " asked for it."
+		return because + s.RequestedBy + " asked for it."
 	}
 	return "What decided was not written down."
 }

@@ -53,6 +53,9 @@
     });
   }
 
+  // ---- On a phone the chosen period may be beyond the edge.
+  one(".segments [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
   // ---- The list: choose several, all of a page, and know how many.
   const zip = one("[data-zip]");
   if (zip) {
