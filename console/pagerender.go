@@ -29,7 +29,6 @@ type frame struct {
 	Account *accountView
 	CSRF    string
 	Zone    string
-	Here    string // the page's own address
 	Data    any
 }
 
@@ -87,7 +86,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status
 	if !ok {
 		return fmt.Errorf("console: there is no page %q", name)
 	}
-	f := frame{Tab: tabs[name], Zone: readerOf(r, time.Now()).zoneName(), Here: r.URL.RequestURI(), Data: data}
+	f := frame{Tab: tabs[name], Zone: readerOf(r, time.Now()).zoneName(), Data: data}
 	if v != nil {
 		f.Account = &accountView{v.account.Name, scopeText(v.account), v.account.May(access.Audit)}
 		if v.session != nil {
