@@ -20,7 +20,7 @@ import (
 // the last frame, together are less than 50 ms, so also a player that knows no Info
 // frame shows a length that is right within that; and the noise of the encoder
 // reaches no further than 22 ms into a pause. At 8000 Hz (MPEG-2.5, which few
-// players expect) both would be six times as long.
+// players expect) the delay and that noise would be six times as long.
 const (
 	mp3Rate      = 48_000 // Hz
 	frameSamples = 1152   // of one channel
