@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -142,13 +143,24 @@ func TestMillion(t *testing.T) {
 	t.Log(memoryOf(t, r))
 	stop := saveSteadily(t, s)
 	t.Logf("%-36s %7s %7s %7s %7s %10s", "query, pages of 50", "p50 ms", "p99 ms", "max ms", "found", "calls")
+	t.Log(loadOf())
 	slow := measureAll(t, s)
+	t.Log(loadOf())
 	saved := stop()
 	t.Logf("%d were saved meanwhile, %d wait, %d were dropped", saved, s.QueuedRecordings(), s.DroppedRecordings())
 	t.Log(memoryOf(t, r))
 	if len(slow) > 0 {
 		t.Logf("100 ms or slower: %s", strings.Join(slow, ", "))
 	}
+}
+
+// loadOf says what else the machine had to do.
+func loadOf() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "load of the machine unknown"
+	}
+	return fmt.Sprintf("load average %s on %d processors", strings.Join(strings.Fields(string(text))[:2], " "), runtime.NumCPU())
 }
 
 func memoryOf(t *testing.T, r *realRedis) string {

@@ -167,7 +167,7 @@ func (s *Store) recording(ctx context.Context, id string, organisations []string
 
 // recorders lists the organisations that have recordings, or had.
 func (s *Store) recorders(ctx context.Context) (list []string, err error) {
-	err = s.do(ctx, "recordings_read", s.cfg.Timeout, func(ctx context.Context) (err error) {
+	err = s.do(ctx, "recordings_read", s.bulk(), func(ctx context.Context) (err error) {
 		list, err = s.client.SMembers(ctx, recordersKey).Result()
 		return err
 	})
