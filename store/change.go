@@ -120,6 +120,9 @@ func (change *indexed) write(run runScript) *redis.Cmd {
 		seen = strconv.FormatInt(change.seen, 10)
 	}
 	leave, come := differences(change.old, change.members)
+	if change.since > 0 {
+		come = change.members // Reindex mends what is missing
+	}
 	args := make([]any, 0, 5+2*(len(leave)+len(come)))
 	args = append(args, id, seen, change.since, body, len(leave))
 	for _, e := range append(leave, come...) {

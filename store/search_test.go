@@ -250,6 +250,32 @@ func TestMayMention(t *testing.T) {
 	}
 }
 
+// Reindex mends an index that lacks some of what it should have, also that of a
+// recording that is as it was.
+func TestReindexMends(t *testing.T) {
+	onServers(t, func(t *testing.T, srv server) {
+		tell := newSpy()
+		s := runOn(t, srv, tell)
+		m := maker{rand.New(rand.NewPCG(1, 2))}
+		there := map[callID]Recording{}
+		var files []Recording
+		for i := range 100 {
+			id := callID{"a", m.id(i)}
+			there[id] = m.state(id)
+			files = append(files, there[id])
+			s.SaveRecording(there[id])
+		}
+		indexedAll(t, s, tell)
+		raw := rawClient(t, srv)
+		raw.Del(t.Context(), facetKey("a", byTime), facetKey("a", byUser))
+		if got := ids(t, s, Query{}); len(got) != 0 {
+			t.Fatalf("found %q", got)
+		}
+		reindex(t, s, each(files...))
+		mustBeTidy(t, srv, there)
+	})
+}
+
 // Many who search do not take all connections, and those who wait may give up.
 func TestSearchesAreBounded(t *testing.T) {
 	s := openOn(t, startRedis(t), newSpy())
