@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/flow"
 	"tapedeck/recording"
 )
 
@@ -87,6 +88,19 @@ func TestListFilters(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.sameIDs("csv "+query, want, idsOf(lines[1:], func(line []string) string { return line[0] }))
+	}
+}
+
+// TestNumberFilter: a number is found in whatever form the policy reads, also if
+// its plus has become a space in an address.
+func TestNumberFilter(t *testing.T) {
+	for _, tc := range []struct{ region, text, want string }{
+		{"GB", "020 7946 0555", "+442079460555"}, {"", " 442079460555", "+442079460555"}, {"", "442079460555", "442079460555"},
+		{"", " 1001", "1001"}, {"GB", "anonymous ", "anonymous"}, {"GB", "", ""},
+	} {
+		if got := number(&flow.Policy{Region: tc.region}, tc.text); got != tc.want {
+			t.Errorf("%q in %q: %q, want %q", tc.text, tc.region, got, tc.want)
+		}
 	}
 }
 
