@@ -26,11 +26,17 @@ func browserTest(t *testing.T) {
 // says fails if an expression does not have the value.
 func says[T comparable](expression string, want T) browserStep {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		got, err := chromedp.Evaluate[T](expression)(ctx, t)
-		if err == nil && got != want {
-			err = fmt.Errorf("%s: %v, not %v", expression, got, want)
+		for {
+			got, err := chromedp.Evaluate[T](expression)(ctx, t)
+			if err == nil && got == want {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s: %v, not %v: %v", expression, got, want, err)
+			case <-time.After(20 * time.Millisecond):
+			}
 		}
-		return err
 	})
 }
 

@@ -184,7 +184,7 @@ func (b *browser) signIn(name string) {
 	b.Helper()
 	b.do(chromedp.Navigate(b.base+"/"), chromedp.WaitVisible(`#password`), chromedp.SendKeys(`#name`, name),
 		chromedp.SendKeys(`#password`, browserPassword+"\n"), chromedp.WaitVisible(`.brand`))
-	b.until(name+" is signed in", `location.pathname == "/" && !!document.querySelector("form[action='/sign-out']")`)
+	b.until(name+" is signed in", `document.readyState == "complete" && location.pathname == "/" && !!document.querySelector("form[action='/sign-out']")`)
 }
 
 func (b *browser) signOut() {
@@ -279,9 +279,9 @@ func (b *browser) findsAndHears(r store.Recording) {
 	}
 	b.shoot("list")
 	b.do(chromedp.SendKeys(`#user`, "alice\n"))
-	b.until("the filter is in the address", `location.search.includes("user=alice") && document.querySelectorAll("table.list tbody tr").length == 1`)
+	b.until("the filter is in the address", `document.readyState == "complete" && location.search.includes("user=alice") && document.querySelectorAll("table.list tbody tr").length == 1`)
 	b.do(chromedp.Click(`table.list tbody tr a`), chromedp.WaitVisible(`#player`))
-	b.until("its page", `location.pathname == "/recordings/%s"`, r.ID)
+	b.until("its page", `document.readyState == "complete" && location.pathname == "/recordings/%s"`, r.ID)
 	s, err := recording.ReadSidecar(recording.SidecarPath(filepath.Join(b.spool, r.Path)))
 	b.must(err)
 	var want []recording.Span
