@@ -201,7 +201,7 @@ func (s *Server) writeSound(r *http.Request, v *visit, got sound, kind string) e
 		part := strings.ReplaceAll(r.Header.Get("Range"), " ", "")
 		once = part != "" && !strings.HasPrefix(part, "bytes=0-")
 	}
-	detail := strings.TrimPrefix(kind, "audio/")
+	detail := map[string]string{"audio/wav": "WAV", "audio/mpeg": "MP3"}[kind]
 	if once {
 		return s.writeOnce(v, what, got.entry.Organisation, got.entry.ID, detail)
 	}
