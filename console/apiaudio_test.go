@@ -126,7 +126,7 @@ func TestAudioAudit(t *testing.T) {
 			t.Errorf("download %d: %d lines, want %d", i, got, tc.more)
 		}
 	}
-	for _, want := range []string{`"who":"anna"`, `"organisation":"acme"`, `"recording":"` + recAlice + `"`, `"from":"127.0.0.1"`, `"detail":"wav"`} {
+	for _, want := range []string{`"who":"anna"`, `"organisation":"acme"`, `"recording":"` + recAlice + `"`, `"from":"127.0.0.1"`, `"detail":"WAV"`} {
 		if !strings.Contains(l.audited(), want) {
 			t.Errorf("no %s in %s", want, l.audited())
 		}

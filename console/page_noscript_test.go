@@ -16,7 +16,9 @@ func TestWithoutScript(t *testing.T) {
 	ctx := browser(t, chromedp.Flag("blink-settings", "scriptEnabled=false"))
 	at := recordingAddress(id)
 	rows := `document.querySelectorAll(".list tbody tr").length`
-	location := func(want string) browserStep { return holds(`document.readyState === "complete" && location.pathname + location.search === "` + want + `"`) }
+	location := func(want string) browserStep {
+		return holds(`document.readyState === "complete" && location.pathname + location.search === "` + want + `"`)
+	}
 
 	browse(t, ctx, "sign in", l.signedIn(""), chromedp.Navigate(l.url+"/"), location("/sign-in?next=%2F"),
 		chromedp.SendKeys(css("#name"), "anna"), chromedp.SendKeys(css("#password"), labPassword+kb.Enter), location("/"),
