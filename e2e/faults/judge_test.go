@@ -43,7 +43,7 @@ func (s *stage) converge() {
 		var at *ruled
 		agrees := s.untilCalm(max(time.Second, patience-time.Since(began)), func() bool {
 			at = c.stand(time.Now(), s.sidecars(true))
-			return !c.followed || !at.sure() || c.over() || at.wanted() == (c.anchor.Get("tapedeck_state") == "on")
+			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on")
 		})
 		switch {
 		case c.over():
@@ -59,6 +59,18 @@ func (s *stage) converge() {
 	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
 	time.Sleep(500 * time.Millisecond)
+}
+
+// owned reports whether the instance that last said that a call is its own lives:
+// what a dead one told of the call may be old.
+func (s *stage) owned(c *call) bool {
+	last, name := s.tap.owner(c.id())
+	for _, i := range s.instances {
+		if i.name == name {
+			return i.livesSince(last)
+		}
+	}
+	return true // nobody knows
 }
 
 // unanswered is how many presses nobody has answered, of those that have to be.

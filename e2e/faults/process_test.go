@@ -24,7 +24,8 @@ type process struct {
 	killed bool // by us
 	frozen bool
 	lives  int
-	fault  error // it ended although nobody had ended it
+	began  time.Time // its present life
+	fault  error     // it ended although nobody had ended it
 	log    journal
 }
 
@@ -86,6 +87,7 @@ func (p *process) start() error {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
 	p.lives++
+	p.began = time.Now()
 	fmt.Fprintf(&p.log, "---- %s, life %d, pid %d\n", p.name, p.lives, cmd.Process.Pid)
 	ended := make(chan struct{})
 	p.cmd, p.ended, p.killed, p.frozen = cmd, ended, false, false
@@ -158,6 +160,13 @@ func (p *process) up() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cmd != nil && !p.frozen
+}
+
+// livesSince reports whether it runs, and is the same that ran at a time.
+func (p *process) livesSince(at time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cmd != nil && !p.frozen && p.began.Before(at)
 }
 
 // await waits until it has said something in its present life.

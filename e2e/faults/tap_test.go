@@ -151,6 +151,19 @@ func (t *tap) sent(by string, id *string, line string) {
 	}
 }
 
+// owner is the instance that last said that a call is its own, and when; "" if
+// that is not known.
+func (t *tap) owner(call string) (at time.Time, name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, o := range t.owners {
+		if o.call == call {
+			at, name = o.at, t.lives[o.owner]
+		}
+	}
+	return at, name
+}
+
 // callOf is the call whose file it is.
 func callOf(path string) string {
 	stem, _, _ := strings.Cut(filepath.Base(path), ".")
