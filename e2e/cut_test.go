@@ -76,6 +76,10 @@ func linkCut(c *crisis) {
 	c.speak(cutFor / 2)
 	c.proxy.Mend()
 	state, second := c.settled(since, anchor, leg)
+	c.until(backSoon, "the watch link is back", func() bool { // a press that was obeyed before the cut is settled at once
+		up, err := c.suite.tapedeck.Metric(c.ctx, `tapedeck_watch_up{switch="fs1"}`)
+		return err == nil && up == 1
+	})
 	c.speak(speech)
 	c.hangUp(outside, alice)
 	r := c.recording()
