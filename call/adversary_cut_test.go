@@ -1,7 +1,9 @@
 package call
 
 import (
+	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"tapedeck/esl/esltest"
@@ -260,4 +262,41 @@ func TestReplyAfterTheEnd(t *testing.T) {
 	a.Hangup("")
 	w.wire.release()
 	w.over()
+}
+
+// TestPressTakenAtTheCut: a code whose command is lost with the link is obeyed
+// when the link is back; the user hears that, and not that it was refused, too.
+func TestPressTakenAtTheCut(t *testing.T) {
+	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWiredWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
+	a := w.inbound("+442079460001")
+	b := w.ring(a, "1004")
+	w.answer(b)
+	w.state(a, "on")
+	var once atomic.Bool
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if kind == "command" && strings.Contains(about, lastDigits) && once.CompareAndSwap(false, true) {
+			return cut
+		}
+		return pass
+	})
+	b.PressDigits("*1")
+	w.until("the link is cut", once.Load)
+	w.reconnected()
+	w.until("it is paused", func() bool { return a.Get("tapedeck_state") == "paused" })
+	w.until("the code is cleared", func() bool { return b.Get(lastDigits) == "" })
+	w.until("the user hears it", func() bool { return len(b.Hears()) > 0 })
+	w.hears(b, "recorded.wav")
+	if n := w.meter.get("toggle dtmf missed"); n != 0 {
+		t.Errorf("%d presses were refused", n)
+	}
+	w.wire.judgeBy(func(string, string) verdict { return pass })
+	w.sw.DropLinks()
+	b.PressDigits("*1")
+	w.reconnected()
+	w.until("a press that nobody took is refused", func() bool { return w.meter.get("toggle dtmf missed") == 1 })
+	a.Hangup("")
 }

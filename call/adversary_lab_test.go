@@ -20,6 +20,7 @@ import (
 
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
+	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
 )
@@ -270,7 +271,11 @@ type wired struct {
 
 func newWired(t *testing.T) *wired {
 	t.Helper()
-	p := testPolicy(t)
+	return newWiredWith(t, testPolicy(t), Prompts{})
+}
+
+func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
+	t.Helper()
 	base, err := os.MkdirTemp("", "tapedeck-adversary-")
 	if err != nil {
 		t.Fatal(err)
@@ -287,7 +292,7 @@ func newWired(t *testing.T) *wired {
 	l.must(err)
 	link := &esl.Link{Name: "fs1", Address: w.wire.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
 		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
-	l.desk = NewDesk(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true,
+	l.desk = NewDesk(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
 		Switches: map[string]Switch{"fs1": link}, Store: w.diary, Archive: unwritten{}, Meter: l.meter, Log: log})
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		err := l.desk.Connected(ctx, "fs1", conn)

@@ -39,6 +39,7 @@ type call struct {
 	talked     []string        // the users who have been on the call, in order
 	rec        toggle.State
 	pressing   string // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
+	unclear    string // the same, of which FreeSWITCH was told and has not confirmed it
 	switched   press  // the switch that was obeyed last
 	switchedAt time.Time
 	wished     time.Time // since when what is to be written is what it is

@@ -20,11 +20,13 @@ func (d *Desk) Connected(ctx context.Context, on string, conn Switch) error {
 	}
 	core := replies[0].Text()
 	known := map[string]bool{} // a leg that comes after this is live, whatever is said of it
-	d.ask(ctx, func() {
+	if !d.ask(ctx, func() {
 		for uuid, l := range d.legs {
 			known[uuid] = l.on == on || l.on == "" && l.core == core
 		}
-	})
+	}) {
+		return ctx.Err() // the link has gone, or the Desk is ending
+	}
 	now, err := surveyAll(ctx, conn, known)
 	if err != nil {
 		return err
@@ -69,7 +71,9 @@ func (d *Desk) lookAgain(ctx context.Context, on string, conn Switch) {
 	if err != nil {
 		return // the link is down: the next one looks too
 	}
-	d.ask(ctx, func() { legs = slices.DeleteFunc(legs, func(uuid string) bool { return d.legs[uuid] != nil }) })
+	if !d.ask(ctx, func() { legs = slices.DeleteFunc(legs, func(uuid string) bool { return d.legs[uuid] != nil }) }) {
+		return
+	}
 	if now, err := survey(ctx, conn, legs); err == nil {
 		now.drafts = d.drafts()
 		d.ask(ctx, func() {

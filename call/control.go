@@ -190,7 +190,7 @@ func (d *Desk) preface(c *call) []esl.Command {
 	var send []esl.Command
 	if c.pressing != "" {
 		send = append(send, esl.SetVar(c.pressing, lastDigits, ""))
-		c.pressing = ""
+		c.pressing, c.unclear = "", c.pressing
 	}
 	if c.relayed != "" {
 		send = append(send, esl.SetVar(c.relayed, relayedVariable, ""))
@@ -214,6 +214,7 @@ func (d *Desk) remember(c *call) {
 	if c.rec.Gone || d.cfg.Switches[c.on] == nil || len(c.errands) > 0 { // it is sent when those are done
 		return
 	}
+	clears := c.pressing
 	send := d.preface(c)
 	if len(send) == 0 {
 		return
@@ -221,6 +222,15 @@ func (d *Desk) remember(c *call) {
 	d.overLink(c, send, func(_ []esl.Reply, err error) {
 		if err != nil { // said again with the next news, a new link's at the latest
 			c.said = spoken{}
+			return
 		}
+		c.cleared(clears)
 	})
+}
+
+// cleared notes that FreeSWITCH knows that a code was taken.
+func (c *call) cleared(leg string) {
+	if c.unclear == leg {
+		c.unclear = ""
+	}
 }

@@ -48,10 +48,31 @@ func (d *Desk) checkMissed(c *call, uuid, code string) {
 		return
 	}
 	d.overLink(c, []esl.Command{esl.API("uuid_getvar", uuid, lastDigits)}, func(replies []esl.Reply, err error) {
-		if err == nil && replies[0].Text() == code && d.calls[c.id] == c {
+		switch {
+		case err != nil || d.calls[c.id] != c:
+		case replies[0].Text() != code:
+			c.cleared(uuid)
+		case c.unclear == uuid:
+			d.late(c, uuid)
+		default:
 			d.missed(c, uuid)
 		}
 	})
+}
+
+// late says what came of a switch that was taken when the link broke: what was to
+// be heard then was not, and FreeSWITCH still has the code.
+func (d *Desk) late(c *call, uuid string) {
+	c.unclear, c.pressing = "", uuid
+	prompt := notPermitted
+	switch told := c.rec.Told(); {
+	case c.rec.Wanted() && told == toggle.On:
+		prompt = isBeingRecorded
+	case !c.rec.Wanted() && told != toggle.On:
+		prompt = recorded
+	}
+	d.hear(c, press{method: toggle.DTMF, leg: uuid, user: c.userOn(d.legs[uuid])}, prompt)
+	d.remember(c)
 }
 
 // missed refuses a switch that nobody heard.

@@ -116,12 +116,14 @@ func (d *Desk) send(c *call, command toggle.Command) {
 	if command == toggle.None {
 		return
 	}
+	clears := c.pressing
 	before := d.preface(c)
 	d.overLink(c, append(before, d.linkCommands(c, command)...), func(replies []esl.Reply, err error) {
 		if err != nil {
 			c.said = spoken{}
 		} else {
 			replies = replies[len(before):]
+			c.cleared(clears)
 		}
 		d.happened(c, d.fate(c, command, replies, err))
 		if errors.Is(err, context.DeadlineExceeded) {

@@ -73,6 +73,7 @@ func linkCut(c *crisis) {
 	since = c.suite.lab.Switch.Seen()
 	c.press(alice)
 	c.proxy.Cut()
+	c.expects = []string{"unconfirmed"} // if it was taken, and the answer lost
 	c.speak(cutFor / 2)
 	c.proxy.Mend()
 	state, second := c.settled(since, anchor, leg)
