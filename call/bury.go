@@ -115,6 +115,11 @@ func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
 // call that nobody was seen to answer may have one all the same; without one,
 // and without a problem, there is nothing to be told. It waits for the disk.
 func (d *Desk) conclude(s recording.Sidecar, groups []string) {
+	if d.knownBetter(s) {
+		d.cfg.Archive.Discard(s.Stem())
+		d.post(func() { d.described(s.Organisation, s.Call) })
+		return
+	}
 	if s.File == nil && len(s.Problems) == 0 {
 		file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
 		if err == nil {
@@ -135,6 +140,17 @@ func (d *Desk) conclude(s recording.Sidecar, groups []string) {
 		s = prolonged(s)
 	}
 	d.hand(s, groups)
+}
+
+// knownBetter reports whether a recording was described already, by an instance
+// that knew more of its call: its owner was only cut off from Redis.
+func (d *Desk) knownBetter(s recording.Sidecar) bool {
+	file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
+	if err != nil {
+		return false
+	}
+	there, err := recording.ReadSidecar(recording.SidecarPath(file))
+	return err == nil && there.Stem() == s.Stem() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
 }
 
 // prolonged is a draft whose file was written on after it was made: what it held

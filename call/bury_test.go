@@ -1,6 +1,8 @@
 package call
 
 import (
+	"os"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -35,5 +37,38 @@ func TestFromControl(t *testing.T) {
 	}
 	if got := fromControl(store.LiveCall{Control: "rubbish"}); got != nil {
 		t.Errorf("of rubbish: %+v", got)
+	}
+}
+
+// TestKnownBetter: what an instance that was cut off from Redis has written of a
+// call is not written over by one that knows less.
+func TestKnownBetter(t *testing.T) {
+	dir, err := recording.NewDir(t.TempDir())
+	if err != nil {
+		t.Skip(err) // a name that FreeSWITCH would misread
+	}
+	d := &Desk{cfg: Config{Recordings: dir}}
+	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
+	s := recording.Sidecar{Version: recording.Version, Call: "c1", Organisation: "acme", Started: began,
+		Trace: []recording.Note{{At: began, What: "entered"}, {At: began, What: "told"}}}
+	file, err := dir.PartPath("acme", began, "c1", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.knownBetter(s) {
+		t.Error("there is none yet")
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := recording.WriteSidecar(recording.SidecarPath(file), s); err != nil {
+		t.Fatal(err)
+	}
+	if d.knownBetter(s) {
+		t.Error("it knows no more")
+	}
+	s.Trace = s.Trace[:1]
+	if !d.knownBetter(s) {
+		t.Error("it knows more")
 	}
 }
