@@ -16,7 +16,7 @@ var (
 	runs     = flag.Int("faults.runs", 50, "how many seeds are played")
 	first    = flag.Uint64("faults.first", 1, "the first seed")
 	oneSeed  = flag.Uint64("faults.seed", 0, "play this seed alone, and tell its whole story")
-	parallel = flag.Int("faults.parallel", 8, "how many seeds are played at the same time")
+	parallel = flag.Int("faults.parallel", 4, "how many seeds are played at the same time")
 	binary   = flag.String("faults.binary", "", "a tapedeck to test instead of building one")
 )
 

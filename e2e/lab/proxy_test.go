@@ -52,6 +52,9 @@ func TestProxy(t *testing.T) {
 	t.Cleanup(p.Stop)
 	dial := func() net.Conn {
 		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.Port))
+		for end := time.Now().Add(patience); err != nil && time.Now().Before(end); { // a reset of before may still be on its way
+			conn, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", p.Port))
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
