@@ -86,11 +86,67 @@ func product(x, y []float64) (sum float64) {
 // is likest, and how loud it is there, compared with its file: about 1 if it is
 // there, whoever else speaks meanwhile, and about 0 if it is not.
 func (s *Sound) Holds(channel int, p *Prompt) (at time.Duration, loudness float64) {
-	x := s.samples[channel-1]
-	for from := 0; from+len(p.fragment) <= len(x); from++ {
-		if l := product(p.fragment, x[from:]) / p.energy; l > loudness {
-			at, loudness = time.Duration(from)*time.Second/time.Duration(s.rate), l
+	from, most := s.likest(channel, p, 0, len(s.samples[channel-1]))
+	return s.time(from), most / p.energy
+}
+
+// HoldsBetween is Holds for a part of the sound, where packets of the prompt may
+// be late, and a few may be lost: a telephone on a busy machine hears that.
+func (s *Sound) HoldsBetween(channel int, p *Prompt, from, to time.Duration) (at time.Duration, loudness float64) {
+	best, _ := s.likest(channel, p, s.sample(from), s.sample(to))
+	packet := s.rate / 50
+	whole := s.lacks(channel, p, best)
+	least := p.energy
+	for _, slip := range []int{-2 * packet, -packet, 0, packet, 2 * packet} {
+		slipped := s.lacks(channel, p, best+slip)
+		for n := range whole {
+			least = min(least, forgiven(whole[:n], slipped[n:]), forgiven(slipped[:n], whole[n:]))
 		}
 	}
-	return at, loudness
+	return s.time(best), 1 - least/p.energy
 }
+
+// likest is where between two samples a prompt is likest, and how much of it is
+// there.
+func (s *Sound) likest(channel int, p *Prompt, from, to int) (best int, most float64) {
+	x := s.samples[channel-1]
+	for i := max(from, 0); i < to && i+len(p.fragment) <= len(x); i++ {
+		if l := product(p.fragment, x[i:]); l > most {
+			best, most = i, l
+		}
+	}
+	return best, most
+}
+
+// lacks is how much each 20 ms of a prompt lacks, if the prompt is at from.
+func (s *Sound) lacks(channel int, p *Prompt, from int) []float64 {
+	x, packet := s.samples[channel-1], s.rate/50
+	lacks := make([]float64, 0, len(p.fragment)/packet+1)
+	for piece := range slices.Chunk(p.fragment, packet) {
+		lack := product(piece, piece)
+		if from >= 0 && from+len(piece) <= len(x) {
+			lack -= product(piece, x[from:])
+		}
+		lacks = append(lacks, lack)
+		from += len(piece)
+	}
+	return lacks
+}
+
+// mostLost is how many packets of a prompt may be lost.
+const mostLost = 3
+
+// forgiven is what two parts lack together, without the packets that lack most.
+func forgiven(first, second []float64) (sum float64) {
+	lacks := slices.Sorted(slices.Values(slices.Concat(first, second)))
+	for _, lack := range lacks[:max(0, len(lacks)-mostLost)] {
+		sum += lack
+	}
+	return sum
+}
+
+func (s *Sound) time(sample int) time.Duration {
+	return time.Duration(sample) * time.Second / time.Duration(s.rate)
+}
+
+func (s *Sound) sample(at time.Duration) int { return int(at * time.Duration(s.rate) / time.Second) }

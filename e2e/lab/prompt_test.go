@@ -3,6 +3,7 @@ package lab
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
@@ -38,6 +39,43 @@ func TestHolds(t *testing.T) {
 				t.Errorf("%s in itself: %.2f at %v, want about 1 at %v", file, loudness, at, want)
 			case other != file && loudness > 0.65:
 				t.Errorf("%s in %s: %.2f", file, other, loudness)
+			}
+		}
+	}
+}
+
+// TestHoldsBetween: a prompt with a packet that is missing, or late, is found
+// where it is, and another one is not taken for it.
+func TestHoldsBetween(t *testing.T) {
+	const near = 100 * time.Millisecond
+	names := []string{"recorded", "not-permitted", "is-being-recorded"}
+	for _, name := range names {
+		p, err := ReadPrompt("../../freeswitch-conf/sounds/en/8000/" + name + ".wav")
+		if err != nil {
+			t.Fatal(err)
+		}
+		silence := &Sound{rate: p.rate, samples: [][]float64{make([]float64, p.rate)}}
+		if _, loudness := silence.HoldsBetween(1, p, 0, time.Second); loudness > 0.5 {
+			t.Errorf("%s in silence: %.2f", name, loudness)
+		}
+		for _, other := range names {
+			said, err := Listen("../../freeswitch-conf/sounds/en/8000/" + other + ".wav")
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, packet := slices.Concat(make([]float64, said.rate), said.samples[0], make([]float64, said.rate)), said.rate/50
+			for cut := said.rate; cut < said.rate+len(said.samples[0]); cut += 2 * packet {
+				for _, heard := range [][]float64{
+					slices.Concat(x[:cut], x[cut+packet:]), slices.Concat(x[:cut], make([]float64, packet), x[cut:]),
+					slices.Concat(x[:cut], make([]float64, 3*packet), x[cut+2*packet:]),
+				} {
+					s := &Sound{rate: said.rate, samples: [][]float64{heard}}
+					at := time.Second + p.Offset
+					_, loudness := s.HoldsBetween(1, p, at-near, at+near)
+					if there := loudness >= 0.8; there != (name == other) {
+						t.Errorf("%s in %s, cut at %d: %.2f", name, other, cut, loudness)
+					}
+				}
 			}
 		}
 	}
