@@ -1,7 +1,6 @@
 package call
 
 import (
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -267,14 +266,7 @@ func TestReplyAfterTheEnd(t *testing.T) {
 // TestPressTakenAtTheCut: a code whose command is lost with the link is obeyed
 // when the link is back; the user hears that, and not that it was refused, too.
 func TestPressTakenAtTheCut(t *testing.T) {
-	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := newWiredWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
-	a := w.inbound("+442079460001")
-	b := w.ring(a, "1004")
-	w.answer(b)
+	w, a, b := newPressed(t, "+442079460001")
 	w.state(a, "on")
 	var once atomic.Bool
 	w.wire.judgeBy(func(kind, about string) verdict {

@@ -53,6 +53,7 @@ type call struct {
 	errands    []errand  // on the watch link; the first is on its way
 	starting   bool      // RECORD_START has come, what the answer runs besides is not done yet
 	presses    []press   // obeyed, and the user has not heard yet what came of it
+	standing   standing  // before them
 	trace      []recording.Note
 	counted    toggle.File // as what the call is counted among the recordings
 	lit        lamps       // what the users' lamps show of the call

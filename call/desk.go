@@ -240,11 +240,11 @@ func (d *Desk) happened(c *call, f toggle.Fact) {
 
 // followUp does what a call's new state asks for besides commands.
 func (d *Desk) followUp(c *call) {
+	d.keepRecording(c)
 	d.settlePresses(c)
 	d.keepDisclaimer(c)
 	d.keepKeys(c)
 	d.keepRetrying(c)
-	d.keepRecording(c)
 	d.publish(c)
 }
 

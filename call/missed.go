@@ -64,14 +64,7 @@ func (d *Desk) checkMissed(c *call, uuid, code string) {
 // be heard then was not, and FreeSWITCH still has the code.
 func (d *Desk) late(c *call, uuid string) {
 	c.unclear, c.pressing = "", uuid
-	prompt := notPermitted
-	switch told := c.rec.Told(); {
-	case c.rec.Wanted() && told == toggle.On:
-		prompt = isBeingRecorded
-	case !c.rec.Wanted() && told != toggle.On:
-		prompt = recorded
-	}
-	d.hear(c, press{method: toggle.DTMF, leg: uuid, user: c.userOn(d.legs[uuid])}, prompt)
+	d.hear(c, press{method: toggle.DTMF, leg: uuid, user: c.userOn(d.legs[uuid])}, c.outcome())
 	d.remember(c)
 }
 

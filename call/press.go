@@ -49,6 +49,9 @@ func (d *Desk) obey(c *call, p press) {
 	if p.method == toggle.API {
 		p.leg = c.phone(d.legs)
 	}
+	if len(c.presses) == 0 || c.rec.Person == toggle.Nobody {
+		c.standing = standing{c.rec.Person, c.switched, c.switchedAt}
+	}
 	c.presses = append(c.presses, p)
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
 		c.switched, c.switchedAt = p, time.Now()
@@ -101,14 +104,9 @@ func (d *Desk) settlePresses(c *call) {
 	}
 	done := c.presses
 	c.presses = nil
-	told := c.rec.Told()
-	prompt, err := notPermitted, error(nil)
-	switch {
-	case c.rec.Wanted() && told == toggle.On:
-		prompt = isBeingRecorded
-	case !c.rec.Wanted() && told != toggle.On:
-		prompt = recorded
-	default:
+	told, prompt := c.rec.Told(), c.outcome()
+	var err error
+	if prompt == notPermitted {
 		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the switch out", told)
 	}
 	heard := map[string]bool{}
@@ -119,13 +117,51 @@ func (d *Desk) settlePresses(c *call) {
 			d.hear(c, done[i], prompt)
 		}
 	}
+	if err != nil && !c.rec.Gone && done[len(done)-1].method != autoResume {
+		d.undo(c)
+	}
 	d.keepResume(c)
 }
 
+// outcome is the prompt that says whether what is wanted is what is. Before the
+// answer it is enough that the answer will start it.
+func (c *call) outcome() string {
+	s := c.rec
+	switch on := s.Told() == toggle.On; {
+	case !s.Wanted() && !on:
+		return recorded
+	case s.Wanted() && (on || !s.Answered && s.File != toggle.NoFile):
+		return isBeingRecorded
+	}
+	return notPermitted
+}
+
+// standing is what people had switched before the presses whose outcome is open.
+type standing struct {
+	person     toggle.Person
+	switched   press
+	switchedAt time.Time
+}
+
+// undo takes back what could not be carried out: whoever pressed has been told
+// that it was not, so it must not be later.
+func (d *Desk) undo(c *call) {
+	if c.rec.Person != toggle.SwitchedOn {
+		return
+	}
+	c.note(recording.Note{What: "undone", Method: string(c.switched.method), User: c.switched.user, By: c.switched.by})
+	c.log.Info("switch taken back: it was not carried out", "method", string(c.switched.method))
+	c.switched, c.switchedAt = c.standing.switched, c.standing.switchedAt
+	d.happened(c, toggle.Fact{What: toggle.Undone, Before: c.standing.person})
+}
+
 // settled reports whether what was asked for last has been done, or has failed.
+// A file that ended is not the last word if a further one begins soon.
 func (c *call) settled() bool {
 	s := c.rec
 	switch {
+	case c.beginsSoon():
+		return false
 	case s.Gone, s.Held, s.File == toggle.Closed:
 		return true
 	case s.Pending != toggle.None, s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:

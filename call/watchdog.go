@@ -106,6 +106,7 @@ func (d *Desk) seen(l look) {
 // again: soon after one that ran well, later and later while it does not.
 const (
 	againSoon = 100 * time.Millisecond
+	againNext = time.Second
 	againLate = 30 * time.Second
 	ranWell   = 10 * time.Second
 )
@@ -123,7 +124,7 @@ func (d *Desk) keepRecording(c *call) {
 			c.wait = 0
 		}
 		wait := c.wait
-		c.wait = min(max(2*c.wait, time.Second), againLate)
+		c.wait = min(max(2*c.wait, againNext), againLate)
 		c.again = time.AfterFunc(max(wait, againSoon), func() {
 			d.post(func() {
 				c.again = nil
@@ -132,3 +133,6 @@ func (d *Desk) keepRecording(c *call) {
 		})
 	}
 }
+
+// beginsSoon reports whether the first attempt to begin again is about to be made.
+func (c *call) beginsSoon() bool { return c.again != nil && c.wait == againNext }

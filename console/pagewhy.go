@@ -75,6 +75,8 @@ func (w *walk) note(n recording.Note) {
 		w.chain = slices.DeleteFunc(w.chain, func(s flow.Step) bool { return s.Element.String() == n.Element })
 	case "pressed":
 		pressedStep(n, &step)
+	case "undone":
+		step.Kind, step.Words, step.Effect = "refused", "The switch by "+switchedBy(n.User, n.Method, n.By)+" was taken back", "FreeSWITCH did not carry it out"
 	case "told":
 		toldStep(n, &step)
 	case "file":

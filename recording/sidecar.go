@@ -105,8 +105,8 @@ type Note struct {
 	What    string    `json:"what"`
 	Element string    `json:"element,omitempty"` // entered, left
 	Setting string    `json:"setting,omitempty"` // entered: what the element says in the call's direction
-	Method  string    `json:"method,omitempty"`  // pressed: dtmf, record_key, blind_transfer, api or auto_resume
-	User    string    `json:"user,omitempty"`    // pressed: who; empty for the outside party
+	Method  string    `json:"method,omitempty"`  // pressed, undone: dtmf, record_key, blind_transfer, api or auto_resume
+	User    string    `json:"user,omitempty"`    // pressed, undone: who; empty for the outside party
 	By      string    `json:"by,omitempty"`      // pressed, by the API: the account that asked for it
 	Result  string    `json:"result,omitempty"`  // pressed: ok or why not; failed: the reply; disclaimer: heard or cut
 	State   string    `json:"state,omitempty"`   // told: off, on or paused

@@ -10,7 +10,8 @@ type What uint8
 // Refused, Missing, Unanswered: what became of a command; Missing is
 // FreeSWITCH's word that it has no such recording or channel. Overdue: the leg
 // was answered some time ago and nothing started. Reconnected: commands can be
-// sent again. Broken: the file on the disk is gone, or does not grow.
+// sent again. Broken: the file on the disk is gone, or does not grow. Undone: what
+// a person switched on was not carried out, and the person has been told so.
 const (
 	Chain What = iota
 	Pressed
@@ -25,10 +26,11 @@ const (
 	Stopped
 	HungUp
 	Broken
+	Undone
 )
 
 var whatNames = [...]string{"chain", "pressed", "answered", "started", "overdue", "done", "refused", "missing",
-	"unanswered", "reconnected", "stopped", "hung up", "broken"}
+	"unanswered", "reconnected", "stopped", "hung up", "broken", "undone"}
 
 // Press is what a person asked for.
 type Press uint8
@@ -53,6 +55,7 @@ type Fact struct {
 	Fresh   bool    // of Chain: an element with an explicit setting was entered
 	Sticky  bool    // of Chain: a person's pause outlasts that (sticky_pause)
 	Press   Press   // of Pressed
+	Before  Person  // of Undone: what the switch says again
 	Command Command // of Done, Refused, Missing and Unanswered
 }
 
@@ -74,6 +77,8 @@ func (f Fact) String() string {
 		return text
 	case Pressed:
 		return fmt.Sprintf("%s %s", whatNames[f.What], f.Press)
+	case Undone:
+		return fmt.Sprintf("%s, %s before", whatNames[f.What], f.Before)
 	case Done, Refused, Missing, Unanswered:
 		return fmt.Sprintf("%s %s", f.Command, whatNames[f.What])
 	}
@@ -126,6 +131,8 @@ func (s State) learn(f Fact) State {
 		return s.hungUp()
 	case Broken:
 		return s.broken()
+	case Undone:
+		return s.undone(f.Before)
 	default:
 		return s.replied(f)
 	}
@@ -151,6 +158,15 @@ func (s State) pressed(p Press) State {
 		s.Person = SwitchedOff
 	case !s.Wanted() && p != TurnOff:
 		s.Person = SwitchedOn
+	}
+	return s
+}
+
+// undone: a switch that was refused changes nothing, nor does it later, when it
+// could be carried out (design.md section 2, rule 7).
+func (s State) undone(before Person) State {
+	if s.Person == SwitchedOn {
+		s.Person, s.Held = before, false
 	}
 	return s
 }

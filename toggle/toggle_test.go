@@ -28,7 +28,8 @@ var (
 // intents are what the chain and people may say; the file follows the wish that
 // comes of it.
 var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, freshOn, stickyOff, stickyOn,
-	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff}}
+	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff},
+	{What: Undone}, {What: Undone, Before: SwitchedOff}}
 
 // fileFacts are each wish, once, and all that may happen to the file.
 func fileFacts() []Fact {
@@ -364,6 +365,11 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 		{"the file is gone in a pause: nothing to begin before it ends", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
 			{What: Pressed}, {What: Done, Command: Mask}, {What: Broken}, {What: Done, Command: Stop}, {What: Reconnected}},
 			State{On: true, Person: SwitchedOff, Answered: true, File: Closed, Begun: true, Doomed: true}, Off},
+		{"a start that was refused is not tried again when the user has been told so", []Fact{{What: Answered}, {What: Pressed}, {What: Refused, Command: Start},
+			{What: Undone}, {What: Reconnected}}, State{Answered: true, Problems: NotStarted}, Off},
+		{"a pause that could not be ended lasts", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
+			{What: Pressed}, {What: Done, Command: Mask}, {What: Pressed}, {What: Refused, Command: Unmask}, {What: Undone, Before: SwitchedOff}, {What: Reconnected}},
+			State{On: true, Person: SwitchedOff, Answered: true, File: Masked, Begun: true, Problems: UnmaskRefused}, Paused},
 		{"hung up before the start was confirmed", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
 			State{On: true, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
 		{"given up before the answer", []Fact{chainOn, {What: Done, Command: Arm}, {What: HungUp}},
