@@ -36,6 +36,7 @@ type journal struct {
 	text  bytes.Buffer
 	part  []byte
 	away  time.Time // when it last said that Redis was too slow for it
+	lacks bool      // and that it is back it has not said
 }
 
 func (j *journal) Write(b []byte) (int, error) {
@@ -44,8 +45,11 @@ func (j *journal) Write(b []byte) (int, error) {
 	for line := range bytes.Lines(b) {
 		j.part = append(j.part, line...)
 		if bytes.HasSuffix(line, []byte("\n")) {
-			if bytes.Contains(j.part, []byte("redis is away")) {
-				j.away = time.Now()
+			switch {
+			case bytes.Contains(j.part, []byte("redis is away")):
+				j.away, j.lacks = time.Now(), true
+			case bytes.Contains(j.part, []byte("redis is up")), bytes.HasPrefix(j.part, []byte("----")): // a new life
+				j.lacks = false
 			}
 			fmt.Fprintf(&j.text, "%7d ms  %s", time.Since(j.began).Milliseconds(), j.part)
 			j.part = j.part[:0]
@@ -54,10 +58,13 @@ func (j *journal) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// redisAway is when the process last found Redis too slow.
+// redisAway is until when the process has found Redis too slow.
 func (j *journal) redisAway() time.Time {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.lacks {
+		return time.Now()
+	}
 	return j.away
 }
 
