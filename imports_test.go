@@ -16,7 +16,7 @@ var mayImport = map[string][]string{
 	"console":        {"console/access", "flow", "recording", "store"},
 	"toggle":         {"flow"},
 	"store":          {"flow"},
-	"console/access": {},
+	"console/access": {"flow"},
 	"esl":            {},
 	"esl/esltest":    {},
 	"flow":           {},

@@ -30,7 +30,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(lookupPolicy))
 	f.Add([]byte(organisation("users: { a: &a { record: *a }, b: { <<: *a } }")))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := Parse([]Source{{"fuzz.yaml", text}})
+		p, err := Parse([]Source{{Name: "fuzz.yaml", Text: text}})
 		if err != nil {
 			checkReport(t, text, err)
 			return

@@ -23,7 +23,7 @@ func Load(path string) (*Policy, error) {
 func Parse(files []Source) (*Policy, error) {
 	report := &Report{}
 	if len(files) == 0 {
-		report.add(Mistake{"policy", 1, "there is no policy: write a file that begins with version: 1"})
+		report.Add(Mistake{"policy", 1, "there is no policy: write a file that begins with version: 1"})
 	}
 	return parse(files, report)
 }
@@ -67,8 +67,8 @@ func parse(files []Source, report *Report) (*Policy, error) {
 		extensions:    map[extensionKey]extensionOf{},
 	}
 	p.files(files)
-	if bad := p.sorted(); bad != nil {
-		return nil, bad
+	if err := p.Err(); err != nil {
+		return nil, err
 	}
 	if err := p.policy.Compile(); err != nil {
 		return nil, err
@@ -91,11 +91,16 @@ func (p *parser) files(files []Source) {
 			p.mistake(place{f.Name, 1}, "the policy's files are larger than %d MB together: this is more than is read", maxSource>>20)
 			return
 		}
-		top := document(f, &p.Report)
-		if top == nil {
+		before := len(p.Mistakes)
+		doc := Document(f, &p.Report)
+		if doc == nil {
+			if len(p.Mistakes) == before {
+				p.mistake(place{f.Name, 1}, "the file is empty: begin with version: 1")
+			}
 			broken = true
 			continue
 		}
+		top := doc.Content[0]
 		p.written += count(top)
 		p.top(top, func(v *yaml.Node) { sections = append(sections, section{f.Name, v}) })
 	}

@@ -29,7 +29,7 @@ func parsed(t testing.TB, files ...string) *Policy {
 
 func sources(files ...string) (list []Source) {
 	for i, text := range files {
-		list = append(list, Source{fmt.Sprintf("%c.yaml", 'a'+i), []byte(text)})
+		list = append(list, Source{Name: fmt.Sprintf("%c.yaml", 'a'+i), Text: []byte(text)})
 	}
 	return list
 }

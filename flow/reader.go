@@ -34,7 +34,7 @@ func (r *reader) at(n *yaml.Node) place { return place{r.file, n.Line} }
 
 func (r *reader) mistake(at place, format string, args ...any) {
 	if !r.full() {
-		r.add(Mistake{at.file, at.line, fmt.Sprintf(format, args...)})
+		r.Add(Mistake{at.file, at.line, fmt.Sprintf(format, args...)})
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Mistake is one thing wrong with a policy file.
+// Mistake is one thing wrong with a file that people write.
 type Mistake struct {
 	File string `json:"file"`
 	Line int    `json:"line"` // from 1
@@ -17,8 +17,7 @@ type Mistake struct {
 // String writes file:line: text.
 func (m Mistake) String() string { return fmt.Sprintf("%s:%d: %s", m.File, m.Line, m.Text) }
 
-// Report is every mistake of a policy, by file and line. It is the error of
-// Load and Parse.
+// Report is every mistake of such files, by file and line.
 type Report struct {
 	Mistakes []Mistake `json:"mistakes"`
 }
@@ -38,13 +37,14 @@ func (r *Report) Error() string {
 // maxMistakes bounds a report; a file with more is no policy file.
 const maxMistakes = 10_000
 
-func (r *Report) add(m Mistake) { r.Mistakes = append(r.Mistakes, m) }
+// Add notes one more.
+func (r *Report) Add(m Mistake) { r.Mistakes = append(r.Mistakes, m) }
 
 func (r *Report) full() bool { return len(r.Mistakes) >= maxMistakes }
 
-// sorted is the report in the order of files and lines, each mistake once; nil
-// when there is none.
-func (r *Report) sorted() *Report {
+// Err is the report in the order of files and lines, each mistake once; nil when
+// there is none.
+func (r *Report) Err() error {
 	if len(r.Mistakes) == 0 {
 		return nil
 	}

@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/netip"
 	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +31,8 @@ type configReader struct {
 func parseConfig(file string, text []byte) (*config, error) {
 	r := &configReader{file: file}
 	c := defaults()
-	if top := r.document(text); top != nil {
+	if doc := flow.Document(flow.Source{Name: file, Text: text, Secret: true}, &r.report); doc != nil {
+		top := doc.Content[0]
 		r.config(top, c)
 		if (c.HTTP.Certificate == "") != (c.HTTP.Key == "") {
 			r.mistake(top, "http: a certificate needs its key, and a key its certificate: write both http.certificate and http.key")
@@ -45,42 +43,14 @@ func parseConfig(file string, text []byte) (*config, error) {
 		return nil, err
 	}
 	c.dir = dir
-	if len(r.report.Mistakes) > 0 {
-		slices.SortStableFunc(r.report.Mistakes, func(a, b flow.Mistake) int { return cmp.Compare(a.Line, b.Line) })
-		return nil, &r.report
+	if err := r.report.Err(); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
 func (r *configReader) mistake(n *yaml.Node, format string, args ...any) {
-	r.report.Mistakes = append(r.report.Mistakes, flow.Mistake{File: r.file, Line: n.Line, Text: fmt.Sprintf(format, args...)})
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
-// document is the file's one YAML document; nil when there is none.
-func (r *configReader) document(text []byte) *yaml.Node {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var first, second yaml.Node
-	err := dec.Decode(&first)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil {
-		if err = dec.Decode(&second); err == nil {
-			r.mistake(&second, "a second document begins here: remove the --- line")
-		}
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		at, what := &yaml.Node{Line: 1}, strings.TrimPrefix(err.Error(), "yaml: ")
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-			at.Line, _ = strconv.Atoi(m[1])
-			what = err.Error()[len(m[0]):]
-		}
-		r.mistake(at, "not valid YAML: %s: mend the indentation, quotes or brackets here", what)
-		return nil
-	}
-	return first.Content[0]
+	r.report.Add(flow.Mistake{File: r.file, Line: n.Line, Text: fmt.Sprintf(format, args...)})
 }
 
 // read takes one value.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/flow"
 )
 
 // version is the format of accounts files that is read and written.
@@ -34,7 +36,7 @@ type entry struct {
 	stamp    string
 }
 
-// readBook reads an accounts file. Its error may be a *Report, or fs.ErrNotExist.
+// readBook reads an accounts file. Its error may be a *flow.Report, or fs.ErrNotExist.
 func readBook(path string) (*book, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -67,17 +69,17 @@ type bookReader struct {
 	hashes map[[sha256.Size]byte]string // ids of tokens
 }
 
-// parseBook reads a file's text. Its error is a *Report of every mistake. The
+// parseBook reads a file's text. Its error is a *flow.Report of every mistake. The
 // node is the whole document.
 func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 	r := &bookReader{reader: reader{file: file}, book: &book{accounts: map[string]entry{}},
 		hashes: map[[sha256.Size]byte]string{}}
-	doc := r.document(text)
-	if doc == nil || isNull(doc.Content[0]) {
+	doc := flow.Document(flow.Source{Name: file, Text: text, Secret: true}, &r.Report)
+	if doc == nil {
 		if len(r.Mistakes) == 0 { // perhaps somebody is just writing it
 			r.mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
 		}
-		return nil, nil, r.err()
+		return nil, nil, r.Err()
 	}
 	said, top := false, doc.Content[0]
 	var tokens *yaml.Node
@@ -97,7 +99,7 @@ func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 	if tokens != nil { // when all accounts are known
 		r.pairs(tokens, "tokens", r.token)
 	}
-	if err := r.err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, nil, err
 	}
 	return r.book, doc, nil

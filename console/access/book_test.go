@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"tapedeck/flow"
 )
 
 // testHash is of testPassword.
@@ -93,10 +95,10 @@ func TestMistakes(t *testing.T) {
 		{"same hash", "version: 1\naccounts: { a: { role: operator } }\ntokens:\n  k: { account: a, hash: " + hash64 + " }\n  l: { account: a, hash: " + hash64 + " }",
 			"5: token l: its hash is that of token k"},
 		{"time", "version: 1\naccounts: { a: { role: operator } }\ntokens:\n  k: { account: a, hash: " + hash64 + ", expires: tomorrow }", "4: token k: expires is no time"},
-		{"binary", "version: 1\n\x00", "not valid YAML"},
+		{"binary", "version: 1\n\x00", "2: the control character U+0000"},
 	} {
 		_, _, err := parseBook("a.yaml", []byte(c.text))
-		report, ok := errors.AsType[*Report](err)
+		report, ok := errors.AsType[*flow.Report](err)
 		switch {
 		case !ok:
 			t.Errorf("%s: %v, want a report", c.name, err)
@@ -111,7 +113,7 @@ func TestMistakes(t *testing.T) {
 // TestAllMistakes: one does not hide another.
 func TestAllMistakes(t *testing.T) {
 	_, _, err := parseBook("a.yaml", []byte("foo: 1\naccounts:\n  a: { role: x }\n  b: { role: operator, password: p }\ntokens:\n  t: { account: c }\n"))
-	report, ok := errors.AsType[*Report](err)
+	report, ok := errors.AsType[*flow.Report](err)
 	if !ok || len(report.Mistakes) != 6 { // foo, version, a, b, c, no hash
 		t.Fatalf("%v", err)
 	}

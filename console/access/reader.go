@@ -1,61 +1,25 @@
 package access
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
-)
 
-// maxMistakes bounds a report.
-const maxMistakes = 1000
+	"tapedeck/flow"
+)
 
 // reader walks the nodes of an accounts file, so that one mistake does not hide
 // another, and each has its line.
 type reader struct {
-	Report
+	flow.Report
 	file string
 }
 
 func (r *reader) mistake(n *yaml.Node, format string, args ...any) {
-	if len(r.Mistakes) < maxMistakes {
-		r.Mistakes = append(r.Mistakes, Mistake{r.file, n.Line, fmt.Sprintf(format, args...)})
-	}
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
-// document is the node of the file's one YAML document; nil when there is none, or
-// it is none.
-func (r *reader) document(text []byte) *yaml.Node {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var first, second yaml.Node
-	err := dec.Decode(&first)
-	if errors.Is(err, io.EOF) {
-		return nil
-	}
-	if err == nil {
-		if err = dec.Decode(&second); err == nil {
-			r.mistake(&second, "a second document begins here: remove the --- line")
-		}
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		// What the YAML package says may quote the text, and that may be a secret.
-		at := &yaml.Node{Line: 1}
-		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-			at.Line, _ = strconv.Atoi(m[1])
-		}
-		r.mistake(at, "not valid YAML: mend the indentation, quotes or brackets here")
-		return nil
-	}
-	return &first
+	r.Add(flow.Mistake{File: r.file, Line: n.Line, Text: fmt.Sprintf(format, args...)})
 }
 
 // plain refuses what would make a value be written somewhere else than it is
