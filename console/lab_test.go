@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -253,12 +254,18 @@ func (l *lab) at(path string) *url.URL {
 // that is given twice has both values.
 func (l *lab) do(c *http.Client, method, path, body string, headers ...string) (*http.Response, string) {
 	l.Helper()
+	if token := l.csrf(c); token != "" && !safe(method) {
+		headers = append(slices.Clip(headers), "X-CSRF-Token: "+token)
+	}
+	return l.send(c, method, path, body, headers...)
+}
+
+// send is do without the token.
+func (l *lab) send(c *http.Client, method, path, body string, headers ...string) (*http.Response, string) {
+	l.Helper()
 	r, err := http.NewRequestWithContext(l.Context(), method, l.url+path, strings.NewReader(body))
 	if err != nil {
 		l.Fatal(err)
-	}
-	if token := l.csrf(c); token != "" && !safe(method) {
-		r.Header.Set("X-CSRF-Token", token)
 	}
 	for _, h := range headers {
 		name, value, _ := strings.Cut(h, ": ")
@@ -289,21 +296,7 @@ func (l *lab) post(c *http.Client, path string, form url.Values) (*http.Response
 	for name, values := range form {
 		filled[name] = values
 	}
-	r, err := http.NewRequestWithContext(l.Context(), http.MethodPost, l.url+path, strings.NewReader(filled.Encode()))
-	if err != nil {
-		l.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	res, err := c.Do(r)
-	if err != nil {
-		l.Fatal(err)
-	}
-	defer res.Body.Close()
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		l.Fatal(err)
-	}
-	return res, string(text)
+	return l.send(c, http.MethodPost, path, filled.Encode(), "Content-Type: application/x-www-form-urlencoded")
 }
 
 // audited are the lines of the audit file.

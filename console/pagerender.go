@@ -88,7 +88,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status
 	}
 	f := frame{Tab: tabs[name], Zone: readerOf(r, time.Now()).zoneName(), Data: data}
 	if v != nil {
-		f.Account = &accountView{v.account.Name, scopeText(v.account), v.account.May(access.Audit)}
+		f.Account = &accountView{v.account.Name, v.account.Scope(), v.account.May(access.Audit)}
 		if v.session != nil {
 			f.CSRF = v.session.csrf
 		}
@@ -103,22 +103,6 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status
 		_, _ = body.WriteTo(w) // whoever went away is told nothing
 	}
 	return nil
-}
-
-// scopeText says what an account sees.
-func scopeText(a access.Account) string {
-	switch a.Role {
-	case access.Operator:
-		return "all organisations"
-	case access.Brand:
-		return "brand " + a.Brand
-	case access.User:
-		return a.User + " of " + a.Organisation
-	}
-	if len(a.Groups) > 0 {
-		return a.Organisation + ": " + strings.Join(a.Groups, ", ")
-	}
-	return a.Organisation
 }
 
 // icon is one of the layout's pictures. It says nothing to a screen reader: the

@@ -15,21 +15,36 @@ import (
 	"tapedeck/flow"
 )
 
-// accountFlags are the flags that every command on the accounts file has.
-func accountFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
-	flags = flag.NewFlagSet(name, flag.ContinueOnError)
-	return flags, flags.String("config", "", "daemon `FILE`, which says where the accounts are (default "+defaultConfig+", if there is one)")
+// accountLine is the command line of a command on the accounts file.
+type accountLine struct {
+	*flag.FlagSet
+	daemonFile *string
+}
+
+func accountFlags(name string) accountLine {
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	return accountLine{flags, flags.String("config", "", "daemon `FILE`, which says where the accounts are (default "+defaultConfig+", if there is one)")}
+}
+
+// parse reads the command line, with low to high words that are no flags, and the
+// daemon file that it names.
+func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what string) (words []string, cfg *config, err error) {
+	if words, err = parseSome(l.FlagSet, args, stdout, low, high, what); err != nil {
+		return nil, nil, err
+	}
+	cfg, err = loadConfig(*l.daemonFile)
+	return words, cfg, err
 }
 
 // accountAdd makes an account, or replaces one.
 func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := accountFlags("account add")
+	flags := accountFlags("account add")
 	var a access.Account
-	whatItSees(flags, &a)
+	whatItSees(flags.FlagSet, &a)
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
 	none := flags.Bool("no-password", false, "it cannot sign in; it is for tokens")
 	replace := flags.Bool("replace", false, "change the account if there is one; its tokens stay")
-	names, err := parse(flags, args, stdout, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -39,10 +54,6 @@ func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	if err := errors.Join(access.CheckName(a.Name), a.Check()); err != nil {
 		return usagef("account %.60q: %v", a.Name, err)
-	}
-	cfg, err := loadConfig(*daemonFile)
-	if err != nil {
-		return err
 	}
 	there, err := hasAccount(cfg.HTTP.Accounts, a.Name) // before somebody types a password
 	if err != nil {
@@ -57,11 +68,11 @@ func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) erro
 			return err
 		}
 	}
-	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) error { return f.Put(a, hash, *replace) }); err != nil {
+	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.Put(a, hash, *replace) }); err != nil {
 		return err
 	}
 	noteUnknown(cfg.Policy, a, stderr)
-	_, err = fmt.Fprintf(stdout, "account %s is in %s, it sees: %s\n", a.Name, cfg.HTTP.Accounts, scopeOf(a))
+	_, err = fmt.Fprintf(stdout, "account %s is in %s, it sees: %s\n", a.Name, cfg.HTTP.Accounts, a.Scope())
 	return err
 }
 
@@ -82,7 +93,7 @@ func whatItSees(flags *flag.FlagSet, a *access.Account) {
 }
 
 func hasAccount(path, name string) (bool, error) {
-	f, err := readAccounts(path)
+	f, err := access.ReadFile(path)
 	if err != nil {
 		return false, err
 	}
@@ -91,13 +102,9 @@ func hasAccount(path, name string) (bool, error) {
 
 // accountPassword gives an account another password. Its sessions end.
 func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := accountFlags("account password")
+	flags := accountFlags("account password")
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
-	names, err := parse(flags, args, stdout, 1, "the account's NAME")
-	if err != nil {
-		return err
-	}
-	cfg, err := loadConfig(*daemonFile)
+	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) error { return f.SetPassword(names[0], hash) }); err != nil {
+	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.SetPassword(names[0], hash) }); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "account %s has another password; whoever had signed in with the old one has to do so again\n", names[0])
@@ -121,15 +128,12 @@ func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer)
 
 // accountList prints the accounts, and of secrets nothing.
 func accountList(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := accountFlags("account ls")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
-		return err
-	}
-	cfg, err := loadConfig(*daemonFile)
+	flags := accountFlags("account ls")
+	_, cfg, err := flags.parse(args, stdout, 0, 0, "")
 	if err != nil {
 		return err
 	}
-	f, err := readAccounts(cfg.HTTP.Accounts)
+	f, err := access.ReadFile(cfg.HTTP.Accounts)
 	if err != nil {
 		return err
 	}
@@ -141,7 +145,7 @@ func accountList(_ context.Context, args []string, stdout, stderr io.Writer) err
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tROLE\tSEES\tRIGHTS\tPASSWORD\tTOKENS")
 	for _, a := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", a.Name, a.Role, scopeOf(a.Account), rightsOf(a.Account),
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", a.Name, a.Role, a.Scope(), rightsOf(a.Account),
 			map[bool]string{true: "yes", false: "no"}[a.SignsIn], a.Tokens)
 	}
 	return t.Flush()
@@ -149,17 +153,13 @@ func accountList(_ context.Context, args []string, stdout, stderr io.Writer) err
 
 // accountRemove takes an account away, with its tokens.
 func accountRemove(_ context.Context, args []string, stdout, _ io.Writer) error {
-	flags, daemonFile := accountFlags("account rm")
-	names, err := parse(flags, args, stdout, 1, "the account's NAME")
-	if err != nil {
-		return err
-	}
-	cfg, err := loadConfig(*daemonFile)
+	flags := accountFlags("account rm")
+	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
 	tokens := 0
-	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) (err error) {
+	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) (err error) {
 		tokens, err = f.Remove(names[0])
 		return err
 	}); err != nil {
@@ -167,22 +167,6 @@ func accountRemove(_ context.Context, args []string, stdout, _ io.Writer) error 
 	}
 	_, err = fmt.Fprintf(stdout, "account %s is removed, tokens with it: %d\n", names[0], tokens)
 	return err
-}
-
-// scopeOf says what an account sees.
-func scopeOf(a access.Account) string {
-	switch a.Role {
-	case access.Operator:
-		return "everything"
-	case access.Brand:
-		return "brand " + a.Brand
-	case access.User:
-		return "calls of " + a.User + " of " + a.Organisation
-	}
-	if len(a.Groups) > 0 {
-		return "groups " + strings.Join(a.Groups, ", ") + " of " + a.Organisation
-	}
-	return a.Organisation
 }
 
 func rightsOf(a access.Account) string {
@@ -228,27 +212,4 @@ func unknownOf(p *flow.Policy, a access.Account) (missing []string) {
 		}
 	}
 	return missing
-}
-
-// readAccounts and changeAccounts are access's, with mistakes as every command
-// reports them.
-func readAccounts(path string) (*access.File, error) {
-	f, err := access.ReadFile(path)
-	return f, asReport(err)
-}
-
-func changeAccounts(path string, do func(*access.File) error) error {
-	return asReport(access.Change(path, do))
-}
-
-func asReport(err error) error {
-	report, ok := errors.AsType[*access.Report](err)
-	if !ok {
-		return err
-	}
-	var all flow.Report
-	for _, m := range report.Mistakes {
-		all.Mistakes = append(all.Mistakes, flow.Mistake{File: m.File, Line: m.Line, Text: m.Text})
-	}
-	return &all
 }

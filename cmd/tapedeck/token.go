@@ -15,11 +15,11 @@ import (
 // tokenAdd makes a bearer token for programs. Its secret is on stdout alone, so
 // that it can be piped to where it belongs.
 func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := accountFlags("token add")
+	flags := accountFlags("token add")
 	t := access.Token{Created: time.Now()}
 	flags.StringVar(&t.Name, "name", "", "what it is for (`TEXT`)")
 	expires := flags.String("expires", "365d", "after what time it ends, such as 90d or 12h; or never (`DURATION`)")
-	names, err := parse(flags, args, stdout, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -33,13 +33,9 @@ func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error 
 	if recording.Clean(t.Name, 100) != t.Name {
 		return usagef("--name: write at most 100 letters")
 	}
-	cfg, err := loadConfig(*daemonFile)
-	if err != nil {
-		return err
-	}
 	t.Account = names[0]
 	id, secret := "", ""
-	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) (err error) {
+	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) (err error) {
 		id, secret, err = f.AddToken(t)
 		return err
 	}); err != nil {
@@ -54,16 +50,12 @@ func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error 
 
 // tokenList prints the tokens of all accounts, or of one.
 func tokenList(_ context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := accountFlags("token ls")
-	names, err := parseSome(flags, args, stdout, 0, 1, "the account's NAME, or none")
+	flags := accountFlags("token ls")
+	names, cfg, err := flags.parse(args, stdout, 0, 1, "the account's NAME, or none")
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(*daemonFile)
-	if err != nil {
-		return err
-	}
-	f, err := readAccounts(cfg.HTTP.Accounts)
+	f, err := access.ReadFile(cfg.HTTP.Accounts)
 	if err != nil {
 		return err
 	}
@@ -101,16 +93,12 @@ func ending(t access.Token) string {
 
 // tokenRemove revokes a token.
 func tokenRemove(_ context.Context, args []string, stdout, _ io.Writer) error {
-	flags, daemonFile := accountFlags("token rm")
-	ids, err := parse(flags, args, stdout, 1, "the token's ID")
+	flags := accountFlags("token rm")
+	ids, cfg, err := flags.parse(args, stdout, 1, 1, "the token's ID")
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(*daemonFile)
-	if err != nil {
-		return err
-	}
-	if err := changeAccounts(cfg.HTTP.Accounts, func(f *access.File) error { return f.RemoveToken(ids[0]) }); err != nil {
+	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.RemoveToken(ids[0]) }); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "token %s is revoked\n", ids[0])

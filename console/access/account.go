@@ -2,7 +2,10 @@
 // file with its roles, rights and tokens. It knows nothing of HTTP.
 package access
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Role says which recordings and calls an account may see at all.
 type Role string
@@ -60,4 +63,19 @@ func (a Account) May(r Right) bool {
 		rights = roleRights[a.Role]
 	}
 	return slices.Contains(rights, See) && slices.Contains(rights, r)
+}
+
+// Scope says, in words, what an account sees.
+func (a Account) Scope() string {
+	switch {
+	case a.Role == Operator:
+		return "everything"
+	case a.Role == Brand:
+		return "brand " + a.Brand
+	case a.Role == User:
+		return "calls of " + a.User + " of " + a.Organisation
+	case len(a.Groups) > 0:
+		return "groups " + strings.Join(a.Groups, ", ") + " of " + a.Organisation
+	}
+	return a.Organisation
 }
