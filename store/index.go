@@ -78,9 +78,6 @@ const DefaultLimit = 100
 // ErrUnknown: there is no such recording in the index.
 var ErrUnknown = errors.New("unknown recording")
 
-// before reports whether c comes before d in the list, which is the newest first.
-func (c Cursor) before(d Cursor) bool { return c.place().before(d.place()) }
-
 func (c Cursor) place() place { return place{placeOf(c.Started, c.ID), c.Organisation} }
 
 // place is a Cursor as the index has it: see placeOf.

@@ -529,3 +529,6 @@ func TestSweepLooksAgain(t *testing.T) {
 		}
 	})
 }
+
+// before reports whether c comes before d in the list, which is the newest first.
+func (c Cursor) before(d Cursor) bool { return c.place().before(d.place()) }
