@@ -58,7 +58,7 @@ func (s *stage) converge() {
 	}
 	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(500 * time.Millisecond) // of talk, to be heard as it is wanted
 }
 
 // owned reports whether the instance that last said that a call is its own lives:
