@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"recording":      {},
 	"e2e":            {"e2e/lab", "esl"},
 	"e2e/lab":        {"esl"},
-	"e2e/faults":     {"esl/esltest"},
+	"e2e/faults":     {"e2e/lab", "esl/esltest"},
 }
 
 func TestImports(t *testing.T) {

@@ -80,6 +80,10 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// noise is when this machine was too busy: what is measured then may be off by as
+// much.
+var noise *lab.Noise
+
 // begin skips the test where there can be no real calls. The context ends early
 // enough for everything to be stopped before go test gives up.
 func begin(t *testing.T) (ctx context.Context, binary string) {
@@ -93,6 +97,11 @@ func begin(t *testing.T) (ctx context.Context, binary string) {
 	}
 	must(t, err)
 	t.Cleanup(func() { goleak.VerifyNone(t) }) // after everything was stopped
+	noise = lab.WatchNoise()
+	t.Cleanup(func() {
+		noise.Stop()
+		t.Logf("longest stall of this machine: %v", noise.Longest())
+	})
 	ctx = t.Context()
 	if deadline, ok := t.Deadline(); ok {
 		var cancel context.CancelFunc

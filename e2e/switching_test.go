@@ -94,7 +94,8 @@ func (r take) silentExactly(pauses ...stretch) {
 	}
 	for i, p := range pauses {
 		from, to := p.from.Sub(r.began), p.to.Sub(r.began)
-		if early, late := found[i][0]-from, found[i][1]-to; early.Abs() > near || late.Abs() > near {
+		slip := near + noise.Between(p.from.Add(-near), p.from.Add(near)) + noise.Between(p.to.Add(-near), p.to.Add(near))
+		if early, late := found[i][0]-from, found[i][1]-to; early.Abs() > slip || late.Abs() > slip {
 			r.Errorf("pause %d is from %v to %v, want %v to %v: off by %v and %v", i+1, found[i][0], found[i][1], from, to, early, late)
 		}
 		r.suite.paused(found[i][0]-from, found[i][1]-to)
@@ -141,7 +142,7 @@ func (e *ear) prompt(language, name string, since time.Time) {
 	e.hear()
 	p := e.readPrompt(language, name)
 	soonest := since.Sub(e.began) + p.Offset - near
-	if _, loudness := e.sound.HoldsBetween(1, p, soonest, soonest+near+promptSoon); loudness >= promptThere {
+	if _, loudness := e.sound.HoldsBetween(1, p, soonest, soonest+near+promptSoon+noise.Between(since, since.Add(promptSoon))); loudness >= promptThere {
 		return
 	}
 	at, loudness := e.sound.Holds(1, p)

@@ -198,6 +198,7 @@ func (r take) lasts(want time.Duration) time.Duration {
 		return e.Subclass() == "tapedeck::toggle" && (e.Get("Unique-ID") == r.anchor || e.Get("Other-Leg-Unique-ID") == r.anchor)
 	})
 	d, slip := r.Length-want, lengthSlip+bridgeSlip*time.Duration(max(0, len(bridges)-1))+digitSlip*time.Duration(len(codes))
+	slip += noise.Between(r.began, r.ended)
 	if d.Abs() > slip {
 		r.Errorf("the file is %v long, the call was %v: they differ by %v, more than %v", r.Length, want, d, slip)
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tapedeck/e2e/lab"
 )
 
 var (
@@ -43,6 +45,9 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
+// noise is when this machine was too busy.
+var noise *lab.Noise
+
 // TestFaults plays one scenario for each seed: calls at random, and faults that
 // strike them at random. Whatever breaks, no call may suffer, and no recording
 // that was wanted may be missing in silence.
@@ -50,7 +55,8 @@ func TestFaults(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("no redis-server on PATH: faults are not played")
 	}
-	noise := watchNoise()
+	noise = lab.WatchNoise()
+	defer noise.Stop()
 	if *oneSeed != 0 {
 		t.Run(fmt.Sprint(*oneSeed), func(t *testing.T) { play(t, *oneSeed) })
 		return
@@ -69,7 +75,7 @@ func TestFaults(t *testing.T) {
 	}
 	close(seeds)
 	players.Wait()
-	t.Logf("%s\nlongest stall of this machine: %v", tally.String(), noise())
+	t.Logf("%s\nlongest stall of this machine: %v", tally.String(), noise.Longest())
 }
 
 // play is one seed.

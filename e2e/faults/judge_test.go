@@ -325,7 +325,7 @@ func (s *stage) judgeEntry(who string, e entering) {
 		}
 	}
 	tally.longest("entry", e.took)
-	if limit := entryTime + 2*stallsIn(e.at, e.at.Add(e.took)); e.took > limit {
+	if limit := entryTime + 2*noise.Between(e.at, e.at.Add(e.took)); e.took > limit {
 		s.fails("%s waited %v at its entry (of %v)", who, e.took, limit)
 	}
 }
@@ -362,7 +362,7 @@ func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
 		if !s.dead.IsZero() && s.dead.Before(end) {
 			continue // FreeSWITCH ended it before
 		}
-		if lack := end.Sub(began) - a.length; lack > 500*ms+stallsIn(began, end) {
+		if lack := end.Sub(began) - a.length; lack > 500*ms+noise.Between(began, end) {
 			s.fails("%s %.8s: %s is said to be complete, and %v are missing", c.name, c.id(), filepath.Base(d.wav()), lack)
 		}
 	}
@@ -386,7 +386,7 @@ func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broke
 		at := c.stand(edges[i], own)
 		if at.sure() && at.peer != nil && !at.ringing && at.answered {
 			next := slices.MinFunc([]time.Time{edges[i+1], until}, time.Time.Compare)
-			s.judgeTime(c, own, heard, edges[i].Add(reaction+2*stallsIn(edges[i], next)), next.Add(-60*ms), broken, "before anything broke")
+			s.judgeTime(c, own, heard, edges[i].Add(reaction+2*noise.Between(edges[i], next)), next.Add(-60*ms), broken, "before anything broke")
 		}
 	}
 }

@@ -1,0 +1,68 @@
+package lab
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Noise is when this machine was too busy to run what was due. What a test
+// measures is late, or lacks packets, by as much.
+type Noise struct {
+	mu   sync.Mutex
+	at   []time.Time
+	long []time.Duration
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// WatchNoise looks for it until Stop.
+func WatchNoise() *Noise {
+	n := &Noise{stop: make(chan struct{})}
+	n.done.Go(n.watch)
+	return n
+}
+
+func (n *Noise) watch() {
+	const every = 5 * time.Millisecond
+	tick := time.NewTimer(every)
+	for {
+		began := time.Now()
+		select {
+		case <-tick.C:
+		case <-n.stop:
+			return
+		}
+		if late := time.Since(began) - every; late > every {
+			n.mu.Lock()
+			n.at, n.long = append(n.at, began), append(n.long, late)
+			n.mu.Unlock()
+		}
+		tick.Reset(every)
+	}
+}
+
+// Stop ends the watch; what was seen stays.
+func (n *Noise) Stop() {
+	close(n.stop)
+	n.done.Wait()
+}
+
+// Longest is how long the machine stood still at most.
+func (n *Noise) Longest() time.Duration {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Max(append(n.long, 0))
+}
+
+// Between is how long it stood still in a time.
+func (n *Noise) Between(from, to time.Time) (sum time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for i, at := range n.at {
+		if at.Before(to) && at.Add(n.long[i]).After(from) {
+			sum += n.long[i]
+		}
+	}
+	return sum
+}
