@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -22,7 +23,7 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 	c := &call{
 		id: k.Call, on: k.Switch, org: org, direction: k.Direction, first: k.First, anchor: k.Anchor, external: k.External,
 		began: k.Began, answered: k.Answered, token: token, serial: k.Serial, wished: k.At, touched: k.At, ringing: map[string]bool{},
-		switchedAt: k.Pressed, switched: press{method: toggle.Method(k.Method), user: k.User, by: k.Account}, disclaim: disclaiming{begun: k.Disclaimed, peer: k.Disclaimed, plays: map[string]string{}},
+		switchedAt: k.Pressed, switched: k.press(), disclaim: disclaiming{begun: k.Disclaimed, peer: k.Disclaimed, plays: map[string]string{}},
 	}
 	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
 	for len(c.parts) < k.Part {
@@ -57,8 +58,21 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 // owner that was only slow may have said something else before it yielded.
 const againAfter = 500 * time.Millisecond
 
-// insist says again what FreeSWITCH was told, as if it were in doubt.
+// insist looks what else the owner before may have said, and says again what
+// FreeSWITCH was told, as if it were in doubt.
 func (d *Desk) insist(c *call) {
+	if d.calls[c.id] != c || c.rec.Gone {
+		return
+	}
+	d.overLink(c, []esl.Command{esl.API("uuid_getvar", c.holder(), liveVariable)}, func(replies []esl.Reply, err error) {
+		if err == nil {
+			d.heed(c, replies[0].Text())
+		}
+		d.sayAgain(c)
+	})
+}
+
+func (d *Desk) sayAgain(c *call) {
 	if d.calls[c.id] != c || c.rec.Gone {
 		return
 	}

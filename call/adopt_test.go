@@ -8,6 +8,7 @@ import (
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/toggle"
 )
 
 // later is the Store of a Tapedeck after the one that nowhere is of.
@@ -182,4 +183,24 @@ func (l *lab) waitState(leg *esltest.Channel, want string) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// TestSwitchDuringATakeOver: an owner that was cut off obeys a switch, and tells
+// the user so, when the call has just been taken over. What the user heard holds.
+func TestSwitchDuringATakeOver(t *testing.T) {
+	p := pressPolicy(t)
+	l := newLabWith(t, p)
+	a := l.inbound("+442079460001")
+	b := l.ring(a, "1004")
+	l.answer(b)
+	k, err := readControl(a.Get(liveVariable))
+	l.must(err)
+	l.restart(p, func() {})
+	l.state(a, "on")
+	k.Person, k.Method, k.User, k.Pressed = toggle.SwitchedOff, "dtmf", "dave", time.Now()
+	a.Set(liveVariable, k.encode())
+	l.until("it is paused", func() bool { return a.Get("tapedeck_state") == "paused" })
+	l.press(b)
+	l.state(a, "on")
+	a.Hangup("")
 }

@@ -53,7 +53,7 @@ type call struct {
 	errands    []errand  // on the watch link; the first is on its way
 	starting   bool      // RECORD_START has come, what the answer runs besides is not done yet
 	presses    []press   // obeyed, and the user has not heard yet what came of it
-	standing   standing  // before them
+	stands     standing  // what people had switched before them
 	trace      []recording.Note
 	counted    toggle.File // as what the call is counted among the recordings
 	lit        lamps       // what the users' lamps show of the call
@@ -193,6 +193,14 @@ func (c *call) coming(legs map[string]*leg) flow.SettingSet {
 		}
 	}
 	return set
+}
+
+// dialled are the legs of which one may become an outgoing call's recorded one.
+func (c *call) dialled() map[string]bool {
+	if c.direction != flow.Outbound || c.anchor != "" {
+		return nil
+	}
+	return c.ringing
 }
 
 // users are the users on the call, in order.

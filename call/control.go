@@ -76,7 +76,7 @@ func (d *Desk) control(c *call) control {
 		Call: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, First: c.first, Anchor: c.anchor, Peer: c.peer,
 		External: c.external, Began: c.began, Answered: c.answered,
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(c.switched.method), User: c.switched.user, Account: c.switched.by, Pressed: c.switchedAt,
-		File: c.rec.File, Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, PartTold: p.told, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
+		File: armedAs(c.rec), Doomed: c.rec.Doomed, Part: p.n, PartBegan: p.began, PartTold: p.told, Disclaimed: c.disclaim.begun, Problems: c.rec.Problems,
 		Decided: p.origin.decided, Trigger: p.origin.trigger, By: p.origin.by,
 	}
 	if k.File > toggle.Open && k.File < toggle.Closed {
@@ -89,6 +89,11 @@ func (d *Desk) control(c *call) control {
 		k.Away = c.away.String()
 	}
 	return k
+}
+
+// press is the switch that was obeyed last.
+func (k control) press() press {
+	return press{method: toggle.Method(k.Method), user: k.User, by: k.Account}
 }
 
 // stable is the text of a control without what changes by itself.

@@ -215,6 +215,9 @@ func (d *Desk) fact(c *call, f toggle.Fact) toggle.Command {
 		d.fault(c, c.file(), problem, c.why)
 	}
 	c.why = ""
+	if next.Person != toggle.SwitchedOff {
+		c.stopResume()
+	}
 	if next.Wish() != before.Wish() {
 		c.wished = time.Now()
 	}

@@ -50,7 +50,12 @@ organisations:
 
 func testPolicy(t testing.TB) *flow.Policy {
 	t.Helper()
-	p, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(policyText)}})
+	return parsePolicy(t, policyText)
+}
+
+func parsePolicy(t testing.TB, text string) *flow.Policy {
+	t.Helper()
+	p, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(text)}})
 	if err != nil {
 		t.Fatal(err)
 	}

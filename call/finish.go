@@ -67,7 +67,10 @@ func (p *part) counts() bool { return !p.began.IsZero() || len(p.faults) > 0 }
 
 // mayStart reports whether FreeSWITCH may begin the call's last file without a
 // further word.
-func (c *call) mayStart() bool { return c.rec.File >= toggle.Armed && c.rec.File < toggle.Open }
+func (c *call) mayStart() bool {
+	is := armedAs(c.rec)
+	return is >= toggle.Armed && is < toggle.Open
+}
 
 // sidecars are those of the call's files, as drafts: of those that are there, or
 // should be, and of one that the answer starts.
@@ -84,7 +87,7 @@ func (d *Desk) sidecars(c *call, now time.Time) []recording.Sidecar {
 // foretold is what a file will hold that the answer starts.
 func (d *Desk) foretold(c *call) []recording.Span {
 	state := spanRecording
-	if c.rec.File == toggle.ArmedMasked {
+	if armedAs(c.rec) == toggle.ArmedMasked {
 		state = spanPaused
 	}
 	return []recording.Span{{State: state, Cause: c.cause(d.legs)}}

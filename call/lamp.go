@@ -73,6 +73,17 @@ func (d *Desk) show(c *call, l lamp, state toggle.Told) esl.Command {
 	return d.presence(l)
 }
 
+// unlight forgets what a call's lamps show: from now on another instance says it.
+func (d *Desk) unlight(c *call) {
+	for l := range c.lit {
+		delete(d.lit[l], c.anchor)
+		if len(d.lit[l]) == 0 {
+			delete(d.lit, l)
+		}
+	}
+	c.lit = nil
+}
+
 // presence is the event that makes a lamp show what it should. FreeSWITCH takes
 // it for the end of a call unless it is about a live channel, and shows instead
 // how any other call of the user stands (sofia_presence.c,

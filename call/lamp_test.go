@@ -131,3 +131,25 @@ func TestPlainDomain(t *testing.T) {
 		}
 	}
 }
+
+// TestLampAfterYield: a call that another instance has taken over leaves nothing
+// behind: the user's lamp shows the next call.
+func TestLampAfterYield(t *testing.T) {
+	l := newLabWith(t, pressPolicy(t))
+	lamps := l.watch("PRESENCE_IN")
+	a := l.inbound("+442079460001")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	l.next(lamps, "answer-state", "confirmed")
+	l.desk.ask(t.Context(), func() { l.desk.yield(l.desk.calls[a.UUID()]) })
+	a.Hangup("")
+	l.settle()
+	b := l.inbound("+442079460001")
+	e := l.ring(b, "1004")
+	l.answer(e)
+	l.next(lamps, "answer-state", "confirmed")
+	l.press(e)
+	l.next(lamps, "answer-state", "early")
+	b.Hangup("")
+	l.next(lamps, "answer-state", "terminated")
+}

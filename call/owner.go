@@ -11,6 +11,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/toggle"
 )
 
 // adoptedSubclass is the event that tells the other instances who owns a call
@@ -23,15 +24,32 @@ func (d *Desk) announce(c *call) {
 		return
 	}
 	text, _ := d.live(c)
-	d.overLink(c, []esl.Command{esl.SetVar(c.holder(), liveVariable, text), esl.SendEvent("CUSTOM",
+	d.overLink(c, []esl.Command{esl.API("uuid_getvar", c.holder(), liveVariable), esl.SetVar(c.holder(), liveVariable, text), esl.SendEvent("CUSTOM",
 		esl.Header{Name: "Event-Subclass", Value: adoptedSubclass},
 		esl.Header{Name: "Tapedeck-Call", Value: c.id},
 		esl.Header{Name: "Tapedeck-Owner", Value: d.cfg.Store.Instance()},
-		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.token)})}, func(_ []esl.Reply, err error) {
+		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.token)})}, func(replies []esl.Reply, err error) {
 		if err != nil {
 			c.said = spoken{}
+			return
 		}
+		d.heed(c, replies[0].Text())
 	})
+}
+
+// heed takes what the owner before has written on the recorded leg since we looked
+// at it: an instance that was cut off, or slow, obeys a switch and tells the user
+// so before it hears that the call is no longer its own. So the switch counts.
+func (d *Desk) heed(c *call, text string) {
+	k, err := readControl(text)
+	if err != nil || d.calls[c.id] != c || k.Call != c.id || k.Token >= c.token || !k.Pressed.After(c.switchedAt) {
+		return
+	}
+	c.switched, c.switchedAt = k.press(), k.Pressed
+	c.note(recording.Note{What: "pressed", Method: k.Method, User: k.User, By: k.Account, Result: "ok"})
+	c.log.Info("switch that the owner before has obeyed", "owner", k.Owner, "method", k.Method)
+	d.happened(c, toggle.Fact{What: toggle.Stands, Person: k.Person})
+	d.keepResume(c)
 }
 
 // adoptedElsewhere takes the news that another instance owns a call.
@@ -91,6 +109,7 @@ func (d *Desk) yield(c *call) {
 		p.reply(c.rec.Told(), ErrNoCall)
 	}
 	c.presses = nil
+	d.unlight(c)
 	d.count(c)
 	d.cfg.Meter.Adopted("yielded")
 	c.log.Info("call taken over by another instance", "token", c.token)

@@ -120,6 +120,7 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	if p.began.IsZero() {
 		p.began = now
 	}
+	before.File = armedAs(before)
 	state := p.state(before.File, c.rec.File)
 	cause := c.cause(d.legs)
 	ends := c.rec.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
@@ -143,6 +144,20 @@ func (d *Desk) follow(c *call, before toggle.State) {
 	}
 	p.edges = append(p.edges, e)
 	c.settle(before, now)
+}
+
+// armedAs is how the call's file stands, with a command on its way about what the
+// answer starts: it may have been carried out.
+func armedAs(s toggle.State) toggle.File {
+	switch {
+	case s.File == toggle.NoFile && s.Pending == toggle.Arm:
+		return toggle.Armed
+	case s.File == toggle.NoFile && s.Pending == toggle.ArmMasked:
+		return toggle.ArmedMasked
+	case s.File >= toggle.Armed && s.File < toggle.Open && s.Pending >= toggle.Arm && s.Pending <= toggle.Disarm:
+		return toggle.ArmedUnsure
+	}
+	return s.File
 }
 
 // doubtPause notes that the file may have been silent until now, and since when:

@@ -1,9 +1,11 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"tapedeck/recording"
@@ -50,7 +52,7 @@ func (d *Desk) obey(c *call, p press) {
 		p.leg = c.phone(d.legs)
 	}
 	if len(c.presses) == 0 || c.rec.Person == toggle.Nobody {
-		c.standing = standing{c.rec.Person, c.switched, c.switchedAt}
+		c.stands = standing{c.rec.Person, c.switched, c.switchedAt}
 	}
 	c.presses = append(c.presses, p)
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
@@ -118,41 +120,54 @@ func (d *Desk) settlePresses(c *call) {
 		}
 	}
 	if err != nil && !c.rec.Gone && done[len(done)-1].method != autoResume {
-		d.undo(c)
+		d.undo(c, done[0])
 	}
 	d.keepResume(c)
 }
 
 // outcome is the prompt that says whether what is wanted is what is. Before the
-// answer it is enough that the answer will start it.
+// answer it is what the answer will start that counts.
 func (c *call) outcome() string {
 	s := c.rec
-	switch on := s.Told() == toggle.On; {
-	case !s.Wanted() && !on:
+	on, off := s.Told() == toggle.On, s.Told() != toggle.On
+	if !s.Answered {
+		on = on || s.File == toggle.Armed || s.File == toggle.ArmedMasked && s.Guard
+		off = off && s.File != toggle.Armed && s.File != toggle.ArmedUnsure
+	}
+	switch {
+	case !s.Wanted() && off:
 		return recorded
-	case s.Wanted() && (on || !s.Answered && s.File != toggle.NoFile):
+	case s.Wanted() && on:
 		return isBeingRecorded
 	}
 	return notPermitted
 }
 
-// standing is what people had switched before the presses whose outcome is open.
+// standing is what people have switched, who did, and when.
 type standing struct {
 	person     toggle.Person
 	switched   press
 	switchedAt time.Time
 }
 
-// undo takes back what could not be carried out: whoever pressed has been told
-// that it was not, so it must not be later.
-func (d *Desk) undo(c *call) {
+// undo takes a start or a resume back that could not be carried out: whoever
+// pressed has been told that it was not, so it must not be later. A pause that
+// lasts is one from then on, whatever stood before the first of several presses. A
+// pause that could not be carried out is tried again until it is.
+func (d *Desk) undo(c *call, first press) {
 	if c.rec.Person != toggle.SwitchedOn {
 		return
 	}
 	c.note(recording.Note{What: "undone", Method: string(c.switched.method), User: c.switched.user, By: c.switched.by})
 	c.log.Info("switch taken back: it was not carried out", "method", string(c.switched.method))
-	c.switched, c.switchedAt = c.standing.switched, c.standing.switchedAt
-	d.happened(c, toggle.Fact{What: toggle.Undone, Before: c.standing.person})
+	before := toggle.Nobody
+	switch {
+	case c.stands.person == toggle.SwitchedOff:
+		before, c.switched, c.switchedAt = toggle.SwitchedOff, c.stands.switched, c.stands.switchedAt
+	case c.rec.Told() == toggle.Paused:
+		before, c.switched = toggle.SwitchedOff, first
+	}
+	d.happened(c, toggle.Fact{What: toggle.Stands, Person: before})
 }
 
 // settled reports whether what was asked for last has been done, or has failed.
@@ -160,11 +175,13 @@ func (d *Desk) undo(c *call) {
 func (c *call) settled() bool {
 	s := c.rec
 	switch {
-	case c.beginsSoon():
-		return false
-	case s.Gone, s.Held, s.File == toggle.Closed:
+	case s.Gone:
 		return true
-	case s.Pending != toggle.None, s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:
+	case s.Pending != toggle.None, c.beginsSoon():
+		return false
+	case s.Held, s.File == toggle.Closed:
+		return true
+	case s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:
 		return false
 	}
 	return !s.Wanted() || s.Told() == toggle.On || !s.Answered
@@ -213,9 +230,15 @@ func (c *call) stopResume() {
 	}
 }
 
-// resumeByItself ends a pause.
+// resumeByItself ends a pause. Against a lock nobody resumes: then the chain says
+// what is so.
 func (d *Desk) resumeByItself(c *call) {
 	c.resume = nil
+	if e := c.effective(); e.Locked {
+		c.log.Info("pause ends by itself: the lock says what is recorded")
+		d.happened(c, toggle.Fact{What: toggle.Stands})
+		return
+	}
 	d.cfg.Meter.Toggle(string(autoResume), "ok")
 	c.note(recording.Note{What: "pressed", Method: string(autoResume), Result: "ok"})
 	c.log.Info("pause ends by itself")
@@ -225,7 +248,7 @@ func (d *Desk) resumeByItself(c *call) {
 // phone is the leg of the user on the call, "" if there is none: the one that
 // talks to the recorded leg, or an internal call's recorded leg itself.
 func (c *call) phone(legs map[string]*leg) string {
-	for _, uuid := range []string{c.peer, c.anchor} {
+	for _, uuid := range []string{c.peer, cmp.Or(c.anchor, c.first)} { // before the answer of an outgoing call: who calls
 		if legs[uuid].is(c.org.ID) {
 			return uuid
 		}
@@ -245,9 +268,9 @@ type Refused struct{ Reason toggle.Refusal }
 func (r *Refused) Error() string { return "refused: " + string(r.Reason) }
 
 // Switch is the door for the API: it switches a live call in the name of a user
-// of its organisation ("": the one who talks on it now), asked for by an account,
-// with the same rights and the same result as on the phone. It returns the state
-// that FreeSWITCH has confirmed.
+// on it ("": the one who talks now), asked for by an account, with the same rights
+// and the same result as on the phone. It returns the state that FreeSWITCH has
+// confirmed.
 func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Told, error) {
 	type result struct {
 		told toggle.Told
@@ -261,8 +284,11 @@ func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.
 			return
 		}
 		name, _, _ := c.org.FindUser(user)
-		if user == "" {
+		switch {
+		case user == "":
 			name = c.userOn(d.legs[c.phone(d.legs)])
+		case !slices.Contains(c.users(), name):
+			name = "" // a user's rights count on the user's own calls
 		}
 		d.pressed(c, press{method: toggle.API, user: name, by: account, ask: ask,
 			answer: func(t toggle.Told, err error) { answer <- result{t, err} }})

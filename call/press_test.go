@@ -421,7 +421,7 @@ func TestSwitchByAPI(t *testing.T) {
 		{a.UUID(), "1004", toggle.TurnOff, toggle.Paused, nil},
 		{a.UUID(), "dave", toggle.Turn, toggle.On, nil},
 		{a.UUID(), "dave", toggle.TurnOn, toggle.On, nil},
-		{a.UUID(), "grace", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.UserDisabled }},
+		{a.UUID(), "grace", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.NotItsUser }}, // is not on it
 		{a.UUID(), "erin", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.NotItsUser }},
 		{a.UUID(), "", toggle.TurnOff, toggle.Paused, nil},
 		{a.UUID(), "", toggle.TurnOn, toggle.On, nil},
@@ -440,6 +440,27 @@ func TestSwitchByAPI(t *testing.T) {
 	l.maskFails()
 	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", "", toggle.TurnOff); told == toggle.Paused {
 		t.Errorf("told %s, %v: nothing was masked", told, err)
+	}
+}
+
+// TestSwitchInTheNameOfSomebodyElsewhere: dave talks on a call that is locked, or
+// must never be recorded; frank, who may override, is not on it.
+func TestSwitchInTheNameOfSomebodyElsewhere(t *testing.T) {
+	for record, ask := range map[string]toggle.Press{"force": toggle.TurnOff, "never": toggle.TurnOn} {
+		p := parsePolicy(t, strings.Replace(policyText, `"+442079460005": { record: force }`, `"+442079460005": { record: `+record+` }`, 1))
+		p.Organisations["acme"].OnDemand = flow.OnDemand{API: true}
+		l := newLabWith(t, p)
+		a := l.inbound("+442079460005")
+		l.answer(l.ring(a, "1004"))
+		before := a.Get("tapedeck_state")
+		for user, want := range map[string]toggle.Refusal{"": toggle.Locked, "dave": toggle.Locked, "frank": toggle.NotItsUser} {
+			var refused *Refused
+			if told, err := l.desk.Switch(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused.Reason != want {
+				t.Errorf("%s, in the name of %q: %s, %v; want %s", record, user, told, err, want)
+			}
+		}
+		l.state(a, before)
+		a.Hangup("")
 	}
 }
 
@@ -593,6 +614,64 @@ func TestAutoResume(t *testing.T) {
 	if n := l.meter.get("toggle auto_resume ok"); n != 1 {
 		t.Errorf("%d pauses ended by themselves", n)
 	}
+}
+
+// resuming is a lab whose pauses end by themselves, with an application that must
+// never be recorded, and a call that dave has paused.
+func resuming(t *testing.T, after time.Duration, sticky bool) (l *lab, anchor, dave *esltest.Channel) {
+	t.Helper()
+	p := pressPolicy(t)
+	acme := p.Organisations["acme"]
+	acme.OnDemand.AutoResume, acme.OnDemand.StickyPause = after, sticky
+	acme.Applications["vault"] = &flow.ApplicationEntry{Record: flow.Settings{flow.Never, flow.Never, flow.Never}}
+	l = newLabWith(t, p)
+	anchor = l.inbound("+442079460001")
+	dave = l.ring(anchor, "1004")
+	l.answer(dave)
+	l.press(dave)
+	l.state(anchor, "paused")
+	return l, anchor, dave
+}
+
+// resumes reports whether a pause of the call would end by itself.
+func (l *lab) resumes(anchor *esltest.Channel) (timer *time.Timer) {
+	l.Helper()
+	if !l.desk.ask(l.Context(), func() { timer = l.desk.calls[anchor.UUID()].resume }) {
+		l.Fatal("the desk is gone")
+	}
+	return timer
+}
+
+// TestAutoResumeEndsWithItsPause: what is left of the time of a pause that the
+// chain has ended neither starts a recording nor cuts the next pause short.
+func TestAutoResumeEndsWithItsPause(t *testing.T) {
+	for _, element := range []string{"application/vault", "application/survey"} { // never, yes
+		l, a, d := resuming(t, time.Hour, false)
+		first := l.resumes(a)
+		l.element(a, element)
+		l.settle()
+		if first == nil || l.resumes(a) != nil {
+			t.Errorf("after %s the pause is over, and its timer runs on", element)
+		}
+		if element == "application/survey" {
+			l.press(d)
+			l.state(a, "paused")
+			if again := l.resumes(a); again == nil || again == first {
+				t.Error("the second pause has no time of its own")
+			}
+		}
+		a.Hangup("")
+	}
+}
+
+// TestAutoResumeUnderALock: a pause that outlasts never does not end in speech.
+func TestAutoResumeUnderALock(t *testing.T) {
+	l, a, _ := resuming(t, 300*time.Millisecond, true)
+	l.element(a, "application/vault")
+	l.until("the pause is over", func() bool { return a.Get("tapedeck_state") != "paused" })
+	l.settle()
+	l.state(a, "off")
+	a.Hangup("")
 }
 
 // maskFails lets FreeSWITCH refuse to mask the call's recording, not the markers

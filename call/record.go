@@ -96,6 +96,9 @@ func (d *Desk) linkCommands(c *call, command toggle.Command) []esl.Command {
 		var send []esl.Command
 		for i, value := range d.armed(c, command) {
 			send = append(send, esl.SetVar(c.first, c.onFirst(onAnswer[i]), value))
+			for uuid := range c.dialled() { // it has its variables already
+				send = append(send, esl.SetVar(uuid, onAnswer[i], value))
+			}
 		}
 		return send
 	case toggle.Start:
@@ -187,7 +190,10 @@ func (d *Desk) sendTo(on string, commands []esl.Command, then func([]esl.Reply, 
 func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err error) toggle.Fact {
 	f := toggle.Fact{What: toggle.Done, Command: command}
 	why := ""
-	if err != nil {
+	switch {
+	case errors.Is(err, esl.ErrLinkDown), errors.Is(err, errNoLink):
+		f.What, why = toggle.Unsent, err.Error()
+	case err != nil:
 		f.What, why = toggle.Unanswered, err.Error()
 	}
 	for _, r := range replies {
@@ -209,7 +215,7 @@ func (d *Desk) fate(c *call, command toggle.Command, replies []esl.Reply, err er
 }
 
 var results = map[toggle.What]string{toggle.Done: "ok", toggle.Refused: "refused", toggle.Missing: "missing",
-	toggle.HungUp: "missing", toggle.Unanswered: "unanswered"}
+	toggle.HungUp: "missing", toggle.Unanswered: "unanswered", toggle.Unsent: "unsent"}
 
 // refusal reads an error reply (mod_commands.c, session_record_function). "Cannot
 // mask" is no proof that there is no recording: it is refused, and "Cannot stop"

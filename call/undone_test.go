@@ -110,3 +110,122 @@ func TestPressBetweenTwoFiles(t *testing.T) {
 	}
 	w.over()
 }
+
+// TestTwoPressesResumeRefused: pause and resume, before FreeSWITCH has answered
+// the pause; the resume is refused aloud, so nothing is resumed later.
+func TestTwoPressesResumeRefused(t *testing.T) {
+	w, a, d := newPressed(t, "+442079460001")
+	mended := w.recordFails("unmask")
+	var stalled atomic.Bool
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if kind == "command" && strings.HasPrefix(about, "api uuid_record ") && strings.Contains(about, " mask ") && !strings.Contains(about, markerPrefix) {
+			stalled.Store(true)
+			return stall
+		}
+		return pass
+	})
+	d.PressDigits("*1")
+	w.until("the mask is on its way", stalled.Load)
+	d.PressDigits("*1")
+	w.deskHas("both presses", func(desk *Desk) bool { return len(desk.calls[a.UUID()].presses) == 2 })
+	w.wire.release()
+	w.wire.judgeBy(nil)
+	w.until("it is refused", func() bool { return len(d.Hears()) > 0 })
+	w.settle()
+	w.hears(d, "not-permitted.wav")
+	w.state(a, "paused")
+	mended()
+	w.relink()
+	w.talk(second)
+	w.state(a, "paused")
+}
+
+// TestAskedAgainRefused: a recording on demand is lost, and cannot begin again;
+// the user asks for it once more and is refused. It does not begin by itself then.
+func TestAskedAgainRefused(t *testing.T) {
+	w, a, d := newPressed(t, "+442079460004")
+	w.press(d)
+	w.state(a, "on")
+	mended := w.recordFails("start")
+	w.deskHas("the file is broken", func(desk *Desk) bool {
+		desk.happened(desk.calls[a.UUID()], toggle.Fact{What: toggle.Broken})
+		return true
+	})
+	w.deskHas("it does not begin again", func(desk *Desk) bool { return desk.calls[a.UUID()].wait >= 2*second })
+	if told, err := w.desk.Switch(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
+		t.Fatal("not refused:", told)
+	}
+	mended()
+	w.relink()
+	w.state(a, "off")
+	w.deskHas("the switch is taken back", func(desk *Desk) bool { return desk.calls[a.UUID()].rec.Person == toggle.Nobody })
+	w.press(d)
+	w.state(a, "on")
+	w.over()
+}
+
+// linkDown cuts the watch link, which comes back with up.
+func (w *wired) linkDown() (up func()) {
+	w.Helper()
+	w.wire.judgeBy(func(kind, about string) verdict {
+		if strings.HasPrefix(about, "auth") {
+			return cut
+		}
+		return pass
+	})
+	w.sw.DropLinks()
+	w.until("the link is down", func() bool { return w.log.lines("link is down") > 0 })
+	return func() { w.wire.judgeBy(nil); w.reconnected(); w.settle() }
+}
+
+// TestStartWithoutLink: a start that could not even be sent is refused, and is not
+// made when the link is back.
+func TestStartWithoutLink(t *testing.T) {
+	w, a, d := newPressed(t, "+442079460004")
+	up := w.linkDown()
+	if told, err := w.desk.Switch(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil || told == toggle.On {
+		t.Errorf("told %s, %v; want an error", told, err)
+	}
+	up()
+	w.talk(second)
+	w.state(a, "off")
+	w.press(d)
+	w.state(a, "on")
+	w.over()
+}
+
+// TestPauseWithoutLink: a pause before the answer that could not even be sent is
+// an error, and it is made when it can be.
+func TestPauseWithoutLink(t *testing.T) {
+	w := newWiredWith(t, pressPolicy(t), Prompts{})
+	a := w.from("1001", "07700900123") // alice wants it
+	b := w.out(a)
+	w.settle()
+	up := w.linkDown()
+	if told, err := w.desk.Switch(t.Context(), a.UUID(), "alice", "", toggle.TurnOff); err == nil {
+		t.Errorf("told %s without an error", told)
+	}
+	up()
+	w.answer(b)
+	w.talk(second)
+	w.state(b, "paused")
+	w.over()
+	w.heard("0s-1s -|-")
+}
+
+// TestStartWhileOutgoingRings: what is said after the answer is in the file, from
+// the beginning.
+func TestStartWhileOutgoingRings(t *testing.T) {
+	w := newWiredWith(t, pressPolicy(t), Prompts{})
+	a := w.from("1004", "07700900123") // dave does not care
+	b := w.out(a)
+	w.settle()
+	if told, err := w.desk.Switch(t.Context(), a.UUID(), "", "sue", toggle.TurnOn); err != nil {
+		t.Fatal(told, err)
+	}
+	w.answer(b)
+	w.talk(second)
+	w.state(b, "on")
+	w.over()
+	w.heard("0s-1s 440|2200")
+}

@@ -7,11 +7,13 @@ type What uint8
 
 // Chain: the chain has changed. Pressed: a person who may has switched. Answered, HungUp: of the recorded leg.
 // Started, Stopped: RECORD_START and RECORD_STOP of the call's file. Done,
-// Refused, Missing, Unanswered: what became of a command; Missing is
-// FreeSWITCH's word that it has no such recording or channel. Overdue: the leg
+// Refused, Missing, Unanswered, Unsent: what became of a command; Missing is
+// FreeSWITCH's word that it has no such recording or channel; of one that is
+// Unanswered it is not known whether it was carried out. Overdue: the leg
 // was answered some time ago and nothing started. Reconnected: commands can be
-// sent again. Broken: the file on the disk is gone, or does not grow. Undone: what
-// a person switched on was not carried out, and the person has been told so.
+// sent again. Broken: the file on the disk is gone, or does not grow. Stands: what
+// people have switched is known to be this: a switch was not carried out, and the
+// person has been told so, or another instance has carried it out.
 const (
 	Chain What = iota
 	Pressed
@@ -26,11 +28,12 @@ const (
 	Stopped
 	HungUp
 	Broken
-	Undone
+	Stands
+	Unsent
 )
 
 var whatNames = [...]string{"chain", "pressed", "answered", "started", "overdue", "done", "refused", "missing",
-	"unanswered", "reconnected", "stopped", "hung up", "broken", "undone"}
+	"unanswered", "reconnected", "stopped", "hung up", "broken", "stands", "unsent"}
 
 // Press is what a person asked for.
 type Press uint8
@@ -55,8 +58,8 @@ type Fact struct {
 	Fresh   bool    // of Chain: an element with an explicit setting was entered
 	Sticky  bool    // of Chain: a person's pause outlasts that (sticky_pause)
 	Press   Press   // of Pressed
-	Before  Person  // of Undone: what the switch says again
-	Command Command // of Done, Refused, Missing and Unanswered
+	Person  Person  // of Stands
+	Command Command // of Done, Refused, Missing, Unanswered and Unsent
 }
 
 func (f Fact) String() string {
@@ -77,9 +80,9 @@ func (f Fact) String() string {
 		return text
 	case Pressed:
 		return fmt.Sprintf("%s %s", whatNames[f.What], f.Press)
-	case Undone:
-		return fmt.Sprintf("%s, %s before", whatNames[f.What], f.Before)
-	case Done, Refused, Missing, Unanswered:
+	case Stands:
+		return fmt.Sprintf("%s: %s", whatNames[f.What], f.Person)
+	case Done, Refused, Missing, Unanswered, Unsent:
 		return fmt.Sprintf("%s %s", f.Command, whatNames[f.What])
 	}
 	return whatNames[f.What]
@@ -131,8 +134,8 @@ func (s State) learn(f Fact) State {
 		return s.hungUp()
 	case Broken:
 		return s.broken()
-	case Undone:
-		return s.undone(f.Before)
+	case Stands:
+		s.Person, s.Held = f.Person, false
 	default:
 		return s.replied(f)
 	}
@@ -158,15 +161,6 @@ func (s State) pressed(p Press) State {
 		s.Person = SwitchedOff
 	case !s.Wanted() && p != TurnOff:
 		s.Person = SwitchedOn
-	}
-	return s
-}
-
-// undone: a switch that was refused changes nothing, nor does it later, when it
-// could be carried out (design.md section 2, rule 7).
-func (s State) undone(before Person) State {
-	if s.Person == SwitchedOn {
-		s.Person, s.Held = before, false
 	}
 	return s
 }
@@ -251,6 +245,8 @@ func (s State) replied(f Fact) State {
 		return s.refused(f.Command)
 	case Missing:
 		return s.missing(f.Command)
+	case Unsent:
+		return s.unsent(f.Command)
 	}
 	return s.unanswered(f.Command)
 }
@@ -318,6 +314,15 @@ func (s State) unanswered(c Command) State {
 	case Start, Mask, Unmask:
 		s.File = Open
 	}
+	return s
+}
+
+// unsent: nothing has changed, but time goes by.
+func (s State) unsent(c Command) State {
+	if c == Start {
+		s.Problems |= NotStarted
+	}
+	s.Held = true
 	return s
 }
 

@@ -29,13 +29,13 @@ var (
 // comes of it.
 var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, freshOn, stickyOff, stickyOn,
 	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff},
-	{What: Undone}, {What: Undone, Before: SwitchedOff}}
+	{What: Stands}, {What: Stands, Person: SwitchedOn}, {What: Stands, Person: SwitchedOff}}
 
 // fileFacts are each wish, once, and all that may happen to the file.
 func fileFacts() []Fact {
 	facts := []Fact{chainOff, chainGuarded, chainOn, {What: Answered}, {What: Started}, {What: Overdue}, {What: Reconnected}, {What: Stopped}, {What: HungUp}, {What: Broken}}
 	for c := Arm; c <= Stop; c++ {
-		for _, w := range []What{Done, Refused, Missing, Unanswered} {
+		for _, w := range []What{Done, Refused, Missing, Unanswered, Unsent} {
 			facts = append(facts, Fact{What: w, Command: c})
 		}
 	}
@@ -244,12 +244,13 @@ func (p *play) obey() {
 }
 
 // reply brings the switch's reply, or the news that none came. Done is whatever
-// really became of it; one that was refused was not carried out.
+// really became of it; one that was refused, or not sent, was not carried out.
 func (p *play) reply(fate What) {
-	if p.pending == None || fate == Refused && p.obeyed != Chain {
+	refused := fate == Refused || fate == Unsent
+	if p.pending == None || refused && p.obeyed != Chain {
 		return
 	}
-	if fate != Refused {
+	if !refused {
 		p.obey()
 	}
 	if fate == Done {
@@ -295,6 +296,7 @@ func TestEverySequence(t *testing.T) {
 		"done":     func(p *play) { p.reply(Done) },
 		"refused":  func(p *play) { p.reply(Refused) },
 		"silent":   func(p *play) { p.reply(Unanswered) },
+		"unsent":   func(p *play) { p.reply(Unsent) },
 		"relinked": func(p *play) { p.fact(Fact{What: Reconnected}) },
 		"overdue":  func(p *play) { p.fact(Fact{What: Overdue}) },
 		"stopped":  (*play).stopByOthers,
@@ -366,9 +368,9 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			{What: Pressed}, {What: Done, Command: Mask}, {What: Broken}, {What: Done, Command: Stop}, {What: Reconnected}},
 			State{On: true, Person: SwitchedOff, Answered: true, File: Closed, Begun: true, Doomed: true}, Off},
 		{"a start that was refused is not tried again when the user has been told so", []Fact{{What: Answered}, {What: Pressed}, {What: Refused, Command: Start},
-			{What: Undone}, {What: Reconnected}}, State{Answered: true, Problems: NotStarted}, Off},
+			{What: Stands}, {What: Reconnected}}, State{Answered: true, Problems: NotStarted}, Off},
 		{"a pause that could not be ended lasts", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
-			{What: Pressed}, {What: Done, Command: Mask}, {What: Pressed}, {What: Refused, Command: Unmask}, {What: Undone, Before: SwitchedOff}, {What: Reconnected}},
+			{What: Pressed}, {What: Done, Command: Mask}, {What: Pressed}, {What: Refused, Command: Unmask}, {What: Stands, Person: SwitchedOff}, {What: Reconnected}},
 			State{On: true, Person: SwitchedOff, Answered: true, File: Masked, Begun: true, Problems: UnmaskRefused}, Paused},
 		{"hung up before the start was confirmed", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
 			State{On: true, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
