@@ -204,3 +204,32 @@ func TestSwitchDuringATakeOver(t *testing.T) {
 	l.state(a, "on")
 	a.Hangup("")
 }
+
+// beside is the Store of a Tapedeck beside others.
+type beside struct{ later }
+
+func (beside) Alone() bool { return false }
+
+// TestAnsweredLegEntersElsewhere: the leg that has answered an outgoing call
+// reaches another instance, and the owner does not know yet who has answered. It
+// is still a leg of that call.
+func TestAnsweredLegEntersElsewhere(t *testing.T) {
+	p := pressPolicy(t)
+	l := newLabWith(t, p)
+	a := l.from("1001", "07700900123")
+	b := l.out(a)
+	l.settle()
+	l.stop()
+	l.desk, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: beside{}, Archive: unwritten{}})
+	b.Answer()
+	if a.BlindTransfer("1005") != b {
+		t.Fatal("the leg that has answered is not transferred")
+	}
+	events := l.watch(enteredSubclass)
+	l.enter(b)
+	l.next(events, "Unique-ID", b.UUID())
+	if got := b.Get("tapedeck_call"); got != a.UUID() {
+		t.Errorf("tapedeck_call is %q, want %q", got, a.UUID())
+	}
+	b.Hangup("")
+}

@@ -88,6 +88,7 @@ func (d *Desk) enteredElsewhere(on string, ev *esl.Event) {
 
 // enterRelayed does over the watch link what the socket would have done.
 func (d *Desk) enterRelayed(c *call, e entry) {
+	d.answeredBefore(c, e)
 	if e.transferrer != "" && c.refuses(e) {
 		d.pressedByTransfer(c, e)
 		return

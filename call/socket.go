@@ -121,10 +121,8 @@ func (d *Desk) enter(data *esl.Event) turn {
 			return t
 		}
 	}
-	if c != nil && c.onAnswering() && e.called && e.answered { // the watch link has not told that yet
-		d.legs[e.leg].call = c.id
-		c.ringing[e.leg] = true
-		d.answered(e.leg)
+	if c != nil {
+		d.answeredBefore(c, e)
 	}
 	if c != nil && e.transferrer != "" && c.refuses(e) {
 		return d.refuseTransfer(c, e)
@@ -139,6 +137,16 @@ func (d *Desk) enter(data *esl.Event) turn {
 		return d.arm(c, e, d.greeting(c))
 	}
 	return d.arm(c, e, c.onPhones(e.leg))
+}
+
+// answeredBefore takes the answer of an outgoing call from the leg that has
+// answered and reaches the socket now: the watch link may tell later, or never.
+func (d *Desk) answeredBefore(c *call, e entry) {
+	if c.onAnswering() && e.leg != c.first && e.called && e.answered {
+		d.legs[e.leg].call = c.id
+		c.ringing[e.leg] = true
+		d.answered(e.leg)
+	}
 }
 
 // knowEntry takes the leg's user from the channel data, which is later and says
@@ -258,6 +266,10 @@ func (d *Desk) enterElement(c *call, hint string) {
 // once if that was one before this; or else the turn that tells its owner.
 func (d *Desk) stranger(e entry) (*call, turn) {
 	k, err := readControl(e.live)
+	if err == nil && k.Anchor == "" && e.leg != k.First && e.called && e.answered { // its owner may not know yet who has answered
+		k.Anchor = e.leg
+		k.Serial++
+	}
 	switch {
 	case err != nil:
 		d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", e.leg, "error", err)

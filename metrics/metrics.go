@@ -48,7 +48,7 @@ func New() *Metrics {
 			"Calls that reached the socket, by direction and by what was decided first: on, off, disabled (organisation without recording), unknown (nobody's number).",
 			"direction", "state"),
 		commands: counters("tapedeck_commands_total",
-			"Recording commands by result: ok, refused, missing (no such recording or channel), unanswered.", "command", "result"),
+			"Recording commands by result: ok, refused, missing (no such recording or channel), unanswered, unsent (the link is down).", "command", "result"),
 		toggles: counters("tapedeck_toggles_total",
 			"People's switches by how (dtmf, record_key, blind_transfer, api; auto_resume is a pause that ended by itself) and result: ok, or why not.",
 			"method", "result"),
