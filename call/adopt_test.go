@@ -233,3 +233,30 @@ func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	}
 	b.Hangup("")
 }
+
+// TestEnteredElsewhereDuringACut: an element that wants the call recorded is
+// entered at another instance while the owner's link is cut: the owner finds it.
+func TestEnteredElsewhereDuringACut(t *testing.T) {
+	w := newWiredWith(t, pressPolicy(t), Prompts{})
+	a := w.inbound("+442079460004") // nobody says anything
+	d := w.ring(a, "1004")
+	w.answer(d)
+	w.state(a, "off")
+	up := w.linkDown()
+	a.Set(relayedVariable, "application/survey") // says yes
+	up()
+	w.until("it is recorded", func() bool { return a.Get("tapedeck_state") == "on" })
+	w.until("it is noted that it was seen", func() bool { return a.Get(relayedVariable) == "" })
+	w.press(d)
+	w.state(a, "paused")
+	a.Set(relayedVariable, "application/survey") // as if that were lost with the link
+	w.deskHas("and known", func(desk *Desk) bool {
+		c := desk.calls[a.UUID()]
+		c.seen = []string{"application/survey"}
+		return true
+	})
+	w.relink()
+	w.until("it is noted again", func() bool { return a.Get(relayedVariable) == "" })
+	w.state(a, "paused") // what was entered long ago does not end the pause
+	w.over()
+}

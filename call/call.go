@@ -25,10 +25,12 @@ type call struct {
 	began     time.Time
 	answered  time.Time // the recorded leg was; zero: not yet
 	ended     time.Time
-	relayed   string // leg whose relayedVariable was seen to, and still says so; "" if none
-	yielded   bool   // to another instance: nothing is sent for it any more
-	lost      bool   // its end was not seen
-	fading    bool   // its first leg is gone, and whether anybody has answered is not known yet
+	relayed   string    // leg whose relayedVariable was seen to, and still says so; "" if none
+	seen      []string  // elements that it says, and that are entered
+	caughtUp  time.Time // when it was read last, because the news may have been lost
+	yielded   bool      // to another instance: nothing is sent for it any more
+	lost      bool      // its end was not seen
+	fading    bool      // its first leg is gone, and whether anybody has answered is not known yet
 	log       *slog.Logger
 
 	passed     []passing       // the elements, in order; users with their leg

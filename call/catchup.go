@@ -8,10 +8,11 @@ type liveLegs map[string]bool
 func (l liveLegs) has(uuid string) bool { _, has := l[uuid]; return has }
 
 // catchUp takes what FreeSWITCH says now of a call that goes on: that it was
-// answered, and by whom if only one can have; who is on it; whether its file is
-// being written.
+// answered, and by whom if only one can have; what it has passed elsewhere; who is
+// on it; whether its file is being written.
 func (d *Desk) catchUp(c *call, now scene) {
 	d.catchUpAnswer(c, now)
+	d.catchUpRelays(c, now)
 	if now.live[c.anchor] {
 		d.answered(c.anchor)
 		switch peer := now.peers[c.anchor]; {
@@ -26,6 +27,7 @@ func (d *Desk) catchUp(c *call, now scene) {
 		d.catchUpPresses(c, now)
 	}
 	d.rethink(c)
+	d.remember(c)
 }
 
 // catchUpAnswer finds the leg that has answered an outgoing call.

@@ -219,7 +219,7 @@ func (d *Desk) remember(c *call) {
 	if c.rec.Gone || d.cfg.Switches[c.on] == nil || len(c.errands) > 0 { // it is sent when those are done
 		return
 	}
-	clears := c.pressing
+	clears := c.clears()
 	send := d.preface(c)
 	if len(send) == 0 {
 		return
@@ -233,9 +233,22 @@ func (d *Desk) remember(c *call) {
 	})
 }
 
-// cleared notes that FreeSWITCH knows that a code was taken.
-func (c *call) cleared(leg string) {
-	if c.unclear == leg {
+// clears is what the next preface makes FreeSWITCH forget.
+func (c *call) clears() clears { return clears{c.pressing, c.relayed != ""} }
+
+// clears: the leg whose code was taken, and whether elements that other instances
+// have entered were.
+type clears struct {
+	code   string
+	relays bool
+}
+
+// cleared notes that FreeSWITCH has forgotten that.
+func (c *call) cleared(what clears) {
+	if c.unclear == what.code {
 		c.unclear = ""
+	}
+	if what.relays && c.relayed == "" {
+		c.seen = nil
 	}
 }

@@ -51,7 +51,7 @@ func (d *Desk) checkMissed(c *call, uuid, code string) {
 		switch {
 		case err != nil || d.calls[c.id] != c:
 		case replies[0].Text() != code:
-			c.cleared(uuid)
+			c.cleared(clears{code: uuid})
 		case c.unclear == uuid:
 			d.late(c, uuid)
 		default:

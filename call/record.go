@@ -119,7 +119,7 @@ func (d *Desk) send(c *call, command toggle.Command) {
 	if command == toggle.None {
 		return
 	}
-	clears := c.pressing
+	clears := c.clears()
 	before := d.preface(c)
 	d.overLink(c, append(before, d.linkCommands(c, command)...), func(replies []esl.Reply, err error) {
 		if err != nil {

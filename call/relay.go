@@ -77,7 +77,7 @@ func (d *Desk) enteredElsewhere(on string, ev *esl.Event) {
 		d.created(on, e.leg, ev)
 	}
 	if c := d.calls[k.Call]; c != nil {
-		d.enterRelayed(c, e)
+		d.enterRelayed(c, e, d.when(on, ev))
 		return
 	}
 	id := ev.Get(relayHeader)
@@ -87,15 +87,15 @@ func (d *Desk) enteredElsewhere(on string, ev *esl.Event) {
 }
 
 // enterRelayed does over the watch link what the socket would have done.
-func (d *Desk) enterRelayed(c *call, e entry) {
+func (d *Desk) enterRelayed(c *call, e entry, at time.Time) {
 	d.answeredBefore(c, e)
 	if e.transferrer != "" && c.refuses(e) {
 		d.pressedByTransfer(c, e)
 		return
 	}
-	if e.hint != "" {
+	if el, err := readElement(d.cfg.Policy(), c.org, e.hint); e.hint != "" && (err != nil || at.After(c.caughtUp) || !slices.Contains(c.seen, el.String())) {
 		d.enterElement(c, e.hint)
-		c.relayed = e.leg
+		c.relayed, c.seen = e.leg, append(c.seen, el.String())
 	}
 	d.rethink(c)
 }
@@ -117,14 +117,28 @@ func (d *Desk) takeRelays(c *call, since time.Time, now scene) (switches []entry
 			d.enterElement(c, r.entry.hint)
 		}
 	}
-	for element := range strings.SplitSeq(left, ",") {
-		if element != "" {
-			d.enterElement(c, element)
-			c.relayed = c.holder()
-		}
-	}
+	d.catchUpRelays(c, now)
 	delete(d.relays, c.id)
 	return switches
+}
+
+// catchUpRelays enters what other instances have noted on the leg while nobody
+// told us.
+func (d *Desk) catchUpRelays(c *call, now scene) {
+	on := now.dumps[c.holder()]
+	if on == nil || on.Variable(relayedVariable) == "" {
+		return
+	}
+	c.relayed, c.caughtUp = c.holder(), time.Now()
+	seen := slices.Clone(c.seen)
+	for element := range strings.SplitSeq(on.Variable(relayedVariable), ",") {
+		if i := slices.Index(seen, element); i >= 0 {
+			seen = slices.Delete(seen, i, i+1)
+			continue
+		}
+		d.enterElement(c, element)
+		c.seen = append(c.seen, element)
+	}
 }
 
 // forgetRelays forgets those of calls that nobody took.
