@@ -65,6 +65,23 @@ func TestLinkCut(t *testing.T) {
 	}
 }
 
+// TestLinkCutWithOddLegs: legs with ids that no command can name do not keep the
+// watch link of all the others from coming back.
+func TestLinkCutWithOddLegs(t *testing.T) {
+	for name, id := range map[string]string{"quote": "o'neill@192.0.2.1", "backslash": `o\neill`, "space": "o neill", "not UTF-8": "o\xffneill"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWired(t)
+			a := talkingTo("+442079460001", "1004")(w)
+			w.sw.Incoming(esltest.Leg{UUID: id, Number: "1"})
+			w.relink()
+			w.transfer(a, "1002")
+			w.certain(a, "-|-")
+			w.over()
+		})
+	}
+}
+
 func talkingTo(number, phone string) func(*wired) *esltest.Channel {
 	return func(w *wired) *esltest.Channel {
 		a := w.inbound(number)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
 
 	"tapedeck/esl"
 	"tapedeck/recording"
@@ -143,7 +144,9 @@ func (s scene) listBugs(ctx context.Context, link Switch) error {
 }
 
 // inChunks sends a command about each leg, some at a time, and takes the replies.
+// A leg that cannot be asked for is left out: it keeps nobody from the others.
 func inChunks(ctx context.Context, link Switch, legs []string, command func(uuid string) esl.Command, took func(uuid, text string) error) error {
+	legs = slices.DeleteFunc(slices.Clone(legs), func(uuid string) bool { return !isASCII(uuid) || command(uuid).Validate() != nil })
 	for some := range slices.Chunk(legs, surveyAtOnce) {
 		send := make([]esl.Command, len(some))
 		for i, uuid := range some {
@@ -160,6 +163,12 @@ func inChunks(ctx context.Context, link Switch, legs []string, command func(uuid
 		}
 	}
 	return nil
+}
+
+// isASCII reports whether a leg's name is in ASCII: of any other, JSON may not have
+// the same bytes.
+func isASCII(leg string) bool {
+	return !strings.ContainsFunc(leg, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // isUUID reports whether a leg's name can be asked for.
