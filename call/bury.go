@@ -115,8 +115,9 @@ func (d *Desk) buried(organisation, id string, history []recording.Sidecar) {
 // call that nobody was seen to answer may have one all the same; without one,
 // and without a problem, there is nothing to be told. It waits for the disk.
 func (d *Desk) conclude(s recording.Sidecar, groups []string) {
-	if d.knownBetter(s) {
+	if there, better := d.knownBetter(s); better {
 		d.cfg.Archive.Discard(s.Stem())
+		d.cfg.Store.SaveRecording(Index(d.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
 		d.post(func() { d.described(s.Organisation, s.Call) })
 		return
 	}
@@ -142,15 +143,16 @@ func (d *Desk) conclude(s recording.Sidecar, groups []string) {
 	d.hand(s, groups)
 }
 
-// knownBetter reports whether a recording was described already, by an instance
-// that knew more of its call: its owner was only cut off from Redis.
-func (d *Desk) knownBetter(s recording.Sidecar) bool {
+// knownBetter is the sidecar of a recording that was described already by an
+// instance that knew more of its call: its owner was only cut off from Redis, or
+// died just then.
+func (d *Desk) knownBetter(s recording.Sidecar) (there recording.Sidecar, better bool) {
 	file, err := d.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
 	if err != nil {
-		return false
+		return there, false
 	}
-	there, err := recording.ReadSidecar(recording.SidecarPath(file))
-	return err == nil && there.Stem() == s.Stem() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
+	there, err = recording.ReadSidecar(recording.SidecarPath(file))
+	return there, err == nil && there.Stem() == s.Stem() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
 }
 
 // prolonged is a draft whose file was written on after it was made: what it held

@@ -40,22 +40,32 @@ func TestFromControl(t *testing.T) {
 	}
 }
 
-// TestKnownBetter: what an instance that was cut off from Redis has written of a
-// call is not written over by one that knows less.
+// indexing is a Store that remembers what it was given for the index.
+type indexing struct {
+	nowhere
+	saved *[]store.Recording
+}
+
+func (i indexing) SaveRecording(r store.Recording) { *i.saved = append(*i.saved, r) }
+
+// TestKnownBetter: what the owner has written of a call, which was cut off from
+// Redis or died just then, is not written over by one that knows less; it is in
+// the index then, too.
 func TestKnownBetter(t *testing.T) {
 	dir, err := recording.NewDir(t.TempDir())
 	if err != nil {
 		t.Skip(err) // a name that FreeSWITCH would misread
 	}
-	d := &Desk{cfg: Config{Recordings: dir}}
+	var saved []store.Recording
+	d := NewDesk(Config{Recordings: dir, Store: indexing{saved: &saved}, Archive: unwritten{}})
 	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
 	s := recording.Sidecar{Version: recording.Version, Call: "c1", Organisation: "acme", Started: began,
-		Trace: []recording.Note{{At: began, What: "entered"}, {At: began, What: "told"}}}
+		Trace: []recording.Note{{At: began, What: "entered"}, {At: began, What: "told"}}, File: &recording.File{DurationMS: 7000}}
 	file, err := dir.PartPath("acme", began, "c1", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.knownBetter(s) {
+	if _, better := d.knownBetter(s); better {
 		t.Error("there is none yet")
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -64,11 +74,15 @@ func TestKnownBetter(t *testing.T) {
 	if err := recording.WriteSidecar(recording.SidecarPath(file), s); err != nil {
 		t.Fatal(err)
 	}
-	if d.knownBetter(s) {
+	if _, better := d.knownBetter(s); better {
 		t.Error("it knows no more")
 	}
-	s.Trace = s.Trace[:1]
-	if !d.knownBetter(s) {
+	s.Trace, s.File = s.Trace[:1], nil
+	if _, better := d.knownBetter(s); !better {
 		t.Error("it knows more")
+	}
+	d.conclude(s, nil)
+	if len(saved) != 1 || saved[0].ID != "c1" || saved[0].DurationMS != 7000 {
+		t.Errorf("put into the index: %+v", saved)
 	}
 }
