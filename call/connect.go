@@ -3,10 +3,12 @@ package call
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"tapedeck/esl"
 	"tapedeck/flow"
+	"tapedeck/recording"
 	"tapedeck/store"
 )
 
@@ -213,6 +215,7 @@ const (
 // takeWaifs takes over the calls whose owner is dead and of which Redis does not
 // know.
 func (d *Desk) takeWaifs(now time.Time) {
+	drafts := sync.OnceValue(d.drafts)
 	for id, w := range d.waifs {
 		link := d.cfg.Switches[w.Switch]
 		switch {
@@ -221,19 +224,19 @@ func (d *Desk) takeWaifs(now time.Time) {
 		case !d.claiming[id] && now.Sub(w.met) > waifAfter:
 			d.claiming[id] = true
 			legs := d.legsOf(w.liveCall())
-			d.sends.Go(func() { d.takeWaif(link, w, legs) })
+			d.sends.Go(func() { d.takeWaif(link, w, legs, drafts) })
 		}
 	}
 }
 
 // takeWaif takes one over, unless its owner lives.
-func (d *Desk) takeWaif(link Switch, w waif, legs []string) {
+func (d *Desk) takeWaif(link Switch, w waif, legs []string, drafts func() []recording.Sidecar) {
 	alive, err := d.cfg.Store.Alive(d.ctx, w.Owner)
 	if err == nil && !alive {
 		w.dead++
 	}
 	if w.dead >= deadLooks {
-		d.takeOver(link, w.liveCall(), legs)
+		d.takeOver(link, w.liveCall(), legs, drafts)
 		return
 	}
 	d.post(func() {

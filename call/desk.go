@@ -111,7 +111,8 @@ type Desk struct {
 	lostMu sync.Mutex
 	lost   []callID // calls that another instance has taken
 
-	sends sync.WaitGroup // commands on their way
+	sends  sync.WaitGroup // commands on their way
+	claims chan struct{}  // one for each call that is being claimed
 
 	// owned by Run
 	calls     map[string]*call
@@ -135,6 +136,7 @@ func NewDesk(cfg Config) *Desk {
 		cfg:       cfg,
 		inbox:     make(chan func(), 1024),
 		done:      make(chan struct{}),
+		claims:    make(chan struct{}, claimsAtOnce),
 		calls:     map[string]*call{},
 		lit:       map[lamp]map[string]toggle.Told{},
 		legs:      map[string]*leg{},

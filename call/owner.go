@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"tapedeck/esl"
@@ -118,12 +119,13 @@ func (d *Desk) yield(c *call) {
 // Orphans takes live calls whose owner is dead. It is told of them again while
 // they remain.
 func (d *Desk) Orphans(calls []store.LiveCall) {
+	drafts := sync.OnceValue(d.drafts) // for all of them: a dead owner writes no more
 	d.post(func() {
 		for _, live := range calls {
 			if link := d.cfg.Switches[live.Switch]; link != nil && d.calls[live.ID] == nil && !d.claiming[live.ID] {
 				d.claiming[live.ID] = true
 				legs := d.legsOf(live)
-				d.sends.Go(func() { d.takeOver(link, live, legs) })
+				d.sends.Go(func() { d.takeOver(link, live, legs, drafts) })
 			}
 		}
 	})
@@ -144,11 +146,12 @@ func (d *Desk) legsOf(live store.LiveCall) []string {
 }
 
 // takeOver asks FreeSWITCH how a call stands, and adopts it, or ends it if it is
-// over, unless another instance is faster.
-func (d *Desk) takeOver(link Switch, live store.LiveCall, legs []string) {
+// over, unless another instance is faster. drafts is d.drafts, or what that was a
+// moment ago.
+func (d *Desk) takeOver(link Switch, live store.LiveCall, legs []string, drafts func() []recording.Sidecar) {
 	defer d.post(func() { delete(d.claiming, live.ID) })
 	for asked := false; ; {
-		mine, now, err := d.claim(link, live, legs)
+		mine, now, err := d.claim(link, live, legs, drafts)
 		switch asked = asked || errors.Is(err, store.ErrAway); {
 		case err == nil:
 			if !d.post(func() { d.inherit(mine, now) }) {
@@ -172,16 +175,22 @@ func (d *Desk) takeOver(link Switch, live store.LiveCall, legs []string) {
 // claimAgain is how soon a claim is repeated that had no answer.
 const claimAgain = 200 * time.Millisecond
 
+// claimsAtOnce is how many calls are claimed at the same time: of all the calls of
+// an instance at once, each would wait for all the others, and none be in time.
+const claimsAtOnce = 32
+
 // claim asks FreeSWITCH how a call stands, and then Redis for the call. Without a
 // link to FreeSWITCH it does not ask for the call: the store tells of it again.
-func (d *Desk) claim(link Switch, live store.LiveCall, legs []string) (mine store.LiveCall, now scene, err error) {
+func (d *Desk) claim(link Switch, live store.LiveCall, legs []string, drafts func() []recording.Sidecar) (mine store.LiveCall, now scene, err error) {
+	d.claims <- struct{}{}
+	defer func() { <-d.claims }()
 	ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
 	defer cancel()
 	if now, err = survey(ctx, link, legs); err != nil {
 		return live, now, err
 	}
-	now.drafts = d.drafts()
-	mine, err = d.cfg.Store.Claim(ctx, live)
+	now.drafts = drafts()                      // the disk has its own time
+	mine, err = d.cfg.Store.Claim(d.ctx, live) // and so has Redis
 	return mine, now, err
 }
 
