@@ -114,6 +114,8 @@ type Desk struct {
 	sends  sync.WaitGroup // commands on their way
 	claims chan struct{}  // one for each call that is being claimed
 
+	lookups chan lookup // of files that may be there already
+
 	// owned by Run
 	calls     map[string]*call
 	legs      map[string]*leg
@@ -137,6 +139,7 @@ func NewDesk(cfg Config) *Desk {
 		inbox:     make(chan func(), 1024),
 		done:      make(chan struct{}),
 		claims:    make(chan struct{}, claimsAtOnce),
+		lookups:   make(chan lookup),
 		calls:     map[string]*call{},
 		lit:       map[lamp]map[string]toggle.Told{},
 		legs:      map[string]*leg{},
@@ -161,6 +164,7 @@ func (d *Desk) Run(ctx context.Context) error {
 	defer tick.Stop()
 	d.sends.Go(func() { d.lookAt(ctx, lookEvery) })
 	d.sends.Go(func() { d.reap(ctx) })
+	d.sends.Go(func() { d.lookUp(ctx) })
 	for {
 		select {
 		case work := <-d.inbox:

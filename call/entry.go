@@ -35,6 +35,7 @@ type entry struct {
 	live        string         // what a Tapedeck that follows the call has left on the leg; "" if none
 	relayed     string         // elements that were entered elsewhere, and that no owner has seen to
 	external    string         // the outside party's number, as it came
+	begun       int            // how many calls have begun on it, as far as is known
 	bad         string         // a variable that could not be read; "" if none
 }
 
@@ -54,6 +55,9 @@ func readEntry(p *flow.Policy, data headers) entry {
 		relayed:     data.Variable(relayedVariable),
 		answered:    data.Get("Answer-State") == "answered",
 		called:      isDialled(data),
+	}
+	if data.Variable("tapedeck_file") != "" { // without one, tapedeck_call only says that Tapedeck was asked
+		e.begun = begunBy(e.leg, e.call)
 	}
 	e.org, e.user = userOf(p, data)
 	number := e.readParties(p, data)

@@ -236,12 +236,3 @@ func (d *Desk) disarmFirst(c *call) {
 	send := append(d.linkCommands(c, toggle.Disarm), esl.SetVar(c.first, liveVariable, ""), esl.SetVar(c.first, c.onFirst(liveVariable), ""))
 	d.overLink(c, send, func([]esl.Reply, error) {})
 }
-
-// idOf names the nth call that began on one leg: a leg that comes back after its
-// call ended must not write over that call's file, nor be taken for that call.
-func idOf(leg string, n int) string {
-	if n == 0 {
-		return leg
-	}
-	return leg + "-" + strconv.Itoa(n+1)
-}

@@ -18,8 +18,10 @@ func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
 	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
 	defer cancel()
 	defer context.AfterFunc(ctx, leg.Close)() // even if the Desk has no room for work
+	e := readEntry(d.cfg.Policy(), leg.Data)
+	e.begun = d.begun(ctx, e)
 	var t turn
-	work := func() { t = d.enter(leg.Data) }
+	work := func() { t = d.enter(e) }
 	for {
 		if !d.ask(ctx, work) {
 			d.post(func() { d.replied(t, nil, errLeft) })
@@ -102,8 +104,7 @@ func (t turn) canRepeat() bool {
 
 // enter takes a leg that reached the socket: it begins a call, or enters an
 // element into the one that the leg is of.
-func (d *Desk) enter(data *esl.Event) turn {
-	e := readEntry(d.cfg.Policy(), data)
+func (d *Desk) enter(e entry) turn {
 	if e.bad != "" {
 		d.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.bad, "leg", e.leg)
 	}
@@ -189,6 +190,7 @@ func (d *Desk) turnAway(e entry) turn {
 // that a file could be named after, as FreeSWITCH always has.
 func (d *Desk) begin(e entry) *call {
 	l := d.legs[e.leg]
+	l.files = max(l.files, e.begun)
 	c := &call{
 		id: idOf(e.leg, l.files), on: d.switchOf(e), core: e.core, org: e.org, direction: e.direction, first: e.leg,
 		began: time.Now(), ringing: map[string]bool{}, told: told{state: toggle.Off, anchor: e.leg},

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -56,6 +57,17 @@ func (d Dir) PartPath(organisation string, started time.Time, call string, part 
 		return "", fmt.Errorf("recording: path: call %s has no part %d: use 1 to %d", call, part, maxPart)
 	}
 	return filepath.Join(filepath.Dir(path), Stem(call, part)+soundExt), nil
+}
+
+// Taken reports whether there is, or was, a recording whose file lies here: the file
+// is there, or its sidecar. What cannot be looked at is not.
+func Taken(path string) bool {
+	for _, name := range []string{path, SidecarPath(path)} {
+		if _, err := os.Lstat(name); err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // Place is where a recording lies, taken from a path.

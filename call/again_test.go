@@ -1,0 +1,99 @@
+package call
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+	"tapedeck/recording"
+)
+
+// TestCallsAgainAfterRestart: a caller whose outgoing call is over is in the
+// dialplan again, and calls again. Tapedeck was started anew meanwhile: the files of
+// the calls before stay what they are.
+func TestCallsAgainAfterRestart(t *testing.T) {
+	for name, during := range map[string]bool{"the restart is during a call": true, "between two": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy := pressPolicy(t)
+			l := newLabWith(t, policy)
+			a := l.from("1001", "07700900123")
+			a.Set("hangup_after_bridge", "false") // FreeSWITCH's default: the dialplan goes on
+			for n := range 3 {
+				if n > 0 {
+					l.enter(a)
+				}
+				b := l.out(a)
+				l.answer(b)
+				l.talk(time.Duration(n+1) * second)
+				if during {
+					l.restart(policy, func() {})
+				}
+				b.Hangup("")
+				if !during {
+					l.restart(policy, func() {})
+				}
+				l.settle()
+			}
+			files := l.files()
+			if len(files) != 3 {
+				t.Fatalf("files: %q", files)
+			}
+			for n, name := range []string{a.UUID() + ".wav", a.UUID() + "-2.wav", a.UUID() + "-3.wav"} {
+				file := filepath.Join(filepath.Dir(files[0]), name)
+				if long, err := esltest.Length(file); err != nil || long != time.Duration(n+1)*second {
+					t.Errorf("%s: %v, %v", name, long, err)
+				}
+			}
+		})
+	}
+}
+
+// TestFileIsThere: a file or a sidecar that is on the disk is never written over,
+// also if the leg says nothing of a call before.
+func TestFileIsThere(t *testing.T) {
+	for _, ext := range []string{".wav", ".json"} {
+		t.Run(ext, func(t *testing.T) {
+			t.Parallel()
+			l := newLab(t)
+			const leg = "c0ffee00-0000-4000-8000-000000000001"
+			dir, err := recording.NewDir(l.dir)
+			l.must(err)
+			path, err := dir.Path("acme", time.Now(), leg)
+			l.must(err)
+			l.must(os.MkdirAll(filepath.Dir(path), 0o755))
+			there := path[:len(path)-len(".wav")] + ext
+			l.must(os.WriteFile(there, []byte("old"), 0o644))
+			a := l.sw.Incoming(esltest.Leg{UUID: leg, Number: "07700900123", Destination: "+442079460001"})
+			l.enter(a)
+			l.answer(l.ring(a, "1004"))
+			l.talk(second)
+			a.Hangup("")
+			l.settle()
+			if text, err := os.ReadFile(there); err != nil || string(text) != "old" {
+				t.Errorf("what was there: %.20q, %v", text, err)
+			}
+			if got := a.Get("tapedeck_file"); filepath.Base(got) != leg+"-2.wav" {
+				t.Errorf("the new call's file: %q", got)
+			}
+		})
+	}
+}
+
+// TestBegunBy: the number of calls in a call's id.
+func TestBegunBy(t *testing.T) {
+	for call, want := range map[string]int{"": 0, "a-b": 1, "a-b-2": 2, "a-b-11": 11, "a-b-1": 0, "a-b-02": 0, "a-b-": 0, "a": 0, "2": 0, "a-b-2-2": 0, "x-2": 0} {
+		if got := begunBy("a-b", call); got != want {
+			t.Errorf("begunBy(a-b, %q) = %d, want %d", call, got, want)
+		}
+	}
+	leg := calls("+442079460001").with("Unique-ID", "a-b").with("tapedeck_call", "a-b-2")
+	if n := readEntry(testPolicy(t), leg).begun; n != 0 {
+		t.Errorf("a leg that was turned away has begun %d calls", n)
+	}
+	if n := readEntry(testPolicy(t), leg.with("tapedeck_file", "x.wav")).begun; n != 2 {
+		t.Errorf("a leg whose second call is over has begun %d calls", n)
+	}
+}
