@@ -44,11 +44,14 @@ var errNotKnown = errors.New("sign in, or send a bearer token")
 
 // visitor says who asks. Of a request that changes something it also sees to it
 // that it comes from a page of ours. Whoever sends a bearer token, right or
-// wrong, is not looked up by a cookie.
+// wrong, is not looked up by a cookie. What else is in Authorization is not for
+// us: a proxy that asks for a password of its own passes it on.
 func (s *Server) visitor(r *http.Request) (*visit, error) {
 	from := s.client(r)
-	if r.Header.Values("Authorization") != nil {
-		return s.bearer(r, from)
+	for _, header := range r.Header.Values("Authorization") {
+		if scheme, secret, _ := strings.Cut(header, " "); strings.EqualFold(scheme, "Bearer") {
+			return s.bearer(strings.TrimSpace(secret), from)
+		}
 	}
 	stay, err := s.stay(r, from)
 	if err != nil {
@@ -66,12 +69,8 @@ func (s *Server) visitor(r *http.Request) (*visit, error) {
 	return &visit{account: account, stamp: stamp, session: &session{csrf: stay.CSRF, id: stay.ID}, from: from.String()}, nil
 }
 
-func (s *Server) bearer(r *http.Request, from client) (*visit, error) {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return nil, errNotKnown
-	}
-	account, id, ok := s.cfg.Accounts.Token(strings.TrimSpace(secret))
+func (s *Server) bearer(secret string, from client) (*visit, error) {
+	account, id, ok := s.cfg.Accounts.Token(secret)
 	if !ok {
 		return nil, errNotKnown
 	}
