@@ -232,3 +232,22 @@ func TestHold(t *testing.T) {
 		t.Errorf("audit: %q", got)
 	}
 }
+
+// TestHoldWithoutFile: a recording that was wanted and has no file stays in the
+// list when it is held, and when it is released.
+func TestHoldWithoutFile(t *testing.T) {
+	l := newAPILab(t)
+	const id = "bbbbbbbb-0000-4000-8000-00000000000b"
+	s := labSidecar("acme", id, "alice", "sales")
+	s.File, s.Spans, s.Complete, s.Problems = nil, nil, false, []string{recording.NotStarted + ": -ERR Cannot record session!"}
+	l.record(s)
+	at := "/api/v1/recordings/" + id
+	for _, change := range []func(){
+		func() { l.wants(200, "anna", "PUT", at+"/hold", `{"reason":"case 7"}`) },
+		func() { l.wants(204, "anna", "DELETE", at+"/hold", "") },
+	} {
+		change()
+		l.until("the index is written", func() bool { return l.store.QueuedRecordings() == 0 })
+		l.wants(200, "anna", "GET", at, "")
+	}
+}

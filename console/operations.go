@@ -155,7 +155,7 @@ func (s *Server) changeHold(ctx context.Context, v *visit, id string, hold *reco
 	}
 	r.Held = hold != nil
 	s.cfg.Store.SaveRecording(r)
-	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
+	if _, err := os.Lstat(recording.SidecarPath(path)); errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
 		s.cfg.Store.DeleteRecording(r.Organisation, r.ID)
 	}
 	return side, nil
