@@ -226,3 +226,47 @@ func TestAPIAuditScope(t *testing.T) {
 	l.wants(403, "lisa", "GET", "/api/v1/audit", "")
 	l.wants(403, "alice", "GET", "/api/v1/audit", "")
 }
+
+// TestAPIAuditOfExports: who may read the audit log of an organisation sees every
+// export of its list, and nothing of another's.
+func TestAPIAuditOfExports(t *testing.T) {
+	l := newAPILab(t)
+	both := "?organisation=acme&organisation=beta&user=alice"
+	for _, export := range [][2]string{{"anna", ""}, {"anna", both}, {"anna", "?organisation=beta"}, {"north", ""}, {"north", "?organisation=beta"}, {"root", both}} {
+		l.wants(200, export[0], "GET", "/api/v1/recordings.csv"+export[1], "")
+	}
+	anna := "anna acme csv organisation=beta, anna acme csv user=alice, anna acme csv"
+	for account, want := range map[string]string{
+		"anna":  "root acme csv user=alice, north acme csv, " + anna,
+		"north": "root acme csv user=alice, north north csv organisation=beta, north acme csv, " + anna,
+		"eve":   "root beta csv user=alice",
+	} {
+		var page auditView
+		l.get200(account, "/api/v1/audit?what=export", &page)
+		got := strings.Join(idsOf(page.Lines, func(a recording.AuditLine) string {
+			return a.Who + " " + a.Organisation + a.Brand + " " + a.Detail
+		}), ", ")
+		if got != want {
+			t.Errorf("%s reads %q, want %q", account, got, want)
+		}
+	}
+}
+
+// TestAPIAuditOfBrand: who may read the audit log of a brand sees who came by the
+// brand's accounts. Nobody of one organisation does, nor who asks for one.
+func TestAPIAuditOfBrand(t *testing.T) {
+	l := newAPILab(t)
+	for _, password := range []string{labPassword, "wrong"} {
+		l.signIn(l.client(), "north", password, "")
+	}
+	for at, want := range map[[2]string]int{{"north", ""}: 2, {"root", ""}: 2, {"anna", ""}: 0, {"eve", ""}: 0, {"north", "&organisation=acme"}: 0} {
+		var page auditView
+		l.get200(at[0], "/api/v1/audit?who=north"+at[1], &page)
+		if len(page.Lines) != want {
+			t.Errorf("%s reads %+v, want %d lines", at, page.Lines, want)
+		}
+	}
+	if page := l.page(l.as("north"), "/audit", http.StatusOK); !strings.Contains(page, "brand north") {
+		t.Error("the page does not say whose account it was")
+	}
+}

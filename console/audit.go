@@ -18,8 +18,12 @@ func (v *visit) actor() recording.Actor { return recording.Actor{Who: v.account.
 // write adds a line to the audit log. Without it nothing may happen that it tells
 // of: the error is answered with 503.
 func (s *Server) write(v *visit, what, organisation, id, detail string) error {
-	err := s.cfg.Audit.Add(recording.AuditLine{At: time.Now(), Who: v.account.Name, What: what,
-		Organisation: organisation, Recording: id, From: v.from, Detail: detail})
+	line := recording.AuditLine{At: time.Now(), Who: v.account.Name, What: what,
+		Organisation: organisation, Recording: id, From: v.from, Detail: detail}
+	if organisation == "" {
+		line.Brand = v.account.Brand
+	}
+	err := s.cfg.Audit.Add(line)
 	if err != nil {
 		s.cfg.Log.Error("audit line not written", "what", what, "error", err)
 		return errNoAudit
@@ -108,10 +112,14 @@ func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines 
 	if !v.scope(s.cfg.Policy(), &scope) {
 		return nil, 0, nil
 	}
-	lines, next, err = s.cfg.Audit.Read(ctx, recording.AuditQuery{
+	wanted := recording.AuditQuery{
 		Who: oneOrAny(q.Who), What: oneOrAny(q.What), Organisations: scope.Organisations, Recording: q.Recording,
 		From: q.From, To: q.To, Before: q.Before, Limit: q.Limit,
-	})
+	}
+	if q.Organisation == "" {
+		wanted.Brand = v.account.Brand
+	}
+	lines, next, err = s.cfg.Audit.Read(ctx, wanted)
 	if err == nil && (scope.Only.User != "" || len(scope.Only.Groups) > 0) {
 		lines, err = s.ownLines(ctx, v, lines)
 	}

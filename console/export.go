@@ -37,7 +37,7 @@ func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q sto
 		return err
 	}
 	if r.Method != http.MethodHead {
-		if err := s.write(v, recording.AuditExport, oneOf(q.Organisations), "", "csv "+filters.Encode()); err != nil {
+		if err := s.writeExport(v, q, filters); err != nil {
 			return err
 		}
 	}
@@ -60,19 +60,30 @@ func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q sto
 	}
 }
 
+// writeExport puts an export into the audit log of every organisation that the
+// list was narrowed to, by the filters or by what the visitor may see.
+func (s *Server) writeExport(v *visit, q store.Query, filters url.Values) error {
+	if !v.scope(s.cfg.Policy(), &q) { // he may look nowhere there: the list is empty
+		return s.write(v, recording.AuditExport, v.account.Organisation, "", "csv "+filters.Encode())
+	}
+	if len(q.Organisations) == 0 { // it is of all
+		return s.write(v, recording.AuditExport, "", "", "csv "+filters.Encode())
+	}
+	filters.Del("organisation") // one organisation is not told of another
+	for _, organisation := range q.Organisations {
+		if err := s.write(v, recording.AuditExport, organisation, "", "csv "+filters.Encode()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // abort cuts the connection of an answer that was begun and cannot be finished.
 func (s *Server) abort(r *http.Request, err error) {
 	if r.Context().Err() == nil {
 		s.cfg.Log.Error("answer cut off", "route", r.Pattern, "error", err)
 	}
 	panic(http.ErrAbortHandler)
-}
-
-func oneOf(list []string) string {
-	if len(list) == 1 {
-		return list[0]
-	}
-	return ""
 }
 
 func csvLine(r store.Recording) []string {

@@ -58,6 +58,9 @@ var auditWords = []auditWord{
 
 func auditRowOf(rd reader, l recording.AuditLine) auditRow {
 	row := auditRow{At: rd.at(l.At, "second"), Who: l.Who, What: l.What, Recording: l.Recording, Organisation: l.Organisation, From: l.From, Detail: l.Detail}
+	if l.Organisation == "" && l.Brand != "" {
+		row.Organisation = "brand " + l.Brand
+	}
 	if i := slices.IndexFunc(auditWords, func(w auditWord) bool { return w.Key == l.What }); i >= 0 {
 		row.What, row.Bad = auditWords[i].Words, auditWords[i].bad
 	}

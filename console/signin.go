@@ -139,7 +139,7 @@ func (s *Server) leave(r *http.Request, v *visit) error {
 // of its own.
 func (s *Server) auditSession(account access.Account, what string, from client, detail string) {
 	err := s.cfg.Audit.Add(recording.AuditLine{At: time.Now(), Who: account.Name, What: what,
-		Organisation: account.Organisation, From: from.String(), Detail: detail})
+		Organisation: account.Organisation, Brand: account.Brand, From: from.String(), Detail: detail})
 	if err != nil {
 		s.cfg.Log.Error("not in the audit log", "what", what, "account", account.Name, "from", from.String(), "error", err)
 	}

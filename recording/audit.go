@@ -37,6 +37,7 @@ type AuditLine struct {
 	Who          string    `json:"who"`
 	What         string    `json:"what"`
 	Organisation string    `json:"organisation,omitempty"`
+	Brand        string    `json:"brand,omitempty"` // of the account, where there is no organisation
 	Recording    string    `json:"recording,omitempty"`
 	From         string    `json:"from,omitempty"`
 	Detail       string    `json:"detail,omitempty"`
@@ -57,7 +58,7 @@ func (a *Audit) Path() string { return a.path }
 // be written whole nothing stays.
 func (a *Audit) Add(l AuditLine) error {
 	l.At = utc(l.At)
-	for _, text := range []*string{&l.Who, &l.What, &l.Organisation, &l.Recording, &l.From} {
+	for _, text := range []*string{&l.Who, &l.What, &l.Organisation, &l.Brand, &l.Recording, &l.From} {
 		*text = Clean(*text, maxText)
 	}
 	l.Detail = Clean(l.Detail, maxReason)

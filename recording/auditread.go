@@ -30,6 +30,7 @@ const (
 // AuditQuery says which lines are wanted. An empty list, text or time is any.
 type AuditQuery struct {
 	Who, What, Organisations []string // a line has one of each
+	Brand                    string   // whose lines without an organisation are wanted besides those of Organisations
 	Recording                string
 	From, To                 time.Time // From is in, To is not
 	Before                   int64     // an offset that Read returned; 0 is the file's end
@@ -119,7 +120,8 @@ func mentions(text []byte, words []string) bool {
 }
 
 func (q AuditQuery) wants(l AuditLine) bool {
-	return isOf(q.Who, l.Who) && isOf(q.What, l.What) && isOf(q.Organisations, l.Organisation) &&
+	return isOf(q.Who, l.Who) && isOf(q.What, l.What) &&
+		(isOf(q.Organisations, l.Organisation) || q.Brand != "" && l.Organisation == "" && l.Brand == q.Brand) &&
 		(q.Recording == "" || q.Recording == l.Recording) &&
 		(q.From.IsZero() || !l.At.Before(q.From)) && (q.To.IsZero() || l.At.Before(q.To))
 }

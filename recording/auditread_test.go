@@ -50,7 +50,7 @@ func TestAuditRead(t *testing.T) {
 	var added []AuditLine
 	for i := range 400 {
 		l := AuditLine{At: day.Add(time.Duration(i) * time.Minute), Who: pick("anna", "bert", "<carol>"), What: pick(AuditListen, AuditDownload, AuditSignIn),
-			Organisation: pick("", "acme", "zeta"), Recording: pick("", "one", "one.part2", "two"), Detail: strings.Repeat("é\"\n", rnd.IntN(300))}
+			Organisation: pick("", "acme", "zeta"), Brand: pick("", "north", "south"), Recording: pick("", "one", "one.part2", "two"), Detail: strings.Repeat("é\"\n", rnd.IntN(300))}
 		if err := a.Add(l); err != nil {
 			t.Fatal(err)
 		}
@@ -67,11 +67,14 @@ func TestAuditRead(t *testing.T) {
 		"two of them":  {AuditQuery{Who: []string{"anna", "bert"}}, func(l AuditLine) bool { return l.Who != "<carol>" }},
 		"what":         {AuditQuery{What: []string{AuditListen, AuditDownload}}, func(l AuditLine) bool { return l.What != AuditSignIn }},
 		"organisation": {AuditQuery{Organisations: []string{"zeta"}}, func(l AuditLine) bool { return l.Organisation == "zeta" }},
-		"recording":    {AuditQuery{Recording: "one"}, func(l AuditLine) bool { return l.Recording == "one" }},
-		"no such":      {AuditQuery{Recording: "on"}, func(l AuditLine) bool { return false }},
-		"from":         {AuditQuery{From: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[100].At) }},
-		"to":           {AuditQuery{To: added[100].At}, func(l AuditLine) bool { return l.At.Before(added[100].At) }},
-		"from and to":  {AuditQuery{From: added[200].At, To: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[200].At) && l.At.Before(added[100].At) }},
+		"and a brand": {AuditQuery{Organisations: []string{"zeta"}, Brand: "north"}, func(l AuditLine) bool {
+			return l.Organisation == "zeta" || l.Organisation == "" && l.Brand == "north"
+		}},
+		"recording":   {AuditQuery{Recording: "one"}, func(l AuditLine) bool { return l.Recording == "one" }},
+		"no such":     {AuditQuery{Recording: "on"}, func(l AuditLine) bool { return false }},
+		"from":        {AuditQuery{From: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[100].At) }},
+		"to":          {AuditQuery{To: added[100].At}, func(l AuditLine) bool { return l.At.Before(added[100].At) }},
+		"from and to": {AuditQuery{From: added[200].At, To: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[200].At) && l.At.Before(added[100].At) }},
 		"all of it": {AuditQuery{Who: []string{"anna"}, What: []string{AuditListen}, Organisations: []string{"acme"}, Recording: "one.part2"}, func(l AuditLine) bool {
 			return l.Who == "anna" && l.What == AuditListen && l.Organisation == "acme" && l.Recording == "one.part2"
 		}},
