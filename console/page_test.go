@@ -219,6 +219,37 @@ func TestHoldAndDelete(t *testing.T) {
 	}
 }
 
+// TestHoldOfAnotherPart: a hold keeps every part of its call, and the page of each
+// says so. Which part is held is for those who may see it.
+func TestHoldOfAnotherPart(t *testing.T) {
+	l := newAPILab(t)
+	two := labSidecar("acme", recAlice, "carol", "support")
+	two.Part, two.File.Name, two.Previous = 2, recAlice+".part2.wav", recAlice+".wav"
+	l.record(two)
+	at, held := recordingAddress(recAlice+".part2"), recordingAddress(recAlice)
+	anna := l.as("anna")
+	if page := l.page(anna, at, http.StatusOK); !strings.Contains(page, at+"/delete") || strings.Contains(page, "is held") {
+		t.Error("there is no hold, and the page says otherwise")
+	}
+	l.wants(http.StatusOK, "anna", "PUT", "/api/v1"+held+"/hold", `{"reason":"case 7"}`)
+	page := l.page(anna, at, http.StatusOK)
+	for text, want := range map[string]bool{"None. It is kept as long as": false, at + "/delete": false, at + "/hold": true,
+		"Another part of this call is held": true, `href="` + held + `">The part that is held`: true} {
+		if strings.Contains(page, text) != want {
+			t.Errorf("%q is in the page: %v, want %v", text, !want, want)
+		}
+	}
+	l.page(anna, at+"/delete", http.StatusConflict)
+	l.page(anna, held+"/delete", http.StatusConflict)
+	l.wants(http.StatusConflict, "anna", "DELETE", "/api/v1"+at+"?reason=old", "")
+	l.wants(http.StatusNoContent, "anna", "DELETE", "/api/v1"+held+"/hold", "")
+	l.wants(http.StatusOK, "anna", "PUT", "/api/v1"+at+"/hold", `{"reason":"case 8"}`)
+	page = l.page(l.as("sue"), held, http.StatusOK)
+	if !strings.Contains(page, "Another part of this call is held") || strings.Contains(page, "part2") || strings.Contains(page, "The part that is held") {
+		t.Error("sue does not see the part, and has to know of the hold alone")
+	}
+}
+
 func TestSelection(t *testing.T) {
 	l, id := filledLab(t, 10)
 	res, body := l.post(l.as("anna"), "/recordings.zip", url.Values{"id": {id, labID(1)}})

@@ -1,12 +1,14 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"time"
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
+	"tapedeck/store"
 )
 
 func (s *Server) getRecordingPage(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -30,12 +32,34 @@ func (s *Server) recordingPage(r *http.Request, v *visit) (recordingPage, error)
 	rd := readerOf(r, time.Now())
 	page := recordingPageOf(rd, entry, side, s.precedenceOf(side.Organisation), v.account.May)
 	page.Back = listBefore(r)
+	if page.Hold == nil {
+		if err := s.heldWith(r.Context(), v, entry, &page); err != nil {
+			return recordingPage{}, err
+		}
+	}
 	if !page.MayAudit {
 		return page, nil
 	}
 	lines, _, err := s.auditLines(r.Context(), v, auditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
 	page.History = auditRowsOf(rd, lines)
 	return page, err
+}
+
+// heldWith says whether another part's hold keeps a recording.
+func (s *Server) heldWith(ctx context.Context, v *visit, entry store.Recording, page *recordingPage) error {
+	path, err := s.soundPath(entry)
+	if err != nil {
+		return err
+	}
+	by, err := recording.HeldBy(s.cfg.Dir, path)
+	if err != nil || by == "" {
+		return err
+	}
+	page.HeldWith = true
+	if _, err := s.find(ctx, v, by); err == nil {
+		page.HeldPart = recordingAddress(by)
+	}
+	return nil
 }
 
 // listBefore is the list that one came from, with its filters.
@@ -61,6 +85,9 @@ func (s *Server) getDeletePage(w http.ResponseWriter, r *http.Request, v *visit)
 	}
 	if !v.account.May(access.Delete) {
 		return errNotAllowed
+	}
+	if page.Hold != nil || page.HeldWith {
+		return errHeld
 	}
 	return s.render(w, r, v, http.StatusOK, "delete", deletePage{recordingPage: page})
 }

@@ -36,6 +36,8 @@ type recordingPage struct {
 	Trace        []traceRow
 	File         *fileView
 	Hold         *holdView
+	HeldWith     bool   // it is kept by the hold of another part of its call
+	HeldPart     string // address of that part; empty: this account may not see it
 	MayHold      bool
 	MayDelete    bool
 	Previous     string // address of the part before

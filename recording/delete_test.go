@@ -72,8 +72,12 @@ func TestDelete(t *testing.T) {
 				test.harm(t, d, one, part)
 			}
 			before := filesBelow(t, d)
+			held, err := HeldBy(d, one)
+			if want := map[string]string{"held": "one", "another part is held": "one.part2"}[name]; held != want || err != nil {
+				t.Errorf("held by %q, %v; want %q", held, err, want)
+			}
 			audit := NewAudit(d)
-			err := Delete(d, one, audit, Actor{"carol", "192.0.2.1"}, "asked by\nthe caller", day)
+			err = Delete(d, one, audit, Actor{"carol", "192.0.2.1"}, "asked by\nthe caller", day)
 			deleted := filesBelow(t, d)
 			if test.want != nil {
 				if err == nil || test.want != errAny && !errors.Is(err, test.want) || !slices.Equal(deleted, before) {

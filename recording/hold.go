@@ -42,3 +42,23 @@ func SetHold(d Dir, path string, hold *Hold, audit *Audit, by Actor, now time.Ti
 	}
 	return s, nil
 }
+
+// HeldBy is the id of the recording whose hold keeps one from being deleted: its
+// own, or that of another part of its call. Empty: there is none. Path is that of
+// one of the recording's files.
+func HeldBy(d Dir, path string) (id string, err error) {
+	day, place, err := d.locate(path)
+	if err != nil {
+		return "", fmt.Errorf("recording: hold: %w", err)
+	}
+	stems, err := partsOf(day.Path, place.Call)
+	if err != nil {
+		return "", fmt.Errorf("recording: hold: %w", err)
+	}
+	for _, stem := range append([]string{place.Stem()}, stems...) {
+		if s, err := ReadSidecar(day.SidecarPath(stem)); err == nil && s.Hold != nil {
+			return stem, nil
+		}
+	}
+	return "", nil
+}
