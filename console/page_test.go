@@ -5,6 +5,7 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -216,6 +217,41 @@ func TestHoldAndDelete(t *testing.T) {
 	res, _ := l.post(c, recordingAddress(labID(1))+"/delete", url.Values{"reason": {"x"}, "csrf": {"wrong"}})
 	if res.StatusCode != http.StatusForbidden {
 		t.Errorf("a forged form: %d", res.StatusCode)
+	}
+}
+
+// TestHistory: a recording's page says that nobody has listened to it only if the
+// whole audit log says so, and else where to look on.
+func TestHistory(t *testing.T) {
+	l := newAPILab(t)
+	c, at, nobody := l.as("anna"), recordingAddress(recAlice), "Nobody has listened"
+	further := regexp.MustCompile(`back to <time[^>]*>2026-11-20 09:00</time>\. <a href="(/audit\?[^"]*)">What was done before`)
+	if page := l.page(c, at, http.StatusOK); !strings.Contains(page, nobody) || strings.Contains(page, "What was done before") {
+		t.Error("nobody has, and the page does not say so")
+	}
+	line := func(id string) string {
+		return `{"at":"2026-11-20T09:00:00Z","who":"anna","what":"listen","organisation":"acme","recording":"` + id + `","detail":"WAV"}` + "\n"
+	}
+	for _, after := range []struct {
+		id string
+		n  int
+	}{{recCarol, 17 << 20 / len(line(recCarol))}, {recAlice, historyRows}} {
+		text := line(recAlice) + strings.Repeat(line(after.id), after.n)
+		if err := os.WriteFile(l.server.cfg.Audit.Path(), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		page := l.page(c, at, http.StatusOK)
+		link := further.FindStringSubmatch(page)
+		if strings.Contains(page, nobody) || link == nil {
+			t.Errorf("%d lines of %s later the page does not say that there may be more", after.n, after.id)
+			continue
+		}
+		if page := l.page(c, html.UnescapeString(link[1]), http.StatusOK); strings.Count(page, `href="`+at+`"`) != 1 {
+			t.Errorf("what was done before %d lines of %s is not at %s", after.n, after.id, link[1])
+		}
+	}
+	if page := l.page(c, recordingAddress(recCarol), http.StatusOK); !strings.Contains(page, nobody) {
+		t.Error("all was read, and the page does not say so")
 	}
 }
 

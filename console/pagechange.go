@@ -3,6 +3,8 @@ package console
 import (
 	"context"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,9 +42,24 @@ func (s *Server) recordingPage(r *http.Request, v *visit) (recordingPage, error)
 	if !page.MayAudit {
 		return page, nil
 	}
-	lines, _, err := s.auditLines(r.Context(), v, auditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
-	page.History = auditRowsOf(rd, lines)
+	err = s.history(r.Context(), v, rd, entry, &page)
 	return page, err
+}
+
+// history is what was done with a recording: the newest lines of the audit log, of
+// which one reading may not find all.
+func (s *Server) history(ctx context.Context, v *visit, rd reader, entry store.Recording, page *recordingPage) error {
+	lines, next, err := s.auditLines(ctx, v, auditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
+	page.History = auditRowsOf(rd, lines)
+	if err != nil || next == 0 {
+		return err
+	}
+	page.Earlier = pageAddress("/audit", url.Values{"recording": {entry.ID}, "cursor": {strconv.FormatInt(next, 10)}})
+	before, _, err := s.cfg.Audit.Read(ctx, recording.AuditQuery{Before: next, Limit: 1})
+	if len(before) > 0 {
+		page.LookedTo = rd.at(before[0].At, "minute")
+	}
+	return err
 }
 
 // heldWith says whether another part's hold keeps a recording.

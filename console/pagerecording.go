@@ -43,6 +43,8 @@ type recordingPage struct {
 	Previous     string // address of the part before
 	Next         string
 	History      []auditRow // what was done with it; newest first
+	Earlier      string     // address of what was done before that; empty: nothing was
+	LookedTo     *timeView  // how far back the audit log was looked through, if there is an Earlier
 	MayAudit     bool
 	Checked      *checkView // it was just checked
 	Back         string     // the list that one came from
