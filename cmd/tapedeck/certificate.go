@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"time"
 )
@@ -35,11 +34,11 @@ func (c *certificate) read() error {
 	c.looked = time.Now()
 	seen := ""
 	for _, name := range []string{c.cert, c.key} {
-		info, err := os.Stat(name)
+		file, err := fingerprint(name)
 		if err != nil {
 			return err
 		}
-		seen += fmt.Sprintf("%d %d ", info.Size(), info.ModTime().UnixNano())
+		seen += file
 	}
 	if seen == c.seen {
 		return nil

@@ -121,7 +121,7 @@ func (f *policyFile) absent(err error) {
 }
 
 // fingerprint is names, sizes and times of a file, or of the policy files of a
-// folder.
+// folder, and whether they can be read: a chown changes nothing else.
 func fingerprint(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -139,7 +139,11 @@ func fingerprint(path string) (string, error) {
 		if err != nil {
 			return err.Error(), err
 		}
-		fmt.Fprintf(&b, "%s %d %d\n", name, info.Size(), info.ModTime().UnixNano())
+		file, err := os.Open(name)
+		if err == nil {
+			_ = file.Close()
+		}
+		fmt.Fprintf(&b, "%s %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), err)
 	}
 	return b.String(), nil
 }

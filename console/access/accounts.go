@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"tapedeck/flow"
 )
 
 // Errors of SignIn.
@@ -39,7 +41,7 @@ type Accounts struct {
 	log  *slog.Logger
 
 	now    atomic.Pointer[book]
-	seen   os.FileInfo // the file when it was read last; Run's own
+	seen   os.FileInfo // the file when it was read last, nil: it could not be; Run's own
 	absent int         // how often in a row there was none; Run's own
 	said   string      // the last error that was logged; Run's own
 
@@ -89,6 +91,9 @@ func (a *Accounts) look() {
 	var fresh *book
 	if err == nil {
 		fresh, err = readBook(a.path)
+	}
+	if _, mistakes := errors.AsType[*flow.Report](err); err != nil && !mistakes {
+		a.seen = nil // it could not be read: perhaps it can be at the next look, as after a chown
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -1,0 +1,50 @@
+package access
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestFollowChown: a file that could not be read is read when its owner has
+// changed, and nothing else of it.
+func TestFollowChown(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	const nobody = 65534
+	dir, err := os.MkdirTemp("", "tapedeck-access-") // t.TempDir is for its owner alone
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path, log := filepath.Join(dir, "accounts.yaml"), new(journal)
+	rewrite(t, path, "version: 1\naccounts: { root: { role: operator } }")
+	runtime.LockOSThread() // and never unlocked: the thread, which is nobody's, ends with the test
+	if err := syscall.Setfsuid(nobody); err != nil {
+		t.Fatal(err)
+	}
+	a, err := Open(path, slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil || a.Len() != 0 {
+		t.Fatalf("%d accounts, %v: nobody can read root's file", a.Len(), err)
+	}
+	a.look()
+	if n := strings.Count(log.String(), "accounts file refused"); n != 1 {
+		t.Errorf("said %d times that it cannot be read:\n%s", n, log)
+	}
+	_ = syscall.Setfsuid(0)
+	if err := os.Chown(path, nobody, nobody); err != nil {
+		t.Fatal(err)
+	}
+	_ = syscall.Setfsuid(nobody)
+	if a.look(); a.Len() != 1 {
+		t.Errorf("after chown %d accounts, want 1:\n%s", a.Len(), log)
+	}
+}
