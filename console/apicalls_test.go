@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tapedeck/flow"
@@ -94,6 +97,47 @@ func TestSwitchErrors(t *testing.T) {
 	_, none := l.wants(404, "anna", "POST", "/api/v1/calls/"+nowhere+"/recording", `{"action":"pause"}`)
 	if over != none {
 		t.Errorf("%s\n%s", over, none)
+	}
+}
+
+// TestPauseBeforeAudit: a pause does not wait for the audit file, which somebody
+// else may have locked; what came of it is written when that is possible.
+func TestPauseBeforeAudit(t *testing.T) {
+	l := newAPILab(t)
+	for _, tc := range []struct {
+		err    error
+		status int
+		lines  []string
+	}{
+		{nil, 200, []string{`"what":"toggle"`}},
+		{&Refused{"locked"}, 409, []string{`"what":"toggle"`, `"what":"failed"`}},
+	} {
+		l.calls.answer(tc.err)
+		written := len(l.audited())
+		f, err := os.OpenFile(l.server.cfg.Audit.Path(), os.O_RDWR|os.O_CREATE, 0o644)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			t.Fatal(err)
+		}
+		answered := make(chan int, 1)
+		go func() {
+			res, _ := l.do(l.who("anna"), "POST", switchAlice, `{"action":"pause"}`, "Content-Type: application/json")
+			answered <- res.StatusCode
+		}()
+		l.until("the call is paused", func() bool { return l.calls.was() != "" })
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_UN); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-answered; got != tc.status {
+			t.Errorf("%v: %d, want %d", tc.err, got, tc.status)
+		}
+		lines := slices.Collect(strings.Lines(l.audited()[written:]))
+		if !slices.EqualFunc(lines, tc.lines, strings.Contains) {
+			t.Errorf("%v: %q, want %q", tc.err, lines, tc.lines)
+		}
 	}
 }
 

@@ -147,10 +147,15 @@ func (s *Server) switchCall(ctx context.Context, v *visit, id, user string, acti
 		s.writeRefused(v, call.Organisation, call.ID, access.Control)
 		return liveView{}, errNotAllowed
 	}
-	if err := s.writeSwitch(v, &call, user, action); err != nil {
-		return liveView{}, err
+	if action != Pause {
+		if err := s.writeSwitch(v, &call, user, action); err != nil {
+			return liveView{}, err
+		}
 	}
 	state, err := s.cfg.Calls.Switch(ctx, id, user, v.account.Name, action)
+	if action == Pause { // what is not to be recorded waits for no disk, and is paused although nobody can write it down
+		_ = s.writeSwitch(v, &call, user, action) // write logs it
+	}
 	if err != nil {
 		s.writeFailed(v, &call, action, err)
 		return liveView{}, err
@@ -163,18 +168,13 @@ func (s *Server) switchCall(ctx context.Context, v *visit, id, user string, acti
 	return call, nil
 }
 
-// writeSwitch puts a switch into the audit log before it is done. A pause is done
-// all the same when that cannot be: what was not to be recorded would be.
+// writeSwitch puts a switch into the audit log: before it is done, but for a pause.
 func (s *Server) writeSwitch(v *visit, call *liveView, user string, action Action) error {
 	detail := string(action)
 	if user != "" {
 		detail += " for " + user
 	}
-	err := s.write(v, recording.AuditToggle, call.Organisation, call.ID, detail)
-	if action == Pause {
-		return nil
-	}
-	return err
+	return s.write(v, recording.AuditToggle, call.Organisation, call.ID, detail)
 }
 
 // writeFailed says in the audit log that the line before did not come true.
