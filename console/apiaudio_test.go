@@ -1,14 +1,20 @@
 package console
 
 import (
+	"bytes"
+	"context"
+	"encoding/binary"
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"tapedeck/recording"
 	"tapedeck/store"
@@ -307,5 +313,46 @@ func TestPathTricks(t *testing.T) {
 				t.Errorf("%.80s%s: %v", id, path, res.Header)
 			}
 		}
+	}
+}
+
+// TestMP3ForWhoeverLeaves: an MP3 once begun is made although a proxy gave up
+// waiting for it, and is there at the next attempt. It was not heard before that.
+func TestMP3ForWhoeverLeaves(t *testing.T) {
+	l := newAPILab(t)
+	entry, err := l.store.Recording(t.Context(), recAlice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wav := filepath.Join(l.dir.String(), entry.Path)
+	minute := labSound()
+	minute = append(minute, bytes.Repeat(minute[44:], 29)...)
+	binary.LittleEndian.PutUint32(minute[4:], uint32(len(minute)-8))
+	binary.LittleEndian.PutUint32(minute[40:], uint32(len(minute)-44))
+	if err := os.WriteFile(wav, minute, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	at := "/api/v1/recordings/" + recAlice + "/audio.mp3"
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for begun := false; !begun && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			files, _ := os.ReadDir(filepath.Dir(wav))
+			begun = slices.ContainsFunc(files, func(f os.DirEntry) bool { return strings.Contains(f.Name(), ".mp3") })
+		}
+		cancel()
+	}()
+	r := httptest.NewRequestWithContext(ctx, "GET", at, nil)
+	r.Header.Set("Authorization", "Bearer "+labToken("anna"))
+	l.server.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	made, err := os.Stat(strings.TrimSuffix(wav, ".wav") + ".mp3")
+	if err != nil || ctx.Err() == nil {
+		t.Fatal("it was not made: ", err)
+	}
+	if log := l.audited(); log != "" {
+		t.Errorf("nobody has heard it: %s", log)
+	}
+	if res, _ := l.wants(200, "anna", "GET", at, ""); res.ContentLength != made.Size() {
+		t.Errorf("%d bytes, want %d", res.ContentLength, made.Size())
 	}
 }

@@ -71,7 +71,10 @@ func (s *Server) getMP3(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return err
 	}
-	path, err := recording.MP3(r.Context(), s.cfg.Dir, got.path, got.tags())
+	path, err := recording.MP3(r.Context(), s.alive, s.cfg.Dir, got.path, got.tags())
+	if err == nil {
+		err = r.Context().Err() // whoever has gone meanwhile has not heard it
+	}
 	if err != nil {
 		return err
 	}

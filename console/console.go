@@ -76,6 +76,9 @@ type Server struct {
 	said      saidLately    // in the audit log
 	verifying chan struct{} // one for each recording that is being read anew
 	pages     *pages
+
+	alive context.Context // until Run has ended: what is made for more than one request
+	end   context.CancelFunc
 }
 
 // New makes a Server. It serves until its Handler is not asked any more; Run
@@ -84,6 +87,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, mux: http.NewServeMux(),
 		crossOrigin: http.NewCrossOriginProtection(), attempts: newAttempts(),
 		hub: newHub(cfg.Store, cfg.Log), verifying: make(chan struct{}, verifiers)}
+	s.alive, s.end = context.WithCancel(context.Background())
 	s.cfg.Idle = cmp.Or(cfg.Idle, defaultIdle)
 	s.cfg.Lifetime = cmp.Or(cfg.Lifetime, defaultLifetime)
 	s.signInRoutes()
@@ -97,6 +101,7 @@ func New(cfg Config) (*Server, error) {
 // Run follows the live calls for those who look at them, and looks after the
 // sessions, until ctx ends.
 func (s *Server) Run(ctx context.Context) error {
+	defer s.end()
 	s.hub.run(ctx)
 	return nil
 }

@@ -171,7 +171,7 @@ func TestDeleteAgainstDerivation(t *testing.T) {
 		start := make(chan struct{})
 		for _, make := range []func(context.Context) error{
 			func(ctx context.Context) error { _, err := Waveform(ctx, d, path); return err },
-			func(ctx context.Context) error { _, err := MP3(ctx, d, path, Tags{}); return err },
+			func(ctx context.Context) error { _, err := MP3(ctx, ctx, d, path, Tags{}); return err },
 		} {
 			group.Go(func() {
 				<-start

@@ -13,7 +13,9 @@ import (
 // makers are what makes a file of a recording's sound.
 var makers = map[string]func(t *testing.T, d Dir, path string) (string, error){
 	".svg": func(t *testing.T, d Dir, path string) (string, error) { return Waveform(t.Context(), d, path) },
-	".mp3": func(t *testing.T, d Dir, path string) (string, error) { return MP3(t.Context(), d, path, Tags{}) },
+	".mp3": func(t *testing.T, d Dir, path string) (string, error) {
+		return MP3(t.Context(), t.Context(), d, path, Tags{})
+	},
 }
 
 // TestDerive: what is made of a sound is made once, and again if it is older; the

@@ -21,11 +21,14 @@ var encoding = newTurns(encoders)
 // whatever knows an Info frame: browsers do. ErrNoSound is of a recording that is
 // not made into an MP3, ErrLive of one that is not over, fs.ErrNotExist of one
 // without a file.
-func MP3(ctx context.Context, d Dir, path string, tags Tags) (mp3Path string, err error) {
+//
+// Ctx ends the waiting for a turn. Once it is being made, only until ends that:
+// whoever could not wait finds it at the next attempt.
+func MP3(ctx, until context.Context, d Dir, path string, tags Tags) (mp3Path string, err error) {
 	v, err := d.derivation(path, ".mp3")
 	if err == nil {
 		defer v.close()
-		err = v.mp3(ctx, tags)
+		err = v.mp3(ctx, until, tags)
 	}
 	if err != nil {
 		return "", fmt.Errorf("recording: MP3: %w", err)
@@ -33,7 +36,7 @@ func MP3(ctx context.Context, d Dir, path string, tags Tags) (mp3Path string, er
 	return v.path(), nil
 }
 
-func (v *derivation) mp3(ctx context.Context, tags Tags) error {
+func (v *derivation) mp3(ctx, until context.Context, tags Tags) error {
 	if v.fresh() {
 		return nil
 	}
@@ -45,12 +48,12 @@ func (v *derivation) mp3(ctx context.Context, tags Tags) error {
 	if v.fresh() { // by whoever had the turn before
 		return nil
 	}
-	return v.make(ctx, func(out, wav *os.File, l layout) error {
+	return v.make(until, func(out, wav *os.File, l layout) error {
 		f, err := formOf(l)
 		if err != nil {
 			return err
 		}
-		return f.write(ctx, out, tags.id3(), wav, l)
+		return f.write(until, out, tags.id3(), wav, l)
 	})
 }
 

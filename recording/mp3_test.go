@@ -179,7 +179,7 @@ func mp3Of(t testing.TB, channels, rate int, data []byte) (path string) {
 	d := tempDir(t)
 	wav := pathOf(t, d, sample(call))
 	writeFile(t, wav, wavOf(channels, rate, data))
-	path, err := MP3(t.Context(), d, wav, Tags{Title: "one"})
+	path, err := MP3(t.Context(), t.Context(), d, wav, Tags{Title: "one"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -344,7 +344,7 @@ func TestMP3Refuses(t *testing.T) {
 		d := tempDir(t)
 		path := pathOf(t, d, sample(call))
 		writeFile(t, path, wavOf(form[0], form[1], make([]byte, 4800)))
-		if _, err := MP3(t.Context(), d, path, Tags{}); !errors.Is(err, ErrNoSound) || len(filesBelow(t, d)) != 1 {
+		if _, err := MP3(t.Context(), t.Context(), d, path, Tags{}); !errors.Is(err, ErrNoSound) || len(filesBelow(t, d)) != 1 {
 			t.Errorf("%d channels of %d Hz: %v: %q", form[0], form[1], err, filesBelow(t, d))
 		}
 	}
@@ -363,7 +363,7 @@ func TestMP3Tags(t *testing.T) {
 		{Tags{Title: "Zoë 電話 \U0001f4de", Album: "evil\x00\r\nTIT2", Comment: strings.Repeat("é", 9999), Date: time.Unix(1<<60, 0)},
 			map[string]string{"TIT2": "Zoë 電話 \U0001f4de", "TALB": "evil\ufffd  TIT2", "COMM": Clean(strings.Repeat("é", 9999), maxReason)}},
 	} {
-		mp3, err := MP3(t.Context(), d, path, test.tags)
+		mp3, err := MP3(t.Context(), t.Context(), d, path, test.tags)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -385,7 +385,7 @@ func TestMP3AtOnce(t *testing.T) {
 	var infos []os.FileInfo
 	for range 8 {
 		group.Go(func() {
-			mp3, err := MP3(t.Context(), d, path, Tags{})
+			mp3, err := MP3(t.Context(), t.Context(), d, path, Tags{})
 			if err != nil {
 				t.Error(err)
 				return
@@ -403,7 +403,37 @@ func TestMP3AtOnce(t *testing.T) {
 	}
 }
 
-// TestMP3Cancelled: whoever goes away leaves nothing behind, at whatever moment.
+// TestMP3Left: whoever goes away while he waits for a turn is let go, and one that
+// is being made is made to its end.
+func TestMP3Left(t *testing.T) {
+	d := tempDir(t)
+	path := pathOf(t, d, sample(call))
+	writeFile(t, path, wavOf(2, 8000, speech(2, 8000, 8000*20)))
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var group sync.WaitGroup
+	group.Go(func() {
+		cancelWhenBegun(t, ctx, cancel, path)
+		if _, err := MP3(ctx, t.Context(), d, path, Tags{}); !errors.Is(err, context.Canceled) {
+			t.Errorf("who waits for it: %v", err)
+		}
+	})
+	made, err := MP3(ctx, t.Context(), d, path, Tags{})
+	group.Wait()
+	if err != nil || ctx.Err() == nil || !isThere(made) {
+		t.Errorf("whose turn it was: %v, %v", err, filesBelow(t, d))
+	}
+}
+
+// cancelWhenBegun cancels when something is being made of a sound.
+func cancelWhenBegun(t *testing.T, ctx context.Context, cancel func(), path string) {
+	for len(temps(t, filepath.Dir(path))) == 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+}
+
+// TestMP3Cancelled: what ends the making leaves nothing behind, at whatever moment.
 func TestMP3Cancelled(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
@@ -412,13 +442,8 @@ func TestMP3Cancelled(t *testing.T) {
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
 		var group sync.WaitGroup
-		group.Go(func() {
-			for len(temps(t, filepath.Dir(path))) == 0 && ctx.Err() == nil { // it has begun
-				time.Sleep(time.Millisecond)
-			}
-			cancel()
-		})
-		_, err := MP3(ctx, d, path, Tags{})
+		group.Go(func() { cancelWhenBegun(t, ctx, cancel, path) })
+		_, err := MP3(t.Context(), ctx, d, path, Tags{})
 		cancel()
 		group.Wait()
 		if errors.Is(err, context.Canceled) {
@@ -434,7 +459,7 @@ func TestMP3Cancelled(t *testing.T) {
 	if cancelled == 0 {
 		t.Error("none was cancelled")
 	}
-	if _, err := MP3(t.Context(), d, path, Tags{}); err != nil {
+	if _, err := MP3(t.Context(), t.Context(), d, path, Tags{}); err != nil {
 		t.Error("after that:", err)
 	}
 }

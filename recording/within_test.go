@@ -72,7 +72,7 @@ func TestWithinLinks(t *testing.T) {
 				_, opened := d.Open(path)
 				_, _, verified := VerifyOne(t.Context(), d, path)
 				_, drawn := Waveform(t.Context(), d, path)
-				_, encoded := MP3(t.Context(), d, path, Tags{})
+				_, encoded := MP3(t.Context(), t.Context(), d, path, Tags{})
 				deleted := Delete(d, path, NewAudit(d), Actor{}, "", day)
 				for _, err := range []error{opened, verified, drawn, encoded, deleted} {
 					if !errors.Is(err, ErrOutside) {
