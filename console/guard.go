@@ -51,7 +51,9 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(plain http.ResponseWriter, r *http.Request) {
 		w := &guarded{ResponseWriter: plain, control: http.NewResponseController(plain)}
 		defer s.after(w, r)
-		_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what the server writes by itself; a recorder has none
+		if r.ProtoMajor == 1 { // over HTTP/2 it would end the request, although nothing is written
+			_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what the server writes by itself; a recorder has none
+		}
 		for _, h := range headers {
 			w.Header().Set(h[0], h[1])
 		}

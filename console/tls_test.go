@@ -44,6 +44,37 @@ func TestOverTLS(t *testing.T) {
 	l.expect(http.StatusUnauthorized, res, body)
 }
 
+// TestSlowHandlerOverHTTP2: an answer may take long to begin: an MP3 of an hour
+// takes some 40 s.
+func TestSlowHandlerOverHTTP2(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-time.After(10 * time.Minute):
+			case <-r.Context().Done():
+				t.Errorf("the work is given up: %v", context.Cause(r.Context()))
+			}
+			_, _ = w.Write([]byte("sound"))
+		})
+		res, err := http2Client(t, wire(t, h)).RoundTrip(httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://x/api/x", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if text, err := io.ReadAll(res.Body); string(text) != "sound" || err != nil || res.ProtoMajor != 2 {
+			t.Errorf("%s: %q, %v", res.Proto, text, err)
+		}
+	})
+}
+
+// http2Client speaks HTTP/2 on one connection, without TLS.
+func http2Client(t *testing.T, conn net.Conn) *http.Transport {
+	c := &http.Transport{Protocols: new(http.Protocols), DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
+	c.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
 // TestStreamOverHTTP2: there a deadline of writing ends a stream even while
 // nothing is written; after each write there is none.
 func TestStreamOverHTTP2(t *testing.T) {
@@ -66,10 +97,7 @@ func TestStreamOverHTTP2(t *testing.T) {
 				}
 			}
 		})
-		conn, protocols := wire(t, h), new(http.Protocols)
-		protocols.SetUnencryptedHTTP2(true)
-		c := &http.Transport{Protocols: protocols, DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}
-		defer c.CloseIdleConnections()
+		c := http2Client(t, wire(t, h))
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://x/api/x", strings.NewReader("a body"))
 		if err != nil {
 			t.Fatal(err)
