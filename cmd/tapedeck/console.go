@@ -35,17 +35,15 @@ func (d *daemon) startConsole(cfg *config, ln net.Listener, m *metrics.Metrics, 
 	}
 	d.start("accounts", accounts.Run)
 	d.start("console", web.Run)
-	d.start("web", serveConsole(ln, m.Console(web.Handler()), pair, log))
+	d.start("web", serveConsole(ln, web.HTTPServer(m.Console(web.Handler())), pair))
 	return nil
 }
 
 // serveConsole serves until its context ends; streams that are open then are cut
-// after a moment. How long the parts of a request may take is the console's to say.
-func serveConsole(ln net.Listener, h http.Handler, pair *certificate, log *slog.Logger) func(context.Context) error {
+// after a moment.
+func serveConsole(ln net.Listener, s *http.Server, pair *certificate) func(context.Context) error {
 	return func(ctx context.Context) error {
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
-			ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug), // strangers make these lines
-			BaseContext: func(net.Listener) context.Context { return ctx }}
+		s.BaseContext = func(net.Listener) context.Context { return ctx }
 		stop := context.AfterFunc(ctx, func() {
 			graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 			defer cancel()
