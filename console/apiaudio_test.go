@@ -319,7 +319,13 @@ func TestPathTricks(t *testing.T) {
 // TestMP3ForWhoeverLeaves: an MP3 once begun is made although a proxy gave up
 // waiting for it, and is there at the next attempt. It was not heard before that.
 func TestMP3ForWhoeverLeaves(t *testing.T) {
-	l := newAPILab(t)
+	var l *apiLab
+	t.Cleanup(func() { // when Run has ended
+		if l.server.alive.Err() == nil {
+			t.Error("an MP3 would be made on after the server's end")
+		}
+	})
+	l = newAPILab(t)
 	entry, err := l.store.Recording(t.Context(), recAlice)
 	if err != nil {
 		t.Fatal(err)
