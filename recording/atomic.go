@@ -44,7 +44,7 @@ func writeWhole(path string, data []byte, durable bool) (err error) {
 	}()
 	_, err = f.Write(data)
 	if err == nil {
-		err = f.Chmod(fileMode)
+		err = likeBefore(f, path)
 	}
 	if err == nil && durable {
 		err = f.Sync()
@@ -56,6 +56,53 @@ func writeWhole(path string, data []byte, durable bool) (err error) {
 		return err
 	}
 	return syncDir(dir)
+}
+
+// likeBefore gives a file the owner and mode of the one at path that it is to
+// replace, and a new one the owner of the folder: an administrator may write what
+// serve, which is another user, has to read.
+func likeBefore(f *os.File, path string) error {
+	mode := fs.FileMode(fileMode)
+	like, err := os.Lstat(path)
+	if err == nil && like.Mode().IsRegular() {
+		mode = like.Mode().Perm()
+	} else if like, err = os.Stat(filepath.Dir(path)); err != nil {
+		return err
+	}
+	give(f, like)
+	return f.Chmod(mode)
+}
+
+// give gives a file the owner and group of another, as far as we may: only root
+// can give it away; anybody else is the owner already, or shares the group.
+func give(f *os.File, like fs.FileInfo) {
+	owner, ok := like.Sys().(*syscall.Stat_t)
+	if ok && f.Chown(int(owner.Uid), int(owner.Gid)) != nil {
+		_ = f.Chown(-1, int(owner.Gid))
+	}
+}
+
+// openShared opens a file in the root that several processes write to. A new one
+// gets the owner of the folder, and whoever may write into the folder may write
+// to it.
+func openShared(path string, flag int) (*os.File, error) {
+	f, err := os.OpenFile(path, flag, 0)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	f, err = os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL, fileMode) // no link's target is given away
+	if errors.Is(err, fs.ErrExist) {
+		return os.OpenFile(path, flag, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	give(f, folder)
+	return f, f.Chmod(fileMode | folder.Mode().Perm()&0o020)
 }
 
 // syncDir has the names in a folder on the disk.
@@ -107,7 +154,7 @@ const lockName = ".lock"
 
 // locked does something under the lock of the folder's sidecars.
 func (d Dir) locked(do func() error) error {
-	f, err := os.OpenFile(filepath.Join(d.root, lockName), os.O_RDWR|os.O_CREATE, fileMode)
+	f, err := openShared(filepath.Join(d.root, lockName), os.O_RDWR)
 	if err != nil {
 		return fmt.Errorf("recording: lock: %w", err)
 	}

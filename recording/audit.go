@@ -73,7 +73,7 @@ func (a *Audit) Add(l AuditLine) error {
 }
 
 func (a *Audit) add(line []byte) (err error) {
-	f, err := os.OpenFile(a.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, fileMode)
+	f, err := openShared(a.path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
 	}
