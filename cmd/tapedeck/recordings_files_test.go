@@ -1,9 +1,11 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -64,8 +66,55 @@ func (s *spool) verifyByID(at func(string) string) {
 		s.Errorf("ls: %d, %s\n%s", o.code, o.stderr, o.stdout)
 	}
 	s.do("show", ids+"6").want(s.T, exitFailed, "", "`tapedeck recordings verify` finds all that are swapped")
-	s.do("verify", ids+"2").want(s.T, exitDone, "all is as it was written\n", "")
+	s.do("verify", ids+"2").want(s.T, exitDone, "verified 1 recording, 64.0 kB of sound: all is as it was written\n", "")
 	s.do("verify", ids+"9").want(s.T, exitFailed, "", "there is no recording")
+}
+
+// TestRecordingsVerifyLive: of what was not looked at nothing is said.
+func TestRecordingsVerifyLive(t *testing.T) {
+	s := newSpool(t, twoOrganisations, "")
+	c := sampleCall(ids+"2", time.Now())
+	live := s.put(c)
+	s.file(live, []byte("RIFF, and no more: it is being written"))
+	if err := os.Remove(recording.SidecarPath(live)); err != nil {
+		t.Fatal(err)
+	}
+	if err := recording.WriteSidecar(s.file(filepath.Join(s.dir.String(), ".live", ids+"2.json"), nil), c); err != nil {
+		t.Fatal(err)
+	}
+	const want = "verified 0 recordings, 0 bytes of sound, 1 live and not looked at\n"
+	for _, args := range [][]string{{"verify", ids + "2"}, {"verify"}} {
+		if o := s.do(args...); o.code != exitDone || o.stdout != want {
+			t.Errorf("%q: exit code %d\n%s", args, o.code, o.stdout)
+		}
+	}
+}
+
+// TestRecordingsByRoot: what an administrator does can be read and gone on with by
+// a serve that is another user.
+func TestRecordingsByRoot(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	const user = 1234
+	s := newSpool(t, keptForAMonth, "")
+	path := recording.SidecarPath(s.put(sampleCall(ids+"1", began)))
+	err := filepath.Walk(s.dir.String(), func(p string, _ os.FileInfo, err error) error {
+		return errors.Join(err, os.Chown(p, user, user))
+	})
+	if err = errors.Join(err, os.Chmod(path, 0o660), os.Chmod(s.dir.String(), 0o770)); err != nil {
+		t.Fatal(err)
+	}
+	s.do("hold", ids+"1", "--by", "me", "--reason", "case 7").want(t, exitDone, "held", "")
+	for _, p := range []string{path, recording.NewAudit(s.dir).Path(), filepath.Join(s.dir.String(), ".lock")} {
+		info, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if own := info.Sys().(*syscall.Stat_t); own.Uid != user || own.Gid != user || info.Mode() != 0o660 {
+			t.Errorf("%s is of user %d, group %d, mode %s", p, own.Uid, own.Gid, info.Mode())
+		}
+	}
 }
 
 // TestRecordingsReindex: what nobody has described is, if nobody can be writing

@@ -50,6 +50,9 @@ func summary(c recording.Counts, found int) string {
 	if c.Live > 0 {
 		fmt.Fprintf(&b, ", %d live and not looked at", c.Live)
 	}
+	if found == 0 && c.Recordings == 0 && c.Live > 0 {
+		return b.String()
+	}
 	if found == 0 {
 		return b.String() + ": all is as it was written"
 	}
@@ -59,17 +62,15 @@ func summary(c recording.Counts, found int) string {
 	return b.String()
 }
 
-// verifyOne is recording.Verify for one recording.
+// verifyOne finds one recording and verifies it alone.
 func verifyOne(ctx context.Context, d recording.Dir, id string, report func(recording.Finding)) (recording.Counts, error) {
-	if _, err := findFile(ctx, d, id); err != nil {
+	path, err := findFile(ctx, d, id)
+	if err != nil {
 		return recording.Counts{}, err
 	}
-	counts := recording.Counts{Recordings: 1, Findings: map[string]int{}}
-	_, err := recording.Verify(ctx, d, func(f recording.Finding) {
-		if f.ID == id {
-			counts.Findings[f.What]++
-			report(f)
-		}
-	})
+	counts, found, err := recording.VerifyOne(ctx, d, path)
+	for _, f := range found {
+		report(f)
+	}
 	return counts, err
 }
