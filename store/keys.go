@@ -25,7 +25,8 @@ import "strings"
 //	tapedeck:{acme}:recordings:deleted          sorted set: what was deleted lately, by stamp
 //	tapedeck:{acme}:recordings:stamp            string: the last stamp
 //	tapedeck:{recordings}:organisations         set: who has, or had, recordings
-//	tapedeck:{recordings}:indexed:<layout>      string: when the index was last made anew in this layout
+//	tapedeck:{recordings}:indexed:<layout>      string: when the last making of the index in this layout began that has ended
+//	tapedeck:{recordings}:indexing              sorted set: who makes the index now, by the last mark (s), see indexing.go
 const (
 	currentKey       = "tapedeck:{policy}:current"
 	switchedChannel  = "tapedeck:{policy}:switched"
@@ -34,6 +35,7 @@ const (
 	instancesKey     = "tapedeck:{instances}:known"
 	recordersKey     = "tapedeck:{recordings}:organisations"
 	indexedKey       = "tapedeck:{recordings}:indexed:2"
+	indexingKey      = "tapedeck:{recordings}:indexing"
 )
 
 // organisationField is the field of a policy hash that is not an element; an

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"strconv"
-	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -24,46 +23,35 @@ return stamp`)
 // Reindex replaces the index by what all yields: at the end, what was in it and
 // was not among that goes away. What SaveRecording and DeleteRecording of any
 // instance change meanwhile goes before what all yields. With an error of all
-// nothing has gone away. It may be done again after any error. Recordings
-// that cannot be kept are logged and left out.
+// nothing has gone away. It may be done again after any error; that Redis has lost
+// its data meanwhile is one. Recordings that cannot be kept are logged and left out.
 func (s *Store) Reindex(ctx context.Context, all iter.Seq2[Recording, error]) (kept, removed int, err error) {
-	begun, err := s.beginReindex(ctx)
-	if err != nil {
-		return 0, 0, fmt.Errorf("store: reindex: %w", err)
+	if kept, removed, err = s.reindex(ctx, all); err != nil {
+		err = fmt.Errorf("store: reindex: %w", err)
 	}
-	if kept, err = s.refill(ctx, all, begun); err != nil {
-		return kept, 0, fmt.Errorf("store: reindex: %w", err)
-	}
-	for organisation, since := range begun {
-		n, err := s.sweep(ctx, organisation, since)
-		removed += n
-		if err != nil {
-			return kept, removed, fmt.Errorf("store: reindex: %w", err)
-		}
-	}
-	err = s.do(ctx, "recordings_index", s.cfg.Timeout, func(ctx context.Context) error {
-		return s.client.Set(ctx, indexedKey, time.Now().UTC().Format(time.RFC3339), 0).Err()
-	})
-	if err != nil {
-		return kept, removed, fmt.Errorf("store: reindex: %w", err)
-	}
-	return kept, removed, nil
+	return kept, removed, err
 }
 
-// Indexed is when a Reindex last ended on this Redis; zero if none ever has, or
-// if Redis has lost its data since: then the index is not whole.
-func (s *Store) Indexed(ctx context.Context) (at time.Time, err error) {
-	err = s.do(ctx, "recordings_index", s.cfg.Timeout, func(ctx context.Context) (err error) {
-		at, err = s.client.Get(ctx, indexedKey).Time()
-		return err
-	})
-	if errors.Is(err, redis.Nil) {
-		return time.Time{}, nil
-	}
+func (s *Store) reindex(ctx context.Context, all iter.Seq2[Recording, error]) (kept, removed int, err error) {
+	m, err := s.newMark(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("store: read when the index was made: %w", err)
+		return 0, 0, err
 	}
-	return at, nil
+	begun, err := s.beginReindex(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	if kept, err = s.refill(ctx, all, begun, m); err != nil {
+		return kept, 0, err
+	}
+	for organisation, since := range begun {
+		n, err := s.sweep(ctx, organisation, since, m)
+		removed += n
+		if err != nil {
+			return kept, removed, err
+		}
+	}
+	return kept, removed, m.done(ctx)
 }
 
 // beginReindex makes a stamp in each organisation that has recordings.
@@ -99,9 +87,12 @@ func (s *Store) beginReindex(ctx context.Context) (begun map[string]int64, err e
 
 // refill writes what all yields, but for what is newer in the index. Of an
 // organisation that had no recordings at the beginning, everything is newer.
-func (s *Store) refill(ctx context.Context, all iter.Seq2[Recording, error], begun map[string]int64) (kept int, err error) {
+func (s *Store) refill(ctx context.Context, all iter.Seq2[Recording, error], begun map[string]int64, m *mark) (kept int, err error) {
 	var batch []*indexed
 	for r, err := range all {
+		if err == nil {
+			err = m.goOn(ctx)
+		}
 		if err != nil {
 			return kept, err
 		}
@@ -147,8 +138,11 @@ func (s *Store) refillBatch(ctx context.Context, batch []*indexed) (kept int, er
 }
 
 // sweep takes out of an organisation's index what was not written since.
-func (s *Store) sweep(ctx context.Context, organisation string, since int64) (removed int, err error) {
+func (s *Store) sweep(ctx context.Context, organisation string, since int64, m *mark) (removed int, err error) {
 	for {
+		if err := m.goOn(ctx); err != nil {
+			return removed, err
+		}
 		var ids []string
 		err := s.do(ctx, "recordings_index", s.bulk(), func(ctx context.Context) (err error) {
 			ids, err = s.client.ZRangeByScore(ctx, writtenKey(organisation), &redis.ZRangeBy{
