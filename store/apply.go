@@ -21,7 +21,9 @@ import (
 // expiry, so that whoever is reading it can finish. Because current is switched
 // only from the value that the writer has seen (WATCH), each generation is
 // replaced once and never comes back, and an expiry can never hit the one that
-// counts.
+// counts. Its serial is higher than that of the one before it: a current with a
+// lower one than this instance has seen is of a Redis that has lost data (it has
+// come back from an older snapshot, or a replica that lagged took over).
 const (
 	replacedTTL  = time.Minute // of the generation that was replaced
 	abandonedTTL = time.Hour   // of one that is being written, should its writer die
@@ -35,6 +37,7 @@ type manifest struct {
 	Format        int             `json:"format"`
 	Revision      string          `json:"revision"`
 	Generation    string          `json:"generation"`
+	Serial        int64           `json:"serial"` // of the Apply, see view.serial
 	Version       int             `json:"version"`
 	Region        string          `json:"region,omitempty"`
 	Precedence    flow.Precedence `json:"precedence"`
@@ -73,11 +76,12 @@ func (s *Store) Apply(ctx context.Context, p *flow.Policy) error {
 		return fmt.Errorf("store: apply policy: %w", err)
 	}
 	s.policyMu.Lock()
-	if now := s.view.Load(); now.policy.Revision == p.Revision {
-		v = now
-	} else {
-		s.view.Store(v)
+	now := s.view.Load()
+	if now.policy.Revision == p.Revision {
+		v = now.under("", now.serial)
 	}
+	v.serial = now.serial
+	s.view.Store(v)
 	s.pending = v
 	s.policyMu.Unlock()
 	if err := s.writePending(ctx); err != nil {
@@ -97,15 +101,18 @@ func (s *Store) writePending(ctx context.Context) error {
 	if v == nil {
 		return nil
 	}
-	generation, err := s.write(ctx, v)
-	if err != nil {
+	m, err := s.write(ctx, v)
+	newer := errors.Is(err, errNewer)
+	if err != nil && !newer {
 		return err
 	}
 	s.policyMu.Lock()
 	defer s.policyMu.Unlock()
 	if s.pending == v {
 		s.pending = nil
-		s.view.CompareAndSwap(v, v.under(generation))
+		if !newer {
+			s.view.CompareAndSwap(v, v.under(m.Generation, m.Serial))
+		}
 	}
 	return nil
 }
@@ -116,33 +123,39 @@ func (s *Store) hasPending() bool {
 	return s.pending != nil
 }
 
+// errNewer: what was to be written again was replaced meanwhile.
+var errNewer = errors.New("redis has a newer policy")
+
 // write puts a policy into Redis and switches over to it, unless it is there.
-func (s *Store) write(ctx context.Context, v *view) (generation string, err error) {
+func (s *Store) write(ctx context.Context, v *view) (written manifest, err error) {
 	for range switchTries {
 		now, raw, err := s.current(ctx)
 		if err != nil && !errors.Is(err, ErrCorrupt) {
-			return "", err
+			return manifest{}, err
 		}
-		if err == nil && now.Revision == v.policy.Revision && s.whole(ctx, now) {
+		if err == nil && v.generation != "" && now.Serial > v.serial {
+			return manifest{}, errNewer
+		}
+		if err == nil && now.Revision == v.policy.Revision && now.Serial >= v.serial && s.whole(ctx, now) {
 			s.expireOutdated(ctx, now.Generation, raw)
-			return now.Generation, nil
+			return now, nil
 		}
-		m, err := s.put(ctx, v)
+		m, err := s.put(ctx, v, v.serialAfter(now))
 		if err != nil {
-			return "", err
+			return manifest{}, err
 		}
 		s.remember(outdated{now, ""}, outdated{m, raw})
-		written, err := s.switchOver(ctx, m, raw)
+		text, err := s.switchOver(ctx, m, raw)
 		if errors.Is(err, redis.TxFailedErr) {
 			continue
 		}
 		if err != nil {
-			return "", err
+			return manifest{}, err
 		}
-		s.expireOutdated(ctx, m.Generation, written)
-		return m.Generation, nil
+		s.expireOutdated(ctx, m.Generation, text)
+		return m, nil
 	}
-	return "", errors.New("other instances keep switching the policy")
+	return manifest{}, errors.New("other instances keep switching the policy")
 }
 
 // current reads which policy counts; an empty manifest and an empty raw if none.
@@ -187,8 +200,8 @@ func (s *Store) whole(ctx context.Context, m manifest) bool {
 }
 
 // put writes the hashes of a policy under a new generation, which nobody reads yet.
-func (s *Store) put(ctx context.Context, v *view) (manifest, error) {
-	m, err := newManifest(v)
+func (s *Store) put(ctx context.Context, v *view, serial int64) (manifest, error) {
+	m, err := newManifest(v, serial)
 	if err != nil {
 		return manifest{}, err
 	}
@@ -211,7 +224,7 @@ func (s *Store) put(ctx context.Context, v *view) (manifest, error) {
 	return m, b.flush(ctx)
 }
 
-func newManifest(v *view) (manifest, error) {
+func newManifest(v *view, serial int64) (manifest, error) {
 	nonce := make([]byte, 8)
 	if _, err := rand.Read(nonce); err != nil {
 		return manifest{}, err
@@ -219,7 +232,7 @@ func newManifest(v *view) (manifest, error) {
 	p := v.policy
 	m := manifest{
 		Format: manifestFormat, Revision: p.Revision, Generation: p.Revision + "." + hex.EncodeToString(nonce),
-		Version: p.Version, Region: p.Region, Precedence: p.Precedence,
+		Serial: serial, Version: p.Version, Region: p.Region, Precedence: p.Precedence,
 	}
 	for _, id := range v.organisations() {
 		m.Organisations = append(m.Organisations, manifestEntry{id, 1 + len(v.chains[id])})

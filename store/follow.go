@@ -20,8 +20,12 @@ const (
 // errHalf: a hash of the policy is missing or not whole.
 var errHalf = fmt.Errorf("%w: not the whole policy is there", ErrCorrupt)
 
-// errNone: no policy has ever been put into this Redis, or it has lost it.
-var errNone = errors.New("there is no policy in redis")
+var (
+	// errNone: no policy has ever been put into this Redis, or it has lost it.
+	errNone = errors.New("there is no policy in redis")
+	// errOlder: Redis has lost the policy, and has one from before it.
+	errOlder = errors.New("the policy in redis is an older one")
+)
 
 // follow compares the policy in memory with the one that counts in Redis and
 // takes over the latter as a whole. It reports whether the policy changed. On
@@ -40,6 +44,9 @@ func (s *Store) follow(ctx context.Context) (changed bool, err error) {
 		if m.Generation == before.generation {
 			s.expireOutdated(ctx, m.Generation, raw)
 			return false, nil
+		}
+		if m.Serial < before.serial {
+			return false, errOlder
 		}
 		v, err := s.read(ctx, m, before)
 		if errors.Is(err, errHalf) {
@@ -85,14 +92,14 @@ func (s *Store) once(generation string, err error) error {
 // in memory is not read again.
 func (s *Store) read(ctx context.Context, m manifest, now *view) (*view, error) {
 	if m.Revision == now.policy.Revision {
-		return now.under(m.Generation), nil
+		return now.under(m.Generation, m.Serial), nil
 	}
 	p := &flow.Policy{
 		Version: m.Version, Region: m.Region, Precedence: m.Precedence,
 		Organisations: make(map[string]*flow.Organisation, len(m.Organisations)),
 	}
 	v := &view{
-		policy: p, generation: m.Generation,
+		policy: p, generation: m.Generation, serial: m.Serial,
 		chains: make(map[string]map[flow.Element]flow.Inheritance, len(m.Organisations)),
 	}
 	err := s.do(ctx, "policy_read", s.bulk(), func(ctx context.Context) error { return s.readHashes(ctx, m, v) })

@@ -158,7 +158,7 @@ func TestMissedMessageIsCaughtUp(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := a.put(t.Context(), v)
+		m, err := a.put(t.Context(), v, v.serialAfter(manifest{}))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -172,7 +172,7 @@ func (s *Store) syncPolicy(ctx context.Context) {
 	before := s.view.Load()
 	changed, err := s.follow(ctx)
 	switch {
-	case errors.Is(err, errNone):
+	case errors.Is(err, errNone), errors.Is(err, errOlder):
 		s.restore(ctx, before)
 	case err != nil:
 		s.complain("policy in redis not taken", err)
@@ -187,7 +187,7 @@ func (s *Store) syncPolicy(ctx context.Context) {
 }
 
 // restore writes the policy of the memory, which was there before Redis said
-// that it has none.
+// that it has none, or an older one.
 func (s *Store) restore(ctx context.Context, before *view) {
 	s.policyMu.Lock()
 	stale := before.empty() || s.pending != nil || s.view.Load() != before

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"tapedeck/flow"
 )
@@ -14,6 +15,10 @@ type view struct {
 	policy     *flow.Policy
 	chains     map[string]map[flow.Element]flow.Inheritance // by organisation
 	generation string                                       // whose keys in Redis hold it; empty: none that we know of
+	// serial is that of its generation; without one, of what it replaces here. It
+	// stays when a policy is written again that Redis has lost: whoever has seen
+	// a newer one goes before.
+	serial int64
 }
 
 // newView refuses a policy that could be written and not read: one put together
@@ -40,8 +45,18 @@ func newView(p *flow.Policy) (*view, error) {
 func (v *view) empty() bool { return len(v.policy.Organisations) == 0 }
 
 // under is the same view, known to be in Redis under a generation.
-func (v *view) under(generation string) *view {
-	return &view{policy: v.policy, chains: v.chains, generation: generation}
+func (v *view) under(generation string, serial int64) *view {
+	return &view{policy: v.policy, chains: v.chains, generation: generation, serial: serial}
+}
+
+// serialAfter is the serial under which it is written in place of now. One that is
+// new is newer than all that anybody has seen, also when Redis has lost all: then
+// the clock says so.
+func (v *view) serialAfter(now manifest) int64 {
+	if v.generation != "" {
+		return v.serial
+	}
+	return max(v.serial+1, now.Serial+1, time.Now().UnixMilli())
 }
 
 func (v *view) organisations() []string { return slices.Sorted(maps.Keys(v.policy.Organisations)) }
