@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,6 +19,10 @@ type lease struct {
 	strangersEvery time.Duration // live calls are looked through for owners that nobody knows
 }
 
+// pulseTTL is how long the pulse of an instance stays in Redis that is dead, or cut
+// off.
+const pulseTTL = 24 * time.Hour
+
 func defaultLease() lease {
 	return lease{
 		beatEvery: 250 * time.Millisecond, ttl: time.Second, grace: time.Second,
@@ -31,13 +36,21 @@ func (s *Store) beat(ctx context.Context) {
 	tick := time.NewTicker(s.lease.beatEvery)
 	defer tick.Stop()
 	s.ticked.Store(time.Now().UnixNano())
+	pulse := int64(0) // the last that Redis has confirmed
 	for alive := false; ; {
 		begin := time.Now()
 		if since(s.ticked.Load()) > s.lease.ttl { // we stood still
 			s.doubtOwn()
 		}
 		s.ticked.Store(begin.UnixNano())
-		switch lapsed, err := s.beatOnce(ctx); {
+		lapsed, was, err := s.beatOnce(ctx, pulse+1)
+		if err == nil && was < pulse {
+			s.log.Warn("redis has lost data: what it should know is written again")
+			s.lost.Store(true)
+			s.doubt.Store(true)
+			s.wakeRun()
+		}
+		switch {
 		case err != nil:
 		case lapsed && alive:
 			// Redis was emptied, or we were not there for a while and others may
@@ -48,6 +61,9 @@ func (s *Store) beat(ctx context.Context) {
 			alive = true
 			s.beaten.Store(begin.UnixNano())
 		}
+		if err == nil {
+			pulse++
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -56,19 +72,27 @@ func (s *Store) beat(ctx context.Context) {
 	}
 }
 
-// beatOnce reports whether there was no sign of life before this one.
-func (s *Store) beatOnce(ctx context.Context) (lapsed bool, err error) {
+// beatOnce reports whether there was no sign of life before this one, and which
+// pulse Redis had: a lower one than it has confirmed means that it has lost data.
+func (s *Store) beatOnce(ctx context.Context, pulse int64) (lapsed bool, was int64, err error) {
 	var there *redis.IntCmd
+	var before *redis.StringCmd
 	err = s.try(ctx, "beat", s.cfg.Timeout, func(ctx context.Context) error {
 		_, err := s.client.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 			there = pipe.Exists(ctx, beatKey(s.cfg.Instance))
 			pipe.Set(ctx, beatKey(s.cfg.Instance), "1", s.lease.ttl)
 			pipe.SAdd(ctx, instancesKey, s.cfg.Instance)
+			before = pipe.GetRange(ctx, pulseKey(s.cfg.Instance), 0, -1) // empty if there is none
+			pipe.Set(ctx, pulseKey(s.cfg.Instance), pulse, pulseTTL)
 			return nil
 		})
 		return err
 	})
-	return err == nil && there.Val() == 0, err
+	if err != nil {
+		return false, 0, err
+	}
+	was, _ = strconv.ParseInt(before.Val(), 10, 64)
+	return there.Val() == 0, was, nil
 }
 
 // leave takes the sign of life out of Redis, so that the others need not wait

@@ -174,6 +174,22 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 	return err
 }
 
+// endAgain ends what has ended here and is live in Redis all the same, which has
+// lost the end.
+func (s *Store) endAgain(ctx context.Context) {
+	if s.Alone() {
+		return
+	}
+	var ids []callID
+	err := s.do(ctx, "calls_read", s.bulk(), func(ctx context.Context) (err error) {
+		ids, err = s.callIDs(ctx)
+		return err
+	})
+	if err == nil { // else Redis is away, and this is done when it is back
+		s.calls.endAgain(ids)
+	}
+}
+
 // writeCall adds the script for one state.
 func (s *Store) writeCall(item *sending, run runScript) *redis.Cmd {
 	id, kept := item.entry.id, int(endedTTL/time.Second)

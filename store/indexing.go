@@ -87,6 +87,14 @@ func (m *mark) run(ctx context.Context, script *redis.Script, args ...any) error
 	return err
 }
 
+// doubtIndex notes that the index is not whole any more, and nor is one that is
+// being made.
+func (s *Store) doubtIndex(ctx context.Context) error {
+	return s.do(ctx, "recordings_index", s.cfg.Timeout, func(ctx context.Context) error {
+		return s.client.Del(ctx, indexedKey, indexingKey).Err()
+	})
+}
+
 // Indexed is when the last Reindex began that has ended on this Redis; zero if
 // none ever has, or if Redis has lost its data since: then the index is not whole.
 func (s *Store) Indexed(ctx context.Context) (at time.Time, err error) {

@@ -16,6 +16,7 @@ import "strings"
 //	tapedeck:{ask}:to:<instance>                channel: what others ask of the instance and answer to it, see ask.go
 //	tapedeck:{ask}:request:<nonce>              string: a request that nobody has taken yet
 //	tapedeck:{instances}:beat:<instance>        string: is there as long as the instance lives
+//	tapedeck:{instances}:pulse:<instance>       string: a number that grows with each sign of life
 //	tapedeck:{instances}:known                  set: the instances that live, or did a moment ago
 //	tapedeck:{sessions}:session:<id>            string: one session (Session, JSON); empty: it was ended
 //	tapedeck:{sessions}:of:<account>            sorted set: the ids of the account's sessions, by when they expire (ms)
@@ -53,6 +54,8 @@ func callKey(organisation, id string) string {
 func callsKey(organisation string) string { return organisationKey(organisation, "live") }
 
 func beatKey(instance string) string { return "tapedeck:{instances}:beat:" + escape(instance) }
+
+func pulseKey(instance string) string { return "tapedeck:{instances}:pulse:" + escape(instance) }
 
 func askChannel(instance string) string { return "tapedeck:{ask}:to:" + escape(instance) }
 

@@ -1,7 +1,11 @@
 package store
 
 import (
+	"errors"
+	"maps"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -76,6 +80,108 @@ func TestNewestPolicyComesBack(t *testing.T) {
 		for _, s := range []*Store{a, cut} {
 			s.syncPolicy(t.Context())
 			mustHave(t, s, last)
+		}
+	})
+}
+
+// A real Redis with its usual snapshots, and no append-only file, is killed and
+// comes back as it was some minutes ago, for two instances: the policy in force
+// stays, calls that have ended are not live again, whoever has signed out stays
+// so, and the index does not count as whole.
+func TestRedisComesBackOlder(t *testing.T) {
+	leakFree(t)
+	r := startRedis(t, "--appendonly", "no")
+	tell, tellB := newSpy(), newSpy()
+	a, b := runOn(t, r, tell), runOn(t, r, tellB)
+	older, now := policy(t, 1, 2, 2), policy(t, 2, 2, 2)
+	apply(t, a, older)
+	for i := range 3 {
+		a.SaveCall(call("org-0", i, On))
+	}
+	tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
+	gone, here := signedIn("anna", 1), signedIn("anna", 2)
+	saveSession(t, a, gone, time.Hour)
+	saveSession(t, a, here, time.Hour)
+	reindex(t, a, each())
+	if err := rawClient(t, r).Save(t.Context()).Err(); err != nil { // as Redis does every few minutes
+		t.Fatal(err)
+	}
+	for _, tell := range []*spy{tell, tellB} {
+		beats := tell.count("beat")
+		tell.await(t, "signs of life", func() bool { return tell.count("beat") > beats+1 })
+	}
+	apply(t, a, now)
+	tellB.await(t, "the policy", func() bool { return b.Policy().Revision == now.Revision })
+	a.EndCall("org-0", "call-0")
+	tell.await(t, "the call to be ended", func() bool { return a.Queued() == 0 })
+	taken := claim(t, b, called(t, a, "call-1"))
+	b.EndCall(taken.Organisation, taken.ID)
+	tellB.await(t, "the call to be ended", func() bool { return b.Queued() == 0 })
+	a.SaveCall(call("org-0", 1, Paused)) // which tells it that the call is another's
+	tell.await(t, "the call to be lost", func() bool { return tell.logged("live call is another instance's") == 1 })
+	if err := b.DropSession(t.Context(), gone.ID); err != nil {
+		t.Fatal(err)
+	}
+
+	changes := tell.logged("policy changed in redis") + tellB.logged("policy changed in redis")
+	r.stop()
+	tell.await(t, "redis to be away", func() bool { return !a.Up() })
+	tellB.await(t, "redis to be away", func() bool { return !b.Up() })
+	if err := r.start(); err != nil {
+		t.Fatal(err)
+	}
+	fresh := openOn(t, r, newSpy())
+	tell.await(t, "the policy in redis", func() bool { fresh.syncPolicy(t.Context()); return fresh.Policy().Revision == now.Revision })
+	tell.await(t, "the ended calls to be ended", func() bool {
+		calls, err := fresh.Calls(t.Context())
+		return err == nil && len(calls) == 1 && calls[0].ID == "call-2"
+	})
+	tell.await(t, "the index to be in doubt", func() bool { at, err := fresh.Indexed(t.Context()); return err == nil && at.IsZero() })
+	tell.await(t, "the session to be ended", func() bool { _, err := fresh.Session(t.Context(), gone.ID); return errors.Is(err, ErrUnknown) })
+	if _, err := fresh.Session(t.Context(), here.ID); err != nil {
+		t.Error(err)
+	}
+	mustHave(t, a, now)
+	mustHave(t, b, now)
+	if n := tell.logged("policy changed in redis") + tellB.logged("policy changed in redis"); n != changes {
+		t.Errorf("the policy changed %d times, before redis was away %d times; log:\n%s", n, changes, tell.log.String())
+	}
+}
+
+// called is a live call as Redis has it.
+func called(t *testing.T, s *Store, id string) LiveCall {
+	t.Helper()
+	calls, err := s.Calls(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(calls, func(c LiveCall) bool { return c.ID == id })
+	if i < 0 {
+		t.Fatalf("no call %s among %v", id, calls)
+	}
+	return calls[i]
+}
+
+func TestRecent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := recent[string, int]{limit: 3, keep: time.Hour}
+		for i, key := range []string{"a", "b", "c", "a", "d"} {
+			r.put(key, i)
+		}
+		r.forget("c")
+		r.forget("nobody")
+		if all := r.all(); !maps.Equal(all, map[string]int{"a": 3, "d": 4}) {
+			t.Errorf("%v", all)
+		}
+		time.Sleep(30 * time.Minute)
+		r.put("e", 5)
+		time.Sleep(30 * time.Minute)
+		_, a := r.get("a")
+		if e, ok := r.get("e"); a || !ok || e != 5 {
+			t.Errorf("after an hour: %v, %d, %v", a, e, ok)
+		}
+		if all := r.all(); !maps.Equal(all, map[string]int{"e": 5}) {
+			t.Errorf("%v", all)
 		}
 	})
 }

@@ -15,6 +15,7 @@ const (
 	maxCalls     = 1 << 14
 	maxCallSize  = 1 << 16 // bytes of a call's texts
 	maxDraftSize = 1 << 18 // bytes of its draft
+	maxOver      = 100_000 // calls that have ended, of which we know that
 	callsAtOnce  = 64      // in one pipeline; the embedded server takes 0.2 ms for a script
 )
 
@@ -40,8 +41,9 @@ type queue struct {
 	owner   string
 	limit   int
 	entries map[callID]*entry
-	order   list.List // of *entry
-	taken   []*entry  // being written
+	over    recent[callID, int64] // what has ended here lately, and our token
+	order   list.List             // of *entry
+	taken   []*entry              // being written
 	dropped uint64
 	reason  string // why the last one was dropped
 }
@@ -136,6 +138,7 @@ func (q *queue) entry(id callID) *entry {
 	}
 	e := &entry{id: id}
 	q.entries[id] = e
+	q.over.forget(id)
 	return e
 }
 
@@ -203,6 +206,7 @@ func (q *queue) settle(batch []sending) (lost []callID) {
 			q.forget(e)
 		case item.ended && e.ended:
 			q.forget(e)
+			q.over.put(e.id, item.token)
 		}
 	}
 	slices.Reverse(lost)
@@ -229,6 +233,22 @@ func (q *queue) again(raise bool) {
 	slices.SortFunc(idle, func(a, b *entry) int { return a.call.Started.Compare(b.call.Started) })
 	for _, e := range idle {
 		q.enqueue(e)
+	}
+}
+
+// endAgain queues the end of those calls that have ended here lately.
+func (q *queue) endAgain(ids []callID) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, id := range ids {
+		token, over := q.over.get(id)
+		if !over {
+			continue
+		}
+		if e := q.entry(id); e != nil {
+			e.token, e.ended, e.sent = token, true, true
+			q.enqueue(e)
+		}
 	}
 }
 

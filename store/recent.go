@@ -45,11 +45,14 @@ func (r *recent[K, V]) forget(key K) {
 	}
 }
 
-func (r *recent[K, V]) has(key K) bool {
+func (r *recent[K, V]) get(key K) (value V, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.tidy()
-	return r.entries[key] != nil
+	if e := r.entries[key]; e != nil {
+		return e.Value.(*remembered[K, V]).value, true
+	}
+	return value, false
 }
 
 // all is a copy of what is remembered.

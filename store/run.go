@@ -119,11 +119,15 @@ func (s *Store) step(ctx context.Context, look bool) {
 	if look || s.hasPending() {
 		s.syncPolicy(ctx)
 	}
+	if s.lost.Load() && s.makeGood(ctx) {
+		s.lost.Store(false)
+	}
 	unsure := s.unsure.Load()
 	doubted := s.doubt.Swap(false)
 	if doubted {
 		clear(s.known)
 		s.calls.again(unsure != 0)
+		s.endAgain(ctx)
 	}
 	for s.Up() {
 		s.writeCalls(ctx)
@@ -203,6 +207,18 @@ func (s *Store) restore(ctx context.Context, before *view) {
 		s.log.Warn("redis has lost the policy: writing it again", "revision", before.policy.Revision)
 	}
 	s.complain("policy not written to redis", s.writePending(ctx))
+}
+
+// makeGood tells a Redis that has lost data what is not written again anyway.
+func (s *Store) makeGood(ctx context.Context) bool {
+	if s.doubtIndex(ctx) != nil {
+		return false
+	}
+	if err := s.dropAgain(ctx); err != nil {
+		s.complain("ended sessions may be valid again: redis has lost data", err)
+		return false
+	}
+	return true
 }
 
 // lastWords writes what is queued after the end of ctx.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -18,6 +19,10 @@ const (
 	// droppedTTL is how long Redis knows that a session was dropped, so that a
 	// request that read it before and writes it after does not bring it back.
 	droppedTTL = 10 * time.Minute
+	// dropKeep is how long we know it ourselves: longer than any session lasts,
+	// should Redis forget it. maxDropped is of how many.
+	dropKeep   = 24 * time.Hour
+	maxDropped = 10_000
 )
 
 // Session is somebody's stay in the console. All instances on one Redis share
@@ -81,6 +86,9 @@ func (s *Store) saveSession(ctx context.Context, session Session, ttl time.Durat
 	if len(text) > maxSessionSize {
 		return errors.New("too large")
 	}
+	if _, dropped := s.signedOut.get(session.ID); dropped {
+		return ErrUnknown
+	}
 	if ttl < time.Millisecond {
 		return errors.New("it would expire at once")
 	}
@@ -105,6 +113,9 @@ func (s *Store) saveSession(ctx context.Context, session Session, ttl time.Durat
 // or was dropped, and ErrAway.
 func (s *Store) Session(ctx context.Context, id string) (Session, error) {
 	var session Session
+	if _, dropped := s.signedOut.get(id); dropped {
+		return session, fmt.Errorf("store: read a session: %w", ErrUnknown)
+	}
 	err := s.trySessions(ctx, func(ctx context.Context) error {
 		text, err := s.client.Get(ctx, sessionKey(id)).Bytes()
 		if err != nil {
@@ -183,7 +194,28 @@ func (s *Store) drop(ctx context.Context, account string, ids []string) (n int, 
 		n, err = s.script(ctx, dropSession, keys, args...)
 		return err
 	})
+	if err == nil {
+		for _, id := range ids {
+			s.signedOut.put(id, account)
+		}
+	}
 	return n, err
+}
+
+// dropAgain ends what was ended here, of which Redis may have lost that.
+func (s *Store) dropAgain(ctx context.Context) error {
+	byAccount := map[string][]string{}
+	for id, account := range s.signedOut.all() {
+		byAccount[account] = append(byAccount[account], id)
+	}
+	for account, ids := range byAccount {
+		for part := range slices.Chunk(ids, maxSessions) {
+			if _, err := s.drop(ctx, account, part); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // trySessions runs an operation that a person waits for, and no call: it may

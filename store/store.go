@@ -113,6 +113,7 @@ type Store struct {
 	reported  uint64          // how many dropped states were logged; Run's own
 	complaint string          // the last one that was logged; Run's own
 	doubt     atomic.Bool     // Redis may have lost what it had
+	lost      atomic.Bool     // it has
 	ticked    atomic.Int64    // when a sign of life was last tried, Unix ns
 	beaten    atomic.Int64    // when the last one was given
 	unsure    atomic.Int64    // since when our calls may be others'; 0: they are not
@@ -120,6 +121,8 @@ type Store struct {
 	searches          chan struct{} // as many as go on
 	recordings        recordingQueue
 	reportedRecording uint64 // how many dropped ones were logged; Run's own
+
+	signedOut recent[string, string] // ids of sessions that were ended here, and their accounts
 
 	lookEvery time.Duration
 	lease     lease
@@ -175,8 +178,9 @@ func newStore(ctx context.Context, cfg Config, client redis.UniversalClient) (*S
 	}
 	s := &Store{
 		cfg: cfg, log: cfg.Logger, client: client,
-		calls: queue{limit: maxCalls}, known: map[string]bool{}, wake: make(chan struct{}, 1),
+		calls: queue{limit: maxCalls, over: recent[callID, int64]{limit: maxOver, keep: callTTL}}, known: map[string]bool{}, wake: make(chan struct{}, 1),
 		recordings: recordingQueue{limit: maxRecordings}, searches: make(chan struct{}, atOnce),
+		signedOut: recent[string, string]{limit: maxDropped, keep: dropKeep},
 		lookEvery: lookEvery, lease: defaultLease(),
 	}
 	s.life, s.endLife = context.WithCancel(context.Background())
