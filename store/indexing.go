@@ -75,6 +75,13 @@ func (m *mark) done(ctx context.Context) error {
 	return m.run(ctx, markDoneScript, m.name, m.begun.UTC().Format(time.RFC3339Nano))
 }
 
+// abandon takes the mark away: nobody makes the index any more.
+func (m *mark) abandon(ctx context.Context) {
+	_ = m.s.try(context.WithoutCancel(ctx), "recordings_index", m.s.cfg.Timeout, func(ctx context.Context) error {
+		return m.s.client.ZRem(ctx, indexingKey, m.name).Err()
+	})
+}
+
 func (m *mark) run(ctx context.Context, script *redis.Script, args ...any) error {
 	there := 0
 	err := m.s.do(ctx, "recordings_index", m.s.cfg.Timeout, func(ctx context.Context) (err error) {

@@ -369,6 +369,9 @@ func TestReindex(t *testing.T) {
 		_, _, err := a.Reindex(t.Context(), func(yield func(Recording, error) bool) {
 			_ = yield(files[0], nil) && yield(Recording{}, broken)
 		})
+		if busy, err := a.Indexing(t.Context()); busy || err != nil {
+			t.Errorf("a Reindex that has failed goes on: %v, %v", busy, err)
+		}
 		if !errors.Is(err, broken) || len(ids(t, a, Query{})) != 611 {
 			t.Errorf("error %v, %d there", err, len(ids(t, a, Query{})))
 		}
@@ -454,6 +457,9 @@ func TestReindexDuringChanges(t *testing.T) {
 				}
 			}
 		})
+		if busy, err := b.Indexing(t.Context()); busy || err != nil {
+			t.Errorf("a Reindex that has failed goes on: %v, %v", busy, err)
+		}
 		if at, failed := a.Indexed(t.Context()); !errors.Is(err, errLost) || !at.IsZero() || failed != nil {
 			t.Errorf("half an index: error %v, whole since %s, %v", err, at, failed)
 		}

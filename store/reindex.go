@@ -37,6 +37,11 @@ func (s *Store) reindex(ctx context.Context, all iter.Seq2[Recording, error]) (k
 	if err != nil {
 		return 0, 0, err
 	}
+	defer func() {
+		if err != nil {
+			m.abandon(ctx)
+		}
+	}()
 	begun, err := s.beginReindex(ctx)
 	if err != nil {
 		return 0, 0, err

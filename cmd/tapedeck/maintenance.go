@@ -15,8 +15,8 @@ import (
 	"tapedeck/store"
 )
 
-// maintenance looks after the recordings that no call is about any more: an index
-// in the memory is made anew, files without a call are described, and what is
+// maintenance looks after the recordings that no call is about any more: the index
+// is made anew, files without a call are described, and what is
 // older than its organisation keeps it is deleted.
 type maintenance struct {
 	dir     recording.Dir
@@ -94,48 +94,14 @@ func (m *maintenance) begin(ctx context.Context, now time.Time) {
 	m.describeYoung(ctx, now)
 }
 
-// indexEvery is how soon it is found out that a Redis has no index: it is new, or
-// has lost its data.
-const indexEvery = time.Minute
-
-// keepIndex makes the index anew in a Redis that has lost it.
-func (m *maintenance) keepIndex(ctx context.Context, wait time.Duration) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		if at, err := m.store.Indexed(ctx); err == nil && at.IsZero() {
-			m.log.Info("redis has no whole index of recordings: it is made from the sidecars")
-			m.reindex(ctx)
-		}
-		wait = indexEvery
-	}
-}
-
 // daily is what is done once a day; false: not everything could be done.
 func (m *maintenance) daily(ctx context.Context, now time.Time) bool {
 	purged := m.purge(ctx, now)
 	described := m.describe(ctx, now)
-	if m.store.Alone() { // for what a command line has changed on the disk
+	if m.store.Alone() { // for what a command line has changed on the disk; else keepIndex does it
 		m.reindex(ctx)
 	}
 	return purged && described
-}
-
-// reindex fills the index, which is in this process, from the sidecars.
-func (m *maintenance) reindex(ctx context.Context) {
-	kept, removed, err := m.store.Reindex(ctx, described(ctx, m.dir, func(err error) {
-		m.log.Warn("recording not indexed", "error", err)
-	}))
-	switch {
-	case ctx.Err() != nil, errors.Is(err, fs.ErrNotExist): // nothing was ever recorded
-	case err != nil:
-		m.log.Error("recordings not indexed", "error", err)
-	default:
-		m.log.Info("recordings indexed", "recordings", kept, "removed", removed)
-	}
 }
 
 // describe makes sidecars for files that have none and that no call is about,

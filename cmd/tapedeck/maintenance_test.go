@@ -278,3 +278,62 @@ func TestMaintenanceKeepsIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestMaintenanceIndexesAtStart: of what a Tapedeck changed on the disk before it
+// was killed, Redis may know nothing. The next one finds it, also beside others
+// that have not begun anew, and once a day.
+func TestMaintenanceIndexesAtStart(t *testing.T) {
+	leakFree(t)
+	w := newWorkshop(t, newRedis(t).start().url())
+	w.variety()
+	before := time.Now()
+	w.maintenance.reindex(t.Context())
+	w.indexed("1", "1.part2", "2", "3", "4")
+
+	w.put(sampleCall(ids+"5", began.AddDate(0, 0, 3)))
+	purged := filepath.Join(w.spool.dir.String(), "acme/2026/03/09", ids+"2")
+	for _, ext := range []string{".wav", ".json"} {
+		if err := os.Remove(purged + ext); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if now := time.Now(); w.indexDue(t.Context(), before, now) || !w.indexDue(t.Context(), before, now.Add(indexAge)) || !w.indexDue(t.Context(), now, now) {
+		t.Error("the index is to be made anew once a day and by whoever starts")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.keepIndex(ctx, 0) }()
+	w.indexed("1", "1.part2", "3", "4", "5")
+	w.says(`msg="recordings indexed" recordings=5 removed=1`)
+	cancel()
+	<-ended
+
+	busy := func(yield func(store.Recording, error) bool) {
+		if w.indexDue(t.Context(), time.Now(), time.Now()) {
+			t.Error("two make the index at once")
+		}
+	}
+	if _, _, err := w.store.Reindex(t.Context(), busy); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestGently: half of the time is left to others.
+func TestGently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start, n := time.Now(), 0
+		all := func(yield func(store.Recording, error) bool) {
+			for range 1000 {
+				if time.Sleep(time.Millisecond); !yield(store.Recording{}, nil) {
+					return
+				}
+			}
+		}
+		for range gently(t.Context(), all) {
+			n++
+		}
+		if took := time.Since(start); n != 1000 || took != 2*time.Second {
+			t.Errorf("%d in %s", n, took)
+		}
+	})
+}
