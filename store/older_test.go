@@ -45,6 +45,17 @@ func TestOlderPolicyIsNotTaken(t *testing.T) {
 		}
 		mustHave(t, fresh, now)
 
+		// Who notices the loss late does not write over what came after it.
+		before := a.view.Load()
+		last := policy(t, 3, 2, 2)
+		apply(t, b, last)
+		a.restore(t.Context(), before)
+		a.syncPolicy(t.Context())
+		for _, s := range []*Store{a, b, openOn(t, srv, newSpy())} {
+			s.syncPolicy(t.Context())
+			mustHave(t, s, last)
+		}
+
 		// The older one can be put in force again, by whoever does it.
 		rewind(t, srv, text)
 		apply(t, a, older)
