@@ -49,6 +49,7 @@ type call struct {
 	token      int64     // of our ownership among several instances
 	serial     int64     // of what liveVariable says
 	said       spoken    // what it was set to last
+	long       bool      // it was too long once, and the log has been told
 	kept       kept      // what was written down last
 	told       told      // what was said of the recording last
 	telling    bool      // it is on its way
@@ -95,9 +96,28 @@ func (c *call) passes(e flow.Element, leg string) {
 		return
 	}
 	step := c.step(e)
-	c.passed = append(c.passed, passing{step, leg})
+	c.passed = folded(append(c.passed, passing{step, leg}))
 	c.fresh = c.fresh || step.Setting != flow.DontCare
 	c.note(recording.Note{What: "entered", Element: e.String(), Setting: step.Setting.String()})
+}
+
+// folded is a chain without those earlier repeats of its last step that change
+// nothing (design.md section 2, rules 1 and 2), so that a caller who goes round in
+// an IVR does not make it longer and longer. The last of equal steps counts, and,
+// of a yes or no under "precedence: first", the first. Equal steps leave the chain
+// together.
+func folded(passed []passing) []passing {
+	last := len(passed) - 1
+	step := passed[last]
+	from := slices.Index(passed, step)
+	if step.Setting == flow.Yes || step.Setting == flow.No {
+		from++
+	}
+	if from >= last {
+		return passed
+	}
+	between := slices.DeleteFunc(passed[from:last], func(p passing) bool { return p == step })
+	return append(passed[:from+len(between)], step)
 }
 
 func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.passed, which) }

@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"tapedeck/esl"
@@ -112,6 +114,27 @@ func (k control) encode() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
+// written is a control as text. One that is too long lacks the elements that do not
+// decide anything, or is left out altogether: nothing is better than what was true
+// once, and no command must fail for it.
+func (c *call) written(k control) string {
+	text := k.encode()
+	if len(text) <= maxControl {
+		return text
+	}
+	if !c.long {
+		c.long = true
+		c.log.Warn("call has passed very many elements: what is kept of it for a take-over is shortened", "elements", len(k.Passed))
+	}
+	k.Passed = slices.DeleteFunc(k.Passed, func(p controlStep) bool {
+		return p.Setting == flow.DontCare && p.Leg == "" && !strings.HasPrefix(p.Element, string(flow.Number))
+	})
+	if text = k.encode(); len(text) > maxControl {
+		return ""
+	}
+	return text
+}
+
 // readControl reads what another Tapedeck, or an earlier one, has left. Whoever
 // can set variables on a channel can do more than this could.
 func readControl(text string) (control, error) {
@@ -182,7 +205,7 @@ func (d *Desk) live(c *call) (text string, fresh bool) {
 	c.said = said
 	c.serial++
 	k.Serial, k.Changed = c.serial, time.Now()
-	return k.encode(), true
+	return c.written(k), true
 }
 
 // spoken is what liveVariable was last set to, and where.

@@ -228,7 +228,7 @@ func (d *Desk) keep(c *call) {
 		External: c.external, Number: c.number(), Answered: c.answered, Since: c.since(), Locked: c.effective().Locked,
 		Because: store.Because(c.cause(d.legs)),
 		File:    c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
-		Owner: d.cfg.Store.Instance(), Token: c.token, Control: control.encode(), Draft: text,
+		Owner: d.cfg.Store.Instance(), Token: c.token, Control: c.written(control), Draft: text,
 	})
 	d.remember(c)
 }

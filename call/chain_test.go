@@ -1,0 +1,112 @@
+package call
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"testing"
+
+	"tapedeck/flow"
+)
+
+// TestFolded: a folded chain says what the unfolded one says, under both
+// precedences, whoever leaves and whatever is entered then; and it does not grow
+// with what is repeated.
+func TestFolded(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var steps []passing
+	for s := flow.DontCare; s <= flow.Never; s++ {
+		for _, id := range []string{"a", "b"} {
+			steps = append(steps, passing{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: id}, Setting: s}},
+				passing{flow.Step{Element: flow.Element{Kind: flow.User, ID: id}, Setting: s}, "leg-" + id})
+		}
+	}
+	for range 5000 {
+		some := make([]passing, 2+r.IntN(4)) // few, so that much is repeated
+		for i := range some {
+			some[i] = steps[r.IntN(len(steps))]
+		}
+		var whole, short []passing
+		for range 40 {
+			if r.IntN(8) == 0 { // a user leaves
+				gone := "leg-" + string("ab"[r.IntN(2)])
+				whole = slices.DeleteFunc(whole, func(p passing) bool { return p.leg == gone })
+				short = slices.DeleteFunc(short, func(p passing) bool { return p.leg == gone })
+			} else {
+				step := some[r.IntN(len(some))]
+				whole, short = append(whole, step), folded(append(short, step))
+			}
+			if len(short) > 2*len(some) {
+				t.Fatalf("%d steps of %d kinds: %v", len(short), len(some), short)
+			}
+			for _, p := range []flow.Precedence{flow.Last, flow.First} {
+				got, want := flow.Resolve(p, (&call{passed: short}).chain()), flow.Resolve(p, (&call{passed: whole}).chain())
+				if got != want {
+					t.Fatalf("precedence %v: %+v, want %+v\nfolded %v\nwhole  %v", p, got, want, short, whole)
+				}
+			}
+		}
+	}
+}
+
+// TestLongWayRound: a caller goes round in an IVR, which enters its elements each
+// time, or thousands of others; then a user takes the call and pauses, before and
+// after Tapedeck is started anew.
+func TestLongWayRound(t *testing.T) {
+	const rounds = 2000
+	for name, round := range map[string]func(int) string{
+		"the same elements": func(i int) string { return []string{"application/reception", "application/survey"}[i%2] },
+		"always others":     func(i int) string { return "application/menu-" + strconv.Itoa(i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy := pressPolicy(t)
+			l := newLabWith(t, policy)
+			a := l.inbound("+442079460001")
+			l.desk.ask(t.Context(), func() {
+				for i := range rounds {
+					l.desk.enterElement(l.desk.calls[a.UUID()], round(i))
+				}
+			})
+			d := l.ring(a, "1004")
+			l.answer(d)
+			l.waitState(a, "on")
+			l.press(d)
+			l.state(a, "paused")
+			l.restart(policy, func() {})
+			l.press(d)
+			l.waitState(a, "on")
+			if n := l.meter.get("adopted failed"); n != 0 {
+				t.Errorf("%d calls not taken over", n)
+			}
+			if n := l.log.lines("very many elements"); n > 1 {
+				t.Errorf("the log was told %d times", n)
+			}
+		})
+	}
+}
+
+// TestTooLongForALeg: what cannot be kept on the leg sinks no command.
+func TestTooLongForALeg(t *testing.T) {
+	l := newLabWith(t, pressPolicy(t))
+	a := l.inbound("+442079460001")
+	d := l.ring(a, "1004")
+	l.answer(d)
+	l.waitState(a, "on")
+	l.desk.ask(t.Context(), func() {
+		c := l.desk.calls[a.UUID()]
+		for i := range 2000 {
+			c.passed = append(c.passed, passing{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: strconv.Itoa(i)}, Setting: flow.Yes}})
+		}
+	})
+	l.press(d)
+	l.state(a, "paused")
+	if left := a.Get(liveVariable); left != "" {
+		t.Errorf("what was true once is still on the leg: %d bytes", len(left))
+	}
+	l.press(d)
+	l.state(a, "on")
+	if n := l.log.lines("very many elements"); n != 1 {
+		t.Errorf("the log was told %d times", n)
+	}
+}
