@@ -284,7 +284,7 @@ func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
 	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
 	w := &wired{lab: l, diary: &diary{live: map[string]store.LiveCall{}}, connected: make(chan struct{}, 64)}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual})
+	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
 	address, err := l.sw.Listen("127.0.0.1:0")
 	l.must(err)
 	w.wire = newWire(t, address)

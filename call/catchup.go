@@ -9,7 +9,7 @@ func (l liveLegs) has(uuid string) bool { _, has := l[uuid]; return has }
 
 // catchUp takes what FreeSWITCH says now of a call that goes on: that it was
 // answered, and by whom if only one can have; what it has passed elsewhere; who is
-// on it; whether its file is being written.
+// on it; whether its file is being written; and what was pressed.
 func (d *Desk) catchUp(c *call, now scene) {
 	d.catchUpAnswer(c, now)
 	d.catchUpRelays(c, now)
@@ -23,6 +23,7 @@ func (d *Desk) catchUp(c *call, now scene) {
 		default:
 			c.leaves(c.peer)
 		}
+		d.catchUpKeys(c, now)
 		d.catchUpFile(c, now)
 		d.catchUpPresses(c, now)
 	}

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"path"
 	"strconv"
 	"strings"
@@ -39,6 +40,10 @@ func (d *Desk) marker(uuid string) string {
 // back on the marker's events. One without was started by the key.
 const markerSerial = "tapedeck_marker"
 
+// anySerial is the serial of a marker that was found running: another Tapedeck, or
+// the key, may have started it.
+const anySerial = "*"
+
 // keyOn takes RECORD_START of a marker: unless it is ours, somebody pressed the
 // key.
 func (d *Desk) keyOn(uuid, file string, ev *esl.Event) {
@@ -67,7 +72,7 @@ func (d *Desk) keyOn(uuid, file string, ev *esl.Event) {
 // leg has not hung up, somebody pressed the key.
 func (d *Desk) keyOff(uuid string, ev *esl.Event) {
 	l := d.legs[uuid]
-	if l == nil || l.marker == "" || l.serial != ev.Get("Recording-Variable-"+markerSerial) {
+	if l == nil || l.marker == "" || l.serial != anySerial && l.serial != ev.Get("Recording-Variable-"+markerSerial) {
 		return
 	}
 	l.marker = ""
@@ -83,16 +88,12 @@ func (d *Desk) keepKeys(c *call) {
 	if c == nil || !c.org.OnDemand.RecordKey || c.rec.Pending != toggle.None {
 		return
 	}
-	for _, uuid := range []string{c.anchor, c.peer} {
-		l := d.legs[uuid]
-		if !l.is(c.org.ID) || uuid == c.anchor && c.direction != flow.Internal {
-			continue
-		}
-		on := c.rec.Told() == toggle.On && !c.rec.Gone
+	for _, uuid := range d.phones(c) {
+		l, on := d.legs[uuid], c.rec.Told() == toggle.On && !c.rec.Gone
 		switch file := d.marker(uuid); {
 		case on && l.marker == "":
 			d.serials++
-			l.marker, l.serial = file, strconv.Itoa(d.serials)
+			l.marker, l.serial = file, d.cfg.Store.Instance()+"-"+strconv.Itoa(d.serials)
 			d.mark(c, esl.SetVar(uuid, "sofia_record_file", file),
 				esl.Record(uuid, esl.RecordStart, file, esl.RecordVar{Name: "RECORD_MIN_SEC", Value: markerMinSec},
 					esl.RecordVar{Name: markerSerial, Value: l.serial}),
@@ -104,11 +105,62 @@ func (d *Desk) keepKeys(c *call) {
 	}
 }
 
-// mark sends what concerns a marker; a phone that is gone needs nothing.
+// phones are the legs on a call whose keys count.
+func (d *Desk) phones(c *call) []string {
+	var phones []string
+	for _, uuid := range []string{c.anchor, c.peer} {
+		if d.legs[uuid].is(c.org.ID) && (uuid != c.anchor || c.direction == flow.Internal) {
+			phones = append(phones, uuid)
+		}
+	}
+	return phones
+}
+
+// catchUpKeys finds out how the phones' markers stand, after events were missed or
+// the call was taken over. keepKeys does the rest.
+func (d *Desk) catchUpKeys(c *call, now scene) {
+	if !c.org.OnDemand.RecordKey {
+		return
+	}
+	for _, uuid := range d.phones(c) {
+		l := d.legs[uuid]
+		had, file := l.marker, cmp.Or(l.marker, d.marker(uuid))
+		runs, known := now.runs(uuid, file)
+		if now.dumps[uuid] == nil || !known {
+			continue
+		}
+		switch l.marker = ""; {
+		case runs && c.rec.Wanted():
+			l.marker, l.serial = file, anySerial
+			d.mark(c, esl.Record(uuid, esl.RecordMask, file))
+		case runs, had != "": // its start may be on its way
+			d.mark(c, esl.Record(uuid, esl.RecordStop, file))
+		}
+		if c.keyMissed(runs, now.dumps[uuid].Variable("tapedeck_state")) {
+			d.missed(c, press{method: toggle.RecordKey, leg: uuid, user: c.userOn(l)})
+		}
+	}
+}
+
+// keyMissed reports whether a phone's key was pressed while nobody listened: its
+// marker is not as it was when the phone was told how the recording stands, and that
+// is still what is wanted.
+func (c *call) keyMissed(runs bool, told string) bool {
+	switch toggle.Told(told) {
+	case toggle.On:
+		return !runs && c.rec.Wish() == toggle.Speech
+	case toggle.Off, toggle.Paused:
+		return runs && !c.rec.Wanted()
+	}
+	return false
+}
+
+// mark sends what concerns a marker; a phone that is gone needs nothing, and one
+// without a marker needs none stopped.
 func (d *Desk) mark(c *call, commands ...esl.Command) {
 	d.overLink(c, commands, func(replies []esl.Reply, err error) {
 		for _, r := range replies {
-			if err == nil && refusal(toggle.None, r.Text()) != toggle.HungUp {
+			if what := refusal(toggle.Stop, r.Text()); err == nil && what != toggle.HungUp && what != toggle.Missing {
 				err = r.Err()
 			}
 		}

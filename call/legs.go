@@ -16,7 +16,7 @@ type leg struct {
 	dialed   bool   // FreeSWITCH dialled it (Call-Direction: outbound)
 	rate     int    // sampling rate of what it hears; 0 until it is known
 	marker   string // file of the record key's marker that runs on it; "" if none
-	serial   string // of that marker; "" if the key started it
+	serial   string // of that marker; "" if the key started it, anySerial if that is not known
 	prompt   string // file of the prompt that it was played last; "" if none
 	peer     string // the leg that it is bridged with; "" if none
 }

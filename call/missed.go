@@ -55,7 +55,8 @@ func (d *Desk) checkMissed(c *call, uuid, code string) {
 		case c.unclear == uuid:
 			d.late(c, uuid)
 		default:
-			d.missed(c, uuid)
+			c.pressing = uuid
+			d.missed(c, press{method: toggle.DTMF, leg: uuid, user: c.userOn(d.legs[uuid])})
 		}
 	})
 }
@@ -69,12 +70,10 @@ func (d *Desk) late(c *call, uuid string) {
 }
 
 // missed refuses a switch that nobody heard.
-func (d *Desk) missed(c *call, uuid string) {
-	p := press{method: toggle.DTMF, leg: uuid, user: c.userOn(d.legs[uuid]), ask: toggle.Turn}
+func (d *Desk) missed(c *call, p press) {
 	d.cfg.Meter.Toggle(string(p.method), missedResult)
 	c.note(recording.Note{What: "pressed", Method: string(p.method), User: p.user, Result: missedResult})
 	c.log.Warn("switch pressed while nobody listened: refused", "method", string(p.method))
-	c.pressing = uuid
 	d.hear(c, p, notPermitted)
 	d.followUp(c)
 }

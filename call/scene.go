@@ -21,7 +21,7 @@ type scene struct {
 	dumps map[string]headers // the legs that there are, and their channel data
 	live  liveLegs
 	peers map[string]string // who talks to whom
-	bugs  map[string]string // uuid_buglist of recorded legs
+	bugs  map[string]string // uuid_buglist of recorded legs, and of those that they talk to
 
 	drafts []recording.Sidecar // what lay beside the files
 }
@@ -79,7 +79,7 @@ func listed(ctx context.Context, link Switch) ([]string, error) {
 }
 
 // survey asks a FreeSWITCH for these legs, those that they talk to, and what
-// listens to the recorded ones.
+// listens to the recorded ones and to those that they talk to.
 func survey(ctx context.Context, link Switch, legs []string) (scene, error) {
 	now := scene{dumps: map[string]headers{}, live: liveLegs{}, peers: map[string]string{}, bugs: map[string]string{}}
 	slices.Sort(legs)
@@ -130,12 +130,17 @@ func (s scene) pair() {
 	}
 }
 
-// listBugs asks for what listens to the recorded legs.
+// listBugs asks for what listens to the recorded legs, and, for the record key, to
+// those that they talk to.
 func (s scene) listBugs(ctx context.Context, link Switch) error {
-	recorded := slices.DeleteFunc(slices.Collect(maps.Keys(s.dumps)), func(uuid string) bool {
-		return s.dumps[uuid].Variable(liveVariable) == ""
+	recorded := func(uuid string) bool {
+		data := s.dumps[uuid]
+		return data != nil && data.Variable(liveVariable) != ""
+	}
+	legs := slices.DeleteFunc(slices.Collect(maps.Keys(s.dumps)), func(uuid string) bool {
+		return !recorded(uuid) && !recorded(s.peers[uuid])
 	})
-	return inChunks(ctx, link, recorded, func(uuid string) esl.Command { return esl.API("uuid_buglist", uuid) }, func(uuid, text string) error {
+	return inChunks(ctx, link, legs, func(uuid string) esl.Command { return esl.API("uuid_buglist", uuid) }, func(uuid, text string) error {
 		if strings.HasPrefix(text, "<media-bugs>") {
 			s.bugs[uuid] = text
 		}
