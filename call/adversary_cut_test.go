@@ -197,8 +197,8 @@ func TestLinkCutCallEnds(t *testing.T) {
 		}
 		w.inbound("+442079460003").Hangup("") // came and went
 	})
-	w.deskHas("one call and its two legs", func(d *Desk) bool {
-		return len(d.calls) == 1 && d.calls[kept.UUID()] != nil && len(d.legs) <= 3 // one is settle's mark
+	w.deskHas("one call and its two legs, and no file to be described", func(d *Desk) bool {
+		return len(d.calls) == 1 && d.calls[kept.UUID()] != nil && len(d.finishing) == 0 && len(d.legs) <= 3 // one is settle's mark
 	})
 	if n := w.diary.len(); n != 1 {
 		t.Errorf("%d calls are live in the store", n)
