@@ -85,7 +85,7 @@ func TestDoor(t *testing.T) {
 		{owner, leg.UUID(), "1002", console.Resume, store.On, "", nil, "on", "by its owner"},
 		{other, leg.UUID(), "bob", console.Toggle, store.Paused, "", nil, "paused", "turned over"},
 		{other, leg.UUID(), "bob", console.Start, store.On, "", nil, "on", "started"},
-		{other, leg.UUID(), "dave", console.Pause, store.On, "user_disabled", nil, "on", "a user who may not"},
+		{other, leg.UUID(), "dave", console.Pause, store.On, "not_its_user", nil, "on", "a user who is not on it"},
 		{owner, leg.UUID(), "nobody", console.Pause, store.On, "not_its_user", nil, "on", "nobody"},
 		{other, "no-such-call", "bob", console.Pause, store.Off, "", console.ErrNoCall, "on", "an unknown call"},
 		{owner, leg.UUID(), "bob", "explode", store.Off, "", console.ErrBusy, "on", "an unknown action"},
