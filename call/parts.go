@@ -209,7 +209,7 @@ func (c *call) cause(legs map[string]*leg) recording.Cause {
 		if step, ok := c.objector(legs); ok {
 			return recording.Cause{Element: step.Element.String(), Setting: step.Setting.String()}
 		}
-		return recording.Cause{Setting: undecided}
+		return recording.Cause{Setting: recording.Undecided}
 	}
 	e := c.effective()
 	if e.Setting == flow.DontCare {
@@ -217,10 +217,6 @@ func (c *call) cause(legs map[string]*leg) recording.Cause {
 	}
 	return recording.Cause{Element: e.Decider.String(), Setting: e.Setting.String()}
 }
-
-// undecided is why a file is silent while it is not known who will answer, and
-// somebody who might does not want it.
-const undecided = "undecided"
 
 // objector is the element that keeps a recording silent that is on: somebody who
 // may join and does not want it.

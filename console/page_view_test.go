@@ -46,7 +46,7 @@ func TestReaderZone(t *testing.T) {
 }
 
 func TestLengths(t *testing.T) {
-	for ms, want := range map[int64]string{-5: "0:00", 0: "0:00", 999: "0:00", 7_000: "0:07", 760_000: "12:40", 3_599_999: "59:59", 3_723_000: "1:02:03"} {
+	for ms, want := range map[int64]string{-5: "0:00", 0: "0:00", 499: "0:00", 980: "0:01", 7_000: "0:07", 760_000: "12:40", 3_599_499: "59:59", 3_599_999: "1:00:00", 3_723_000: "1:02:03"} {
 		if got := lasting(ms); got != want {
 			t.Errorf("%d ms: %s", ms, got)
 		}
@@ -56,8 +56,13 @@ func TestLengths(t *testing.T) {
 			t.Errorf("%d: %s", n, got)
 		}
 	}
-	if got := place(61_250); got != "1:01.2" {
+	if got := place(61_980); got != "1:01.9" {
 		t.Error(got)
+	}
+	for ms, want := range map[int64]string{0: "", 99: "", 100: "<0:01", 999: "<0:01", 1000: "0:01", 61_500: "1:02"} {
+		if got := pausedText(ms); got != want {
+			t.Errorf("%d ms paused: %q", ms, got)
+		}
 	}
 }
 
@@ -251,6 +256,57 @@ func TestWhyWithoutFile(t *testing.T) {
 	why := whyOf(readerIn(t, "UTC", "2026-11-21T15:00:00Z"), recording.Sidecar{Decided: recording.Cause{Element: "user/alice", Setting: "yes"}}, flow.Last)
 	if why.Verdict != "Wanted, because user alice says yes." || why.Question == "Why was this recorded?" {
 		t.Errorf("%+v", why)
+	}
+}
+
+// TestWhyOfSilence: of a file that is silent because somebody said no, the page
+// does not say that it was recorded because of that no.
+func TestWhyOfSilence(t *testing.T) {
+	yes, no := recording.Cause{Element: "number/+442079460001", Setting: "yes"}, recording.Cause{Element: "user/bob", Setting: "no"}
+	paused := func(c recording.Cause) recording.Span {
+		return recording.Span{ToMS: 1000, State: recording.StatePaused, Cause: c}
+	}
+	speech := recording.Span{FromMS: 1000, ToMS: 2000, State: recording.StateRecording, Cause: yes}
+	const end = " The file is silent from beginning to end."
+	for _, c := range []struct {
+		spans                    []recording.Span
+		decided                  recording.Cause
+		wantQuestion, wantResult string
+	}{
+		{[]recording.Span{paused(no)}, no, "Why was this not recorded?", "Not recorded, because user bob says no." + end},
+		{[]recording.Span{paused(yes), paused(recording.Cause{Toggle: "dtmf", User: "alice"})}, yes, "Why was this not recorded?",
+			"Not recorded, because it was paused by alice, with phone keys." + end},
+		{[]recording.Span{paused(yes)}, yes, "Why was this not recorded?",
+			"Not recorded, because the call ended before it was known who would answer." + end},
+		{[]recording.Span{paused(recording.Cause{})}, no, "Why was this not recorded?", "Why it is not recorded was not written down." + end},
+		{[]recording.Span{paused(no), speech}, no, "Why was this recorded?", "Recorded, because number +442079460001 says yes."},
+		{[]recording.Span{paused(recording.Cause{Setting: recording.Undecided}), speech}, recording.Cause{Setting: recording.Undecided},
+			"Why was this recorded?", "Recorded, because number +442079460001 says yes."},
+	} {
+		why := whyOf(reader{}, recording.Sidecar{Decided: c.decided, File: &recording.File{}, Spans: c.spans}, flow.Last)
+		if why.Question != c.wantQuestion || why.Verdict != c.wantResult {
+			t.Errorf("%+v: %s %s", c.spans, why.Question, why.Verdict)
+		}
+	}
+}
+
+// TestShortMask: the 22 ms until it is known who has answered are no pause of a
+// second, of a recording of a second.
+func TestShortMask(t *testing.T) {
+	yes := recording.Cause{Element: "ring_group/support", Setting: "yes"}
+	p := recordingPage{}
+	p.sound(recording.Sidecar{File: &recording.File{DurationMS: 1000}, Spans: []recording.Span{
+		{FromMS: 0, ToMS: 22, State: recording.StatePaused, Cause: yes},
+		{FromMS: 22, ToMS: 24, State: recording.StatePaused, Cause: recording.Cause{Setting: recording.Undecided}},
+		{FromMS: 24, ToMS: 1000, State: recording.StateRecording, Cause: yes},
+	}}, func(access.Right) bool { return true })
+	if p.Paused != "" || len(p.Pauses) != 2 {
+		t.Errorf("%q paused, %+v", p.Paused, p.Pauses)
+	}
+	for _, pause := range p.Pauses {
+		if pause.Cause != "until it was known who answered" {
+			t.Errorf("paused from %s to %s: %s", pause.From, pause.To, pause.Cause)
+		}
 	}
 }
 

@@ -73,10 +73,7 @@ func listRowOf(rd reader, r store.Recording) listRow {
 	row := listRow{
 		ID: r.ID, Href: recordingAddress(r.ID), When: rd.at(r.Started, "second"), Direction: directionOf(r.Direction),
 		External: r.External, Number: r.Number, Organisation: r.Organisation, Users: strings.Join(r.Users, ", "),
-		Length: lasting(r.DurationMS), Trigger: triggerWords[r.Trigger], By: r.RequestedBy, Held: r.Held,
-	}
-	if r.PausedMS > 0 {
-		row.Paused = lasting(max(r.PausedMS, 1000)) // what is shorter is still a pause
+		Length: lasting(r.DurationMS), Paused: pausedText(r.PausedMS), Trigger: triggerWords[r.Trigger], By: r.RequestedBy, Held: r.Held,
 	}
 	if r.Part > 1 {
 		row.Part = r.Part

@@ -147,9 +147,7 @@ func (p *recordingPage) sound(s recording.Sidecar, may func(access.Right) bool) 
 	p.Length = lasting(s.File.DurationMS)
 	p.File = &fileView{s.File.Name, bytesText(s.File.Bytes), s.File.SHA256, formText(*s.File)}
 	p.Pauses = pausesOf(s.Spans, s.File.DurationMS)
-	if paused := pausedMS(s.Spans); paused > 0 {
-		p.Paused = lasting(max(paused, 1000))
-	}
+	p.Paused = pausedText(pausedMS(s.Spans))
 	p.Download = may(access.Download)
 	if !may(access.Listen) {
 		p.NoPlayer = "Your account may see that this recording exists, but not hear it."
@@ -181,7 +179,7 @@ func pausesOf(spans []recording.Span, length int64) []pauseView {
 		share := func(ms int64) float64 { return 100 * float64(min(max(ms, 0), length)) / float64(length) }
 		width := share(s.ToMS) - share(s.FromMS)
 		v := pauseView{
-			N: len(pauses) + 1, From: place(s.FromMS), To: place(s.ToMS), Long: place(s.ToMS - s.FromMS), Cause: causeWords(s.Cause),
+			N: len(pauses) + 1, From: place(s.FromMS), To: place(s.ToMS), Long: place(s.ToMS - s.FromMS), Cause: pauseWords(s.Cause),
 			X: percent(share(s.FromMS)), Width: percent(max(width, 0.15)),
 		}
 		if label := pauseLabel(s.Cause); float64(len(label)+2) < width*labelRoom {

@@ -33,6 +33,8 @@ func whyOf(rd reader, s recording.Sidecar, precedence flow.Precedence) whyView {
 	question := "Why was this recorded?"
 	if s.File == nil {
 		question = "Why should this have been recorded?"
+	} else if silent(s.Spans) {
+		question = "Why was this not recorded?"
 	}
 	return whyView{question, verdictOf(s), w.steps}
 }
@@ -42,6 +44,11 @@ func verdictOf(s recording.Sidecar) string {
 	c, because := s.Decided, "Recorded, because "
 	if s.File == nil {
 		because = "Wanted, because "
+	} else if silent(s.Spans) {
+		return silentVerdict(s.Spans)
+	}
+	if c.Toggle == "" && !c.Wants() { // the file began silent
+		c = wanted(s.Spans)
 	}
 	switch {
 	case c.Toggle == "auto_resume":
@@ -54,6 +61,39 @@ func verdictOf(s recording.Sidecar) string {
 		return because + s.RequestedBy + " asked for it."
 	}
 	return "What decided was not written down."
+}
+
+// silent reports whether nothing that was said is in a file.
+func silent(spans []recording.Span) bool {
+	return len(spans) > 0 && !slices.ContainsFunc(spans, func(s recording.Span) bool { return s.State == recording.StateRecording })
+}
+
+// silentVerdict is the reason why a file is silent, which is what counted last.
+func silentVerdict(spans []recording.Span) string {
+	var c recording.Cause
+	for _, s := range spans {
+		if s.Cause != (recording.Cause{}) {
+			c = s.Cause
+		}
+	}
+	verdict := "Not recorded, because " + causeWords(c) + "."
+	switch {
+	case c == (recording.Cause{}):
+		verdict = "Why it is not recorded was not written down."
+	case c.Awaited():
+		verdict = "Not recorded, because the call ended before it was known who would answer."
+	case c.Toggle != "":
+		verdict = "Not recorded, because it was paused " + causeWords(c) + "."
+	}
+	return verdict + " The file is silent from beginning to end."
+}
+
+// wanted is why speech came into a file first.
+func wanted(spans []recording.Span) recording.Cause {
+	if i := slices.IndexFunc(spans, func(s recording.Span) bool { return s.State == recording.StateRecording }); i >= 0 {
+		return spans[i].Cause
+	}
+	return recording.Cause{}
 }
 
 // walk goes through a trace with the chain as it was at each line.

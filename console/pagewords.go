@@ -112,6 +112,8 @@ func causeWords(c recording.Cause) string {
 		return "by itself, when the longest pause was over"
 	case c.Toggle != "":
 		return "by " + switchedBy(c.User, c.Toggle, c.By)
+	case c.Setting == recording.Undecided:
+		return awaited
 	case c.Element != "":
 		words, ok := settingWords[c.Setting]
 		if !ok {
@@ -120,4 +122,15 @@ func causeWords(c recording.Cause) string {
 		return elementWords(c.Element) + " " + words
 	}
 	return "for a reason that was not written down"
+}
+
+// awaited is why a file is silent before anybody has answered.
+const awaited = "until it was known who answered"
+
+// pauseWords say why a stretch of a file is silent.
+func pauseWords(c recording.Cause) string {
+	if c.Awaited() {
+		return awaited
+	}
+	return causeWords(c)
 }

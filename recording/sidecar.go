@@ -99,6 +99,18 @@ type Cause struct {
 	By      string `json:"by,omitempty"` // the account that asked for it, in the user's name
 }
 
+// Undecided is the setting of a cause that is nobody's: it is not known who will
+// answer, and somebody who might does not want to be recorded.
+const Undecided = "undecided"
+
+// Wants reports whether the cause asks for speech in the file, as far as it is an
+// element's.
+func (c Cause) Wants() bool { return c.Setting == "yes" || c.Setting == "force" }
+
+// Awaited reports whether a cause for silence is nobody's wish: it was only to be
+// known first who would answer.
+func (c Cause) Awaited() bool { return c.Toggle == "" && (c.Wants() || c.Setting == Undecided) }
+
 // Note is one line of a call's trace.
 type Note struct {
 	At      time.Time `json:"at"`

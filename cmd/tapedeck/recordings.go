@@ -159,6 +159,18 @@ func length(ms int64) string {
 	return fmt.Sprintf("%d:%02d", s/60, s%60)
 }
 
+// pausedText is how long a file is silent in all; "" if that is none, or only
+// the moment until it was known who answered.
+func pausedText(ms int64) string {
+	switch {
+	case ms < 100:
+		return ""
+	case ms < 1000:
+		return "<0:01"
+	}
+	return length(ms)
+}
+
 // position is a place in a file, to the millisecond.
 func position(ms int64) string { return fmt.Sprintf("%d:%02d.%03d", ms/60_000, ms/1000%60, ms%1000) }
 

@@ -125,7 +125,11 @@ func (p *page) spans(spans []recording.Span) {
 	p.line("")
 	p.line("FROM", "TO", "STATE", "WHY", "WHO")
 	for _, s := range spans {
-		p.line(position(s.FromMS), position(s.ToMS), s.State, cmp.Or(why(s.Cause), "-"), cmp.Or(s.Cause.User, "-"))
+		reason := cmp.Or(why(s.Cause), "-")
+		if s.State == recording.StatePaused && s.Cause.Awaited() {
+			reason = "until it was known who answered"
+		}
+		p.line(position(s.FromMS), position(s.ToMS), s.State, reason, cmp.Or(s.Cause.User, "-"))
 	}
 }
 

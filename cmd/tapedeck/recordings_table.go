@@ -47,8 +47,8 @@ func (l *listing) print(stdout io.Writer, list []store.Recording, more bool) err
 // row is a recording in the table.
 func (l *listing) row(r store.Recording) []string {
 	long := length(r.DurationMS)
-	if r.PausedMS > 0 {
-		long += " (" + length(r.PausedMS) + " paused)"
+	if paused := pausedText(r.PausedMS); paused != "" {
+		long += " (" + paused + " paused)"
 	}
 	if r.Bytes == 0 {
 		long = "no file"
