@@ -28,18 +28,16 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
 	once := flags.Bool("once", false, "place every call once, then end")
 	dir := flags.String("dir", "", "where the recordings go (default: a new folder below the system's temporary one)")
-	verbose := flags.Bool("verbose", false, "print tapedeck's log")
+	verbose := flags.Bool("verbose", false, "print all of tapedeck's log, not only what it says of the policy, and errors")
 	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
 		return err
 	}
-	log := slog.New(slog.DiscardHandler)
-	if *verbose {
-		log = slog.New(slog.NewTextHandler(stderr, nil))
-	}
+	log, started := newDemoLog(stderr, *verbose)
 	s, err := newStage(ctx, *dir, log)
 	if err != nil {
 		return err
 	}
+	started()
 	defer s.close()
 	fmt.Fprintf(stdout, "Tapedeck and a simulated FreeSWITCH are running.\n"+
 		"  console     http://%s/   account %s, password %s (or %s)\n"+

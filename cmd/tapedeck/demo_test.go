@@ -154,6 +154,36 @@ func TestDemoEndsWhenInterrupted(t *testing.T) {
 	}
 }
 
+// TestDemoTellsOfItsPolicy: whoever edits it sees what came of that.
+func TestDemoTellsOfItsPolicy(t *testing.T) {
+	leakFree(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	dir, stdout, stderr, ended := demoDir(t), newJournal(), newJournal(), make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"demo", "--dir", dir}, stdout, stderr) }()
+	defer func() { cancel(); <-ended }()
+	if _, err := stdout.find(1, "metrics"); err != nil {
+		t.Fatal(err)
+	}
+	for _, edit := range []struct {
+		from, to string
+		want     []string
+	}{
+		{"record: yes", "record: maybe", []string{"policy refused", "maybe"}},
+		{"record: no", "record: yes", []string{"policy in force", "replaces"}},
+	} {
+		text := strings.ReplaceAll(string(demoPolicy), edit.from, edit.to)
+		if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stderr.find(1, edit.want...); err != nil {
+			t.Error(err)
+		}
+	}
+	if text := stderr.String(); strings.Contains(text, "prompt") || strings.Contains(text, "tapedeck serves") {
+		t.Errorf("more than the policy's lines: %s", text)
+	}
+}
+
 // TestDemoFollowsItsPolicy: the folder's policy is the demo's, if there is one.
 func TestDemoFollowsItsPolicy(t *testing.T) {
 	leakFree(t)
