@@ -336,6 +336,16 @@ func TestLiveButtons(t *testing.T) {
 	}
 }
 
+// TestNoLiveCalls: who does not see every call is not told that there is none.
+func TestNoLiveCalls(t *testing.T) {
+	l := newLab(t)
+	for name, want := range map[string]string{"root": "No calls now", "sue": "No calls that you may see", "alice": "No calls that you may see"} {
+		if page := l.page(l.as(name), "/live", http.StatusOK); !strings.Contains(page, "<h2>"+want+"</h2>") {
+			t.Errorf("%s is not told %q", name, want)
+		}
+	}
+}
+
 func TestAuditPage(t *testing.T) {
 	l, id := filledLab(t, 10)
 	l.auditSome(time.Now(), id)

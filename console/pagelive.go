@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"tapedeck/console/access"
 	"tapedeck/recording"
 	"tapedeck/store"
 )
@@ -16,6 +17,7 @@ import (
 type livePage struct {
 	Rows    []liveRow
 	Several bool   // they may be of several organisations
+	All     bool   // the reader may see every call
 	Problem string // what became of a button
 	Counts  liveCounts
 }
@@ -93,7 +95,7 @@ func (s *Server) livePageOf(r *http.Request, v *visit) (livePage, error) {
 		return livePage{}, err
 	}
 	rd := readerOf(r, time.Now())
-	page := livePage{Several: s.several(v)}
+	page := livePage{Several: s.several(v), All: v.account.Role == access.Operator}
 	for _, l := range calls {
 		page.Rows = append(page.Rows, liveRowOf(rd, l, v.csrf(), page.Several))
 		switch l.State {
