@@ -14,7 +14,7 @@ import (
 // demoAccounts show the roles.
 var demoAccounts = []access.Account{
 	{Name: "demo", Role: access.Operator},
-	{Name: "sue", Role: access.Organisation, Organisation: "acme", Groups: []string{"support"}},
+	{Name: "sue", Role: access.Organisation, Organisation: "acme", Groups: []string{"sales", "support"}},
 	{Name: "alice", Role: access.User, Organisation: "acme", User: "alice"},
 }
 

@@ -14,12 +14,12 @@ import (
 // demoLines are the calls that come and go as long as the demo runs: each line has
 // one after the other.
 var demoLines = []struct {
-	outside, number, phone string
-	press                  bool // the phone pauses now and then
+	outside, number, element, phone string // element: what the call comes by, if any
+	press                           bool   // the phone pauses now and then
 }{
-	{"+447700900111", "+442079460001", "1001", true},
-	{"+447700900222", "+442079460004", "1003", true},
-	{"+447700900333", "+442079460003", "1004", false},
+	{"+447700900111", "+442079460001", "ring_group/sales", "1001", true},
+	{"+447700900222", "+442079460004", "", "1003", true},
+	{"+447700900333", "+442079460003", "", "1004", false},
 }
 
 // demoCallsMost bounds how many calls come: a minute of one takes 2 MB.
@@ -41,7 +41,7 @@ func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer) {
 		office.Outside = l.outside
 		lines.Go(func() {
 			for next() && pass(ctx, 1, 6) {
-				result := liveCall(ctx, &office, l.number, l.phone, l.press)
+				result := liveCall(ctx, &office, l.number, l.element, l.phone, l.press)
 				mu.Lock()
 				fmt.Fprintf(stdout, "%s  %s\n", time.Now().Format(time.TimeOnly), result)
 				mu.Unlock()
@@ -52,12 +52,15 @@ func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer) {
 }
 
 // liveCall is one call, of which it says what came.
-func liveCall(ctx context.Context, office *esltest.Office, number, phone string, press bool) string {
+func liveCall(ctx context.Context, office *esltest.Office, number, element, phone string, press bool) string {
 	first, err := office.Inbound(ctx, number)
+	defer first.Hangup("")
+	if err == nil && element != "" {
+		err = office.Enter(ctx, first, element)
+	}
 	if err != nil {
 		return fmt.Sprintf("%s to %s: %v", office.Outside, number, err)
 	}
-	defer first.Hangup("")
 	rings := office.Ring(first, phone)
 	if !pass(ctx, 2, 4) {
 		return fmt.Sprintf("%s to %s: rang", office.Outside, number)

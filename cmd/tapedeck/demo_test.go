@@ -2,15 +2,18 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"tapedeck/esl/esltest"
+	"tapedeck/flow"
 )
 
 var (
@@ -152,6 +155,29 @@ func TestDemoEndsWhenInterrupted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDemoLiveCallOfSue: among the calls that come and go is one of a group that
+// she may see.
+func TestDemoLiveCallOfSue(t *testing.T) {
+	leakFree(t)
+	s, err := newStage(t.Context(), demoDir(t), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan string, 1)
+	line := demoLines[0]
+	go func() { ended <- liveCall(ctx, s.office, line.number, line.element, line.phone, line.press) }()
+	(&served{T: t}).until("a live call has passed one of sue's groups", func() bool {
+		calls, err := s.daemon.store.Calls(ctx)
+		return err == nil && len(calls) == 1 && slices.ContainsFunc(calls[0].Chain, func(step flow.Step) bool {
+			return step.Element.Kind == flow.RingGroup && slices.Contains(demoAccounts[1].Groups, step.Element.ID)
+		})
+	})
+	cancel()
+	<-ended
 }
 
 // TestDemoTellsOfItsPolicy: whoever edits it sees what came of that.
