@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -39,11 +40,7 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	started()
 	defer s.close()
-	fmt.Fprintf(stdout, "Tapedeck and a simulated FreeSWITCH are running.\n"+
-		"  console     http://%s/   account %s, password %s (or %s)\n"+
-		"  policy      %s (edit it: the next calls follow it)\n  recordings  %s\n  metrics     http://%s/metrics\n\n"+
-		"The outside party is heard as %d Hz; alice %d, bob %d, carol %d, dave %d Hz.\n\n",
-		s.daemon.consoleAddr, demoAccounts[0].Name, s.password, otherAccounts(), s.policy, s.dir, s.daemon.metricsAddr, outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
+	s.introduce(stdout, *once)
 	err = s.round(ctx, stdout)
 	switch {
 	case ctx.Err() != nil && *once:
@@ -54,9 +51,24 @@ func demo(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "Now calls come and go (Ctrl-C ends the demo).\n")
-	s.comeAndGo(ctx, stdout)
+	s.comeAndGo(ctx, stdout, demoCallsMost)
 	<-ctx.Done()
 	return nil
+}
+
+// introduce prints where everything is.
+func (s *stage) introduce(stdout io.Writer, once bool) {
+	until := ""
+	if once {
+		until = "(until the calls have ended)   "
+	}
+	fmt.Fprintf(stdout, "Tapedeck and a simulated FreeSWITCH are running.\n"+
+		"  console     http://%s/   %saccount %s, password %s (or %s; all with this password)\n"+
+		"  policy      %s (edit it: the next calls follow it)\n  recordings  %s\n  metrics     http://%s/metrics\n"+
+		"  try         %s recordings ls --config %s\n\n"+
+		"The outside party is heard as %d Hz; alice %d, bob %d, carol %d, dave %d Hz.\n\n",
+		s.daemon.consoleAddr, until, demoAccounts[0].Name, s.password, otherAccounts(), s.policy, s.dir, s.daemon.metricsAddr,
+		os.Args[0], s.daemonFile(), outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
 }
 
 // Who is heard as what.
@@ -95,7 +107,7 @@ func newStage(ctx context.Context, dir string, log *slog.Logger) (*stage, error)
 	if s.daemon, err = newDaemon(ctx, cfg, log); err != nil {
 		return nil, errors.Join(err, s.sw.Close())
 	}
-	if err := s.daemon.waitReady(ctx); err != nil {
+	if err := cmp.Or(s.writeDaemonFile(cfg), s.daemon.waitReady(ctx)); err != nil {
 		s.close()
 		return nil, fmt.Errorf("demo: %w", err)
 	}
@@ -120,6 +132,16 @@ func (s *stage) makeFolder() (err error) {
 		return nil
 	}
 	return os.WriteFile(s.policy, demoPolicy, 0o644)
+}
+
+func (s *stage) daemonFile() string { return filepath.Join(s.dir, "tapedeck.yaml") }
+
+// writeDaemonFile says where everything is for the other commands.
+func (s *stage) writeDaemonFile(cfg *config) error {
+	text := fmt.Sprintf("# The daemon file of `tapedeck demo`; each run writes it anew.\n"+
+		"recordings: { dir: %q }\npolicy: %q\nhttp: { listen: %q, accounts: %q }\n",
+		s.dir, s.policy, s.daemon.consoleAddr.String(), cfg.HTTP.Accounts)
+	return os.WriteFile(s.daemonFile(), []byte(text), 0o644)
 }
 
 func (s *stage) close() {

@@ -265,6 +265,9 @@ func stretches(heard []esltest.Heard) string {
 		length += h.To - h.From
 	}
 	add()
+	if len(parts) == 1 && !speech {
+		return fmt.Sprintf("silent file %.1f s", length.Seconds())
+	}
 	return strings.Join(parts, ", ")
 }
 

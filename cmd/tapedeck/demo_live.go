@@ -25,11 +25,11 @@ var demoLines = []struct {
 // demoCallsMost bounds how many calls come: a minute of one takes 2 MB.
 const demoCallsMost = 300
 
-// comeAndGo places calls until ctx ends.
-func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer) {
+// comeAndGo places so many calls, or fewer if ctx ends.
+func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer, most int) {
 	var lines sync.WaitGroup
 	var mu sync.Mutex // of stdout
-	left := demoCallsMost
+	left := most
 	next := func() bool {
 		mu.Lock()
 		defer mu.Unlock()
@@ -49,6 +49,9 @@ func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer) {
 		})
 	}
 	lines.Wait()
+	if ctx.Err() == nil {
+		fmt.Fprintf(stdout, "%d calls were placed; start the demo again for more.\n", most)
+	}
 }
 
 // liveCall is one call, of which it says what came.

@@ -17,8 +17,8 @@ import (
 )
 
 var (
-	resultLine = regexp.MustCompile(`^ ?(\d+)  (.+?)  +((?:(?:speech|silence) [\d.]+ s(?:, )?)+|no file)  +(.+?)(?:  +(/\S+\.wav))?\s*$`)
-	stretch    = regexp.MustCompile(`(speech|silence) ([\d.]+) s`)
+	resultLine = regexp.MustCompile(`^ ?(\d+)  (.+?)  +((?:(?:speech|silence|silent file) [\d.]+ s(?:, )?)+|no file)  +(.+?)(?:  +(/\S+\.wav))?\s*$`)
+	stretch    = regexp.MustCompile(`(speech|silence|silent file) ([\d.]+) s`)
 )
 
 // demoDir is a folder whose name FreeSWITCH takes.
@@ -45,6 +45,14 @@ func TestDemoOnce(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "policy.yaml")); err != nil {
 		t.Error(err)
 	}
+	for _, want := range []string{"/   (until the calls have ended)   account demo, password ", "all with this password)\n", "  silent file "} {
+		if !strings.Contains(o.stdout, want) {
+			t.Errorf("no %q in\n%s", want, o.stdout)
+		}
+	}
+	if o := tapedeck("recordings", "ls", "--config", filepath.Join(dir, "tapedeck.yaml")); o.code != exitDone || strings.Count(o.stdout, "\n") < 10 {
+		t.Errorf("%d, %s\n%s", o.code, o.stdout, o.stderr)
+	}
 	printed := map[string]bool{}
 	calls := 0
 	for line := range strings.Lines(o.stdout) {
@@ -59,7 +67,7 @@ func TestDemoOnce(t *testing.T) {
 		if (said == "no file") != (file == "") {
 			t.Errorf("%s: %q, file %q", m[2], said, file)
 		}
-		if strings.HasPrefix(verdict, "recorded") != strings.HasSuffix(said, "s") && !strings.Contains(said, "silence") {
+		if strings.HasPrefix(verdict, "recorded") != strings.HasSuffix(said, "s") && !strings.Contains(said, "silen") {
 			t.Errorf("%s: %q, but %q", m[2], said, verdict)
 		}
 		if file != "" {
@@ -178,6 +186,15 @@ func TestDemoLiveCallOfSue(t *testing.T) {
 	})
 	cancel()
 	<-ended
+}
+
+// TestDemoSaysItsEnd: when no more calls come and go, it says so.
+func TestDemoSaysItsEnd(t *testing.T) {
+	var b strings.Builder
+	(&stage{office: &esltest.Office{}}).comeAndGo(t.Context(), &b, 0)
+	if b.String() != "0 calls were placed; start the demo again for more.\n" {
+		t.Error(b.String())
+	}
 }
 
 // TestDemoTellsOfItsPolicy: whoever edits it sees what came of that.
