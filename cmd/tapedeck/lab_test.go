@@ -31,8 +31,8 @@ type served struct {
 
 // labConfig is a daemon file on free ports, with more lines.
 func labConfig(dir, more string) string {
-	return fmt.Sprintf("listen: 127.0.0.1:0\nmetrics: { listen: 127.0.0.1:0 }\nhttp: { listen: 127.0.0.1:0, accounts: %s/accounts.yaml }\npolicy: %s/policy.yaml\nrecordings: { dir: %s/spool }\n%s",
-		dir, dir, dir, more)
+	return fmt.Sprintf("listen: 127.0.0.1:0\nmetrics: { listen: 127.0.0.1:0 }\nhttp: { listen: 127.0.0.1:0, accounts: %s/accounts.yaml }\npolicy: %s/policy.yaml\nrecordings: { dir: %s/spool }\nprompts: { dir: %s/sounds }\n%s",
+		dir, dir, dir, dir, more)
 }
 
 // startServe runs serve with a policy file (none if it is empty) and more lines
@@ -47,6 +47,9 @@ func startServe(t *testing.T, policy, more string) *served {
 	s := &served{T: t, dir: dir, policy: filepath.Join(dir, "policy.yaml"), log: newJournal(), ended: make(chan int, 1)}
 	if policy != "" {
 		s.replacePolicy(policy)
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "sounds", "en"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "accounts.yaml"), []byte("version: 1\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -34,6 +34,9 @@ func TestAsAnOperator(t *testing.T) {
 	s := &served{T: t, dir: demoDir(t), log: newJournal()}
 	s.policy = filepath.Join(s.dir, "policy.yaml")
 	s.replacePolicy(twoOrganisations)
+	if err := os.MkdirAll(filepath.Join(s.dir, "sounds", "en"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	config := filepath.Join(s.dir, "tapedeck.yaml")
 	if err := os.WriteFile(config, []byte(labConfig(s.dir, redis.config()+"switches:\n"+line)), 0o600); err != nil {
 		t.Fatal(err)

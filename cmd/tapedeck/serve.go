@@ -34,6 +34,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	cfg.warnOfPrompts(log)
 	select {
 	case <-ctx.Done():
 		log.Info("stopping: no more calls are taken, recordings run on")
@@ -41,6 +42,16 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	d.stop()
 	return err
+}
+
+// warnOfPrompts says if the prompts are not where FreeSWITCH is told to look.
+func (c *config) warnOfPrompts(log *slog.Logger) {
+	folder := filepath.Join(c.Prompts.Dir, c.Prompts.Language)
+	if info, err := os.Stat(folder); err == nil && info.IsDir() {
+		return
+	}
+	log.Warn("the prompts are not here: unless FreeSWITCH has them on another host, nobody hears what a press did: "+
+		"copy freeswitch-conf/sounds, or name its folder in prompts.dir", "folder", folder)
 }
 
 // policyFile puts the policy file in force at the start, and whenever it says
@@ -94,8 +105,12 @@ func (f *policyFile) look(ctx context.Context) {
 	}
 	p, err := flow.Load(f.path)
 	if err != nil {
+		message := "policy refused, the running one stays"
+		if !f.inForce() {
+			message = "policy refused, and none is in force: no call is recorded"
+		}
 		for line := range strings.Lines(err.Error()) {
-			f.log.Error("policy refused, the running one stays", "mistake", strings.TrimSpace(line))
+			f.log.Error(message, "mistake", strings.TrimSpace(line))
 		}
 		return
 	}
@@ -112,7 +127,15 @@ func (f *policyFile) look(ctx context.Context) {
 	f.log.Info("policy in force", "revision", p.Revision, "replaces", running, "organisations", len(p.Organisations))
 }
 
+// inForce reports whether there is a policy at all.
+func (f *policyFile) inForce() bool { return len(f.store.Policy().Organisations) > 0 }
+
 func (f *policyFile) absent(err error) {
+	if !f.inForce() {
+		f.log.Error("no policy is in force: no call is recorded until this file is there, or policy apply has put one into redis",
+			"file", f.path, "error", err)
+		return
+	}
 	if errors.Is(err, fs.ErrNotExist) && !f.named {
 		f.log.Warn("no policy file: what is in redis stays in force", "file", f.path)
 		return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -186,6 +187,12 @@ func TestServeWatchesPolicy(t *testing.T) {
 func TestServeWithoutPolicy(t *testing.T) {
 	leakFree(t)
 	s := startServe(t, "", "")
+	s.logged(1, "level=ERROR", "no policy is in force", s.policy)
+	if strings.Contains(s.log.String(), "running") {
+		t.Errorf("a policy is said to run:\n%s", s.log)
+	}
+	s.replacePolicy("version: 1\norganisations:\n  acme: { colour: red }\n")
+	s.logged(1, "level=ERROR", "policy refused, and none is in force", "colour")
 	if status, body := s.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "no policy yet") {
 		t.Errorf("/readyz: %d %q", status, body)
 	}
@@ -196,6 +203,23 @@ func TestServeWithoutPolicy(t *testing.T) {
 	s.logged(1, "policy in force")
 	if status, body := s.get("/readyz"); status != http.StatusOK {
 		t.Errorf("/readyz: %d %q", status, body)
+	}
+}
+
+// TestServeWithoutPrompts says so once.
+func TestServeWithoutPrompts(t *testing.T) {
+	cfg := defaults()
+	cfg.Prompts.Dir = t.TempDir()
+	log := newJournal()
+	cfg.warnOfPrompts(slog.New(slog.NewTextHandler(log, nil)))
+	if text := log.String(); !strings.Contains(text, "level=WARN") || !strings.Contains(text, "folder="+cfg.Prompts.Dir+"/en\n") {
+		t.Error(text)
+	}
+	if err := os.Mkdir(filepath.Join(cfg.Prompts.Dir, "en"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if cfg.warnOfPrompts(slog.New(slog.NewTextHandler(log, nil))); strings.Count(log.String(), "\n") != 1 {
+		t.Error(log.String())
 	}
 }
 
