@@ -310,6 +310,22 @@ func TestShortMask(t *testing.T) {
 	}
 }
 
+// TestAuditWords: what was asked for is not told as done, and why it failed is in
+// words.
+func TestAuditWords(t *testing.T) {
+	for _, c := range [][4]string{
+		{recording.AuditToggle, "pause for bob", "asked to switch", "pause for bob"},
+		{recording.AuditFailed, "toggle: pause: refused: not_its_user", "failed", "switch: pause: refused: not a user of this call's organisation"},
+		{recording.AuditFailed, "toggle: start: the call is over", "failed", "switch: start: the call is over"},
+		{recording.AuditFailed, "unhold: open x.json: permission denied", "failed", "end the hold: open x.json: permission denied"},
+		{recording.AuditFailed, "delete: open x.json: permission denied", "failed", "delete: open x.json: permission denied"},
+	} {
+		if row := auditRowOf(reader{}, recording.AuditLine{What: c[0], Detail: c[1]}); row.What != c[2] || row.Detail != c[3] {
+			t.Errorf("%s, %s: %s, %s", c[0], c[1], row.What, row.Detail)
+		}
+	}
+}
+
 // TestEveryWordIsKnown: whatever the other packages can say has words here.
 func TestEveryWordIsKnown(t *testing.T) {
 	for _, code := range []string{recording.NotStarted, recording.MaskRefused, recording.UnmaskRefused, recording.Lost, recording.Unconfirmed,

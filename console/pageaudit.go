@@ -48,7 +48,7 @@ var auditWords = []auditWord{
 	{recording.AuditDelete, "deleted", false},
 	{recording.AuditHold, "put on hold", false},
 	{recording.AuditUnhold, "ended the hold", false},
-	{recording.AuditToggle, "switched", false},
+	{recording.AuditToggle, "asked to switch", false},
 	{recording.AuditSignIn, "signed in", false},
 	{recording.AuditSignInFailed, "sign-in failed", true},
 	{recording.AuditSignOut, "signed out", false},
@@ -64,10 +64,27 @@ func auditRowOf(rd reader, l recording.AuditLine) auditRow {
 	if i := slices.IndexFunc(auditWords, func(w auditWord) bool { return w.Key == l.What }); i >= 0 {
 		row.What, row.Bad = auditWords[i].Words, auditWords[i].bad
 	}
+	if l.What == recording.AuditFailed {
+		row.Detail = failedWords(l.Detail)
+	}
 	if l.Recording != "" && l.What != recording.AuditDelete {
 		row.Href = recordingAddress(l.Recording)
 	}
 	return row
+}
+
+// failedWords say what failed, and why: "switch: pause: refused: …".
+func failedWords(detail string) string {
+	parts := strings.Split(detail, ": ")
+	switch parts[0] {
+	case recording.AuditToggle:
+		parts[0] = "switch"
+	case recording.AuditUnhold:
+		parts[0] = "end the hold"
+	}
+	last := len(parts) - 1
+	parts[last] = refusalOf(parts[last])
+	return strings.Join(parts, ": ")
 }
 
 func auditRowsOf(rd reader, lines []recording.AuditLine) []auditRow {
