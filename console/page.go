@@ -81,7 +81,9 @@ func (s *Server) getListPage(w http.ResponseWriter, r *http.Request, v *visit) e
 	if err != nil {
 		return err
 	}
-	return s.render(w, r, v, http.StatusOK, "list", s.listPage(rd, f, v, found, next))
+	page := s.listPage(rd, f, v, found, next)
+	page.Deleted = values.Get("notice") == "deleted"
+	return s.render(w, r, v, http.StatusOK, "list", page)
 }
 
 func (s *Server) listPage(rd reader, f filterForm, v *visit, found []store.Recording, next store.Cursor) listPage {

@@ -209,12 +209,18 @@ func TestHoldAndDelete(t *testing.T) {
 	change("/release", "", http.StatusSeeOther)
 	change("/delete", " ", http.StatusBadRequest)
 	l.page(c, at+"/delete", http.StatusOK)
-	change("/delete", "the customer asked for it", http.StatusSeeOther)
+	res, _ := l.post(c, at+"/delete", url.Values{"reason": {"the customer asked for it"}})
+	if page := l.page(c, res.Header.Get("Location"), http.StatusOK); res.StatusCode != http.StatusSeeOther || !strings.Contains(page, "The recording is deleted.") {
+		t.Errorf("%d, then nothing is said of it", res.StatusCode)
+	}
+	if page := l.page(c, "/", http.StatusOK); strings.Contains(page, "The recording is deleted.") {
+		t.Error("it is said for ever")
+	}
 	l.page(c, at, http.StatusNotFound)
 	if log := l.audited(); !strings.Contains(log, "the customer asked for it") {
 		t.Error("the reason is not in the audit log")
 	}
-	res, _ := l.post(c, recordingAddress(labID(1))+"/delete", url.Values{"reason": {"x"}, "csrf": {"wrong"}})
+	res, _ = l.post(c, recordingAddress(labID(1))+"/delete", url.Values{"reason": {"x"}, "csrf": {"wrong"}})
 	if res.StatusCode != http.StatusForbidden {
 		t.Errorf("a forged form: %d", res.StatusCode)
 	}

@@ -116,7 +116,7 @@ func (s *Server) postDelete(w http.ResponseWriter, r *http.Request, v *visit) er
 	reason := r.PostForm.Get("reason")
 	err := s.remove(r.Context(), v, r.PathValue("id"), reason)
 	if err == nil {
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		http.Redirect(w, r, "/?notice=deleted", http.StatusSeeOther)
 		return nil
 	}
 	if status := statusOf(err); status != http.StatusBadRequest && status != http.StatusConflict {

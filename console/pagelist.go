@@ -26,6 +26,7 @@ type listPage struct {
 	CSV      string
 	Filtered bool
 	Problem  string // what is wrong with the filters
+	Deleted  bool   // a recording was just deleted
 }
 
 // offer is what the form offers to choose from.
