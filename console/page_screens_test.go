@@ -51,6 +51,8 @@ func TestScreens(t *testing.T) {
 		{"recording-user", "alice", recordingAddress(id), "", ""},
 		{"recording-menu", "anna", recordingAddress(id), `.who summary`, `document.querySelector(".who").open`},
 		{"recording-checked", "anna", recordingAddress(id), `form[action$=verify] button`, `document.querySelector("[role=status]")`},
+		{"recording-trace", "anna", recordingAddress(id), `.trace summary`, `document.querySelector(".trace").open`},
+		{"list-deleted", "anna", "/?notice=deleted", "", ""},
 		{"delete", "anna", recordingAddress(id) + "/delete", "", ""},
 		{"live", "root", "/live", "", ""},
 		{"live-user", "alice", "/live", "", ""},
@@ -72,4 +74,31 @@ func TestScreens(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNarrowWindow: on a phone no word of the trace or of the history is broken, and
+// a live call's time stands beside its lamp.
+func TestNarrowWindow(t *testing.T) {
+	l, id := filledLab(t, 10)
+	l.auditSome(time.Now(), id)
+	whole := func(what string) browserStep {
+		return holds(`((words) => words.length > 5 && words.every(e => {
+			const range = document.createRange()
+			return [...e.textContent.matchAll(/[a-z_]+/g)].every(m => {
+				range.setStart(e, m.index), range.setEnd(e, m.index + m[0].length)
+				return range.getClientRects().length == 1
+			})
+		}))((root => {
+			const all = [], walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT)
+			while (walker.nextNode()) all.push(walker.currentNode)
+			return all
+		})(document.querySelector("` + what + `")))`)
+	}
+	browse(t, browser(t), "a phone", l.signedIn("anna"), lookAs(360, "light"),
+		chromedp.Navigate(l.url+recordingAddress(id)), chromedp.Click(chromedp.CSS(".trace summary")), whole(".trace tbody"),
+		whole("[aria-labelledby=h-history] tbody"), chromedp.Navigate(l.url+"/live"),
+		holds(`[...document.querySelectorAll(".live .c-lamp")].every(e => {
+			const middle = q => { const r = e.querySelector(q).getBoundingClientRect(); return r.top + r.height / 2 }
+			return Math.abs(middle(".lamp") - middle(".since")) < 1
+		})`))
 }
