@@ -34,9 +34,26 @@ type limits struct {
 func newClient(text string, l limits) (redis.UniversalClient, error) {
 	client, err := parseAddress(text, l)
 	if err != nil {
-		return nil, fmt.Errorf("store: redis address %q: %w: %s", redact(text), plain(err), addressHelp)
+		return nil, fmt.Errorf("store: redis address %w", notAddress(text, err))
 	}
 	return client, nil
+}
+
+func notAddress(text string, err error) error {
+	return fmt.Errorf("%q: %w: %s", redact(text), plain(err), addressHelp)
+}
+
+// CheckAddress says what is wrong with an address for Config.Redis, without what
+// could be a secret in it.
+func CheckAddress(text string) error {
+	if text == Embedded {
+		return nil
+	}
+	client, err := parseAddress(text, limits{})
+	if err != nil {
+		return notAddress(text, err)
+	}
+	return client.Close()
 }
 
 func parseAddress(text string, l limits) (redis.UniversalClient, error) {

@@ -147,6 +147,8 @@ func TestConfigMistakes(t *testing.T) {
 		{"allow:\n- 127.0.0.0/8\n- lan\n", 3, "write address/bits"},
 		{"allow: ['::ffff:10.0.0.0/104']\n", 1, "write the IPv4 network"},
 		{"store:\n  redis:\n", 2, "write embedded, or a redis:// URL"},
+		{"\nstore: { redis: http://x }\n", 2, "store.redis is \"http://x\": redis: invalid URL scheme: http: write embedded; redis://"},
+		{"store:\n  redis:\n  - redis://a:1\n  - redis://b\n  - c\n", 3, "store.redis is \"redis://a:1,redis://b,c\": no host"},
 		{"store: embedded\n", 1, "write keys and values"},
 		{"recordings: {dir: spool}\n", 1, "not absolute"},
 		{"recordings: {dir: /a b}\n", 1, "use letters, digits"},
@@ -195,7 +197,7 @@ log: { level: loud, format: xml }
 recordings: { dir: spool, stereo: 7 }
 `)
 	o := tapedeck("serve", "--config", path)
-	o.want(t, exitFailed, "", "tapedeck serve: refused: mistakes to mend: 10\n")
+	o.want(t, exitFailed, "", "tapedeck serve: refused: 10 mistakes to mend\n")
 	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
 	if len(lines) != 11 {
 		t.Fatalf("stderr is\n%s", o.stderr)

@@ -17,6 +17,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/store"
 )
 
 // configReader reads the daemon file node by node, so that one mistake does not
@@ -273,7 +274,12 @@ func (r *configReader) redis(n *yaml.Node, value *esl.Secret) {
 		r.mistake(n, "store.redis has no value: write embedded, or a redis:// URL")
 		return
 	}
-	*value = esl.NewSecret(strings.Join(all, ","))
+	address := strings.Join(all, ",")
+	if err := store.CheckAddress(address); err != nil && len(all) == len(r.items(n)) {
+		r.mistake(n, "store.redis is %v", err)
+		return
+	}
+	*value = esl.NewSecret(address)
 }
 
 func (r *configReader) dir(n *yaml.Node, key string, value *string) {
