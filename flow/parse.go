@@ -1,7 +1,9 @@
 package flow
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -13,8 +15,10 @@ import (
 // mistakes, the error is a *Report of all of them.
 func Load(path string) (*Policy, error) {
 	files, report, err := readSources(path)
-	if err != nil {
-		return nil, fmt.Errorf("flow: load: %w", err)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: name a file or a folder", err)
+	} else if err != nil {
+		return nil, err
 	}
 	return parse(files, report)
 }

@@ -55,11 +55,11 @@ func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) erro
 	if err := errors.Join(access.CheckName(a.Name), a.Check()); err != nil {
 		return usagef("account %.60q: %v", a.Name, err)
 	}
-	there, err := hasAccount(cfg.HTTP.Accounts, a.Name) // before somebody types a password
+	f, err := access.ReadFile(cfg.HTTP.Accounts)
 	if err != nil {
 		return err
 	}
-	if there && !*replace {
+	if hasAccount(f, a.Name) && !*replace { // before somebody types a password
 		return fmt.Errorf("there is an account %s already: --replace changes it, `tapedeck account password` its password alone", a.Name)
 	}
 	hash := ""
@@ -92,12 +92,12 @@ func whatItSees(flags *flag.FlagSet, a *access.Account) {
 	})
 }
 
-func hasAccount(path, name string) (bool, error) {
-	f, err := access.ReadFile(path)
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(f.Accounts(), func(a access.Listed) bool { return a.Name == name }), nil
+func hasAccount(f *access.File, name string) bool {
+	return slices.ContainsFunc(f.Accounts(), func(a access.Listed) bool { return a.Name == name })
+}
+
+func noAccount(name string) error {
+	return fmt.Errorf("there is no account %.60q: `tapedeck account ls` lists them", name)
 }
 
 // accountPassword gives an account another password. Its sessions end.
@@ -108,12 +108,12 @@ func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer)
 	if err != nil {
 		return err
 	}
-	there, err := hasAccount(cfg.HTTP.Accounts, names[0])
+	f, err := access.ReadFile(cfg.HTTP.Accounts)
 	if err != nil {
 		return err
 	}
-	if !there {
-		return fmt.Errorf("there is no account %.60q: `tapedeck account ls` lists them", names[0])
+	if !hasAccount(f, names[0]) {
+		return noAccount(names[0])
 	}
 	hash, err := newPassword(names[0], *fromStdin, stderr)
 	if err != nil {

@@ -168,7 +168,7 @@ func TestAccountsByHand(t *testing.T) {
 	}
 	got := o.do("", "account", "rm", "anna")
 	got.want(t, exitFailed, "", "accounts.yaml:")
-	if got.want(t, exitFailed, "", "mistakes to mend: 3"); strings.Contains(got.stderr, "s3cret") {
+	if got.want(t, exitFailed, "", "3 mistakes to mend\n"); strings.Contains(got.stderr, "s3cret") {
 		t.Errorf("a secret is shown: %s", got.stderr)
 	}
 	if o.text() != broken {
@@ -199,7 +199,9 @@ func TestTokenCommands(t *testing.T) {
 	if strings.Contains(listed.stdout, secret) {
 		t.Error("the secret is listed")
 	}
+	o.do("", "account", "add", "bob", "--role", "operator", "--no-password").want(t, exitDone, "bob", "")
 	o.do("", "token", "ls", "bob").want(t, exitDone, "", "no tokens")
+	o.do("", "token", "ls", "nobody").want(t, exitFailed, "", "there is no account \"nobody\": `tapedeck account ls` lists them")
 	o.do("", "account", "ls").want(t, exitDone, "no        2", "")
 	o.do("", "token", "rm", id).want(t, exitDone, "revoked", "")
 	if _, _, ok := o.open().Token(secret); ok {

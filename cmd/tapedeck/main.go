@@ -103,15 +103,20 @@ var commands = map[string]command{
 // run is main without the process: it returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	words := 1
-	if len(args) > 0 && slices.Contains([]string{"policy", "recordings", "account", "token"}, args[0]) {
+	if len(args) > 0 && len(subcommands(args[0])) > 0 {
 		words = 2
 	}
 	switch {
+	case len(args) > 0 && (args[0] == "--version" || args[0] == "-version"):
+		return exitCode("version", version(ctx, args[1:], stdout, stderr), stderr)
 	case len(args) > 0 && isHelp(args[0]), len(args) > 1 && words == 2 && isHelp(args[1]):
 		fmt.Fprint(stdout, usage)
 		return exitDone
-	case len(args) < words:
+	case len(args) == 0:
 		fmt.Fprint(stderr, usage)
+		return exitUsage
+	case len(args) < words:
+		fmt.Fprintf(stderr, "tapedeck %s: say %s: `tapedeck help` says what each does\n", args[0], either(subcommands(args[0])))
 		return exitUsage
 	}
 	name := strings.Join(args[:words], " ")
@@ -121,6 +126,23 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	return exitCode(name, do(ctx, args[words:], stdout, stderr), stderr)
+}
+
+// subcommands are the words that may follow a command, if one has to.
+func subcommands(word string) (all []string) {
+	for name := range commands {
+		if rest, ok := strings.CutPrefix(name, word+" "); ok {
+			all = append(all, rest)
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+// either is "a, b or c".
+func either(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func isHelp(arg string) bool {
@@ -134,7 +156,7 @@ func exitCode(name string, err error, stderr io.Writer) int {
 		return exitDone
 	}
 	if report, ok := errors.AsType[*flow.Report](err); ok {
-		fmt.Fprintf(stderr, "%v\ntapedeck %s: refused: mistakes to mend: %d\n", report, name, len(report.Mistakes))
+		fmt.Fprintf(stderr, "%v\ntapedeck %s: refused: %s to mend\n", report, name, plural(len(report.Mistakes), "mistake"))
 		return exitFailed
 	}
 	line := strings.ReplaceAll(err.Error(), "\n", "; ")

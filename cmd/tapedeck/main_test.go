@@ -130,9 +130,7 @@ func TestHelp(t *testing.T) {
 		o := tapedeck(args...)
 		o.want(t, exitDone, usage, "")
 	}
-	for _, args := range [][]string{{}, {"policy"}} {
-		tapedeck(args...).want(t, exitUsage, "", usage)
-	}
+	tapedeck().want(t, exitUsage, "", usage)
 	for name := range commands {
 		words := strings.Fields(name)
 		if !strings.Contains(usage, "tapedeck "+name) {
@@ -148,6 +146,8 @@ func TestWrongUsage(t *testing.T) {
 		says string
 	}{
 		{"record", "unknown command \"record\": `tapedeck help` lists them"},
+		{"policy", "tapedeck policy: say apply, check or explain: "},
+		{"token", "tapedeck token: say add, ls or rm: "},
 		{"policy mend", "unknown command \"policy mend\""},
 		{"version now", `unexpected argument "now"`},
 		{"serve --port 1", "`tapedeck serve --help` lists the flags"},
@@ -176,6 +176,7 @@ func TestWrongUsage(t *testing.T) {
 
 func TestVersion(t *testing.T) {
 	tapedeck("version").want(t, exitDone, "tapedeck ", "")
+	tapedeck("--version").want(t, exitDone, "tapedeck ", "")
 }
 
 func TestErrorIsOneLine(t *testing.T) {

@@ -24,7 +24,7 @@ func policyCheck(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: valid, %d organisations, revision %.12s\n", paths[0], len(p.Organisations), p.Revision)
+	fmt.Fprintf(stdout, "%s: valid, %s, revision %.12s\n", paths[0], plural(len(p.Organisations), "organisation"), p.Revision)
 	return nil
 }
 

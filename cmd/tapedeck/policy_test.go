@@ -45,15 +45,18 @@ func TestPolicyCheck(t *testing.T) {
 	tapedeck("policy", "check", valid).want(t, exitDone, "valid, 2 organisations, revision ", "")
 	tapedeck("policy", "check", filepath.Dir(valid)).want(t, exitDone, "valid, 2 organisations, revision ", "")
 
+	one := write(t, "policy.yaml", oneOrganisation)
+	tapedeck("policy", "check", one).want(t, exitDone, "valid, 1 organisation, revision ", "")
+
 	missing := filepath.Join(t.TempDir(), "none.yaml")
-	tapedeck("policy", "check", missing).want(t, exitFailed, "", missing)
+	tapedeck("policy", "check", missing).want(t, exitFailed, "", "check: stat "+missing+": no such file or directory: name a file or a folder\n")
 
 	empty := t.TempDir()
 	tapedeck("policy", "check", empty).want(t, exitFailed, "", "put at least one *.yaml file into it")
 
 	bad := write(t, "policy.yaml", "version: 1\norganisations:\n  acme:\n    colour: red\n    users:\n      bob: { record: maybe }\n")
 	o := tapedeck("policy", "check", bad)
-	o.want(t, exitFailed, "", "tapedeck policy check: refused: mistakes to mend: 2\n")
+	o.want(t, exitFailed, "", "tapedeck policy check: refused: 2 mistakes to mend\n")
 	lines := strings.Split(o.stderr, "\n")
 	if len(lines) != 4 || !strings.HasPrefix(lines[0], bad+":4: ") || !strings.HasPrefix(lines[1], bad+":6: ") {
 		t.Errorf("stderr is\n%s", o.stderr)

@@ -121,7 +121,7 @@ func TestRecordingsPurgeEmbedded(t *testing.T) {
 		t.Errorf("audit file: %q", lines)
 	}
 	s.file("policy.yaml", []byte("version: 7\n"))
-	s.do("purge").want(t, exitFailed, "", "refused: mistakes to mend: ")
+	s.do("purge").want(t, exitFailed, "", " to mend\n")
 	s.stays(paths, "23456")
 }
 

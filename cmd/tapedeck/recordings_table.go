@@ -27,7 +27,11 @@ func (l *listing) print(stdout io.Writer, list []store.Recording, more bool) err
 		return nil
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(stdout, "no recordings")
+		hint := ""
+		if l.number != "" && !strings.ContainsAny(l.number, "0123456789") {
+			hint = fmt.Sprintf(": %.60q is no number", l.number)
+		}
+		_, err := fmt.Fprintf(stdout, "no recordings%s\n", hint)
 		return err
 	}
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)

@@ -55,6 +55,8 @@ func TestRecordingsList(t *testing.T) {
 	indexes(t, func(t *testing.T, config string) {
 		s := newSpool(t, twoOrganisations, config)
 		s.do("ls").want(t, exitDone, "no recordings\n", "")
+		s.do("ls", "--number", "1002").want(t, exitDone, "no recordings\n", "")
+		s.do("ls", "--number", "abc").want(t, exitDone, "no recordings: \"abc\" is no number\n", "")
 		s.variety()
 		s.reindex()
 		if config != "" {

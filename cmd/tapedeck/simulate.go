@@ -139,7 +139,7 @@ func (r *result) add(held time.Duration, armed bool, err error) {
 
 func (r *result) print(w io.Writer) {
 	slices.Sort(r.held)
-	fmt.Fprintf(w, "%d calls in %.2f s: %.0f calls/s, %d to be recorded, %d failed\n", len(r.held)+r.failed, r.took.Seconds(),
+	fmt.Fprintf(w, "%s in %.2f s: %.0f calls/s, %d to be recorded, %d failed\n", plural(len(r.held)+r.failed, "call"), r.took.Seconds(),
 		float64(len(r.held))/r.took.Seconds(), r.armed, r.failed)
 	if len(r.held) > 0 {
 		fmt.Fprintf(w, "connect to exit: p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n",

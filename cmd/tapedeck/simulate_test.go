@@ -126,6 +126,11 @@ func TestQuantile(t *testing.T) {
 	}
 	r.add(0, false, esltest.ErrNoController)
 	r.took = time.Second
+	var single strings.Builder
+	(&result{failed: 1, took: time.Second}).print(&single)
+	if !strings.HasPrefix(single.String(), "1 call in 1.00 s: ") {
+		t.Error(single.String())
+	}
 	var b strings.Builder
 	r.print(&b)
 	want := "101 calls in 1.00 s: 100 calls/s, 50 to be recorded, 1 failed\nconnect to exit: p50 50.00 ms, p99 99.00 ms, longest 100.00 ms\n"

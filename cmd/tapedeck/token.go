@@ -59,6 +59,9 @@ func tokenList(_ context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
+	if len(names) > 0 && !hasAccount(f, names[0]) {
+		return noAccount(names[0])
+	}
 	var all []access.Token
 	for _, t := range f.Tokens() {
 		if len(names) == 0 || t.Account == names[0] {
