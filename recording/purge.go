@@ -174,6 +174,10 @@ func (p *purge) keep(day Day, parts []Found, why KeptWhy, err error) {
 // remove deletes a recording. The sidecar goes last: if that is where it is
 // interrupted, the next Purge finds it.
 func (p *purge) remove(day Day, f Found, s Sidecar) error {
+	var bytes int64
+	if sound, err := os.Lstat(day.SoundPath(f.ID)); err == nil {
+		bytes = sound.Size()
+	}
 	if !p.Dry {
 		line := AuditLine{At: p.Now, Who: p.By.Who, What: AuditDelete, Organisation: s.Organisation, Recording: f.ID, From: p.By.From,
 			Detail: fmt.Sprintf("older than %s: ended %s", p.age(s.Organisation), s.since().Format(time.RFC3339))}
@@ -186,7 +190,7 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 		}
 	}
 	p.done.Deleted++
-	p.done.Bytes += max(0, s.bytes())
+	p.done.Bytes += bytes
 	if p.Deleted != nil {
 		p.Deleted(s)
 	}
