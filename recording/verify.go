@@ -16,7 +16,7 @@ const (
 	Changed     = "changed"            // the checksum is another one
 	Truncated   = "truncated"          // the file is shorter than it was
 	Swapped     = "swapped"            // the sidecar is another recording's
-	NoSound     = "no sound"           // a sidecar without its file
+	NoSound     = FileMissing          // a sidecar without its file
 	NoSidecar   = "no sidecar"         // a file without its sidecar, of a recording that is not live
 	BadSidecar  = "unreadable sidecar" // it is no sidecar of this version
 	BadSound    = "unreadable sound"   // the file cannot be read
@@ -187,7 +187,11 @@ func compare(s Sidecar, sound Sound, found func(what, detail string)) {
 	case sound.Bytes < file.Bytes:
 		found(Truncated, fmt.Sprintf("%d bytes, it had %d", sound.Bytes, file.Bytes))
 	case sound.SHA256 != file.SHA256:
-		found(Changed, fmt.Sprintf("%d bytes, it had %d; SHA-256 %s", sound.Bytes, file.Bytes, sound.SHA256))
+		detail := fmt.Sprintf("SHA-256 %s, it was %s", sound.SHA256, file.SHA256)
+		if sound.Bytes != file.Bytes {
+			detail = fmt.Sprintf("%d bytes, it had %d; ", sound.Bytes, file.Bytes) + detail
+		}
+		found(Changed, detail)
 	}
 	if sound.Fault != "" {
 		if !s.HasProblem(Unreadable) {

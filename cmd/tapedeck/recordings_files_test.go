@@ -45,10 +45,17 @@ func TestRecordingsVerify(t *testing.T) {
 	if o.code != exitFailed || strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("%d, %q", o.code, o.stderr)
 	}
-	for _, want := range []string{"1.wav: changed", "1.part2.wav: truncated", "5.wav: no sidecar", "6.wav: swapped", "7.wav: swapped", "8.wav: no sound"} {
+	for _, want := range []string{"1.wav: changed", "1.part2.wav: truncated", "5.wav: no sidecar", "6.wav: swapped", "7.wav: swapped", "8.wav: file missing"} {
 		if !strings.Contains(o.stdout, at(want)) {
 			t.Errorf("no line %s in\n%s", want, o.stdout)
 		}
+	}
+	was, err := recording.ReadSidecar(at("1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(o.stdout, at("1.wav: changed: SHA-256 ")) || !strings.Contains(o.stdout, ", it was "+was.File.SHA256+"\n") {
+		t.Errorf("the checksum that should be is not said:\n%s", o.stdout)
 	}
 	s.verifyByID(at)
 }
@@ -56,7 +63,7 @@ func TestRecordingsVerify(t *testing.T) {
 // verifyByID asks for some of what TestRecordingsVerify has broken.
 func (s *spool) verifyByID(at func(string) string) {
 	s.Helper()
-	for id, want := range map[string]string{"1": "changed", "5": "no sidecar", "6": "swapped", "8": "no sound"} {
+	for id, want := range map[string]string{"1": "changed", "5": "no sidecar", "6": "swapped", "8": "file missing"} {
 		o := s.do("verify", ids+id)
 		if lines := strings.Count(o.stdout, s.dir.String()); o.code != exitFailed || !strings.Contains(o.stdout, at(id+".wav: "+want)) || lines != 1 {
 			s.Errorf("verify %s: %d\n%s", id, o.code, o.stdout)
