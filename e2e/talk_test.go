@@ -191,13 +191,11 @@ func (t *talk) piece(path string) take {
 // lasts asserts the file's length and returns by how much it differs.
 func (r take) lasts(want time.Duration) time.Duration {
 	r.Helper()
-	bridges := r.suite.lab.Switch.Events(func(e *esl.Event) bool {
-		return e.Name() == "CHANNEL_BRIDGE" && (e.Get("Bridge-A-Unique-ID") == r.anchor || e.Get("Bridge-B-Unique-ID") == r.anchor)
-	})
+	joined := r.suite.lab.Switch.Events(func(e *esl.Event) bool { return bridges(e, r.anchor) })
 	codes := r.suite.lab.Switch.Events(func(e *esl.Event) bool {
 		return e.Subclass() == "tapedeck::toggle" && (e.Get("Unique-ID") == r.anchor || e.Get("Other-Leg-Unique-ID") == r.anchor)
 	})
-	d, slip := r.Length-want, lengthSlip+bridgeSlip*time.Duration(max(0, len(bridges)-1))+digitSlip*time.Duration(len(codes))
+	d, slip := r.Length-want, lengthSlip+bridgeSlip*time.Duration(max(0, len(joined)-1))+digitSlip*time.Duration(len(codes))
 	slip += noise.Between(r.began, r.ended)
 	if d.Abs() > slip {
 		r.Errorf("the file is %v long, the call was %v: they differ by %v, more than %v", r.Length, want, d, slip)

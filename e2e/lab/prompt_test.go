@@ -64,7 +64,7 @@ func TestHoldsBetween(t *testing.T) {
 				t.Fatal(err)
 			}
 			x, packet := slices.Concat(make([]float64, said.rate), said.samples[0], make([]float64, said.rate)), said.rate/50
-			for cut := said.rate; cut < said.rate+len(said.samples[0]); cut += 2 * packet {
+			for cut := said.rate; cut < said.rate+len(said.samples[0]); cut += 7 * packet {
 				for _, heard := range [][]float64{
 					slices.Concat(x[:cut], x[cut+packet:]), slices.Concat(x[:cut], make([]float64, packet), x[cut:]),
 					slices.Concat(x[:cut], make([]float64, 3*packet), x[cut+2*packet:]),
