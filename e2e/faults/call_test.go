@@ -226,6 +226,8 @@ func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
 		}
 		at.unsure, at.missed = false, false
 	case answer == "not-permitted", trace != "" && trace != "ok":
+	case trace == "ok" && c.s.killedAfter(p.at):
+		at.unsure = true // it was taken, and perhaps no more: then FreeSWITCH still has the code, and it is refused later
 	case trace == "ok":
 		if on := p.ask > 0 || p.ask == 0 && !before; on != before {
 			at.person = map[bool]int{true: 1, false: -1}[on]
@@ -233,6 +235,14 @@ func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
 	case p.ext != "" && at.permits(users[p.ext], true) && (p.ask == 0 || (p.ask > 0) != before):
 		at.unsure = true // who knows
 	}
+}
+
+// killedAfter reports whether a Tapedeck was killed so soon after a press that it
+// may have written the press down, and not told FreeSWITCH of it.
+func (s *stage) killedAfter(press time.Time) bool {
+	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
+		return f.kind == killed && f.struck.After(press) && f.struck.Before(press.Add(600*ms))
+	})
 }
 
 // answer is what the phone heard, and what the trace says of the press.
