@@ -47,7 +47,7 @@ func TestReaderZone(t *testing.T) {
 
 func TestLengths(t *testing.T) {
 	for ms, want := range map[int64]string{-5: "0:00", 0: "0:00", 499: "0:00", 980: "0:01", 7_000: "0:07", 760_000: "12:40", 3_599_499: "59:59", 3_599_999: "1:00:00", 3_723_000: "1:02:03"} {
-		if got := lasting(ms); got != want {
+		if got := recording.Length(ms); got != want {
 			t.Errorf("%d ms: %s", ms, got)
 		}
 	}
@@ -60,7 +60,7 @@ func TestLengths(t *testing.T) {
 		t.Error(got)
 	}
 	for ms, want := range map[int64]string{0: "", 99: "", 100: "<0:01", 999: "<0:01", 1000: "0:01", 61_500: "1:02"} {
-		if got := pausedText(ms); got != want {
+		if got := recording.PausedLength(ms); got != want {
 			t.Errorf("%d ms paused: %q", ms, got)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"strings"
 
+	"tapedeck/recording"
 	"tapedeck/store"
 )
 
@@ -74,7 +75,7 @@ func listRowOf(rd reader, r store.Recording) listRow {
 	row := listRow{
 		ID: r.ID, Href: recordingAddress(r.ID), When: rd.at(r.Started, "second"), Direction: directionOf(r.Direction),
 		External: r.External, Number: r.Number, Organisation: r.Organisation, Users: strings.Join(r.Users, ", "),
-		Length: lasting(r.DurationMS), Paused: pausedText(r.PausedMS), Trigger: triggerWords[r.Trigger], By: r.RequestedBy, Held: r.Held,
+		Length: recording.Length(r.DurationMS), Paused: recording.PausedLength(r.PausedMS), Trigger: triggerWords[r.Trigger], By: r.RequestedBy, Held: r.Held,
 	}
 	if r.Part > 1 {
 		row.Part = r.Part

@@ -68,7 +68,7 @@ var liveButtons = map[Action]liveButton{
 
 func liveRowOf(rd reader, l liveView, csrf string, several bool) liveRow {
 	row := liveRow{
-		ID: l.ID, Lamp: lamps[l.State], Since: rd.at(l.Since, "second"), For: clock(int64(max(rd.now.Sub(l.Since), 0) / time.Second)),
+		ID: l.ID, Lamp: lamps[l.State], Since: rd.at(l.Since, "second"), For: recording.Clock(int64(max(rd.now.Sub(l.Since), 0) / time.Second)),
 		Direction: directionOf(l.Direction.String()), External: l.External, Number: l.Number, Organisation: l.Organisation,
 		Users: strings.Join(l.Users, ", "), Why: becauseWords(l), Locked: l.Locked, Started: rd.at(l.Started, "second"),
 		Answered: l.Answered != nil, CSRF: csrf, Several: several,

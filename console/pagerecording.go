@@ -144,16 +144,16 @@ func (p *recordingPage) sound(s recording.Sidecar, may func(access.Right) bool) 
 		p.NoPlayer = "There is no file: the recording was wanted, but none was made."
 		return
 	}
-	p.Length = lasting(s.File.DurationMS)
+	p.Length = recording.Length(s.File.DurationMS)
 	p.File = &fileView{s.File.Name, bytesText(s.File.Bytes), s.File.SHA256, formText(*s.File)}
 	p.Pauses = pausesOf(s.Spans, s.File.DurationMS)
-	p.Paused = pausedText(pausedMS(s.Spans))
+	p.Paused = recording.PausedLength(pausedMS(s.Spans))
 	p.Download = may(access.Download)
 	if !may(access.Listen) {
 		p.NoPlayer = "Your account may see that this recording exists, but not hear it."
 		return
 	}
-	p.Player = &playerView{DurationMS: s.File.DurationMS, Length: lasting(s.File.DurationMS), Stereo: s.File.Channels == 2,
+	p.Player = &playerView{DurationMS: s.File.DurationMS, Length: recording.Length(s.File.DurationMS), Stereo: s.File.Channels == 2,
 		Upper: "outside party", Lower: "our side"}
 	if s.Direction == "internal" {
 		p.Player.Upper, p.Player.Lower = "caller", "called"

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // the reader's zone does not depend on what the machine has
+
+	"tapedeck/recording"
 )
 
 // reader is how one reader is shown times: in the zone that the cookie tz names,
@@ -61,32 +63,9 @@ func (rd reader) startOfDay(t time.Time) time.Time {
 	return time.Date(y, m, d, 0, 0, 0, 0, rd.zone)
 }
 
-// lasting is a length as people read it, to the second: 0:07, 12:40, 1:02:03.
-func lasting(ms int64) string { return clock((max(ms, 0) + 500) / 1000) }
-
-// clock is what a clock shows after so many seconds.
-func clock(s int64) string {
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// pausedText is how long a file is silent in all; "" if that is none, or only
-// the moment until it was known who answered.
-func pausedText(ms int64) string {
-	switch {
-	case ms < 100:
-		return ""
-	case ms < 1000:
-		return "<0:01"
-	}
-	return lasting(ms)
-}
-
 // place is a place in a file, to the tenth of a second: 0:12.3.
 func place(ms int64) string {
-	return clock(max(ms, 0)/1000) + "." + strconv.FormatInt(max(ms, 0)/100%10, 10)
+	return recording.Clock(max(ms, 0)/1000) + "." + strconv.FormatInt(max(ms, 0)/100%10, 10)
 }
 
 // bytesText is a size as people read it.

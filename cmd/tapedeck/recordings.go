@@ -150,27 +150,6 @@ func printJSON(w io.Writer, text []byte) error {
 	return err
 }
 
-// length is a duration for people, to the second.
-func length(ms int64) string {
-	s := (ms + 500) / 1000
-	if s >= 3600 {
-		return fmt.Sprintf("%d:%02d:%02d", s/3600, s/60%60, s%60)
-	}
-	return fmt.Sprintf("%d:%02d", s/60, s%60)
-}
-
-// pausedText is how long a file is silent in all; "" if that is none, or only
-// the moment until it was known who answered.
-func pausedText(ms int64) string {
-	switch {
-	case ms < 100:
-		return ""
-	case ms < 1000:
-		return "<0:01"
-	}
-	return length(ms)
-}
-
 // position is a place in a file, to the millisecond.
 func position(ms int64) string { return fmt.Sprintf("%d:%02d.%03d", ms/60_000, ms/1000%60, ms%1000) }
 

@@ -50,8 +50,8 @@ func (l *listing) print(stdout io.Writer, list []store.Recording, more bool) err
 
 // row is a recording in the table.
 func (l *listing) row(r store.Recording) []string {
-	long := length(r.DurationMS)
-	if paused := pausedText(r.PausedMS); paused != "" {
+	long := recording.Length(r.DurationMS)
+	if paused := recording.PausedLength(r.PausedMS); paused != "" {
 		long += " (" + paused + " paused)"
 	}
 	if r.Bytes == 0 {

@@ -287,7 +287,7 @@ func TestPauses(t *testing.T) {
 func TestLengths(t *testing.T) {
 	var got []string
 	for _, ms := range []int64{0, 499, 59_500, 3_599_499, 3_599_500, 36_000_000} {
-		got = append(got, length(ms))
+		got = append(got, recording.Length(ms))
 	}
 	for _, ms := range []int64{0, 61_007, 3_600_000} {
 		got = append(got, position(ms))
