@@ -11,20 +11,21 @@ import (
 // go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
-	"cmd/tapedeck":   {"call", "console", "console/access", "esl", "esl/esltest", "flow", "metrics", "recording", "store", "toggle"},
-	"call":           {"esl", "flow", "recording", "store", "toggle"},
-	"console":        {"console/access", "flow", "recording", "store"},
-	"toggle":         {"flow"},
-	"store":          {"flow"},
-	"console/access": {"flow"},
-	"esl":            {},
-	"esl/esltest":    {},
-	"flow":           {},
-	"metrics":        {},
-	"recording":      {},
-	"e2e":            {"e2e/lab", "esl"},
-	"e2e/lab":        {"esl"},
-	"e2e/faults":     {"e2e/lab", "esl/esltest"},
+	"cmd/tapedeck":     {"call", "console", "console/access", "esl", "esl/esltest", "flow", "metrics", "recording", "store", "toggle"},
+	"call":             {"esl", "flow", "recording", "store", "toggle"},
+	"console":          {"console/access", "flow", "recording", "store"},
+	"toggle":           {"flow"},
+	"store":            {"flow"},
+	"console/access":   {"flow"},
+	"esl":              {},
+	"esl/esltest":      {},
+	"flow":             {},
+	"internal/testkit": {},
+	"metrics":          {},
+	"recording":        {},
+	"e2e":              {"e2e/lab", "esl"},
+	"e2e/lab":          {"esl"},
+	"e2e/faults":       {"e2e/lab", "esl/esltest"},
 }
 
 func TestImports(t *testing.T) {
