@@ -38,7 +38,7 @@ func (d *Desk) adopt(k control, token int64, history []recording.Sidecar, now sc
 	d.seat(c, k, now)
 	d.calls[c.id] = c
 	c.note(recording.Note{What: "adopted"})
-	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Told(), "file", c.rec.File.String())
+	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
 	d.cfg.Meter.Adopted("adopted")
 	d.announce(c)
 	c.foresee(k.At)

@@ -186,7 +186,7 @@ func (w *wired) truth(a *esltest.Channel, state string, before int) {
 	w.desk.ask(w.Context(), func() {
 		for _, c := range w.desk.calls {
 			if c.anchor == a.UUID() {
-				told = string(c.rec.Told())
+				told = string(c.rec.Status())
 			}
 		}
 	})

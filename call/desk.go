@@ -119,16 +119,16 @@ type Desk struct {
 	// owned by Run
 	calls     map[string]*call
 	legs      map[string]*leg
-	gone      map[string]time.Time            // legs that hung up a short while ago, and when
-	cores     map[string]string               // Core-UUID to the switch's name
-	lit       map[lamp]map[string]toggle.Told // what a user's lamp shows of each call; off is left out
-	clocks    map[string]*clock               // of the switches
-	relays    map[string][]relayed            // legs that entered elsewhere, by call
-	waifs     map[string]waif                 // calls of others that Redis may not know
-	claiming  map[string]bool                 // calls that are being taken over
-	finishing map[string]int                  // files that are being described, by call
-	serials   int                             // of markers
-	now       struct{ recording, paused int } // how many calls are
+	gone      map[string]time.Time              // legs that hung up a short while ago, and when
+	cores     map[string]string                 // Core-UUID to the switch's name
+	lit       map[lamp]map[string]toggle.Status // what a user's lamp shows of each call; off is left out
+	clocks    map[string]*clock                 // of the switches
+	relays    map[string][]relayed              // legs that entered elsewhere, by call
+	waifs     map[string]waif                   // calls of others that Redis may not know
+	claiming  map[string]bool                   // calls that are being taken over
+	finishing map[string]int                    // files that are being described, by call
+	serials   int                               // of markers
+	now       struct{ recording, paused int }   // how many calls are
 	ctx       context.Context
 }
 
@@ -141,7 +141,7 @@ func NewDesk(cfg Config) *Desk {
 		claims:    make(chan struct{}, claimsAtOnce),
 		lookups:   make(chan lookup),
 		calls:     map[string]*call{},
-		lit:       map[lamp]map[string]toggle.Told{},
+		lit:       map[lamp]map[string]toggle.Status{},
 		legs:      map[string]*leg{},
 		gone:      map[string]time.Time{},
 		cores:     map[string]string{},
@@ -264,7 +264,7 @@ const retryAfter = time.Second
 // keepRetrying runs a timer while a file may get speech that must not be in it
 // and the command against that has failed.
 func (d *Desk) keepRetrying(c *call) {
-	exposed := c.rec.Held && !c.rec.Gone && c.rec.Told() == toggle.On && (c.rec.Wish() != toggle.Speech || c.rec.Doomed)
+	exposed := c.rec.Held && !c.rec.Gone && c.rec.Status() == toggle.On && (c.rec.Wish() != toggle.Speech || c.rec.Doomed)
 	switch {
 	case !exposed && c.retry != nil:
 		c.retry.Stop()

@@ -18,7 +18,7 @@ type disclaiming struct {
 // recording that no person asked for begins. It goes to the outside party, which
 // an internal call does not have, or to both.
 func (d *Desk) keepDisclaimer(c *call) {
-	if c.org.Disclaimer == nil || c.rec.Gone || c.rec.Pending != toggle.None || c.rec.Told() != toggle.On {
+	if c.org.Disclaimer == nil || c.rec.Gone || c.rec.Pending != toggle.None || c.rec.Status() != toggle.On {
 		return
 	}
 	if !c.disclaim.begun {

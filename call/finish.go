@@ -206,7 +206,7 @@ func (c *call) groups() []string {
 // go on with it: into Redis, on the recorded leg, and beside the files.
 func (d *Desk) keep(c *call) {
 	control := d.control(c)
-	kept := kept{control.stable(), len(c.trace), len(c.file().edges), c.file().began, c.rec.Told(), len(c.file().faults)}
+	kept := kept{control.stable(), len(c.trace), len(c.file().edges), c.file().began, c.rec.Status(), len(c.file().faults)}
 	if kept == c.kept {
 		return
 	}
@@ -227,7 +227,7 @@ func (d *Desk) keep(c *call) {
 		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
 		External: c.external, Number: c.number(), Answered: c.answered, Since: c.since(), Locked: c.effective().Locked,
 		Because: store.Because(c.cause(d.legs)),
-		File:    c.path, State: store.State(c.rec.Told()), Chain: c.chain(), Users: c.users(), Started: c.began,
+		File:    c.path, State: store.State(c.rec.Status()), Chain: c.chain(), Users: c.users(), Started: c.began,
 		Owner: d.cfg.Store.Instance(), Token: c.token, Control: c.written(control), Draft: text,
 	})
 	d.remember(c)
@@ -247,6 +247,6 @@ type kept struct {
 	notes   int
 	edges   int
 	began   time.Time
-	told    toggle.Told
+	told    toggle.Status
 	faults  int
 }

@@ -89,7 +89,7 @@ func (d *Desk) keepKeys(c *call) {
 		return
 	}
 	for _, uuid := range d.phones(c) {
-		l, on := d.legs[uuid], c.rec.Told() == toggle.On && !c.rec.Gone
+		l, on := d.legs[uuid], c.rec.Status() == toggle.On && !c.rec.Gone
 		switch file := d.marker(uuid); {
 		case on && l.marker == "":
 			d.serials++
@@ -146,7 +146,7 @@ func (d *Desk) catchUpKeys(c *call, now scene) {
 // marker is not as it was when the phone was told how the recording stands, and that
 // is still what is wanted.
 func (c *call) keyMissed(runs bool, told string) bool {
-	switch toggle.Told(told) {
+	switch toggle.Status(told) {
 	case toggle.On:
 		return !runs && c.rec.Wish() == toggle.Speech
 	case toggle.Off, toggle.Paused:

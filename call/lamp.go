@@ -17,7 +17,7 @@ import (
 type lamp struct{ extension, domain string }
 
 // lamps are the users on a call, with what their lamps show of it.
-type lamps map[lamp]toggle.Told
+type lamps map[lamp]toggle.Status
 
 // lampsOf is what the lamps of a call's users are to show.
 func (d *Desk) lampsOf(c *call) lamps {
@@ -30,7 +30,7 @@ func (d *Desk) lampsOf(c *call) lamps {
 		if !l.is(c.org.ID) || !isPlain(l.domain) || c.org.Users[l.user] == nil {
 			continue
 		}
-		now[lamp{cmp.Or(c.org.Users[l.user].Extension, l.user), l.domain}] = c.rec.Told()
+		now[lamp{cmp.Or(c.org.Users[l.user].Extension, l.user), l.domain}] = c.rec.Status()
 	}
 	return now
 }
@@ -59,9 +59,9 @@ func (d *Desk) light(c *call) []esl.Command {
 
 // show is a user's lamp after a call's state: a user on two calls is shown the
 // one that is being recorded.
-func (d *Desk) show(c *call, l lamp, state toggle.Told) esl.Command {
+func (d *Desk) show(c *call, l lamp, state toggle.Status) esl.Command {
 	if d.lit[l] == nil {
-		d.lit[l] = map[string]toggle.Told{}
+		d.lit[l] = map[string]toggle.Status{}
 	}
 	d.lit[l][c.anchor] = state
 	if state == toggle.Off {

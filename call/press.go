@@ -19,7 +19,7 @@ type press struct {
 	user   string // who; "" is nobody of the call's organisation
 	by     string // by the API: the account that asked for it, in the user's name
 	ask    toggle.Press
-	answer func(toggle.Told, error) // by the API; nil otherwise
+	answer func(toggle.Status, error) // by the API; nil otherwise
 }
 
 // autoResume is the method of a pause that ends by itself.
@@ -39,7 +39,7 @@ func (d *Desk) pressed(c *call, p press) {
 	c.log.Debug("pressed by", "user", p.user, "account", p.by)
 	if refusal != toggle.Permitted {
 		d.hear(c, p, notPermitted)
-		p.reply(c.rec.Told(), &Refused{refusal})
+		p.reply(c.rec.Status(), &Refused{refusal})
 		return
 	}
 	d.obey(c, p)
@@ -61,7 +61,7 @@ func (d *Desk) obey(c *call, p press) {
 	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: p.ask})
 }
 
-func (p press) reply(told toggle.Told, err error) {
+func (p press) reply(told toggle.Status, err error) {
 	if p.answer != nil {
 		p.answer(told, err)
 	}
@@ -106,7 +106,7 @@ func (d *Desk) settlePresses(c *call) {
 	}
 	done := c.presses
 	c.presses = nil
-	told, prompt := c.rec.Told(), c.outcome()
+	told, prompt := c.rec.Status(), c.outcome()
 	var err error
 	if prompt == notPermitted {
 		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the switch out", told)
@@ -129,7 +129,7 @@ func (d *Desk) settlePresses(c *call) {
 // answer it is what the answer will start that counts.
 func (c *call) outcome() string {
 	s := c.rec
-	on, off := s.Told() == toggle.On, s.Told() != toggle.On
+	on, off := s.Status() == toggle.On, s.Status() != toggle.On
 	if !s.Answered {
 		on = on || s.File == toggle.Armed || s.File == toggle.ArmedMasked && s.Guard
 		off = off && s.File != toggle.Armed && s.File != toggle.ArmedUnsure
@@ -164,7 +164,7 @@ func (d *Desk) undo(c *call, first press) {
 	switch {
 	case c.stands.person == toggle.SwitchedOff:
 		before, c.switched, c.switchedAt = toggle.SwitchedOff, c.stands.switched, c.stands.switchedAt
-	case c.rec.Told() == toggle.Paused:
+	case c.rec.Status() == toggle.Paused:
 		before, c.switched = toggle.SwitchedOff, first
 	}
 	d.happened(c, toggle.Fact{What: toggle.Stands, Person: before})
@@ -184,7 +184,7 @@ func (c *call) settled() bool {
 	case s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:
 		return false
 	}
-	return !s.Wanted() || s.Told() == toggle.On || !s.Answered
+	return !s.Wanted() || s.Status() == toggle.On || !s.Answered
 }
 
 // keepResume runs a timer while a person's pause lasts, if the organisation
@@ -271,9 +271,9 @@ func (r *Refused) Error() string { return "refused: " + string(r.Reason) }
 // on it ("": the one who talks now), asked for by an account, with the same rights
 // and the same result as on the phone. It returns the state that FreeSWITCH has
 // confirmed.
-func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Told, error) {
+func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error) {
 	type result struct {
-		told toggle.Told
+		told toggle.Status
 		err  error
 	}
 	answer := make(chan result, 1)
@@ -291,7 +291,7 @@ func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.
 			name = "" // a user's rights count on the user's own calls
 		}
 		d.pressed(c, press{method: toggle.API, user: name, by: account, ask: ask,
-			answer: func(t toggle.Told, err error) { answer <- result{t, err} }})
+			answer: func(t toggle.Status, err error) { answer <- result{t, err} }})
 	}
 	if !d.post(work) {
 		return toggle.Off, fmt.Errorf("call: switch: %w", ErrBusy)

@@ -414,7 +414,7 @@ func TestSwitchByAPI(t *testing.T) {
 	for _, tc := range []struct {
 		id, user string
 		ask      toggle.Press
-		want     toggle.Told
+		want     toggle.Status
 		check    func(error) bool
 	}{
 		{a.UUID(), "dave", toggle.TurnOff, toggle.Paused, nil},

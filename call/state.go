@@ -11,7 +11,7 @@ const stateSubclass = "tapedeck::state"
 
 // told is what was last said of a recording, and on which legs.
 type told struct {
-	state        toggle.Told
+	state        toggle.Status
 	anchor, peer string
 }
 
@@ -20,7 +20,7 @@ type told struct {
 // the lamps of the users' phones. One at a time, so that the last one told is the
 // last one true.
 func (d *Desk) tell(c *call) {
-	now := told{c.rec.Told(), c.anchor, c.peer}
+	now := told{c.rec.Status(), c.anchor, c.peer}
 	if c.telling || c.told == now || c.rec.Gone || c.anchor == "" || c.rec.Pending != toggle.None {
 		return
 	}

@@ -126,14 +126,15 @@ type State struct {
 	Problems Problem
 }
 
-// Told is what programs and people may be told of the recording.
-type Told string
+// Status is the state of the recording as programs and people may be told it: what
+// FreeSWITCH has confirmed, not what was asked of it.
+type Status string
 
 // The values of the channel variable `tapedeck_state`.
 const (
-	Off    Told = "off"
-	On     Told = "on"
-	Paused Told = "paused"
+	Off    Status = "off"
+	On     Status = "on"
+	Paused Status = "paused"
 )
 
 // Wanted reports whether the recording is to be on: what a person's next press
@@ -151,9 +152,9 @@ func (s State) Wish() Wish {
 	return Nothing
 }
 
-// Told says "on" as soon as speech may be in the file, and "off" or "paused"
-// only when FreeSWITCH has confirmed that none is written.
-func (s State) Told() Told {
+// Status is "on" as soon as speech may be in the file, and "off" or "paused" only
+// when FreeSWITCH has confirmed that none is written.
+func (s State) Status() Status {
 	switch s.File {
 	case Open, Recording:
 		return On

@@ -96,7 +96,7 @@ func TestTransitions(t *testing.T) {
 	printTable(&b, intents, State.intent, func(State) string { return "" })
 	b.WriteString("\n# What becomes of the file: wish, file (told);\n" +
 		"# fact -> state after it => command to FreeSWITCH ! problem noted. Facts that change nothing are left out.\n")
-	printTable(&b, fileFacts(), State.file, func(s State) string { return fmt.Sprintf(" (%s)", s.Told()) })
+	printTable(&b, fileFacts(), State.file, func(s State) string { return fmt.Sprintf(" (%s)", s.Status()) })
 	const golden = "testdata/transitions.golden"
 	if *update {
 		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
@@ -218,9 +218,9 @@ func (p *play) check() {
 		return // its reply will tell
 	}
 	switch {
-	case speech && s.Told() == Paused, speech && s.Told() == Off && !s.starting():
-		p.fail("speech is written, and told is " + string(s.Told()))
-	case !speech && s.Told() == On && resting:
+	case speech && s.Status() == Paused, speech && s.Status() == Off && !s.starting():
+		p.fail("speech is written, and told is " + string(s.Status()))
+	case !speech && s.Status() == On && resting:
 		p.fail("told on, and no speech is written")
 	case resting && s.Wish() != Speech && speech:
 		p.fail("speech is written that is not wanted, and nothing is being done about it")
@@ -341,7 +341,7 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 		name  string
 		facts []Fact
 		want  State
-		told  Told
+		told  Status
 	}{
 		{"start refused", []Fact{{What: Answered}, chainOn, {What: Refused, Command: Start}},
 			State{On: true, Answered: true, Held: true, Problems: NotStarted}, Off},
@@ -382,8 +382,8 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			for _, f := range tc.facts {
 				s, _ = Next(s, f)
 			}
-			if s != tc.want || s.Told() != tc.told {
-				t.Errorf("got %+v (%s), want %+v (%s)", s, s.Told(), tc.want, tc.told)
+			if s != tc.want || s.Status() != tc.told {
+				t.Errorf("got %+v (%s), want %+v (%s)", s, s.Status(), tc.want, tc.told)
 			}
 		})
 	}

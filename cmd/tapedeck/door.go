@@ -17,7 +17,7 @@ import (
 // switched here, those of another by asking that one over Redis.
 type door struct {
 	desk interface {
-		Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Told, error)
+		Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
 	}
 	store *store.Store
 }
@@ -32,10 +32,10 @@ type wish struct {
 
 // switched is the answer.
 type switched struct {
-	State   toggle.Told `json:"state,omitempty"`
-	Refused string      `json:"refused,omitempty"`
-	NoCall  bool        `json:"no_call,omitempty"`
-	Failed  string      `json:"failed,omitempty"`
+	State   toggle.Status `json:"state,omitempty"`
+	Refused string        `json:"refused,omitempty"`
+	NoCall  bool          `json:"no_call,omitempty"`
+	Failed  string        `json:"failed,omitempty"`
 }
 
 var presses = map[console.Action]toggle.Press{

@@ -13,7 +13,7 @@ type pressed struct {
 	User   string        `json:"user"`
 	Method toggle.Method `json:"method,omitempty"` // the first that the user may use
 	Result string        `json:"result"`           // ok, or why it is refused
-	State  toggle.Told   `json:"state"`            // after it
+	State  toggle.Status `json:"state"`            // after it
 }
 
 // press lets users switch in turn, each by a method that the organisation has.
@@ -45,7 +45,7 @@ func press(org *flow.Organisation, e flow.Effective, users []string) ([]pressed,
 }
 
 // wanted is the state that FreeSWITCH would be brought to.
-func wanted(s toggle.State) toggle.Told {
+func wanted(s toggle.State) toggle.Status {
 	switch {
 	case s.Wanted():
 		return toggle.On
