@@ -13,7 +13,7 @@ import (
 var mayImport = map[string][]string{
 	"cmd/tapedeck":     {"call", "console", "console/access", "esl", "esl/esltest", "flow", "metrics", "recording", "store", "toggle"},
 	"call":             {"esl", "flow", "recording", "store", "toggle"},
-	"console":          {"console/access", "flow", "recording", "store"},
+	"console":          {"console/access", "flow", "recording", "store", "toggle"},
 	"toggle":           {"flow"},
 	"store":            {"flow"},
 	"console/access":   {"flow"},

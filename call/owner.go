@@ -107,7 +107,7 @@ func (d *Desk) yield(c *call) {
 	c.yielded = true
 	delete(d.calls, c.id)
 	for _, p := range c.presses {
-		p.reply(c.rec.Status(), ErrNoCall)
+		p.reply(c.rec.Status(), toggle.ErrNoCall)
 	}
 	c.presses = nil
 	d.unlight(c)

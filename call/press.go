@@ -3,7 +3,6 @@ package call
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -39,7 +38,7 @@ func (d *Desk) pressed(c *call, p press) {
 	c.log.Debug("pressed by", "user", p.user, "account", p.by)
 	if refusal != toggle.Permitted {
 		d.hear(c, p, notPermitted)
-		p.reply(c.rec.Status(), &Refused{refusal})
+		p.reply(c.rec.Status(), refusal)
 		return
 	}
 	d.obey(c, p)
@@ -256,21 +255,10 @@ func (c *call) phone(legs map[string]*leg) string {
 	return ""
 }
 
-// Errors of Switch, for errors.Is and errors.As.
-var (
-	ErrNoCall = errors.New("no such live call")
-	ErrBusy   = errors.New("not answered in time")
-)
-
-// Refused is a switch that was not obeyed.
-type Refused struct{ Reason toggle.Refusal }
-
-func (r *Refused) Error() string { return "refused: " + string(r.Reason) }
-
 // Switch is the door for the API: it switches a live call in the name of a user
 // on it ("": the one who talks now), asked for by an account, with the same rights
 // and the same result as on the phone. It returns the state that FreeSWITCH has
-// confirmed.
+// confirmed. The errors are a toggle.Refusal, toggle.ErrNoCall and toggle.ErrBusy.
 func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error) {
 	type result struct {
 		told toggle.Status
@@ -280,7 +268,7 @@ func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.
 	work := func() {
 		c := d.calls[id]
 		if c == nil {
-			answer <- result{toggle.Off, ErrNoCall}
+			answer <- result{toggle.Off, toggle.ErrNoCall}
 			return
 		}
 		name, _, _ := c.org.FindUser(user)
@@ -294,7 +282,7 @@ func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.
 			answer: func(t toggle.Status, err error) { answer <- result{t, err} }})
 	}
 	if !d.post(work) {
-		return toggle.Off, fmt.Errorf("call: switch: %w", ErrBusy)
+		return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
 	}
 	select {
 	case r := <-answer:
@@ -305,5 +293,5 @@ func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.
 	case <-ctx.Done():
 	case <-d.done:
 	}
-	return toggle.Off, fmt.Errorf("call: switch: %w", ErrBusy)
+	return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
 }

@@ -410,7 +410,7 @@ func TestSwitchByAPI(t *testing.T) {
 	a := l.inbound("+442079460001")
 	d := l.ring(a, "1004")
 	l.answer(d)
-	var refused *Refused
+	var refused toggle.Refusal
 	for _, tc := range []struct {
 		id, user string
 		ask      toggle.Press
@@ -421,11 +421,11 @@ func TestSwitchByAPI(t *testing.T) {
 		{a.UUID(), "1004", toggle.TurnOff, toggle.Paused, nil},
 		{a.UUID(), "dave", toggle.Turn, toggle.On, nil},
 		{a.UUID(), "dave", toggle.TurnOn, toggle.On, nil},
-		{a.UUID(), "grace", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.NotItsUser }}, // is not on it
-		{a.UUID(), "erin", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused.Reason == toggle.NotItsUser }},
+		{a.UUID(), "grace", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused == toggle.NotItsUser }}, // is not on it
+		{a.UUID(), "erin", toggle.TurnOff, toggle.On, func(err error) bool { return errors.As(err, &refused) && refused == toggle.NotItsUser }},
 		{a.UUID(), "", toggle.TurnOff, toggle.Paused, nil},
 		{a.UUID(), "", toggle.TurnOn, toggle.On, nil},
-		{"none", "dave", toggle.TurnOff, toggle.Off, func(err error) bool { return errors.Is(err, ErrNoCall) }},
+		{"none", "dave", toggle.TurnOff, toggle.Off, func(err error) bool { return errors.Is(err, toggle.ErrNoCall) }},
 	} {
 		told, err := l.desk.Switch(context.Background(), tc.id, tc.user, "root", tc.ask)
 		if tc.check == nil && err != nil || tc.check != nil && !tc.check(err) {
@@ -454,8 +454,8 @@ func TestSwitchInTheNameOfSomebodyElsewhere(t *testing.T) {
 		l.answer(l.ring(a, "1004"))
 		before := a.Get("tapedeck_state")
 		for user, want := range map[string]toggle.Refusal{"": toggle.Locked, "dave": toggle.Locked, "frank": toggle.NotItsUser} {
-			var refused *Refused
-			if told, err := l.desk.Switch(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused.Reason != want {
+			var refused toggle.Refusal
+			if told, err := l.desk.Switch(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused != want {
 				t.Errorf("%s, in the name of %q: %s, %v; want %s", record, user, told, err, want)
 			}
 		}

@@ -13,6 +13,8 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/store"
+
+	"tapedeck/toggle"
 )
 
 const switchAlice = "/api/v1/calls/" + callAlice + "/recording"
@@ -72,14 +74,14 @@ func TestSwitchErrors(t *testing.T) {
 		status int
 		code   string
 	}{
-		{&Refused{"no_recording"}, 409, "no_recording"},
-		{&Refused{"locked"}, 409, "locked"},
-		{&Refused{"not_its_user"}, 403, "not_its_user"},
-		{&Refused{"not_granted"}, 403, "not_granted"},
-		{&Refused{"user_disabled"}, 403, "user_disabled"},
-		{&Refused{"something_new"}, 409, "something_new"},
-		{fmt.Errorf("call: %w", ErrNoCall), 404, "not_found"},
-		{fmt.Errorf("call: %w", ErrBusy), 503, "busy"},
+		{toggle.Refusal("no_recording"), 409, "no_recording"},
+		{toggle.Refusal("locked"), 409, "locked"},
+		{toggle.Refusal("not_its_user"), 403, "not_its_user"},
+		{toggle.Refusal("not_granted"), 403, "not_granted"},
+		{toggle.Refusal("user_disabled"), 403, "user_disabled"},
+		{toggle.Refusal("something_new"), 409, "something_new"},
+		{fmt.Errorf("call: %w", toggle.ErrNoCall), 404, "not_found"},
+		{fmt.Errorf("call: %w", toggle.ErrBusy), 503, "busy"},
 		{fmt.Errorf("call: %w", store.ErrAway), 503, "away"},
 		{errors.New("secret"), 500, "internal"},
 	} {
@@ -92,7 +94,7 @@ func TestSwitchErrors(t *testing.T) {
 			t.Errorf("%v: the last line is not of a failure: %s", tc.err, got)
 		}
 	}
-	l.calls.answer(ErrNoCall)
+	l.calls.answer(toggle.ErrNoCall)
 	_, over := l.wants(404, "anna", "POST", switchAlice, `{"action":"pause"}`)
 	_, none := l.wants(404, "anna", "POST", "/api/v1/calls/"+nowhere+"/recording", `{"action":"pause"}`)
 	if over != none {
@@ -110,7 +112,7 @@ func TestPauseBeforeAudit(t *testing.T) {
 		lines  []string
 	}{
 		{nil, 200, []string{`"what":"toggle"`}},
-		{&Refused{"locked"}, 409, []string{`"what":"toggle"`, `"what":"failed"`}},
+		{toggle.Refusal("locked"), 409, []string{`"what":"toggle"`, `"what":"failed"`}},
 	} {
 		l.calls.answer(tc.err)
 		written := len(l.audited())

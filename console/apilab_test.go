@@ -22,6 +22,8 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
+
+	"tapedeck/toggle"
 )
 
 // apiLab is a lab with recordings and live calls, whose every answer is held
@@ -260,7 +262,7 @@ func (c *apiCalls) Switch(ctx context.Context, id, user, account string, action 
 		c.store.SaveCall(call)
 		return call.State, nil
 	}
-	return "", ErrNoCall
+	return "", toggle.ErrNoCall
 }
 
 func (c *apiCalls) answer(err error) {

@@ -6,7 +6,6 @@ package console
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -38,7 +37,7 @@ type Calls interface {
 	// Switch switches a live call's recording in the name of a user of its
 	// organisation ("": the one who talks now), asked for by an account. It
 	// returns the state that FreeSWITCH has confirmed: off, on or paused. The
-	// errors are ErrNoCall, ErrBusy and *Refused.
+	// errors are toggle.ErrNoCall, toggle.ErrBusy and a toggle.Refusal.
 	Switch(ctx context.Context, call, user, account string, action Action) (store.State, error)
 }
 
@@ -52,17 +51,6 @@ const (
 	Resume Action = "resume"
 	Toggle Action = "toggle"
 )
-
-// Errors of Calls.
-var (
-	ErrNoCall = errors.New("no such live call")
-	ErrBusy   = errors.New("the switch did not answer in time")
-)
-
-// Refused is a switch that was not obeyed, and why, in a word of package toggle.
-type Refused struct{ Reason string }
-
-func (r *Refused) Error() string { return "refused: " + r.Reason }
 
 // Server serves the console. New makes one.
 type Server struct {

@@ -10,6 +10,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/toggle"
 )
 
 // liveView is a live call as one visitor sees it.
@@ -179,12 +180,12 @@ func (s *Server) writeSwitch(v *visit, call *liveView, user string, action Actio
 
 // writeFailed says in the audit log that the line before did not come true.
 func (s *Server) writeFailed(v *visit, call *liveView, action Action, cause error) {
-	var refused *Refused
+	var refused toggle.Refusal
 	detail := recording.AuditToggle + ": " + string(action)
 	switch {
 	case errors.As(cause, &refused):
-		detail += ": refused: " + refused.Reason
-	case errors.Is(cause, ErrNoCall):
+		detail += ": refused: " + string(refused)
+	case errors.Is(cause, toggle.ErrNoCall):
 		detail += ": the call is over"
 	default:
 		detail += ": no answer in time"

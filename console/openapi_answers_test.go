@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"tapedeck/recording"
+
+	"tapedeck/toggle"
 )
 
 // TestOpenAPIAnswers has every operation give each answer that the document says
@@ -109,7 +111,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	if _, got := l.ask("anna", "GET", one, ""); strings.Count(got, `"spans":[{`) != 1 {
 		t.Errorf("%s", got)
 	}
-	l.calls.answer(&Refused{"locked"})
+	l.calls.answer(toggle.Refusal("locked"))
 	l.wants(409, "anna", "POST", switchAlice, `{"action":"pause"}`)
 	l.view(l.bearer("root")).wants("calls aaaa:paused cccc:on dddd:on")
 	l.forged(one)

@@ -13,6 +13,8 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
+
+	"tapedeck/toggle"
 )
 
 // labRecording is a recording to be put into a lab.
@@ -253,7 +255,7 @@ func (c labCalls) Switch(ctx context.Context, id, user, account string, action A
 			continue
 		}
 		if call.Locked {
-			return "", &Refused{"locked"}
+			return "", toggle.Refusal("locked")
 		}
 		call.State = store.On
 		if action == Pause {
@@ -263,7 +265,7 @@ func (c labCalls) Switch(ctx context.Context, id, user, account string, action A
 		c.l.store.SaveCall(call)
 		return call.State, nil
 	}
-	return "", ErrNoCall
+	return "", toggle.ErrNoCall
 }
 
 // auditSome puts lines of all kinds into the audit log.

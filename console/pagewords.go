@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"tapedeck/recording"
+	"tapedeck/toggle"
 )
 
 // problemView is one problem of a recording, for people.
@@ -61,24 +62,24 @@ var settingWords = map[string]string{
 
 // methodWords say by what a person switched.
 var methodWords = map[string]string{
-	"dtmf":           "with phone keys",
-	"record_key":     "with the record key",
-	"blind_transfer": "by a blind transfer",
-	"api":            "from the console or the API",
-	"auto_resume":    "",
+	string(toggle.DTMF):          "with phone keys",
+	string(toggle.RecordKey):     "with the record key",
+	string(toggle.BlindTransfer): "by a blind transfer",
+	string(toggle.API):           "from the console or the API",
+	"auto_resume":                "",
 }
 
 // refusalWords say why a switch was not obeyed.
-var refusalWords = map[string]string{
-	"no_recording":  "nothing is recorded for this organisation",
-	"not_its_user":  "not a user of this call's organisation",
-	"not_granted":   "the organisation does not allow this method",
-	"user_disabled": "this user may not switch recordings",
-	"locked":        "the recording is locked by the policy",
+var refusalWords = map[toggle.Refusal]string{
+	toggle.NoRecording:  "nothing is recorded for this organisation",
+	toggle.NotItsUser:   "not a user of this call's organisation",
+	toggle.NotGranted:   "the organisation does not allow this method",
+	toggle.UserDisabled: "this user may not switch recordings",
+	toggle.Locked:       "the recording is locked by the policy",
 }
 
 func refusalOf(word string) string {
-	if words, ok := refusalWords[word]; ok {
+	if words, ok := refusalWords[toggle.Refusal(word)]; ok {
 		return words
 	}
 	return word

@@ -11,6 +11,7 @@ import (
 
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/toggle"
 )
 
 // fault is what is wrong with a request, or why it cannot be served now, in
@@ -43,13 +44,13 @@ var (
 func faultOf(err error) *fault {
 	var known *fault
 	var tooLarge *http.MaxBytesError
-	var refused *Refused
+	var refused toggle.Refusal
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.Is(err, errNotKnown):
 		return &fault{http.StatusUnauthorized, "unknown", errNotKnown.Error(), 0}
-	case errors.Is(err, errNotFound), errors.Is(err, ErrNoCall), errors.Is(err, store.ErrUnknown):
+	case errors.Is(err, errNotFound), errors.Is(err, toggle.ErrNoCall), errors.Is(err, store.ErrUnknown):
 		return &fault{http.StatusNotFound, "not_found", errNotFound.Error(), 0}
 	case errors.Is(err, errNotAllowed):
 		return &fault{http.StatusForbidden, "not_allowed", errNotAllowed.Error(), 0}
@@ -63,7 +64,7 @@ func faultOf(err error) *fault {
 		return errLive
 	case errors.Is(err, recording.ErrNoSound):
 		return errNoSound
-	case errors.Is(err, ErrBusy), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, toggle.ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		return errBusy
 	case errors.Is(err, store.ErrAway):
 		return errAway
@@ -73,20 +74,20 @@ func faultOf(err error) *fault {
 
 // refusal is a switch that was not obeyed: 409 if it is the call that is not such
 // that it could be, 403 if it is the person.
-func refusal(r *Refused) *fault {
-	switch r.Reason {
-	case "no_recording":
-		return &fault{http.StatusConflict, r.Reason, "nothing is recorded for this organisation", 0}
-	case "locked":
-		return &fault{http.StatusConflict, r.Reason, "the policy has locked this call's recording", 0}
-	case "not_its_user":
-		return &fault{http.StatusForbidden, r.Reason, "nobody of this organisation is named, or talks on the call", 0}
-	case "not_granted":
-		return &fault{http.StatusForbidden, r.Reason, "this organisation may not switch recordings this way", 0}
-	case "user_disabled":
-		return &fault{http.StatusForbidden, r.Reason, "this user may not switch recordings", 0}
+func refusal(r toggle.Refusal) *fault {
+	switch r {
+	case toggle.NoRecording:
+		return &fault{http.StatusConflict, string(r), "nothing is recorded for this organisation", 0}
+	case toggle.Locked:
+		return &fault{http.StatusConflict, string(r), "the policy has locked this call's recording", 0}
+	case toggle.NotItsUser:
+		return &fault{http.StatusForbidden, string(r), "nobody of this organisation is named, or talks on the call", 0}
+	case toggle.NotGranted:
+		return &fault{http.StatusForbidden, string(r), "this organisation may not switch recordings this way", 0}
+	case toggle.UserDisabled:
+		return &fault{http.StatusForbidden, string(r), "this user may not switch recordings", 0}
 	}
-	return &fault{http.StatusConflict, r.Reason, "it was not obeyed", 0}
+	return &fault{http.StatusConflict, string(r), "it was not obeyed", 0}
 }
 
 // statusOf is the status that an error is answered with.

@@ -1,6 +1,10 @@
 package toggle
 
-import "tapedeck/flow"
+import (
+	"errors"
+
+	"tapedeck/flow"
+)
 
 // Method is how a person switches during a call.
 type Method string
@@ -13,8 +17,17 @@ const (
 	API           Method = "api"
 )
 
-// Refusal is why a switch is not obeyed; "" is none. It is a metric's label.
+// Refusal is why a press is not obeyed; "" is none. It is a metric's label, and an
+// error for whoever presses through the API.
 type Refusal string
+
+func (r Refusal) Error() string { return "refused: " + string(r) }
+
+// The other errors of a press through the API, for errors.Is.
+var (
+	ErrNoCall = errors.New("no such live call")
+	ErrBusy   = errors.New("the switch did not answer in time") // the press may take effect later
+)
 
 // Permitted and the reasons for which it is not.
 const (

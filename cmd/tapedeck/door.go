@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"tapedeck/call"
 	"tapedeck/console"
 	"tapedeck/store"
 	"tapedeck/toggle"
@@ -55,11 +54,11 @@ func (d *door) Switch(ctx context.Context, id, user, account string, action cons
 	state := store.State(cmp.Or(o.State, toggle.Off))
 	switch {
 	case o.NoCall:
-		return store.Off, console.ErrNoCall
+		return store.Off, toggle.ErrNoCall
 	case o.Refused != "":
-		return state, &console.Refused{Reason: o.Refused}
+		return state, toggle.Refusal(o.Refused)
 	case o.Failed != "":
-		return state, fmt.Errorf("%w: %s", console.ErrBusy, o.Failed)
+		return state, fmt.Errorf("%w: %s", toggle.ErrBusy, o.Failed)
 	}
 	return state, nil
 }
@@ -72,10 +71,10 @@ func (d *door) obey(ctx context.Context, w wish) switched {
 	}
 	told, err := d.desk.Switch(ctx, w.Call, w.User, w.Account, press)
 	o := switched{State: told}
-	switch refused, is := errors.AsType[*call.Refused](err); {
+	switch refused, is := errors.AsType[toggle.Refusal](err); {
 	case is:
-		o.Refused = string(refused.Reason)
-	case errors.Is(err, call.ErrNoCall):
+		o.Refused = string(refused)
+	case errors.Is(err, toggle.ErrNoCall):
 		o.NoCall = true
 	case err != nil:
 		o.Failed = err.Error()
@@ -87,7 +86,7 @@ func (d *door) obey(ctx context.Context, w wish) switched {
 func (d *door) pass(ctx context.Context, w wish) (switched, error) {
 	calls, err := d.store.Calls(ctx)
 	if err != nil {
-		return switched{}, fmt.Errorf("%w: %w", console.ErrBusy, err)
+		return switched{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
 	}
 	for _, c := range calls {
 		if c.ID != w.Call || c.Owner == d.store.Instance() {
@@ -103,7 +102,7 @@ func (d *door) pass(ctx context.Context, w wish) (switched, error) {
 			err = json.Unmarshal(reply, &o)
 		}
 		if err != nil {
-			return switched{}, fmt.Errorf("%w: %w", console.ErrBusy, err)
+			return switched{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
 		}
 		return o, nil
 	}

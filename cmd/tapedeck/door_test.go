@@ -12,6 +12,7 @@ import (
 	"tapedeck/console"
 	"tapedeck/esl/esltest"
 	"tapedeck/store"
+	"tapedeck/toggle"
 )
 
 const switchable = `version: 1
@@ -87,13 +88,13 @@ func TestDoor(t *testing.T) {
 		{other, leg.UUID(), "bob", console.Start, store.On, "", nil, "on", "started"},
 		{other, leg.UUID(), "dave", console.Pause, store.On, "not_its_user", nil, "on", "a user who is not on it"},
 		{owner, leg.UUID(), "nobody", console.Pause, store.On, "not_its_user", nil, "on", "nobody"},
-		{other, "no-such-call", "bob", console.Pause, store.Off, "", console.ErrNoCall, "on", "an unknown call"},
-		{owner, leg.UUID(), "bob", "explode", store.Off, "", console.ErrBusy, "on", "an unknown action"},
+		{other, "no-such-call", "bob", console.Pause, store.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
+		{owner, leg.UUID(), "bob", "explode", store.Off, "", toggle.ErrBusy, "on", "an unknown action"},
 	} {
 		got, err := tc.through.door.Switch(ctx, tc.call, tc.user, "root", tc.action)
-		refused, _ := errors.AsType[*console.Refused](err)
+		refused, _ := errors.AsType[toggle.Refusal](err)
 		switch {
-		case tc.refused != "" && (refused == nil || refused.Reason != tc.refused), tc.is != nil && !errors.Is(err, tc.is),
+		case tc.refused != "" && string(refused) != tc.refused, tc.is != nil && !errors.Is(err, tc.is),
 			tc.refused == "" && tc.is == nil && err != nil, got != tc.want:
 			t.Errorf("%s: %s, %v", tc.description, got, err)
 		}
