@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// mayImport is what each package imports of ours (design.md section 4): arrows
+// mayImport is what each package imports of ours (docs/design.md, section 4): arrows
 // go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{

@@ -1,5 +1,5 @@
 // Package console is the recordings console: the web pages and the API under
-// /api/v1 (design.md section 9). Administrators find, hear and download
+// /api/v1 (docs/design.md, section 9). Administrators find, hear and download
 // recordings, and see and switch live calls, each as far as its account may.
 package console
 

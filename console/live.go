@@ -81,7 +81,7 @@ func (l liveView) as(v *visit, p *flow.Policy) (liveView, bool) {
 }
 
 // maySwitch reports whether a switch by the visitor would be obeyed, as far as
-// that can be told from here (design.md section 2, rules 5 and 7).
+// that can be told from here (docs/design.md, section 2, rules 5 and 7).
 func (v *visit) maySwitch(org *flow.Organisation, l *liveView) bool {
 	if !v.account.May(access.Control) || org == nil || !org.Recording || !org.OnDemand.API {
 		return false

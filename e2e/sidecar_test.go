@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// sidecar is what lies beside a recording (design.md section 8), as another
+// sidecar is what lies beside a recording (docs/design.md, section 8), as another
 // program reads it.
 type sidecar struct {
 	Version                                                                int

@@ -30,7 +30,7 @@ const notForOrganisation = "the organisation has recording: false"
 
 // Explain walks the chain as Resolve does and says what each element did.
 // recording is the organisation's: when it is false, no element counts
-// (design.md section 2, rule 5).
+// (docs/design.md, section 2, rule 5).
 func Explain(p Precedence, recording bool, chain Chain) Explanation {
 	x := Explanation{Precedence: p, Recording: recording, Lines: make([]Line, 0, len(chain))}
 	var e Effective

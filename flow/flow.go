@@ -1,6 +1,6 @@
 // Package flow is the recording policy: the elements that a call passes, the
 // setting that each has, and what follows from them. It is pure: no clock, no
-// network, no goroutine. design.md sections 2 and 5 are its contract.
+// network, no goroutine. docs/design.md, sections 2 and 5 are its contract.
 package flow
 
 import (

@@ -89,7 +89,7 @@ type Prompts struct {
 type Grant uint8
 
 // Enable, the default: what the organisation grants. Disable: nothing.
-// Override: also against a lock (design.md section 2, rule 7).
+// Override: also against a lock (docs/design.md, section 2, rule 7).
 const (
 	Enable Grant = iota
 	Disable

@@ -18,7 +18,7 @@ type Effective struct {
 	Setting Setting `json:"setting,omitempty"` // what Decider said
 }
 
-// Resolve walks the chain from its start (design.md section 2, rules 1 and 2).
+// Resolve walks the chain from its start (docs/design.md, section 2, rules 1 and 2).
 func Resolve(p Precedence, chain Chain) Effective {
 	var e Effective
 	for _, step := range chain {
@@ -44,7 +44,7 @@ func (e Effective) after(p Precedence, step Step) Effective {
 
 // CouldEnd reports whether an explicit setting of these, passed next, would
 // leave the call off: one that its chain turned on, or one that a person did, for
-// a new explicit setting takes back what people switched (design.md section 2,
+// a new explicit setting takes back what people switched (docs/design.md, section 2,
 // rule 8). Where none could, no sequence of them could either. It does not ask
 // what happens when a user leaves: whoever wants to know what a transfer may
 // bring asks the state of the chain without its user elements.

@@ -40,7 +40,7 @@ func state(e Effective) string {
 	return text + " by " + e.Decider.String()
 }
 
-// TestRules is rules 1 and 2 of design.md section 2, and what follows from
+// TestRules is rules 1 and 2 of docs/design.md, section 2, and what follows from
 // rule 4 for the chains that the caller hands in.
 func TestRules(t *testing.T) {
 	for _, test := range []struct{ name, chain, last, first string }{

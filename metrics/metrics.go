@@ -1,4 +1,4 @@
-// Package metrics names every metric of Tapedeck (design.md section 10) and
+// Package metrics names every metric of Tapedeck (docs/design.md, section 10) and
 // serves them. No phone number, user or call id is ever a label.
 package metrics
 

@@ -17,7 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// sectionTen is design.md section 10: every metric and its labels. Those that
+// sectionTen is docs/design.md, section 10: every metric and its labels. Those that
 // are false belong to a later part of the program, and may be absent.
 var sectionTen = map[string]struct {
 	labels string
@@ -81,7 +81,7 @@ func get(t *testing.T, h http.Handler, path string) (status int, body string) {
 	return w.Code, string(b)
 }
 
-// TestEveryMetricIsNamed: names and labels are those of design.md section 10,
+// TestEveryMetricIsNamed: names and labels are those of docs/design.md, section 10,
 // no fewer and no others, each with a help text.
 func TestEveryMetricIsNamed(t *testing.T) {
 	m := used()
@@ -98,7 +98,7 @@ func TestEveryMetricIsNamed(t *testing.T) {
 		seen[name] = true
 		said, known := sectionTen[name]
 		if !known {
-			t.Errorf("%s is not in design.md section 10", name)
+			t.Errorf("%s is not in docs/design.md, section 10", name)
 		}
 		if f.GetHelp() == "" {
 			t.Errorf("%s has no help text", name)

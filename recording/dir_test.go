@@ -107,7 +107,7 @@ func TestPathRefuses(t *testing.T) {
 }
 
 // FuzzPath: whatever the ids are, a path that is given lies below the root, in
-// the form of design.md section 8.
+// the form of docs/design.md, section 8.
 func FuzzPath(f *testing.F) {
 	d, err := NewDir("/spool")
 	if err != nil {

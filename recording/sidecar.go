@@ -37,7 +37,7 @@ const (
 )
 
 // Sidecar is what is known of one recording, which is one file of a call
-// (design.md section 8). A call whose recording ended although it was still
+// (docs/design.md, section 8). A call whose recording ended although it was still
 // wanted has several, its parts. Times are written in UTC, to the millisecond.
 type Sidecar struct {
 	Version      int       `json:"version"`

@@ -3,7 +3,7 @@
 // call waits for touches Redis: decisions are taken from a copy in memory that
 // follows every change, and states of calls are queued and written by Run. A
 // Redis that is slow counts as one that is away, and one that is away costs no
-// call anything (design.md section 11).
+// call anything (docs/design.md, section 11).
 package store
 
 import (

@@ -142,8 +142,8 @@ func (s State) learn(f Fact) State {
 	return s
 }
 
-// chained: a new explicit setting ends what a person switched (design.md section
-// 2, rule 8).
+// chained: a new explicit setting ends what a person switched (docs/design.md,
+// section 2, rule 8).
 func (s State) chained(f Fact) State {
 	if f.Fresh && !(s.Person == SwitchedOff && f.Sticky) {
 		s.Person = Nobody

@@ -9,7 +9,7 @@ import (
 // Method is how a person switches during a call.
 type Method string
 
-// The methods, as in design.md section 1 and in the metrics' labels.
+// The methods, as in docs/design.md, section 1 and in the metrics' labels.
 const (
 	DTMF          Method = "dtmf"
 	RecordKey     Method = "record_key"
@@ -39,7 +39,7 @@ const (
 	Locked       Refusal = "locked"        // by force or never, and the user may not override
 )
 
-// Permit says whether a switch is obeyed (design.md section 2, rules 5 and 7).
+// Permit says whether a switch is obeyed (docs/design.md, section 2, rules 5 and 7).
 // user is the id of the pressing leg's user in the call's organisation, "" if it
 // is nobody's phone there; e is what the call's chain says.
 func Permit(org *flow.Organisation, user string, m Method, e flow.Effective) Refusal {

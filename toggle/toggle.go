@@ -24,7 +24,7 @@ var wishNames = [...]string{"nothing", "silence", "speech"}
 func (w Wish) String() string { return wishNames[w] }
 
 // Person is what a person's switch says; it stands above the chain until the
-// chain says something new (design.md section 2, rule 8).
+// chain says something new (docs/design.md, section 2, rule 8).
 type Person uint8
 
 // Nobody has switched; somebody has switched on; somebody has paused.

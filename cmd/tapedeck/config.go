@@ -17,7 +17,7 @@ import (
 // defaultConfig is where serve looks for its file; it may be absent.
 const defaultConfig = "/etc/tapedeck/tapedeck.yaml"
 
-// config is the daemon file (design.md section 6).
+// config is the daemon file (docs/design.md, section 6).
 type config struct {
 	Listen     string         `yaml:"listen"`
 	Allow      []netip.Prefix `yaml:"allow"`

@@ -18,7 +18,7 @@ import (
 	"tapedeck/flow"
 )
 
-// sectionSix is the daemon file of design.md section 6 without its switch, and
+// sectionSix is the daemon file of docs/design.md, section 6, without its switch, and
 // with the prompts, which are named in the README.
 const sectionSix = `listen: 127.0.0.1:8084
 allow: [127.0.0.0/8, "::1/128"]
@@ -70,7 +70,7 @@ func TestDefaults(t *testing.T) {
 	}
 	for _, k := range keys {
 		if _, ok := section[k]; !ok {
-			t.Errorf("%s is not in design.md section 6", k)
+			t.Errorf("%s is not in docs/design.md, section 6", k)
 		}
 	}
 }

@@ -95,7 +95,7 @@ func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error 
 	return nil
 }
 
-// check refuses what no call of that direction has (design.md section 2, rule 3).
+// check refuses what no call of that direction has (docs/design.md, section 2, rule 3).
 func (q question) check() error {
 	switch {
 	case q.direction == flow.Inbound && q.user != "":

@@ -10,7 +10,7 @@ import (
 // Role says which recordings and calls an account may see at all.
 type Role string
 
-// The roles (design.md section 9).
+// The roles (docs/design.md, section 9).
 const (
 	Operator     Role = "operator"     // everything
 	Brand        Role = "brand"        // the organisations of a brand

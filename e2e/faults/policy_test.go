@@ -92,7 +92,7 @@ func (p *policy) yaml() string {
 	return b.String()
 }
 
-// ruled is where a call stands by the rules of design.md section 2.
+// ruled is where a call stands by the rules of docs/design.md, section 2.
 type ruled struct {
 	policy    *policy
 	direction string

@@ -13,7 +13,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// sidecar is what lies beside a file, read by design.md section 8 alone.
+// sidecar is what lies beside a file, read by docs/design.md, section 8, alone.
 type sidecar struct {
 	path         string
 	Version      int
