@@ -11,11 +11,13 @@ import (
 // go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
-	"cmd/tapedeck":     {"call", "console", "console/access", "esl", "esl/esltest", "flow", "metrics", "recording", "store", "toggle"},
-	"call":             {"esl", "flow", "recording", "store", "toggle"},
-	"console":          {"console/access", "flow", "recording", "store", "toggle"},
+	"cmd/tapedeck":     {"call", "console", "console/access", "esl", "esl/esltest", "flow", "metrics", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call":             {"esl", "flow", "recording", "store", "store/calls", "store/index", "toggle"},
+	"console":          {"console/access", "flow", "recording", "store", "store/calls", "store/index", "toggle"},
 	"toggle":           {"flow"},
-	"store":            {"flow"},
+	"store":            {"flow", "store/calls", "store/index"},
+	"store/calls":      {"flow"},
+	"store/index":      {},
 	"console/access":   {"flow"},
 	"esl":              {},
 	"esl/esltest":      {},

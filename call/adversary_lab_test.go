@@ -22,7 +22,7 @@ import (
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -238,10 +238,10 @@ func (p *pair) frame(in *bufio.Reader) (frame []byte, kind, about string, err er
 type diary struct {
 	mu sync.Mutex
 	nowhere
-	live map[string]store.LiveCall
+	live map[string]calls.Call
 }
 
-func (d *diary) SaveCall(c store.LiveCall) {
+func (d *diary) SaveCall(c calls.Call) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.live[c.ID] = c
@@ -282,7 +282,7 @@ func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
 	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
-	w := &wired{lab: l, diary: &diary{live: map[string]store.LiveCall{}}, connected: make(chan struct{}, 64)}
+	w := &wired{lab: l, diary: &diary{live: map[string]calls.Call{}}, connected: make(chan struct{}, 64)}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
 	address, err := l.sw.Listen("127.0.0.1:0")

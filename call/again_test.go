@@ -89,7 +89,7 @@ func TestBegunBy(t *testing.T) {
 			t.Errorf("begunBy(a-b, %q) = %d, want %d", call, got, want)
 		}
 	}
-	leg := calls("+442079460001").with("Unique-ID", "a-b").with("tapedeck_call", "a-b-2")
+	leg := fromOutside("+442079460001").with("Unique-ID", "a-b").with("tapedeck_call", "a-b-2")
 	if n := readEntry(testPolicy(t), leg).begun; n != 0 {
 		t.Errorf("a leg that was turned away has begun %d calls", n)
 	}

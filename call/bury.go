@@ -11,7 +11,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -63,8 +63,8 @@ func notes(history []recording.Sidecar) int {
 
 // fromControl is what a call's snapshot alone says of its file: its owner was
 // killed before it wrote more down.
-func fromControl(live store.LiveCall) []recording.Sidecar {
-	k, err := readControl(live.Control)
+func fromControl(live calls.Call) []recording.Sidecar {
+	k, err := readControl(live.Snapshot)
 	if err != nil {
 		return nil
 	}

@@ -9,7 +9,8 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 	"tapedeck/toggle"
 )
 
@@ -23,7 +24,7 @@ func TestFromControl(t *testing.T) {
 		Decided: recording.Cause{Element: "number/+442079460001", Setting: "yes"},
 		Passed:  []controlStep{{Element: "number/+442079460001", Setting: flow.Yes}, {Element: "user/alice"}, {Element: "user/alice"}, {Element: "nonsense"}},
 	}
-	got := fromControl(store.LiveCall{Control: k.encode()})
+	got := fromControl(calls.Call{Snapshot: k.encode()})
 	if len(got) != 1 {
 		t.Fatalf("%d sidecars", len(got))
 	}
@@ -35,7 +36,7 @@ func TestFromControl(t *testing.T) {
 	if want := []recording.Span{{State: spanPaused, Cause: k.Decided}}; !reflect.DeepEqual(s.Spans, want) {
 		t.Errorf("spans %+v", s.Spans)
 	}
-	if got := fromControl(store.LiveCall{Control: "rubbish"}); got != nil {
+	if got := fromControl(calls.Call{Snapshot: "rubbish"}); got != nil {
 		t.Errorf("of rubbish: %+v", got)
 	}
 }
@@ -43,10 +44,10 @@ func TestFromControl(t *testing.T) {
 // indexing is a Store that remembers what it was given for the index.
 type indexing struct {
 	nowhere
-	saved *[]store.Recording
+	saved *[]index.Recording
 }
 
-func (i indexing) SaveRecording(r store.Recording) { *i.saved = append(*i.saved, r) }
+func (i indexing) SaveRecording(r index.Recording) { *i.saved = append(*i.saved, r) }
 
 // TestKnownBetter: what the owner has written of a call, which was cut off from
 // Redis or died just then, is not written over by one that knows less; it is in
@@ -56,7 +57,7 @@ func TestKnownBetter(t *testing.T) {
 	if err != nil {
 		t.Skip(err) // a name that FreeSWITCH would misread
 	}
-	var saved []store.Recording
+	var saved []index.Recording
 	d := NewDesk(Config{Recordings: dir, Store: indexing{saved: &saved}, Archive: unwritten{}})
 	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
 	s := recording.Sidecar{Version: recording.Version, Call: "c1", Organisation: "acme", Started: began,

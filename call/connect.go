@@ -9,7 +9,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // Connected takes a watch link's (re)connection: it learns which FreeSWITCH that
@@ -250,9 +250,9 @@ func (d *Desk) takeWaif(link Switch, w waif, legs []string, drafts func() []reco
 }
 
 // liveCall is a call as Redis would know it.
-func (k control) liveCall() store.LiveCall {
-	return store.LiveCall{ID: k.Call, Organisation: k.Organisation, Direction: k.Direction, Switch: k.Switch, Leg: k.First, Anchor: k.Anchor,
-		State: store.Off, Started: k.Began, Owner: k.Owner, Token: k.Token, Control: k.encode()}
+func (k control) liveCall() calls.Call {
+	return calls.Call{ID: k.Call, Organisation: k.Organisation, Direction: k.Direction, Switch: k.Switch, Leg: k.First, Anchor: k.Anchor,
+		State: calls.Off, Started: k.Began, Owner: k.Owner, Token: k.Token, Snapshot: k.encode()}
 }
 
 // holder is the leg that k was read from.

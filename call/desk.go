@@ -17,7 +17,8 @@ import (
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 	"tapedeck/toggle"
 )
 
@@ -60,15 +61,15 @@ type Meter interface {
 // Store keeps the state of live calls for others to see, and who owns them.
 // SaveCall, EndCall and SaveRecording do not block.
 type Store interface {
-	SaveCall(store.LiveCall)
+	SaveCall(calls.Call)
 	EndCall(organisation, id string)
-	SaveRecording(store.Recording)
+	SaveRecording(index.Recording)
 	Instance() string
 	Alone() bool
 	Holds() bool // false: another instance may have taken our calls
 	Alive(ctx context.Context, instance string) (bool, error)
-	Claim(context.Context, store.LiveCall) (store.LiveCall, error)
-	Calls(context.Context) ([]store.LiveCall, error)
+	Claim(context.Context, calls.Call) (calls.Call, error)
+	Calls(context.Context) ([]calls.Call, error)
 }
 
 // Config is what a Desk needs.

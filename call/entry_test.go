@@ -69,7 +69,7 @@ func (s said) Get(h string) string          { return s[h] }
 func (s said) Variable(name string) string  { return s[name] }
 func (s said) with(name, value string) said { s[name] = value; return s }
 func from(domain, user string) said         { return said{"domain_name": domain, "user_name": user} }
-func calls(number string) said {
+func fromOutside(number string) said {
 	return said{"Caller-Destination-Number": number, "sip_from_host": "192.0.2.1"}
 }
 func dials(user, domain, number string) said {
@@ -83,14 +83,14 @@ func TestReadEntry(t *testing.T) {
 		data said
 		want string // organisation direction user elements
 	}{
-		{"inbound", calls("+442079460001"), "acme inbound - number/+442079460001"},
-		{"inbound, national form", calls("02079460001"), "acme inbound - number/+442079460001"},
-		{"inbound, international form", calls("00442079460001"), "acme inbound - number/+442079460001"},
-		{"inbound, destination rewritten", calls("sales").with("sip_req_user", "442079460001"), "acme inbound - number/+442079460001"},
-		{"inbound, number named by the dialplan", calls("x").with("tapedeck_number", "+442079460101"), "plain inbound - number/+442079460101"},
-		{"inbound, unknown number", calls("+442079469999"), "nobody"},
-		{"inbound, From says a user's domain", calls("+442079460101").with("sip_from_host", "acme.example.net"), "plain inbound - number/+442079460101"},
-		{"inbound, a bridge left dialed_user behind", calls("+442079460001").with("dialed_user", "1001").with("dialed_domain", "acme.example.net"),
+		{"inbound", fromOutside("+442079460001"), "acme inbound - number/+442079460001"},
+		{"inbound, national form", fromOutside("02079460001"), "acme inbound - number/+442079460001"},
+		{"inbound, international form", fromOutside("00442079460001"), "acme inbound - number/+442079460001"},
+		{"inbound, destination rewritten", fromOutside("sales").with("sip_req_user", "442079460001"), "acme inbound - number/+442079460001"},
+		{"inbound, number named by the dialplan", fromOutside("x").with("tapedeck_number", "+442079460101"), "plain inbound - number/+442079460101"},
+		{"inbound, unknown number", fromOutside("+442079469999"), "nobody"},
+		{"inbound, From says a user's domain", fromOutside("+442079460101").with("sip_from_host", "acme.example.net"), "plain inbound - number/+442079460101"},
+		{"inbound, a bridge left dialed_user behind", fromOutside("+442079460001").with("dialed_user", "1001").with("dialed_domain", "acme.example.net"),
 			"acme inbound - number/+442079460001"},
 		{"outgoing", dials("1001", "acme.example.net", "07700900123"), "acme outbound alice user/alice"},
 		{"outgoing with a number", dials("alice", "acme.example.net", "07700900123").with("effective_caller_id_number", "02079460002"),
@@ -113,7 +113,7 @@ func TestReadEntry(t *testing.T) {
 			"acme outbound alice user/alice"},
 		{"a user's phone that was transferred", said{"Call-Direction": "outbound", "dialed_user": "1002", "dialed_domain": "acme.example.net",
 			"Caller-Destination-Number": "1003"}, "acme internal bob user/bob"},
-		{"organisation without recording", calls("+442079460201"), "silent inbound - number/+442079460201"},
+		{"organisation without recording", fromOutside("+442079460201"), "silent inbound - number/+442079460201"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := summary(readEntry(p, tc.data)); got != tc.want {

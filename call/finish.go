@@ -8,7 +8,8 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 	"tapedeck/toggle"
 )
 
@@ -157,8 +158,8 @@ func (d *Desk) hand(known recording.Sidecar, groups []string) {
 }
 
 // Index is what the recordings index says of a sidecar.
-func Index(dir recording.Dir, s recording.Sidecar, groups []string) store.Recording {
-	r := store.Recording{
+func Index(dir recording.Dir, s recording.Sidecar, groups []string) index.Recording {
+	r := index.Recording{
 		ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
 		External: s.External, Number: s.Number, Users: s.Users, Groups: groups, Trigger: s.Trigger, RequestedBy: s.RequestedBy,
 		Started: s.Started, Ended: s.Ended, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil,
@@ -223,12 +224,12 @@ func (d *Desk) keep(c *call) {
 		c.log.Error("call not written down", "error", err)
 		return
 	}
-	d.cfg.Store.SaveCall(store.LiveCall{
+	d.cfg.Store.SaveCall(calls.Call{
 		ID: c.id, Organisation: c.org.ID, Direction: c.direction, Switch: c.on, Leg: c.first, Anchor: c.anchor,
 		External: c.external, Number: c.number(), Answered: c.answered, Since: c.since(), Locked: c.effective().Locked,
-		Because: store.Because(c.cause(d.legs)),
-		File:    c.path, State: store.State(c.rec.Status()), Chain: c.chain(), Users: c.users(), Started: c.began,
-		Owner: d.cfg.Store.Instance(), Token: c.token, Control: c.written(control), Draft: text,
+		Because: calls.Cause(c.cause(d.legs)),
+		File:    c.path, State: calls.State(c.rec.Status()), Chain: c.chain(), Users: c.users(), Started: c.began,
+		Owner: d.cfg.Store.Instance(), Token: c.token, Snapshot: c.written(control), Draft: text,
 	})
 	d.remember(c)
 }

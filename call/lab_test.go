@@ -19,7 +19,8 @@ import (
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 )
 
 // Tones: who is heard.
@@ -115,17 +116,17 @@ func (c *counts) Live(calls, recording, paused int) {
 // nowhere is a Store for tests that do not look at it.
 type nowhere struct{}
 
-func (nowhere) SaveCall(store.LiveCall)                     {}
+func (nowhere) SaveCall(calls.Call)                         {}
 func (nowhere) EndCall(string, string)                      {}
-func (nowhere) SaveRecording(store.Recording)               {}
+func (nowhere) SaveRecording(index.Recording)               {}
 func (nowhere) Instance() string                            { return "here" }
 func (nowhere) Holds() bool                                 { return true }
 func (nowhere) Alone() bool                                 { return true }
 func (nowhere) Alive(context.Context, string) (bool, error) { return false, nil }
-func (nowhere) Claim(_ context.Context, c store.LiveCall) (store.LiveCall, error) {
+func (nowhere) Claim(_ context.Context, c calls.Call) (calls.Call, error) {
 	return c, nil
 }
-func (nowhere) Calls(context.Context) ([]store.LiveCall, error) { return nil, nil }
+func (nowhere) Calls(context.Context) ([]calls.Call, error) { return nil, nil }
 
 // unwritten is an Archive for tests that do not look at it.
 type unwritten struct{}

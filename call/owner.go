@@ -12,6 +12,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -118,7 +119,7 @@ func (d *Desk) yield(c *call) {
 
 // Orphans takes live calls whose owner is dead. It is told of them again while
 // they remain.
-func (d *Desk) Orphans(calls []store.LiveCall) {
+func (d *Desk) Orphans(calls []calls.Call) {
 	drafts := sync.OnceValue(d.drafts) // for all of them: a dead owner writes no more
 	d.post(func() {
 		for _, live := range calls {
@@ -132,7 +133,7 @@ func (d *Desk) Orphans(calls []store.LiveCall) {
 }
 
 // legsOf are the legs on which a call may be found.
-func (d *Desk) legsOf(live store.LiveCall) []string {
+func (d *Desk) legsOf(live calls.Call) []string {
 	legs := []string{live.Leg}
 	if live.Anchor != "" && live.Anchor != live.Leg {
 		legs = append(legs, live.Anchor)
@@ -148,7 +149,7 @@ func (d *Desk) legsOf(live store.LiveCall) []string {
 // takeOver asks FreeSWITCH how a call stands, and adopts it, or ends it if it is
 // over, unless another instance is faster. drafts is d.drafts, or what that was a
 // moment ago.
-func (d *Desk) takeOver(link Switch, live store.LiveCall, legs []string, drafts func() []recording.Sidecar) {
+func (d *Desk) takeOver(link Switch, live calls.Call, legs []string, drafts func() []recording.Sidecar) {
 	defer d.post(func() { delete(d.claiming, live.ID) })
 	for asked := false; ; {
 		mine, now, err := d.claim(link, live, legs, drafts)
@@ -181,7 +182,7 @@ const claimsAtOnce = 32
 
 // claim asks FreeSWITCH how a call stands, and then Redis for the call. Without a
 // link to FreeSWITCH it does not ask for the call: the store tells of it again.
-func (d *Desk) claim(link Switch, live store.LiveCall, legs []string, drafts func() []recording.Sidecar) (mine store.LiveCall, now scene, err error) {
+func (d *Desk) claim(link Switch, live calls.Call, legs []string, drafts func() []recording.Sidecar) (mine calls.Call, now scene, err error) {
 	d.claims <- struct{}{}
 	defer func() { <-d.claims }()
 	ctx, cancel := context.WithTimeout(d.ctx, commandDeadline)
@@ -195,7 +196,7 @@ func (d *Desk) claim(link Switch, live store.LiveCall, legs []string, drafts fun
 }
 
 // inherit adopts a claimed call, or ends it.
-func (d *Desk) inherit(live store.LiveCall, now scene) {
+func (d *Desk) inherit(live calls.Call, now scene) {
 	var history []recording.Sidecar
 	if err := json.Unmarshal(live.Draft, &history); err != nil && len(live.Draft) > 0 {
 		d.cfg.Log.Warn("what was known of a call's files is not readable", "call", live.ID, "error", err)
@@ -211,7 +212,7 @@ func (d *Desk) inherit(live store.LiveCall, now scene) {
 	err := error(nil)
 	if holder := cmp.Or(live.Anchor, live.Leg); !there && now.live.has(holder) {
 		there = true
-		k, err = readControl(live.Control)
+		k, err = readControl(live.Snapshot)
 	}
 	switch {
 	case !there:

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // readOften is an Archive that counts how often it is read.
@@ -32,7 +32,7 @@ type survivor struct {
 
 func (survivor) Alone() bool { return false }
 
-func (s survivor) Claim(ctx context.Context, c store.LiveCall) (store.LiveCall, error) {
+func (s survivor) Claim(ctx context.Context, c calls.Call) (calls.Call, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ctx.Err() == nil {
@@ -55,10 +55,10 @@ func TestTakeOverOfMany(t *testing.T) {
 	reads, left := &atomic.Int32{}, survivor{mu: &sync.Mutex{}, mine: map[string]bool{}}
 	l.stop()
 	l.desk, _ = l.start(l.address, Config{Policy: l.desk.cfg.Policy, Store: left, Archive: readOften{reads: reads}})
-	orphans := make([]store.LiveCall, many)
+	orphans := make([]calls.Call, many)
 	for i := range orphans {
 		id := fmt.Sprintf("c0ffee00-0000-4000-8000-%012d", i)
-		orphans[i] = store.LiveCall{ID: id, Organisation: "acme", Switch: "fs1", Leg: id, Anchor: id, Owner: "dead", Token: 1}
+		orphans[i] = calls.Call{ID: id, Organisation: "acme", Switch: "fs1", Leg: id, Anchor: id, Owner: "dead", Token: 1}
 	}
 	before, began := reads.Load(), time.Now()
 	l.desk.Orphans(orphans)

@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 const wavOfAlice = "/api/v1/recordings/" + recAlice + "/audio.wav"
@@ -195,7 +195,7 @@ func TestHostileIndex(t *testing.T) {
 		"acme/2026/11/20/../20/" + recAlice + ".wav", strings.Replace(rel, recAlice, recCarol, 1), strings.Replace(rel, "acme", "beta", 1),
 		"beta/2026/11/20/" + recDave + ".wav", strings.TrimSuffix(rel, ".wav") + ".json", "audit.jsonl", rel + "\x00", "\x00", rel + "/",
 	} {
-		l.index(side, func(r *store.Recording) { r.Path = path })
+		l.index(side, func(r *index.Recording) { r.Path = path })
 		for _, e := range recordingEndpoints {
 			if e.method == "DELETE" && !strings.HasSuffix(e.path, "hold") {
 				continue // last

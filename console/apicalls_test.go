@@ -13,7 +13,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/store"
-
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -185,8 +185,8 @@ func TestSwitchForged(t *testing.T) {
 func TestMaySwitch(t *testing.T) {
 	l := newAPILab(t)
 	org := l.policy.Organisations["acme"]
-	view := func(change func(c *store.LiveCall)) liveView {
-		c := store.LiveCall{ID: callAlice, Organisation: "acme", State: store.On, Users: []string{"alice"}}
+	view := func(change func(c *calls.Call)) liveView {
+		c := calls.Call{ID: callAlice, Organisation: "acme", State: calls.On, Users: []string{"alice"}}
 		change(&c)
 		return viewOf(&c)
 	}
@@ -198,8 +198,8 @@ func TestMaySwitch(t *testing.T) {
 		}
 		return fmt.Sprint(seen.May)
 	}
-	plain := view(func(*store.LiveCall) {})
-	locked := view(func(c *store.LiveCall) { c.Locked = true })
+	plain := view(func(*calls.Call) {})
+	locked := view(func(c *calls.Call) { c.Locked = true })
 	for _, tc := range []struct {
 		name    string
 		change  func()
@@ -208,12 +208,12 @@ func TestMaySwitch(t *testing.T) {
 		want    string
 	}{
 		{"on", nil, "anna", plain, "[pause]"},
-		{"off", nil, "anna", view(func(c *store.LiveCall) { c.State = store.Off }), "[start]"},
-		{"paused", nil, "alice", view(func(c *store.LiveCall) { c.State = store.Paused }), "[resume]"},
+		{"off", nil, "anna", view(func(c *calls.Call) { c.State = calls.Off }), "[start]"},
+		{"paused", nil, "alice", view(func(c *calls.Call) { c.State = calls.Paused }), "[resume]"},
 		{"no right", nil, "lisa", plain, "[]"},
 		{"not his", nil, "eve", plain, "not seen"},
-		{"not on it", nil, "alice", view(func(c *store.LiveCall) { c.Users = []string{"bob"} }), "not seen"},
-		{"nobody on it", nil, "anna", view(func(c *store.LiveCall) { c.Users = nil }), "[]"},
+		{"not on it", nil, "alice", view(func(c *calls.Call) { c.Users = []string{"bob"} }), "not seen"},
+		{"nobody on it", nil, "anna", view(func(c *calls.Call) { c.Users = nil }), "[]"},
 		{"locked", nil, "anna", locked, "[]"},
 		{"override", func() { org.Users["alice"].OnDemand = flow.Override }, "anna", locked, "[pause]"},
 		{"disabled", func() { org.Users["alice"].OnDemand = flow.Disable }, "anna", plain, "[]"},

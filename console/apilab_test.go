@@ -22,7 +22,8 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
-
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 	"tapedeck/toggle"
 )
 
@@ -105,7 +106,7 @@ func labSound() []byte {
 }
 
 // record puts a recording on the disk and into the index.
-func (l *apiLab) record(s recording.Sidecar) store.Recording {
+func (l *apiLab) record(s recording.Sidecar) index.Recording {
 	l.Helper()
 	path, err := s.Path(l.dir)
 	if err != nil {
@@ -129,7 +130,7 @@ func (l *apiLab) record(s recording.Sidecar) store.Recording {
 }
 
 // index puts what a sidecar says into the index.
-func (l *apiLab) index(s recording.Sidecar, change ...func(*store.Recording)) store.Recording {
+func (l *apiLab) index(s recording.Sidecar, change ...func(*index.Recording)) index.Recording {
 	l.Helper()
 	path, err := s.Path(l.dir)
 	if err != nil {
@@ -139,7 +140,7 @@ func (l *apiLab) index(s recording.Sidecar, change ...func(*store.Recording)) st
 	if err != nil {
 		l.Fatal(err)
 	}
-	r := store.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Path: rel, Direction: s.Direction,
+	r := index.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Path: rel, Direction: s.Direction,
 		External: s.External, Number: s.Number, Users: s.Users, Trigger: s.Trigger, RequestedBy: s.RequestedBy, Started: s.Started,
 		Ended: s.Ended, PausedMS: 1000, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil}
 	if s.File != nil {
@@ -161,16 +162,16 @@ func (l *apiLab) index(s recording.Sidecar, change ...func(*store.Recording)) st
 // live puts a live call into the store.
 func (l *apiLab) live(organisation, id, user string, groups ...string) {
 	l.Helper()
-	c := store.LiveCall{ID: id, Organisation: organisation, Direction: flow.Inbound, Switch: "fs1", Leg: id, Anchor: id, State: store.On,
+	c := calls.Call{ID: id, Organisation: organisation, Direction: flow.Inbound, Switch: "fs1", Leg: id, Anchor: id, State: calls.On,
 		Users: []string{user}, Started: labDay, Answered: labDay.Add(time.Second), Since: labDay.Add(time.Second), External: "02079460999",
-		Number: "+442079460001", Because: store.Because{Element: "number/+442079460001", Setting: "yes"}}
+		Number: "+442079460001", Because: calls.Cause{Element: "number/+442079460001", Setting: "yes"}}
 	for _, g := range groups {
 		c.Chain = append(c.Chain, flow.Step{Element: flow.Element{Kind: flow.RingGroup, ID: g}})
 	}
 	l.save(c)
 }
 
-func (l *apiLab) save(c store.LiveCall) {
+func (l *apiLab) save(c calls.Call) {
 	l.Helper()
 	l.store.SaveCall(c)
 	l.until("the call is written", func() bool { return l.store.Queued() == 0 })
@@ -238,26 +239,26 @@ type apiCalls struct {
 	asked []string // "call user account action"
 }
 
-func (c *apiCalls) Switch(ctx context.Context, id, user, account string, action Action) (store.State, error) {
+func (c *apiCalls) Switch(ctx context.Context, id, user, account string, action Action) (calls.State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, strings.Join([]string{id, cmp.Or(user, "-"), account, string(action)}, " "))
 	if c.err != nil {
 		return "", c.err
 	}
-	calls, err := c.store.Calls(ctx)
+	live, err := c.store.Calls(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, call := range calls {
+	for _, call := range live {
 		if call.ID != id {
 			continue
 		}
 		switch {
-		case action == Pause, action == Toggle && call.State == store.On:
-			call.State = store.Paused
+		case action == Pause, action == Toggle && call.State == calls.On:
+			call.State = calls.Paused
 		default:
-			call.State = store.On
+			call.State = calls.On
 		}
 		c.store.SaveCall(call)
 		return call.State, nil
@@ -302,8 +303,8 @@ func readAPIDoc(t testing.TB) *apiDoc {
 }
 
 // indexEntry is an entry of which there are no files.
-func indexEntry(s recording.Sidecar, i int) store.Recording {
-	return store.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Path: s.Organisation + "/2026/11/20/" + s.Stem() + ".wav",
+func indexEntry(s recording.Sidecar, i int) index.Recording {
+	return index.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Path: s.Organisation + "/2026/11/20/" + s.Stem() + ".wav",
 		Direction: s.Direction, Users: s.Users, Started: s.Started.Add(time.Duration(i) * time.Second)}
 }
 

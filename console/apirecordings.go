@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // recordingView is what the API says of a recording in a list.
@@ -33,7 +33,7 @@ type recordingView struct {
 	Held         bool       `json:"held"`
 }
 
-func recordingViewOf(r store.Recording) recordingView {
+func recordingViewOf(r index.Recording) recordingView {
 	view := recordingView{
 		ID: r.ID, Organisation: r.Organisation, Call: r.Call, Part: max(1, r.Part), Direction: r.Direction,
 		External: r.External, Number: r.Number, Users: append([]string{}, r.Users...), Groups: append([]string{}, r.Groups...),
@@ -48,15 +48,15 @@ func recordingViewOf(r store.Recording) recordingView {
 }
 
 // readList reads the query of a list, and refuses what is not known.
-func (s *Server) readList(r *http.Request, others ...string) (url.Values, store.Query, error) {
+func (s *Server) readList(r *http.Request, others ...string) (url.Values, index.Query, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, store.Query{}, badRequest("the address cannot be read: %v", err)
+		return nil, index.Query{}, badRequest("the address cannot be read: %v", err)
 	}
 	f := form{values: values}
 	f.known(append(others, filterNames...)...)
 	if f.err != nil {
-		return nil, store.Query{}, f.err
+		return nil, index.Query{}, f.err
 	}
 	q, err := readQuery(values, s.cfg.Policy(), time.UTC)
 	return values, q, err

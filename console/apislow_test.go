@@ -16,7 +16,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // slowServer is a console without a store, for what needs none.
@@ -87,7 +87,7 @@ func TestSlowListener(t *testing.T) {
 			ended := make(chan error, 1)
 			conn := wire(t, s.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				v := &visit{account: access.Account{Name: "anna"}}
-				ended <- s.sendSound(w, r, v, sound{entry: store.Recording{ID: recAlice, Organisation: "acme"}, side: side, path: path}, path, "audio/wav")
+				ended <- s.sendSound(w, r, v, sound{entry: index.Recording{ID: recAlice, Organisation: "acme"}, side: side, path: path}, path, "audio/wav")
 			})))
 			began, stop := time.Now(), make(chan struct{})
 			go send(t, conn, "GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=0-\r\nConnection: close\r\n\r\n")

@@ -12,12 +12,12 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // sound is a recording whose audio somebody may have.
 type sound struct {
-	entry    store.Recording
+	entry    index.Recording
 	side     recording.Sidecar
 	path     string // of the WAV
 	download bool   // to be taken away, not to be played in the page
@@ -46,7 +46,7 @@ func (s *Server) findSound(r *http.Request, v *visit) (sound, error) {
 
 // openable is a recording of the index with what its sidecar says, if there is
 // sound.
-func (s *Server) openable(entry store.Recording) (sound, error) {
+func (s *Server) openable(entry index.Recording) (sound, error) {
 	side, err := s.sidecar(entry)
 	if err != nil {
 		return sound{}, err

@@ -9,7 +9,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // actor is how the audit log names a visitor.
@@ -108,7 +108,7 @@ func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines 
 	if !v.account.May(access.Audit) {
 		return nil, 0, errNotAllowed
 	}
-	scope := store.Query{Organisations: oneOrAny(q.Organisation)}
+	scope := index.Query{Organisations: oneOrAny(q.Organisation)}
 	if !v.scope(s.cfg.Policy(), &scope) {
 		return nil, 0, nil
 	}

@@ -15,6 +15,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // Config is what a Server works on.
@@ -38,7 +39,7 @@ type Calls interface {
 	// organisation ("": the one who talks now), asked for by an account. It
 	// returns the state that FreeSWITCH has confirmed: off, on or paused. The
 	// errors are toggle.ErrNoCall, toggle.ErrBusy and a toggle.Refusal.
-	Switch(ctx context.Context, call, user, account string, action Action) (store.State, error)
+	Switch(ctx context.Context, call, user, account string, action Action) (calls.State, error)
 }
 
 // Action is what somebody wants of a live call's recording.

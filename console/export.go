@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // csvPage is how many recordings an export reads at once.
@@ -30,8 +30,8 @@ func (s *Server) getCSV(w http.ResponseWriter, r *http.Request, v *visit) error 
 
 // sendCSV sends a list. What goes wrong after its beginning cuts the connection:
 // a list that is not whole must not look it.
-func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q store.Query, filters url.Values) error {
-	q.Limit, q.Before = csvPage, store.Cursor{}
+func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q index.Query, filters url.Values) error {
+	q.Limit, q.Before = csvPage, index.Cursor{}
 	page, next, err := s.list(r.Context(), v, q)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q sto
 		for _, entry := range page {
 			_ = out.Write(csvLine(entry))
 		}
-		if out.Flush(); out.Error() != nil || next == (store.Cursor{}) || r.Method == http.MethodHead {
+		if out.Flush(); out.Error() != nil || next == (index.Cursor{}) || r.Method == http.MethodHead {
 			return nil // whoever has gone needs no answer
 		}
 		q.Before = next
@@ -62,7 +62,7 @@ func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q sto
 
 // writeExport puts an export into the audit log of every organisation that the
 // list was narrowed to, by the filters or by what the visitor may see.
-func (s *Server) writeExport(v *visit, q store.Query, filters url.Values) error {
+func (s *Server) writeExport(v *visit, q index.Query, filters url.Values) error {
 	if !v.scope(s.cfg.Policy(), &q) { // he may look nowhere there: the list is empty
 		return s.write(v, recording.AuditExport, v.account.Organisation, "", "csv "+filters.Encode())
 	}
@@ -86,7 +86,7 @@ func (s *Server) abort(r *http.Request, err error) {
 	panic(http.ErrAbortHandler)
 }
 
-func csvLine(r store.Recording) []string {
+func csvLine(r index.Recording) []string {
 	view := recordingViewOf(r)
 	ended := ""
 	if view.Ended != nil {

@@ -9,7 +9,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -22,9 +22,9 @@ type liveView struct {
 	Number       string         `json:"number"`   // the organisation's, in E.164
 	Users        []string       `json:"users"`    // who is on the call now
 	Groups       []string       `json:"groups"`   // ring groups on its way
-	State        store.State    `json:"state"`    // off, on or paused
+	State        calls.State    `json:"state"`    // off, on or paused
 	Since        time.Time      `json:"since"`    // since when State is what it is
-	Why          store.Because  `json:"why"`
+	Why          calls.Cause    `json:"why"`
 	Locked       bool           `json:"locked"` // by the policy: only users who may override can switch it
 	Started      time.Time      `json:"started"`
 	Answered     *time.Time     `json:"answered"` // nil: not yet
@@ -32,7 +32,7 @@ type liveView struct {
 }
 
 // viewOf is a live call without what depends on who looks.
-func viewOf(c *store.LiveCall) liveView {
+func viewOf(c *calls.Call) liveView {
 	view := liveView{
 		ID: c.ID, Organisation: c.Organisation, Direction: c.Direction, External: c.External, Number: c.Number,
 		Users: append([]string{}, c.Users...), Groups: groupsOf(c.Chain), State: c.State, Since: utc(c.Since), Why: c.Because,
@@ -69,11 +69,11 @@ func (l liveView) as(v *visit, p *flow.Policy) (liveView, bool) {
 	l.May = []Action{}
 	if v.maySwitch(p.Organisations[l.Organisation], &l) {
 		switch l.State {
-		case store.Off:
+		case calls.Off:
 			l.May = []Action{Start}
-		case store.On:
+		case calls.On:
 			l.May = []Action{Pause}
-		case store.Paused:
+		case calls.Paused:
 			l.May = []Action{Resume}
 		}
 	}
@@ -163,7 +163,7 @@ func (s *Server) switchCall(ctx context.Context, v *visit, id, user string, acti
 	}
 	if call.State != state {
 		call.State, call.Since = state, utc(time.Now())
-		call.Why = store.Because{Toggle: "api", User: user, By: v.account.Name}
+		call.Why = calls.Cause{Toggle: "api", User: user, By: v.account.Name}
 	}
 	call, _ = call.as(v, s.cfg.Policy())
 	return call, nil

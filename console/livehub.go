@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 const (
@@ -200,7 +201,7 @@ func (h *hub) show(p *picture) {
 }
 
 // entriesOf are the entries of calls; same, if they are those of before.
-func entriesOf(calls []store.LiveCall, before []liveEntry, serial int64) (entries []liveEntry, same bool) {
+func entriesOf(calls []calls.Call, before []liveEntry, serial int64) (entries []liveEntry, same bool) {
 	known := make(map[string]*liveEntry, len(before))
 	for i := range before {
 		known[before[i].view.ID] = &before[i]

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // TestEventsBounds: nobody can have all the streams.
@@ -56,7 +57,7 @@ func TestHubReads(t *testing.T) {
 	labRun(t, func(ctx context.Context) error { h.run(ctx); return nil })
 	save := func(n int) {
 		for i := range n {
-			s.SaveCall(store.LiveCall{ID: callAlice, Organisation: "acme", State: store.On, Control: fmt.Sprint(i), Number: fmt.Sprint(i), Started: labDay})
+			s.SaveCall(calls.Call{ID: callAlice, Organisation: "acme", State: calls.On, Snapshot: fmt.Sprint(i), Number: fmt.Sprint(i), Started: labDay})
 			for s.Queued() > 0 {
 				time.Sleep(100 * time.Microsecond)
 			}
@@ -83,7 +84,7 @@ func TestHubReads(t *testing.T) {
 		for p := h.picture(); p.calls[0].view.Number != want; p = h.picture() {
 			<-last.wake
 		}
-		s.SaveCall(store.LiveCall{ID: callAlice, Organisation: "acme", Number: fmt.Sprint("round ", round), Started: labDay})
+		s.SaveCall(calls.Call{ID: callAlice, Organisation: "acme", Number: fmt.Sprint("round ", round), Started: labDay})
 	}
 	if n, most := reads.Load(), int64(time.Since(begin)/readEvery)+2; n > most {
 		t.Errorf("read %d times, want at most %d", n, most)

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"tapedeck/flow"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // viewing is a stream of live calls that somebody reads.
@@ -147,7 +147,7 @@ func TestEvents(t *testing.T) {
 			views[account].wants(want)
 		}
 	}
-	call := store.LiveCall{ID: callAlice, Organisation: "acme", State: store.Paused, Users: []string{"alice"}, Started: labDay,
+	call := calls.Call{ID: callAlice, Organisation: "acme", State: calls.Paused, Users: []string{"alice"}, Started: labDay,
 		Chain: flow.Chain{{Element: flow.Element{Kind: flow.RingGroup, ID: "sales"}}}}
 	l.save(call)
 	all(map[string]string{"root": "call aaaa:paused", "anna": "call aaaa:paused", "sue": "call aaaa:paused", "alice": "call aaaa:paused"})
@@ -221,16 +221,16 @@ func TestStream(t *testing.T) {
 	a, _, _ := l.server.cfg.Accounts.Account("anna")
 	st := &stream{visit: &visit{account: a}, shown: map[string]bool{}, show: func(l liveView) any { return l }}
 	var before []liveEntry
-	at := func(serial int64, away bool, calls ...string) *picture {
+	at := func(serial int64, away bool, words ...string) *picture {
 		p := &picture{serial: serial, away: away}
-		var list []store.LiveCall
-		for _, c := range calls {
+		var list []calls.Call
+		for _, c := range words {
 			id, state, _ := strings.Cut(c, ":")
 			organisation := "acme"
 			if strings.HasPrefix(id, "b") {
 				organisation = "beta"
 			}
-			list = append(list, store.LiveCall{ID: id, Organisation: organisation, State: store.State(state)})
+			list = append(list, calls.Call{ID: id, Organisation: organisation, State: calls.State(state)})
 		}
 		p.calls, _ = entriesOf(list, before, serial)
 		before = p.calls
@@ -296,7 +296,7 @@ func TestEventsHostile(t *testing.T) {
 	l := newAPILab(t)
 	for i, name := range []string{"x\ndata: y\n\nevent: calls", "\r\n\r\n", "\u2028", "</script><script>alert(1)</script>", "\x00"} {
 		id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)
-		l.save(store.LiveCall{ID: id, Organisation: "beta", External: name, Number: name, State: store.On, Started: labDay, Because: store.Because{User: name}})
+		l.save(calls.Call{ID: id, Organisation: "beta", External: name, Number: name, State: calls.On, Started: labDay, Because: calls.Cause{User: name}})
 		defer l.store.EndCall("beta", id)
 	}
 	v := l.view(l.bearer("eve"))

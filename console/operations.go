@@ -12,7 +12,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // What can be done with recordings, for the API and for the pages alike. Each
@@ -22,43 +22,43 @@ import (
 // list is a page of the recordings that a visitor may see, the newest first.
 // next is the Before of the following page; it is zero when there is none. A page
 // may have fewer than Limit although there is a next one.
-func (s *Server) list(ctx context.Context, v *visit, q store.Query) (page []store.Recording, next store.Cursor, err error) {
+func (s *Server) list(ctx context.Context, v *visit, q index.Query) (page []index.Recording, next index.Cursor, err error) {
 	if !v.scope(s.cfg.Policy(), &q) {
-		return nil, store.Cursor{}, nil
+		return nil, index.Cursor{}, nil
 	}
 	return s.cfg.Store.Recordings(ctx, q)
 }
 
 // find is what the index knows of a recording.
-func (s *Server) find(ctx context.Context, v *visit, id string) (store.Recording, error) {
+func (s *Server) find(ctx context.Context, v *visit, id string) (index.Recording, error) {
 	p := s.cfg.Policy()
-	var q store.Query
+	var q index.Query
 	if _, _, err := recording.ParseStem(id); err != nil || !v.scope(p, &q) {
-		return store.Recording{}, errNotFound
+		return index.Recording{}, errNotFound
 	}
 	r, err := s.cfg.Store.Recording(ctx, id, q.Organisations...)
-	if errors.Is(err, store.ErrUnknown) || err == nil && !v.sees(p, r.Organisation, r.Users, r.Groups) {
+	if errors.Is(err, index.ErrUnknown) || err == nil && !v.sees(p, r.Organisation, r.Users, r.Groups) {
 		err = errNotFound
 	}
 	if err != nil {
-		return store.Recording{}, err
+		return index.Recording{}, err
 	}
 	return r, nil
 }
 
 // findTo is find for somebody who wants to do something with the recording.
-func (s *Server) findTo(ctx context.Context, v *visit, id string, right access.Right) (store.Recording, error) {
+func (s *Server) findTo(ctx context.Context, v *visit, id string, right access.Right) (index.Recording, error) {
 	r, err := s.find(ctx, v, id)
 	if err == nil && !v.account.May(right) {
 		s.writeRefused(v, r.Organisation, r.ID, right)
-		return store.Recording{}, errNotAllowed
+		return index.Recording{}, errNotAllowed
 	}
 	return r, err
 }
 
 // soundPath is where the sound of an entry of the index lies. Redis may be
 // written by others: a path that is not the entry's own is refused.
-func (s *Server) soundPath(r store.Recording) (string, error) {
+func (s *Server) soundPath(r index.Recording) (string, error) {
 	path, err := s.cfg.Dir.Within(r.Path)
 	if err != nil {
 		return "", fmt.Errorf("console: the index says of %s of %s: %w", r.ID, r.Organisation, err)
@@ -75,7 +75,7 @@ func (s *Server) soundPath(r store.Recording) (string, error) {
 
 // sidecar is what is known of a recording that was found. The error is
 // errNotFound if its files have gone since.
-func (s *Server) sidecar(r store.Recording) (recording.Sidecar, error) {
+func (s *Server) sidecar(r index.Recording) (recording.Sidecar, error) {
 	path, err := s.soundPath(r)
 	if err != nil {
 		return recording.Sidecar{}, err

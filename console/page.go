@@ -15,7 +15,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // pageRoutes are the pages and the targets of their forms. As in the API, the
@@ -54,7 +54,7 @@ func (v *visit) csrf() string {
 
 // several reports whether a visitor may see more than one organisation.
 func (s *Server) several(v *visit) bool {
-	var q store.Query
+	var q index.Query
 	return v.scope(s.cfg.Policy(), &q) && (len(q.Organisations) > 1 || v.account.Role == access.Operator)
 }
 
@@ -72,7 +72,7 @@ func (s *Server) getListPage(w http.ResponseWriter, r *http.Request, v *visit) e
 		err = badRequest("the first day is after the last one")
 	}
 	if err != nil {
-		page := s.listPage(rd, f, v, nil, store.Cursor{})
+		page := s.listPage(rd, f, v, nil, index.Cursor{})
 		page.Problem = sentence(err.Error())
 		return s.render(w, r, v, statusOf(err), "list", page)
 	}
@@ -86,9 +86,9 @@ func (s *Server) getListPage(w http.ResponseWriter, r *http.Request, v *visit) e
 	return s.render(w, r, v, http.StatusOK, "list", page)
 }
 
-func (s *Server) listPage(rd reader, f filterForm, v *visit, found []store.Recording, next store.Cursor) listPage {
+func (s *Server) listPage(rd reader, f filterForm, v *visit, found []index.Recording, next index.Cursor) listPage {
 	page := listPageOf(rd, f, found, cursorText(next))
-	if len(found) < pageRows && next != (store.Cursor{}) {
+	if len(found) < pageRows && next != (index.Cursor{}) {
 		page.Stopped = rd.at(next.Started, "day")
 	}
 	page.Several, page.Zip = s.several(v), v.account.May(access.Download)
@@ -104,7 +104,7 @@ const maxOffer = 300
 // see.
 func (s *Server) offer(v *visit) offer {
 	p := s.cfg.Policy()
-	q := store.Query{}
+	q := index.Query{}
 	if !v.scope(p, &q) {
 		return offer{}
 	}

@@ -12,8 +12,8 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
-
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 	"tapedeck/toggle"
 )
 
@@ -46,7 +46,7 @@ func (l *lab) put(r labRecording) string {
 	if err := recording.WriteSidecar(recording.SidecarPath(path), s); err != nil {
 		l.Fatal(err)
 	}
-	entry := store.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
+	entry := index.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
 		External: s.External, Number: s.Number, Users: s.Users, Groups: r.groups, Trigger: s.Trigger, RequestedBy: s.RequestedBy,
 		Started: s.Started, Ended: s.Ended, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil}
 	if entry.Path, err = filepath.Rel(l.dir.String(), path); err != nil {
@@ -222,22 +222,22 @@ func (l *lab) vary(n int, s *recording.Sidecar, r *labRecording) {
 // calls puts live calls into a lab.
 func (l *lab) calls(now time.Time) {
 	l.Helper()
-	call := func(n int, c store.LiveCall) {
+	call := func(n int, c calls.Call) {
 		c.ID, c.Leg, c.Switch = labID(900+n), labID(900+n), "fs1"
 		c.Started = now.Add(-time.Duration(n*83) * time.Second)
-		if c.State != store.Off || n%2 == 0 {
+		if c.State != calls.Off || n%2 == 0 {
 			c.Answered = c.Started.Add(5 * time.Second)
 		}
 		c.Since = now.Add(-time.Duration(n*41) * time.Second)
 		l.store.SaveCall(c)
 	}
-	number := store.Because{Element: "number/+442079460001", Setting: "yes"}
-	call(1, store.LiveCall{Organisation: "acme", Direction: flow.Inbound, External: "+441632960011", Number: "+442079460001", Users: []string{"alice"}, State: store.On, Because: number})
-	call(2, store.LiveCall{Organisation: "acme", Direction: flow.Outbound, External: "+441632960012", Number: "+442079460001", Users: []string{"bob"}, State: store.Paused, Because: store.Because{Toggle: "dtmf", User: "bob"}})
-	call(3, store.LiveCall{Organisation: "acme", Direction: flow.Inbound, External: hostile[0], Number: "+442079460001", State: store.Off})
-	call(4, store.LiveCall{Organisation: "acme", Direction: flow.Internal, External: "1002", Number: "", Users: []string{"alice", "bob"}, State: store.Off})
-	call(5, store.LiveCall{Organisation: "acme", Direction: flow.Inbound, External: hostile[6], Number: "+442079460001", Users: []string{"carol"}, State: store.On, Locked: true, Because: store.Because{Element: "number/+442079460001", Setting: "force"}})
-	call(40, store.LiveCall{Organisation: "beta", Direction: flow.Inbound, External: "+4915123456789", Number: "+442079460101", Users: []string{"dave"}, State: store.Paused, Because: store.Because{Toggle: "api", User: "dave", By: "eve"}})
+	number := calls.Cause{Element: "number/+442079460001", Setting: "yes"}
+	call(1, calls.Call{Organisation: "acme", Direction: flow.Inbound, External: "+441632960011", Number: "+442079460001", Users: []string{"alice"}, State: calls.On, Because: number})
+	call(2, calls.Call{Organisation: "acme", Direction: flow.Outbound, External: "+441632960012", Number: "+442079460001", Users: []string{"bob"}, State: calls.Paused, Because: calls.Cause{Toggle: "dtmf", User: "bob"}})
+	call(3, calls.Call{Organisation: "acme", Direction: flow.Inbound, External: hostile[0], Number: "+442079460001", State: calls.Off})
+	call(4, calls.Call{Organisation: "acme", Direction: flow.Internal, External: "1002", Number: "", Users: []string{"alice", "bob"}, State: calls.Off})
+	call(5, calls.Call{Organisation: "acme", Direction: flow.Inbound, External: hostile[6], Number: "+442079460001", Users: []string{"carol"}, State: calls.On, Locked: true, Because: calls.Cause{Element: "number/+442079460001", Setting: "force"}})
+	call(40, calls.Call{Organisation: "beta", Direction: flow.Inbound, External: "+4915123456789", Number: "+442079460101", Users: []string{"dave"}, State: calls.Paused, Because: calls.Cause{Toggle: "api", User: "dave", By: "eve"}})
 	l.settled()
 }
 
@@ -245,23 +245,23 @@ func (l *lab) calls(now time.Time) {
 // always obeys.
 type labCalls struct{ l *lab }
 
-func (c labCalls) Switch(ctx context.Context, id, user, account string, action Action) (store.State, error) {
-	calls, err := c.l.store.Calls(ctx)
+func (c labCalls) Switch(ctx context.Context, id, user, account string, action Action) (calls.State, error) {
+	live, err := c.l.store.Calls(ctx)
 	if err != nil {
 		return "", err
 	}
-	for _, call := range calls {
+	for _, call := range live {
 		if call.ID != id {
 			continue
 		}
 		if call.Locked {
 			return "", toggle.Refusal("locked")
 		}
-		call.State = store.On
+		call.State = calls.On
 		if action == Pause {
-			call.State = store.Paused
+			call.State = calls.Paused
 		}
-		call.Since, call.Because = time.Now(), store.Because{Toggle: "api", User: user, By: account}
+		call.Since, call.Because = time.Now(), calls.Cause{Toggle: "api", User: user, By: account}
 		c.l.store.SaveCall(call)
 		return call.State, nil
 	}

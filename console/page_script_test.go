@@ -12,7 +12,8 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 )
 
 // browserTest leaves out what takes long.
@@ -120,7 +121,7 @@ func TestZone(t *testing.T) {
 	ctx := browser(t)
 	text := `document.querySelector(".list time").textContent`
 	want := func() string {
-		found, _, err := l.store.Recordings(t.Context(), store.Query{Limit: 1})
+		found, _, err := l.store.Recordings(t.Context(), index.Query{Limit: 1})
 		if err != nil || len(found) != 1 {
 			t.Fatal(found, err)
 		}
@@ -148,7 +149,7 @@ func TestLivePage(t *testing.T) {
 		says(`document.querySelector("[data-count=on]").textContent`, "1"),
 		holds(`document.querySelector("[data-live-say]").textContent.includes("is paused now")`),
 		says(`location.pathname`, "/live"))
-	call := store.LiveCall{ID: labID(950), Organisation: "acme", Number: "+442079460001", External: hostile[0], State: store.On, Started: time.Now(), Since: time.Now()}
+	call := calls.Call{ID: labID(950), Organisation: "acme", Number: "+442079460001", External: hostile[0], State: calls.On, Started: time.Now(), Since: time.Now()}
 	l.store.SaveCall(call)
 	l.settled()
 	begun := time.Now()

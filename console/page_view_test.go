@@ -12,7 +12,8 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 )
 
 func readerIn(t *testing.T, zone, now string) reader {
@@ -340,7 +341,7 @@ func TestEveryWordIsKnown(t *testing.T) {
 			t.Errorf("setting %s: %v", setting, err)
 		}
 	}
-	for _, state := range []store.State{store.Off, store.On, store.Paused} {
+	for _, state := range []calls.State{calls.Off, calls.On, calls.Paused} {
 		if lamps[state].Words == "" {
 			t.Errorf("state %s has no lamp", state)
 		}
@@ -359,16 +360,16 @@ func TestRecordingPageFor(t *testing.T) {
 	may := func(rights ...access.Right) func(access.Right) bool {
 		return access.Account{Rights: append(rights, access.See)}.May
 	}
-	all := recordingPageOf(rd, store.Recording{ID: "c"}, s, flow.Last, may(access.Rights...))
+	all := recordingPageOf(rd, index.Recording{ID: "c"}, s, flow.Last, may(access.Rights...))
 	if all.Player == nil || !all.Download || !all.MayHold || !all.MayDelete || !all.MayAudit || all.File.Form != "mono, 16 kHz" {
 		t.Errorf("%+v", all)
 	}
-	none := recordingPageOf(rd, store.Recording{ID: "c"}, s, flow.Last, may())
+	none := recordingPageOf(rd, index.Recording{ID: "c"}, s, flow.Last, may())
 	if none.Player != nil || none.NoPlayer == "" || none.Download || none.MayHold || none.MayDelete || none.MayAudit {
 		t.Errorf("%+v", none)
 	}
 	s.File = nil
-	if p := recordingPageOf(rd, store.Recording{ID: "c"}, s, flow.Last, may(access.Rights...)); p.Player != nil || p.Download || p.File != nil {
+	if p := recordingPageOf(rd, index.Recording{ID: "c"}, s, flow.Last, may(access.Rights...)); p.Player != nil || p.Download || p.File != nil {
 		t.Errorf("without a file: %+v", p)
 	}
 }

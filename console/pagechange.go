@@ -10,7 +10,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 func (s *Server) getRecordingPage(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -48,7 +48,7 @@ func (s *Server) recordingPage(r *http.Request, v *visit) (recordingPage, error)
 
 // history is what was done with a recording: the newest lines of the audit log, of
 // which one reading may not find all.
-func (s *Server) history(ctx context.Context, v *visit, rd reader, entry store.Recording, page *recordingPage) error {
+func (s *Server) history(ctx context.Context, v *visit, rd reader, entry index.Recording, page *recordingPage) error {
 	lines, next, err := s.auditLines(ctx, v, auditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
 	page.History = auditRowsOf(rd, lines)
 	if err != nil || next == 0 {
@@ -63,7 +63,7 @@ func (s *Server) history(ctx context.Context, v *visit, rd reader, entry store.R
 }
 
 // heldWith says whether another part's hold keeps a recording.
-func (s *Server) heldWith(ctx context.Context, v *visit, entry store.Recording, page *recordingPage) error {
+func (s *Server) heldWith(ctx context.Context, v *visit, entry index.Recording, page *recordingPage) error {
 	path, err := s.soundPath(entry)
 	if err != nil {
 		return err

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // pageRows is how many recordings a page of the list shows.
@@ -71,7 +71,7 @@ func directionOf(d string) direction {
 
 var triggerWords = map[string]string{"automatic": "automatic", "on-demand": "on demand"}
 
-func listRowOf(rd reader, r store.Recording) listRow {
+func listRowOf(rd reader, r index.Recording) listRow {
 	row := listRow{
 		ID: r.ID, Href: recordingAddress(r.ID), When: rd.at(r.Started, "second"), Direction: directionOf(r.Direction),
 		External: r.External, Number: r.Number, Organisation: r.Organisation, Users: strings.Join(r.Users, ", "),
@@ -90,7 +90,7 @@ func recordingAddress(id string) string { return "/recordings/" + url.PathEscape
 
 // listPageOf is one page of the list. next is the cursor of the page after it,
 // or empty if there is none.
-func listPageOf(rd reader, f filterForm, found []store.Recording, next string) listPage {
+func listPageOf(rd reader, f filterForm, found []index.Recording, next string) listPage {
 	p := listPage{Form: f, Chips: f.chips(), Presets: f.presets()}
 	p.Filtered = len(p.Chips) > 0
 	for _, r := range found {

@@ -10,7 +10,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // livePage is what the page of the live calls shows.
@@ -47,10 +47,10 @@ type liveRow struct {
 // lamp is how a call's recording stands: a shape, a colour and words.
 type lamp struct{ State, Words string }
 
-var lamps = map[store.State]lamp{
-	store.On:     {"on", "Recording"},
-	store.Paused: {"paused", "Paused"},
-	store.Off:    {"off", "Not recording"},
+var lamps = map[calls.State]lamp{
+	calls.On:     {"on", "Recording"},
+	calls.Paused: {"paused", "Paused"},
+	calls.Off:    {"off", "Not recording"},
 }
 
 // liveButton is what the reader may do with it now.
@@ -83,25 +83,25 @@ func liveRowOf(rd reader, l liveView, csrf string, several bool) liveRow {
 
 // becauseWords say why a live call's recording does what it does.
 func becauseWords(l liveView) string {
-	if l.Why == (store.Because{}) {
+	if l.Why == (calls.Cause{}) {
 		return "nothing on its way asks for it"
 	}
 	return causeWords(recording.Cause{Element: l.Why.Element, Setting: l.Why.Setting, Toggle: l.Why.Toggle, User: l.Why.User, By: l.Why.By})
 }
 
 func (s *Server) livePageOf(r *http.Request, v *visit) (livePage, error) {
-	calls, err := s.liveCalls(r.Context(), v)
+	live, err := s.liveCalls(r.Context(), v)
 	if err != nil {
 		return livePage{}, err
 	}
 	rd := readerOf(r, time.Now())
 	page := livePage{Several: s.several(v), All: v.account.Role == access.Operator}
-	for _, l := range calls {
+	for _, l := range live {
 		page.Rows = append(page.Rows, liveRowOf(rd, l, v.csrf(), page.Several))
 		switch l.State {
-		case store.On:
+		case calls.On:
 			page.Counts.On++
-		case store.Paused:
+		case calls.Paused:
 			page.Counts.Paused++
 		default:
 			page.Counts.Off++
@@ -122,7 +122,7 @@ func (s *Server) getLivePage(w http.ResponseWriter, r *http.Request, v *visit) e
 // page has, so that it is written in one place.
 type liveRowView struct {
 	ID    string      `json:"id"`
-	State store.State `json:"state"`
+	State calls.State `json:"state"`
 	Row   string      `json:"row"`
 }
 

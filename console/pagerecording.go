@@ -8,7 +8,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // recordingPage is what the page of one recording shows.
@@ -100,7 +100,7 @@ type checkView struct {
 }
 
 // recordingPageOf makes the page of a recording for whoever has these rights.
-func recordingPageOf(rd reader, r store.Recording, s recording.Sidecar, precedence flow.Precedence, may func(access.Right) bool) recordingPage {
+func recordingPageOf(rd reader, r index.Recording, s recording.Sidecar, precedence flow.Precedence, may func(access.Right) bool) recordingPage {
 	p := recordingPage{
 		ID: r.ID, Address: recordingAddress(r.ID), API: "/api/v1" + recordingAddress(r.ID), Direction: directionOf(s.Direction),
 		External: s.External, Number: s.Number, Organisation: s.Organisation, Users: s.Users,

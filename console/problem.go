@@ -11,6 +11,7 @@ import (
 
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/index"
 	"tapedeck/toggle"
 )
 
@@ -50,7 +51,7 @@ func faultOf(err error) *fault {
 		return known
 	case errors.Is(err, errNotKnown):
 		return &fault{http.StatusUnauthorized, "unknown", errNotKnown.Error(), 0}
-	case errors.Is(err, errNotFound), errors.Is(err, toggle.ErrNoCall), errors.Is(err, store.ErrUnknown):
+	case errors.Is(err, errNotFound), errors.Is(err, toggle.ErrNoCall), errors.Is(err, index.ErrUnknown):
 		return &fault{http.StatusNotFound, "not_found", errNotFound.Error(), 0}
 	case errors.Is(err, errNotAllowed):
 		return &fault{http.StatusForbidden, "not_allowed", errNotAllowed.Error(), 0}

@@ -13,7 +13,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // maxLimit is how many entries a page may have.
@@ -29,9 +29,9 @@ var filterNames = []string{"organisation", "from", "to", "number", "user", "grou
 // cursor. Days without a time are those of the zone; `to` is without the moment
 // itself, but with the day. What it does not know it leaves alone. The errors are
 // for whoever asked.
-func readQuery(values url.Values, p *flow.Policy, zone *time.Location) (store.Query, error) {
+func readQuery(values url.Values, p *flow.Policy, zone *time.Location) (index.Query, error) {
 	f := form{values: values}
-	q := store.Query{
+	q := index.Query{
 		Organisations: f.list("organisation"),
 		From:          f.time("from", zone, 0),
 		To:            f.time("to", zone, 1),
@@ -179,18 +179,18 @@ func (f *form) time(name string, zone *time.Location, days int) time.Time {
 func sane(t time.Time) bool { return t.Year() >= 1 && t.Year() <= 9998 }
 
 // cursorText is a place in the list as it is in an address: opaque to others.
-func cursorText(c store.Cursor) string {
-	if c == (store.Cursor{}) {
+func cursorText(c index.Cursor) string {
+	if c == (index.Cursor{}) {
 		return ""
 	}
 	text := strconv.FormatInt(c.Started.UnixMilli(), 10) + "/" + c.Organisation + "/" + c.ID
 	return base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
-func (f *form) cursor(name string) store.Cursor {
+func (f *form) cursor(name string) index.Cursor {
 	text := f.text(name)
 	if text == "" {
-		return store.Cursor{}
+		return index.Cursor{}
 	}
 	c, ok := parseCursor(text)
 	if !ok {
@@ -199,14 +199,14 @@ func (f *form) cursor(name string) store.Cursor {
 	return c
 }
 
-func parseCursor(text string) (store.Cursor, bool) {
+func parseCursor(text string) (index.Cursor, bool) {
 	plain, err := base64.RawURLEncoding.DecodeString(text)
 	words := strings.Split(string(plain), "/")
 	if err != nil || len(words) != 3 {
-		return store.Cursor{}, false
+		return index.Cursor{}, false
 	}
 	ms, err := strconv.ParseInt(words[0], 10, 64)
 	_, _, bad := recording.ParseStem(words[2])
 	t := time.UnixMilli(ms).UTC()
-	return store.Cursor{Started: t, ID: words[2], Organisation: words[1]}, cmp.Or(err, bad) == nil && sane(t)
+	return index.Cursor{Started: t, ID: words[2], Organisation: words[1]}, cmp.Or(err, bad) == nil && sane(t)
 }

@@ -15,6 +15,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 const (
@@ -85,7 +86,7 @@ func (s *Server) stay(r *http.Request, from client) (store.Session, error) {
 		return store.Session{}, errNotKnown
 	}
 	stay, err := s.cfg.Store.Session(r.Context(), sessionID(cookie.Value))
-	if errors.Is(err, store.ErrUnknown) {
+	if errors.Is(err, index.ErrUnknown) {
 		return stay, errNotKnown
 	}
 	if err != nil {
@@ -98,7 +99,7 @@ func (s *Server) stay(r *http.Request, from client) (store.Session, error) {
 	if now.Sub(stay.Seen) >= min(slideEvery, s.cfg.Idle/2) {
 		stay.Seen = now
 		err = s.cfg.Store.SaveSession(r.Context(), stay, s.ttl(stay))
-		if errors.Is(err, store.ErrUnknown) { // it was ended at this moment
+		if errors.Is(err, index.ErrUnknown) { // it was ended at this moment
 			return stay, errNotKnown
 		} else if err != nil {
 			s.cfg.Log.Warn("session not prolonged", "error", err)
@@ -137,7 +138,7 @@ func (s *Server) still(ctx context.Context, v *visit) error {
 		return nil
 	}
 	stay, err := s.cfg.Store.Session(ctx, v.session.id)
-	if errors.Is(err, store.ErrUnknown) || err == nil && time.Since(stay.Began) >= s.cfg.Lifetime {
+	if errors.Is(err, index.ErrUnknown) || err == nil && time.Since(stay.Began) >= s.cfg.Lifetime {
 		return errNotKnown
 	}
 	return err

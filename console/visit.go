@@ -7,7 +7,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/flow"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // visit is one request of somebody who is known.
@@ -31,7 +31,7 @@ var (
 
 // scope narrows a query to what a visitor may see. It reports false if that is
 // nothing at all.
-func (v *visit) scope(p *flow.Policy, q *store.Query) bool {
+func (v *visit) scope(p *flow.Policy, q *index.Query) bool {
 	a := v.account
 	if !a.May(access.See) {
 		return false

@@ -44,7 +44,7 @@ type answered struct {
 	ok   bool
 }
 
-// Ask asks an instance, by its id (LiveCall.Owner), and waits for the answer of
+// Ask asks an instance, by its id (Call.Owner), and waits for the answer of
 // its OnAsk until ctx ends, or for 30 s. A request or an answer has 64 KB at
 // most. Run has to go on meanwhile. The errors are ErrNoAnswer, ErrAway, the end
 // of ctx by cancellation, and that it cannot be asked.

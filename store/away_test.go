@@ -15,8 +15,8 @@ import (
 	"tapedeck/flow"
 )
 
-func call(organisation string, n int, state State) LiveCall {
-	return LiveCall{
+func call(organisation string, n int, state State) Call {
+	return Call{
 		ID: fmt.Sprintf("call-%d", n), Organisation: organisation, Direction: flow.Inbound, Switch: "fs1",
 		Leg: "leg", Anchor: "anchor", File: "/var/spool/tapedeck/x.wav", State: state,
 		Chain:   flow.Chain{{Element: flow.Element{Kind: flow.User, ID: "alice"}, Setting: flow.Yes}},
@@ -25,13 +25,13 @@ func call(organisation string, n int, state State) LiveCall {
 	}
 }
 
-func mustCalls(t *testing.T, s *Store, want ...LiveCall) {
+func mustCalls(t *testing.T, s *Store, want ...Call) {
 	t.Helper()
 	got, err := s.Calls(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal := slices.EqualFunc(got, want, func(a, b LiveCall) bool {
+	equal := slices.EqualFunc(got, want, func(a, b Call) bool {
 		b.Version = callVersion
 		if b.Owner == "" { // whoever it is
 			b.Owner, b.Token = a.Owner, a.Token

@@ -10,22 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
-
-	"tapedeck/flow"
 )
-
-// State is what a live call's recording does.
-type State string
-
-// The states of a recording, as in the channel variable tapedeck_state.
-const (
-	Off    State = "off"
-	On     State = "on"
-	Paused State = "paused"
-)
-
-// callVersion is the layout of LiveCall in Redis.
-const callVersion = 2
 
 const (
 	// callTTL is how long a live call that nobody writes stays in Redis.
@@ -34,55 +19,13 @@ const (
 	endedTTL = 10 * time.Minute
 )
 
-// LiveCall is what Redis knows of a call that is going on: enough for another
-// Tapedeck, or this one after a restart, to go on with it.
-type LiveCall struct {
-	Version      int            `json:"version"` // set by SaveCall
-	ID           string         `json:"id"`
-	Organisation string         `json:"organisation"`
-	Direction    flow.Direction `json:"direction"`
-	Switch       string         `json:"switch"`           // name of the FreeSWITCH
-	Leg          string         `json:"leg"`              // UUID of the leg that came first
-	Anchor       string         `json:"anchor,omitempty"` // UUID of the leg that is recorded
-	File         string         `json:"file,omitempty"`   // path of the recording
-	State        State          `json:"state"`
-	Chain        flow.Chain     `json:"chain,omitempty"`
-	Users        []string       `json:"users,omitempty"` // who is on the call now
-	Started      time.Time      `json:"started"`
-	External     string         `json:"external,omitempty"` // the outside party's number, as it came
-	Number       string         `json:"number,omitempty"`   // the organisation's, in E.164
-	Answered     time.Time      `json:"answered,omitzero"`
-	Since        time.Time      `json:"since,omitzero"` // since when State is what it is
-	Because      Because        `json:"because,omitzero"`
-	Locked       bool           `json:"locked,omitempty"` // by force or never: people cannot switch it
-
-	// Owner is the instance that the call belongs to. Token grows with each new
-	// owner, and when an owner has stood still and comes back. SaveCall sets
-	// Owner, and a lower Token to the one it knows, at least 1.
-	Owner string `json:"owner"`
-	Token int64  `json:"token"`
-	// Control is package call's snapshot, opaque here; Draft, the sidecar so far.
-	Control string          `json:"control,omitempty"`
-	Draft   json.RawMessage `json:"draft,omitempty"`
-}
-
-// Because is why a live call's recording does what it does: an element's setting,
-// or a person. All empty: nobody has said anything.
-type Because struct {
-	Element string `json:"element,omitempty"`
-	Setting string `json:"setting,omitempty"`
-	Toggle  string `json:"toggle,omitempty"` // the method
-	User    string `json:"user,omitempty"`
-	By      string `json:"by,omitempty"` // the account that asked for it, in the user's name
-}
-
 // SaveCall queues the state of a call for Redis. It copies c, never blocks and
 // never fails: Run writes the latest state of each call, the calls in the order
 // in which they changed, when Redis is there. What cannot be kept (no id, more
 // than 64 KB, more than 16384 live calls) is dropped, counted and logged.
 //
 // A call that belongs to another instance is not written; see Config.OnLost.
-func (s *Store) SaveCall(c LiveCall) {
+func (s *Store) SaveCall(c Call) {
 	s.calls.save(c)
 	s.wakeRun()
 }
@@ -212,7 +155,7 @@ func (s *Store) writeCall(item *sending, run runScript) *redis.Cmd {
 }
 
 // putArguments are those that putCall reads.
-func putArguments(c LiveCall, text []byte) []any {
+func putArguments(c Call, text []byte) []any {
 	return []any{c.Owner, c.Token, text, c.ID, time.Now().Unix(), int(callTTL / time.Second)}
 }
 

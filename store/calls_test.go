@@ -21,10 +21,10 @@ func TestCalls(t *testing.T) {
 		full.Direction, full.Chain = flow.Outbound, append(full.Chain, flow.Step{Element: flow.Element{Kind: flow.Number, ID: "+442079460001"}, Setting: flow.Force})
 		a.SaveCall(full)
 		a.SaveCall(call("org-1", 1, Paused))
-		a.SaveCall(LiveCall{ID: "bare", Organisation: "org-1"})
+		a.SaveCall(Call{ID: "bare", Organisation: "org-1"})
 		tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
 		b := openOn(t, srv, newSpy())
-		mustCalls(t, b, LiveCall{ID: "bare", Organisation: "org-1"}, full, call("org-1", 1, Paused))
+		mustCalls(t, b, Call{ID: "bare", Organisation: "org-1"}, full, call("org-1", 1, Paused))
 
 		a.EndCall("org-0", "call-1")
 		a.EndCall("org-1", "bare")
@@ -209,17 +209,17 @@ func TestQueueForgetsWhatRedisNeverKnew(t *testing.T) {
 func TestQueueIsBounded(t *testing.T) {
 	long := strings.Repeat("x", maxCallSize)
 	for name, c := range map[string]struct {
-		save    LiveCall
+		save    Call
 		dropped bool
 	}{
 		"plain":           {call("o", 1, On), false},
-		"no id":           {LiveCall{Organisation: "o"}, true},
-		"no organisation": {LiveCall{ID: "1"}, true},
-		"long id":         {LiveCall{ID: long, Organisation: "o"}, true},
-		"id not UTF-8":    {LiveCall{ID: "\xff", Organisation: "o"}, true},
-		"long user":       {LiveCall{ID: "1", Organisation: "o", Users: []string{long}}, true},
-		"many users":      {LiveCall{ID: "1", Organisation: "o", Users: make([]string, maxCallSize/10)}, true},
-		"long chain":      {LiveCall{ID: "1", Organisation: "o", Chain: make(flow.Chain, maxCallSize/10)}, true},
+		"no id":           {Call{Organisation: "o"}, true},
+		"no organisation": {Call{ID: "1"}, true},
+		"long id":         {Call{ID: long, Organisation: "o"}, true},
+		"id not UTF-8":    {Call{ID: "\xff", Organisation: "o"}, true},
+		"long user":       {Call{ID: "1", Organisation: "o", Users: []string{long}}, true},
+		"many users":      {Call{ID: "1", Organisation: "o", Users: make([]string, maxCallSize/10)}, true},
+		"long chain":      {Call{ID: "1", Organisation: "o", Chain: make(flow.Chain, maxCallSize/10)}, true},
 	} {
 		q := queue{limit: 10}
 		q.save(c.save)

@@ -8,7 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A live call is a hash: its owner, the owner's token, and the body (LiveCall,
+// A live call is a hash: its owner, the owner's token, and the body (Call,
 // JSON), so that the scripts need not read JSON. One without a body has ended:
 // it stays for endedTTL, so that nobody who has slept through the end makes the
 // call again. A write counts if there is no entry, if the entry's token is

@@ -87,7 +87,7 @@ func TestHostileIDs(t *testing.T) {
 		want := map[callID]bool{}
 		for _, o := range hostile {
 			for _, id := range hostile {
-				a.SaveCall(LiveCall{ID: id, Organisation: o, State: On})
+				a.SaveCall(Call{ID: id, Organisation: o, State: On})
 				want[callID{o, id}] = true
 			}
 		}

@@ -190,7 +190,7 @@ func (m *merge) load(p *stream, replies []*redis.StringSliceCmd) {
 // timely reports whether a place is in the period and after the query's place.
 func (m *merge) timely(at place) bool {
 	return (m.w.From.IsZero() || at.at >= timeKey(m.w.From)) && (m.w.To.IsZero() || at.at < timeKey(m.w.To)) &&
-		(m.w.Before == (Cursor{}) || m.w.Before.place().before(at))
+		(m.w.Before == (Cursor{}) || placeAt(m.w.Before).before(at))
 }
 
 func (p *stream) takeLoose() {

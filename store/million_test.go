@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/store/index"
 )
 
 var (
@@ -265,12 +267,12 @@ func kinds() []kind {
 		{"all, on demand and problems", func(w *world) Query { return Query{Trigger: "on-demand", OnlyProblems: true} }},
 		{"all, user and group", func(w *world) Query { return Query{User: w.user(), Group: w.group()} }},
 		{"all, group and automatic", func(w *world) Query { return Query{Group: w.group(), Trigger: "automatic"} }},
-		{"own calls", func(w *world) Query { return in(Query{Only: Only{User: w.user()}}, w) }},
-		{"own calls, text: digits", func(w *world) Query { return in(Query{Only: Only{User: w.user()}, Text: digits(w)}, w) }},
-		{"own calls, text: often there", func(w *world) Query { return in(Query{Only: Only{User: w.user()}, Text: "4420"}, w) }},
-		{"own calls, other user", func(w *world) Query { return in(Query{Only: Only{User: w.user()}, User: w.user()}, w) }},
+		{"own calls", func(w *world) Query { return in(Query{Only: index.Only{User: w.user()}}, w) }},
+		{"own calls, text: digits", func(w *world) Query { return in(Query{Only: index.Only{User: w.user()}, Text: digits(w)}, w) }},
+		{"own calls, text: often there", func(w *world) Query { return in(Query{Only: index.Only{User: w.user()}, Text: "4420"}, w) }},
+		{"own calls, other user", func(w *world) Query { return in(Query{Only: index.Only{User: w.user()}, User: w.user()}, w) }},
 		{"3 own groups", func(w *world) Query {
-			return in(Query{Only: Only{Groups: []string{w.group(), w.group(), w.group()}}}, w)
+			return in(Query{Only: index.Only{Groups: []string{w.group(), w.group(), w.group()}}}, w)
 		}},
 		{"50 own groups", func(w *world) Query {
 			q := in(Query{}, w)

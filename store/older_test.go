@@ -160,13 +160,13 @@ func TestRedisComesBackOlder(t *testing.T) {
 }
 
 // called is a live call as Redis has it.
-func called(t *testing.T, s *Store, id string) LiveCall {
+func called(t *testing.T, s *Store, id string) Call {
 	t.Helper()
 	calls, err := s.Calls(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := slices.IndexFunc(calls, func(c LiveCall) bool { return c.ID == id })
+	i := slices.IndexFunc(calls, func(c Call) bool { return c.ID == id })
 	if i < 0 {
 		t.Fatalf("no call %s among %v", id, calls)
 	}

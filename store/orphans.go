@@ -125,7 +125,7 @@ func (w *watcher) note(begin time.Time, beats map[string]bool) (dead map[string]
 // the dead that have none.
 func (w *watcher) tell(ctx context.Context, known []string, dead map[string]bool) {
 	s := w.s
-	var orphans []LiveCall
+	var orphans []Call
 	burdened := map[string]bool{} // instances that have calls
 	err := s.try(ctx, "calls_read", s.bulk(), func(ctx context.Context) error {
 		ids, err := s.callIDs(ctx)
@@ -155,7 +155,7 @@ func (w *watcher) tell(ctx context.Context, known []string, dead map[string]bool
 		delete(w.strangers, k)
 	}
 	// Claimed between the two readings, or by us.
-	orphans = slices.DeleteFunc(orphans, func(c LiveCall) bool { return !dead[c.Owner] })
+	orphans = slices.DeleteFunc(orphans, func(c Call) bool { return !dead[c.Owner] })
 	if len(orphans) > 0 {
 		s.cfg.OnOrphans(orphans)
 	}

@@ -28,17 +28,17 @@ func (s *Store) Alone() bool { return s.embedded != nil }
 // The errors are ErrTaken, ErrAway (it may have been claimed all the same: claim
 // it again), and that c cannot be kept. Claim waits no longer than
 // Config.Timeout, and not at all for a Redis that is away.
-func (s *Store) Claim(ctx context.Context, c LiveCall) (LiveCall, error) {
+func (s *Store) Claim(ctx context.Context, c Call) (Call, error) {
 	mine, err := s.claim(ctx, c)
 	if err != nil {
-		return LiveCall{}, fmt.Errorf("store: claim a call: %w", err)
+		return Call{}, fmt.Errorf("store: claim a call: %w", err)
 	}
 	return mine, nil
 }
 
-func (s *Store) claim(ctx context.Context, c LiveCall) (LiveCall, error) {
+func (s *Store) claim(ctx context.Context, c Call) (Call, error) {
 	if reason := unfit(c); reason != "" {
-		return LiveCall{}, errors.New(reason)
+		return Call{}, errors.New(reason)
 	}
 	seen := c.Owner
 	c.Version, c.Owner, c.Token = callVersion, s.cfg.Instance, c.Token+1
@@ -48,10 +48,10 @@ func (s *Store) claim(ctx context.Context, c LiveCall) (LiveCall, error) {
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
-		return LiveCall{}, err
+		return Call{}, err
 	}
 	if !s.Up() {
-		return LiveCall{}, ErrAway
+		return Call{}, ErrAway
 	}
 	keys := []string{callKey(c.Organisation, c.ID), callsKey(c.Organisation)}
 	var reply *redis.Cmd
@@ -65,10 +65,10 @@ func (s *Store) claim(ctx context.Context, c LiveCall) (LiveCall, error) {
 		})
 	})
 	if err != nil {
-		return LiveCall{}, err
+		return Call{}, err
 	}
 	if won, _ := reply.Int(); won == 0 {
-		return LiveCall{}, ErrTaken
+		return Call{}, ErrTaken
 	}
 	s.calls.claimed(c)
 	s.changes.add(c.Organisation)

@@ -18,8 +18,8 @@ type party struct {
 	*Store
 	tell    *spy
 	lost    []string
-	orphans [][]LiveCall // each telling
-	at      []time.Time  // of the tellings
+	orphans [][]Call    // each telling
+	at      []time.Time // of the tellings
 }
 
 // quick is a lease for tests that do not measure it.
@@ -37,7 +37,7 @@ func join(t *testing.T, srv server, name string, l lease) *party {
 	cfg := p.tell.config()
 	cfg.Instance = name
 	cfg.OnLost = func(o, id string) { p.tell.note(func() { p.lost = append(p.lost, o+"/"+id) }) }
-	cfg.OnOrphans = func(calls []LiveCall) {
+	cfg.OnOrphans = func(calls []Call) {
 		p.tell.note(func() { p.orphans, p.at = append(p.orphans, calls), append(p.at, time.Now()) })
 	}
 	s, err := newStore(t.Context(), cfg, srv.client(cfg.limits()))
@@ -62,7 +62,7 @@ func (p *party) tellings() int {
 	return len(p.orphans)
 }
 
-func (p *party) awaitOrphans(t *testing.T) []LiveCall {
+func (p *party) awaitOrphans(t *testing.T) []Call {
 	t.Helper()
 	before := p.tellings()
 	p.tell.await(t, "orphans to be told", func() bool { return p.tellings() > before })
@@ -80,7 +80,7 @@ func (p *party) awaitLost(t *testing.T, want ...string) {
 	})
 }
 
-func claim(t *testing.T, s *Store, c LiveCall) LiveCall {
+func claim(t *testing.T, s *Store, c Call) Call {
 	t.Helper()
 	mine, err := s.Claim(t.Context(), c)
 	if err != nil {
@@ -95,7 +95,7 @@ func TestOwnersAreFenced(t *testing.T) {
 		run(t, a.Store)
 		run(t, b.Store)
 		full := call("org-0", 1, On)
-		full.Control, full.Draft = "opaque", []byte(`{"spans":[1]}`)
+		full.Snapshot, full.Draft = "opaque", []byte(`{"spans":[1]}`)
 		a.SaveCall(full)
 		a.written(t)
 		full.Owner, full.Token = "a", 1
@@ -114,7 +114,7 @@ func TestOwnersAreFenced(t *testing.T) {
 			t.Fatal(err)
 		}
 		mine := claim(t, b.Store, seen[0])
-		if mine.Owner != "b" || mine.Token != 2 || mine.Control != "opaque" || string(mine.Draft) != `{"spans":[1]}` {
+		if mine.Owner != "b" || mine.Token != 2 || mine.Snapshot != "opaque" || string(mine.Draft) != `{"spans":[1]}` {
 			t.Errorf("claimed %+v", mine)
 		}
 		if _, err := a.Claim(t.Context(), seen[0]); !errors.Is(err, ErrTaken) {
@@ -134,7 +134,7 @@ func TestOwnersAreFenced(t *testing.T) {
 		b.written(t)
 		a.SaveCall(full)
 		a.awaitLost(t, "org-0/call-1", "org-0/call-1")
-		for _, owner := range []LiveCall{seen[0], mine} {
+		for _, owner := range []Call{seen[0], mine} {
 			if _, err := a.Claim(t.Context(), owner); !errors.Is(err, ErrTaken) {
 				t.Errorf("an ended call can be claimed from %s: %v", owner.Owner, err)
 			}
@@ -171,7 +171,7 @@ func TestClaimOfWhatRedisDoesNotKnow(t *testing.T) {
 
 		bad := call("org-0", 3, On)
 		bad.Draft = []byte("{")
-		for _, c := range []LiveCall{{}, bad} {
+		for _, c := range []Call{{}, bad} {
 			if _, err := b.Claim(t.Context(), c); err == nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrAway) {
 				t.Errorf("%+v claimed: %v", c, err)
 			}
@@ -276,7 +276,7 @@ func TestQueueLeavesOutLargeDrafts(t *testing.T) {
 	if got := q.take(1); len(got) != 1 || got[0].call.Draft != nil || q.dropped != 1 {
 		t.Errorf("took %v, dropped %d", len(got), q.dropped)
 	}
-	c.Draft, c.Control = nil, string(make([]byte, maxCallSize))
+	c.Draft, c.Snapshot = nil, string(make([]byte, maxCallSize))
 	q.save(c)
 	if q.dropped != 2 {
 		t.Error("a control snapshot of any size is kept")
@@ -534,7 +534,7 @@ func TestAlone(t *testing.T) {
 	leakFree(t)
 	tell := newSpy()
 	cfg := tell.config()
-	cfg.OnOrphans = func([]LiveCall) { t.Error("there are orphans") }
+	cfg.OnOrphans = func([]Call) { t.Error("there are orphans") }
 	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

@@ -105,7 +105,7 @@ func (s *Store) plan(ctx context.Context, w *wanted) (*merge, error) {
 	}
 	m := &merge{s: s, w: w, at: first}
 	if w.Before != (Cursor{}) {
-		m.at = w.Before.place()
+		m.at = placeAt(w.Before)
 	}
 	all := w.conditions()
 	counts, err := m.count(ctx, organisations, all)

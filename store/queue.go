@@ -26,7 +26,7 @@ type callID struct{ organisation, id string }
 // Redis may have an older one.
 type entry struct {
 	id    callID
-	call  LiveCall
+	call  Call
 	token int64 // of the owner that we are; 0: of whatever one
 	raise bool  // token is new: it counts if Redis knows no other owner
 	ended bool
@@ -51,7 +51,7 @@ type queue struct {
 // sending is one state that is being written.
 type sending struct {
 	entry   *entry
-	call    LiveCall
+	call    Call
 	token   int64
 	raise   bool
 	ended   bool
@@ -59,7 +59,7 @@ type sending struct {
 	refused bool  // set by the writer: the call is another's
 }
 
-func (q *queue) save(c LiveCall) {
+func (q *queue) save(c Call) {
 	id := callID{c.Organisation, c.ID}
 	reason := unfit(c)
 	c.Version, c.Owner = callVersion, q.owner
@@ -89,7 +89,7 @@ func (q *queue) save(c LiveCall) {
 
 // claimed notes a call that Redis says is ours now. What is queued of it from
 // when it was ours before does not count any more.
-func (q *queue) claimed(c LiveCall) {
+func (q *queue) claimed(c Call) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.entry(callID{c.Organisation, c.ID}); e != nil {
@@ -109,7 +109,7 @@ func (q *queue) end(id callID) {
 		}
 		e.sent = true
 	}
-	e.call, e.ended = LiveCall{}, true
+	e.call, e.ended = Call{}, true
 	if e.raise {
 		e.token, e.raise = 0, false // whatever Redis has of us: the new one may not be there
 	}
@@ -288,11 +288,11 @@ func (id callID) unfit() string {
 }
 
 // unfit says why a state cannot be kept; empty if it can.
-func unfit(c LiveCall) string {
+func unfit(c Call) string {
 	if reason := (callID{c.Organisation, c.ID}).unfit(); reason != "" {
 		return reason
 	}
-	size := len(c.Organisation) + len(c.ID) + len(c.Switch) + len(c.Leg) + len(c.Anchor) + len(c.File) + len(c.State) + len(c.Control)
+	size := len(c.Organisation) + len(c.ID) + len(c.Switch) + len(c.Leg) + len(c.Anchor) + len(c.File) + len(c.State) + len(c.Snapshot)
 	for _, u := range c.Users {
 		size += 16 + len(u)
 	}

@@ -16,8 +16,8 @@ const readAtOnce = 512
 // Calls is the live calls that Redis knows, of every Tapedeck, the oldest
 // first. States that are still queued are not among them. An entry that this
 // version cannot read is logged and left out.
-func (s *Store) Calls(ctx context.Context) ([]LiveCall, error) {
-	var calls []LiveCall
+func (s *Store) Calls(ctx context.Context) ([]Call, error) {
+	var calls []Call
 	err := s.do(ctx, "calls_read", s.bulk(), func(ctx context.Context) error {
 		ids, err := s.callIDs(ctx)
 		if err != nil {
@@ -64,8 +64,8 @@ func (s *Store) callIDs(ctx context.Context) ([]callID, error) {
 }
 
 // readCalls reads calls, the oldest first. Those that have ended are left out.
-func (s *Store) readCalls(ctx context.Context, ids []callID) ([]LiveCall, error) {
-	var calls []LiveCall
+func (s *Store) readCalls(ctx context.Context, ids []callID) ([]Call, error) {
+	var calls []Call
 	err := s.eachCall(ctx, ids, []string{"owner", "body"}, func(id callID, values []string) {
 		c, err := parseCall(values[1], id)
 		if err != nil {
@@ -74,7 +74,7 @@ func (s *Store) readCalls(ctx context.Context, ids []callID) ([]LiveCall, error)
 		}
 		calls = append(calls, c)
 	})
-	slices.SortFunc(calls, func(a, b LiveCall) int {
+	slices.SortFunc(calls, func(a, b Call) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.ID, b.ID))
 	})
 	return calls, err
@@ -126,16 +126,16 @@ func texts(values []any) (list []string) {
 	return list
 }
 
-func parseCall(text string, id callID) (LiveCall, error) {
-	var c LiveCall
+func parseCall(text string, id callID) (Call, error) {
+	var c Call
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return LiveCall{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return Call{}, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if c.Version != callVersion {
-		return LiveCall{}, fmt.Errorf("%w: version %d, this Tapedeck reads %d", ErrCorrupt, c.Version, callVersion)
+		return Call{}, fmt.Errorf("%w: version %d, this Tapedeck reads %d", ErrCorrupt, c.Version, callVersion)
 	}
 	if (callID{c.Organisation, c.ID}) != id {
-		return LiveCall{}, fmt.Errorf("%w: it says that it is call %q of %q", ErrCorrupt, c.ID, c.Organisation)
+		return Call{}, fmt.Errorf("%w: it says that it is call %q of %q", ErrCorrupt, c.ID, c.Organisation)
 	}
 	return c, nil
 }

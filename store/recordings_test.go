@@ -113,7 +113,7 @@ func TestRecordingsPages(t *testing.T) {
 		}
 		indexedAll(t, a, tell)
 		slices.SortFunc(all, func(x, y Recording) int {
-			if x.Cursor().before(y.Cursor()) {
+			if cursorBefore(x.Cursor(), y.Cursor()) {
 				return -1
 			}
 			return 1
@@ -139,8 +139,8 @@ func TestRecordingsPages(t *testing.T) {
 		want(Query{Limit: 13, From: from, To: to}, func(r Recording) bool { return !r.Started.Before(from) && r.Started.Before(to) })
 		want(Query{Limit: 13, From: to}, func(r Recording) bool { return !r.Started.Before(to) })
 		middle := all[100].Cursor()
-		want(Query{Limit: 13, Before: middle}, func(r Recording) bool { return middle.before(r.Cursor()) })
-		want(Query{Limit: 13, Before: middle, To: to}, func(r Recording) bool { return middle.before(r.Cursor()) && r.Started.Before(to) })
+		want(Query{Limit: 13, Before: middle}, func(r Recording) bool { return cursorBefore(middle, r.Cursor()) })
+		want(Query{Limit: 13, Before: middle, To: to}, func(r Recording) bool { return cursorBefore(middle, r.Cursor()) && r.Started.Before(to) })
 	})
 }
 
@@ -551,4 +551,4 @@ func TestSweepLooksAgain(t *testing.T) {
 }
 
 // before reports whether c comes before d in the list, which is the newest first.
-func (c Cursor) before(d Cursor) bool { return c.place().before(d.place()) }
+func cursorBefore(c, d Cursor) bool { return placeAt(c).before(placeAt(d)) }

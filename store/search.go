@@ -56,7 +56,7 @@ func (s *Store) search(ctx context.Context, w *wanted) (list []Recording, next C
 			return nil, Cursor{}, err
 		}
 		for i, r := range found {
-			if r == nil || r.Cursor().place() != places[i] || !w.matches(r) {
+			if r == nil || placeAt(r.Cursor()) != places[i] || !w.matches(r) {
 				continue
 			}
 			if list = append(list, *r); len(list) < w.Limit {
@@ -150,7 +150,7 @@ func (s *Store) recording(ctx context.Context, id string, organisations []string
 	for part := range slices.Chunk(organisations, pageSize) {
 		places := make([]place, len(part))
 		for i, o := range part {
-			places[i] = Cursor{ID: id, Organisation: o}.place()
+			places[i] = placeAt(Cursor{ID: id, Organisation: o})
 		}
 		found, err := s.readRecordings(ctx, places, new(wanted))
 		if err != nil {

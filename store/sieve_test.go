@@ -18,7 +18,7 @@ func sieve(all map[callID]Recording, q Query) (found []string) {
 		}
 	}
 	slices.SortFunc(list, func(a, b Recording) int {
-		if a.Cursor().before(b.Cursor()) {
+		if cursorBefore(a.Cursor(), b.Cursor()) {
 			return -1
 		}
 		return 1
@@ -33,7 +33,7 @@ func plainly(r Recording, q Query) bool {
 	at := r.Started.UnixMilli()
 	if len(q.Organisations) > 0 && !slices.Contains(q.Organisations, r.Organisation) ||
 		!q.From.IsZero() && at < q.From.UnixMilli() || !q.To.IsZero() && at >= q.To.UnixMilli() ||
-		q.Before != (Cursor{}) && !q.Before.before(r.Cursor()) ||
+		q.Before != (Cursor{}) && !cursorBefore(q.Before, r.Cursor()) ||
 		q.User != "" && !slices.Contains(r.Users, q.User) ||
 		q.Only.User != "" && !slices.Contains(r.Users, q.Only.User) ||
 		q.Group != "" && !slices.Contains(r.Groups, q.Group) ||
@@ -165,7 +165,9 @@ func (m maker) query(organisations []string) Query {
 	maybe(func() { q.From = moment() })
 	maybe(func() { q.To = moment() })
 	maybe(func() {
-		q.Before = Cursor{firstStart.Add(time.Duration(m.IntN(200)) * 100 * time.Millisecond), m.id(m.IntN(300)), m.pick(organisations...)}
+		q.Before = Cursor{
+			Started: firstStart.Add(time.Duration(m.IntN(200)) * 100 * time.Millisecond), ID: m.id(m.IntN(300)), Organisation: m.pick(organisations...),
+		}
 	})
 	maybe(func() { q.User = m.user() })
 	maybe(func() { q.Group = m.group() })

@@ -78,7 +78,7 @@ type Config struct {
 	// OnOrphans, if not nil, is told of live calls whose owner is dead, again
 	// each second while there are some. It is called by a goroutine of Run's,
 	// one call at a time; it may call Claim.
-	OnOrphans func([]LiveCall)
+	OnOrphans func([]Call)
 	// OnAsk, if not nil, answers what another instance asks of this one (see
 	// Ask), or this one of itself: 64 KB at most; nil is an answer too. It is
 	// called by goroutines of Run's, 16 at once at most, or of Ask's; its ctx ends

@@ -21,7 +21,7 @@ func openAt(t *testing.T, address, name string) *party {
 	cfg := p.tell.config()
 	cfg.Redis, cfg.Instance, cfg.OnAsk = address, name, shout
 	cfg.OnLost = func(o, id string) { p.tell.note(func() { p.lost = append(p.lost, o+"/"+id) }) }
-	cfg.OnOrphans = func(calls []LiveCall) { p.tell.note(func() { p.orphans = append(p.orphans, calls) }) }
+	cfg.OnOrphans = func(calls []Call) { p.tell.note(func() { p.orphans = append(p.orphans, calls) }) }
 	s, err := Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)

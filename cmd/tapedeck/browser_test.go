@@ -16,7 +16,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/esl/esltest"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 const browserPolicy = `version: 1
@@ -213,7 +213,7 @@ func (b *browser) call(number, group, phone string) (outside, inside *esltest.Ch
 }
 
 // recorded hangs up and waits until the call is in the index.
-func (b *browser) recorded(leg *esltest.Channel) store.Recording {
+func (b *browser) recorded(leg *esltest.Channel) index.Recording {
 	b.Helper()
 	leg.Hangup("")
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -222,7 +222,7 @@ func (b *browser) recorded(leg *esltest.Channel) store.Recording {
 		}
 	}
 	b.Fatal("the recording is not in the index")
-	return store.Recording{}
+	return index.Recording{}
 }
 
 // TestBrowser is what an administrator and two others do with the console.
@@ -272,7 +272,7 @@ func TestBrowser(t *testing.T) {
 
 // findsAndHears: the recording is found by a filter; its page shades the pause
 // where the sidecar has it, plays, and is silent there.
-func (b *browser) findsAndHears(r store.Recording) {
+func (b *browser) findsAndHears(r index.Recording) {
 	b.Helper()
 	if rows := js[int](b, `document.querySelectorAll("table.list tbody tr").length`); rows != 2 {
 		b.Errorf("%d recordings, want the two of acme", rows)
@@ -320,7 +320,7 @@ func (b *browser) findsAndHears(r store.Recording) {
 
 // isSilentIn: what the browser decodes has the sidecar's length, is silent in the
 // pause, and is not before it.
-func (b *browser) isSilentIn(file string, r store.Recording, pause recording.Span) {
+func (b *browser) isSilentIn(file string, r index.Recording, pause recording.Span) {
 	b.Helper()
 	got := js[[]float64](b, `(async () => {
 		const bytes = await (await fetch("/api/v1/recordings/%s/%s")).arrayBuffer()
@@ -340,7 +340,7 @@ func (b *browser) isSilentIn(file string, r store.Recording, pause recording.Spa
 }
 
 // downloads: both files come with a name and their kind, and the audit log says so.
-func (b *browser) downloads(r store.Recording) {
+func (b *browser) downloads(r index.Recording) {
 	b.Helper()
 	for file, kind := range map[string]string{"audio.wav": "audio/", "audio.mp3": "audio/mpeg"} {
 		got := js[[]string](b, `fetch("/api/v1/recordings/%s/%s?download=1").then(r => [String(r.status), r.headers.get("content-type"), r.headers.get("content-disposition")])`, r.ID, file)
@@ -391,7 +391,7 @@ func (b *browser) soon(what, expression string) {
 }
 
 // isRefused: of a recording that one may not see there is nothing.
-func (b *browser) isRefused(r store.Recording) {
+func (b *browser) isRefused(r index.Recording) {
 	b.Helper()
 	for _, path := range []string{"/recordings/" + r.ID, "/recordings/" + r.ID + "/delete", "/api/v1/recordings/" + r.ID, "/api/v1/recordings/" + r.ID + "/audio.wav",
 		"/api/v1/recordings/" + r.ID + "/audio.mp3", "/api/v1/recordings/" + r.ID + "/waveform.svg"} {

@@ -18,6 +18,7 @@ import (
 	"tapedeck/metrics"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // daemon is every part of a running Tapedeck.
@@ -83,7 +84,7 @@ func newDaemon(ctx context.Context, cfg *config, log *slog.Logger) (*daemon, err
 	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
 		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
 		OnLost:    func(organisation, id string) { d.desk.Lost(organisation, id) },
-		OnOrphans: func(calls []store.LiveCall) { d.desk.Orphans(calls) },
+		OnOrphans: func(calls []calls.Call) { d.desk.Orphans(calls) },
 		OnAsk:     d.door.answer})
 	if err != nil {
 		at.close()

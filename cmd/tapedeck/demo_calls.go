@@ -10,7 +10,7 @@ import (
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // demoCalls show the rules, one each.
@@ -197,13 +197,13 @@ func (p *play) result() (string, error) {
 
 // live is what the store says of the call. It is written behind the call's
 // back, so that it may take a moment.
-func (p *play) live() (store.LiveCall, bool) {
+func (p *play) live() (calls.Call, bool) {
 	if p.first.Get("tapedeck_file") == "" {
-		return store.LiveCall{}, false
+		return calls.Call{}, false
 	}
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		calls, err := p.stage.daemon.store.Calls(p.ctx)
-		for _, c := range calls {
+		all, err := p.stage.daemon.store.Calls(p.ctx)
+		for _, c := range all {
 			if err == nil && c.ID == p.first.UUID() {
 				return c, true
 			}
@@ -211,14 +211,14 @@ func (p *play) live() (store.LiveCall, bool) {
 		select {
 		case <-time.After(20 * time.Millisecond):
 		case <-p.ctx.Done():
-			return store.LiveCall{}, false
+			return calls.Call{}, false
 		}
 	}
 	p.note(errors.New("the call is not in the store"))
-	return store.LiveCall{}, false
+	return calls.Call{}, false
 }
 
-func (p *play) verdict(c store.LiveCall) string {
+func (p *play) verdict(c calls.Call) string {
 	policy := p.stage.daemon.store.Policy()
 	org := policy.Organisations[c.Organisation]
 	if org == nil {

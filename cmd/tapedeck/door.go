@@ -9,6 +9,7 @@ import (
 
 	"tapedeck/console"
 	"tapedeck/store"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -42,19 +43,19 @@ var presses = map[console.Action]toggle.Press{
 }
 
 // Switch is console.Calls'.
-func (d *door) Switch(ctx context.Context, id, user, account string, action console.Action) (store.State, error) {
+func (d *door) Switch(ctx context.Context, id, user, account string, action console.Action) (calls.State, error) {
 	w := wish{Call: id, User: user, Account: account, Action: action}
 	o := d.obey(ctx, w)
 	if o.NoCall && !d.store.Alone() {
 		var err error
 		if o, err = d.pass(ctx, w); err != nil {
-			return store.Off, err
+			return calls.Off, err
 		}
 	}
-	state := store.State(cmp.Or(o.State, toggle.Off))
+	state := calls.State(cmp.Or(o.State, toggle.Off))
 	switch {
 	case o.NoCall:
-		return store.Off, toggle.ErrNoCall
+		return calls.Off, toggle.ErrNoCall
 	case o.Refused != "":
 		return state, toggle.Refusal(o.Refused)
 	case o.Failed != "":

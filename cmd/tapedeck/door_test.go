@@ -11,7 +11,7 @@ import (
 
 	"tapedeck/console"
 	"tapedeck/esl/esltest"
-	"tapedeck/store"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -75,21 +75,21 @@ func TestDoor(t *testing.T) {
 		through     *daemon
 		call, user  string
 		action      console.Action
-		want        store.State
+		want        calls.State
 		refused     string
 		is          error
 		onTheLeg    string
 		description string
 	}{
-		{other, leg.UUID(), "", console.Pause, store.Paused, "", nil, "paused", "by another instance, who talks"},
-		{owner, leg.UUID(), "bob", console.Pause, store.Paused, "", nil, "paused", "again, by its owner"},
-		{owner, leg.UUID(), "1002", console.Resume, store.On, "", nil, "on", "by its owner"},
-		{other, leg.UUID(), "bob", console.Toggle, store.Paused, "", nil, "paused", "turned over"},
-		{other, leg.UUID(), "bob", console.Start, store.On, "", nil, "on", "started"},
-		{other, leg.UUID(), "dave", console.Pause, store.On, "not_its_user", nil, "on", "a user who is not on it"},
-		{owner, leg.UUID(), "nobody", console.Pause, store.On, "not_its_user", nil, "on", "nobody"},
-		{other, "no-such-call", "bob", console.Pause, store.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
-		{owner, leg.UUID(), "bob", "explode", store.Off, "", toggle.ErrBusy, "on", "an unknown action"},
+		{other, leg.UUID(), "", console.Pause, calls.Paused, "", nil, "paused", "by another instance, who talks"},
+		{owner, leg.UUID(), "bob", console.Pause, calls.Paused, "", nil, "paused", "again, by its owner"},
+		{owner, leg.UUID(), "1002", console.Resume, calls.On, "", nil, "on", "by its owner"},
+		{other, leg.UUID(), "bob", console.Toggle, calls.Paused, "", nil, "paused", "turned over"},
+		{other, leg.UUID(), "bob", console.Start, calls.On, "", nil, "on", "started"},
+		{other, leg.UUID(), "dave", console.Pause, calls.On, "not_its_user", nil, "on", "a user who is not on it"},
+		{owner, leg.UUID(), "nobody", console.Pause, calls.On, "not_its_user", nil, "on", "nobody"},
+		{other, "no-such-call", "bob", console.Pause, calls.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
+		{owner, leg.UUID(), "bob", "explode", calls.Off, "", toggle.ErrBusy, "on", "an unknown action"},
 	} {
 		got, err := tc.through.door.Switch(ctx, tc.call, tc.user, "root", tc.action)
 		refused, _ := errors.AsType[toggle.Refusal](err)

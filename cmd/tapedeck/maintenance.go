@@ -39,10 +39,10 @@ const (
 // run works until ctx ends.
 func (m *maintenance) run(ctx context.Context) error {
 	ended := untilEnd(ctx, func(ctx context.Context) {
-		var index sync.WaitGroup
-		defer index.Wait()
+		var helper sync.WaitGroup
+		defer helper.Wait()
 		if !m.store.Alone() {
-			index.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
+			helper.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
 		}
 		m.begin(ctx, time.Now())
 		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)

@@ -7,7 +7,7 @@ import (
 	"iter"
 	"time"
 
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 const (
@@ -75,9 +75,9 @@ func (m *maintenance) reindex(ctx context.Context) bool {
 
 // gently yields what all does, and rests after every few as long as they took, so
 // that the disk and Redis are free for calls.
-func gently(ctx context.Context, all iter.Seq2[store.Recording, error]) iter.Seq2[store.Recording, error] {
+func gently(ctx context.Context, all iter.Seq2[index.Recording, error]) iter.Seq2[index.Recording, error] {
 	const few, longest = 100, time.Second
-	return func(yield func(store.Recording, error) bool) {
+	return func(yield func(index.Recording, error) bool) {
 		n, begin := 0, time.Now()
 		for r, err := range all {
 			if !yield(r, err) {

@@ -19,6 +19,7 @@ import (
 	"tapedeck/metrics"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // TestEveryDay: after a while, then every day, an hour after it could not be
@@ -88,7 +89,7 @@ func (w *workshop) indexed(want ...string) {
 	w.Helper()
 	var got []string
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		list, _, err := w.store.Recordings(w.Context(), store.Query{})
+		list, _, err := w.store.Recordings(w.Context(), index.Query{})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -308,7 +309,7 @@ func TestMaintenanceIndexesAtStart(t *testing.T) {
 	cancel()
 	<-ended
 
-	busy := func(yield func(store.Recording, error) bool) {
+	busy := func(yield func(index.Recording, error) bool) {
 		if w.indexDue(t.Context(), time.Now(), time.Now()) {
 			t.Error("two make the index at once")
 		}
@@ -322,9 +323,9 @@ func TestMaintenanceIndexesAtStart(t *testing.T) {
 func TestGently(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start, n := time.Now(), 0
-		all := func(yield func(store.Recording, error) bool) {
+		all := func(yield func(index.Recording, error) bool) {
 			for range 1000 {
-				if time.Sleep(time.Millisecond); !yield(store.Recording{}, nil) {
+				if time.Sleep(time.Millisecond); !yield(index.Recording{}, nil) {
 					return
 				}
 			}

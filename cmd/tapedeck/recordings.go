@@ -19,6 +19,7 @@ import (
 	"tapedeck/call"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // recordingsFlags are the flags that every command about recordings has.
@@ -59,8 +60,8 @@ func placed(d recording.Dir, day recording.Day, id string) (recording.Sidecar, e
 
 // described are what the sidecars on the disk say. A sidecar that cannot be read
 // is told of and left out; that a folder cannot be is the error at the end.
-func described(ctx context.Context, d recording.Dir, unreadable func(error)) iter.Seq2[store.Recording, error] {
-	return func(yield func(store.Recording, error) bool) {
+func described(ctx context.Context, d recording.Dir, unreadable func(error)) iter.Seq2[index.Recording, error] {
+	return func(yield func(index.Recording, error) bool) {
 		enough := errors.New("enough")
 		err := recording.Walk(ctx, d, func(day recording.Day) error {
 			for _, f := range day.Recordings {
@@ -79,7 +80,7 @@ func described(ctx context.Context, d recording.Dir, unreadable func(error)) ite
 			return nil
 		})
 		if err != nil && !errors.Is(err, enough) {
-			yield(store.Recording{}, err)
+			yield(index.Recording{}, err)
 		}
 	}
 }

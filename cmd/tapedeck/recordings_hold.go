@@ -88,10 +88,10 @@ func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, b
 	if cfg.isEmbedded() {
 		return nil
 	}
-	index, err := openIndex(ctx, cfg)
+	opened, err := openIndex(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("that is so on the disk, not in the index: run `tapedeck recordings reindex` when Redis is back: %w", err)
 	}
-	index.SaveRecording(call.Index(cfg.dir, after, nil))
-	return index.close(ctx)
+	opened.SaveRecording(call.Index(cfg.dir, after, nil))
+	return opened.close(ctx)
 }

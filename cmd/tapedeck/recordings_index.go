@@ -12,9 +12,9 @@ import (
 	"tapedeck/store"
 )
 
-// index is the index in a Redis that other processes reach, for a command that
+// openedIndex is the index in a Redis that other processes reach, for a command that
 // changes it.
-type index struct {
+type openedIndex struct {
 	*store.Store
 	cancel context.CancelFunc
 	run    sync.WaitGroup
@@ -24,7 +24,7 @@ type index struct {
 type failure struct{ error }
 
 // openIndex is openStore with everything going on that writes to the index.
-func openIndex(ctx context.Context, cfg *config) (*index, error) {
+func openIndex(ctx context.Context, cfg *config) (*openedIndex, error) {
 	var last atomic.Value // the error of the last operation that failed
 	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: applyTimeout,
 		Logger: slog.New(slog.DiscardHandler),
@@ -40,7 +40,7 @@ func openIndex(ctx context.Context, cfg *config) (*index, error) {
 		cause, _ := last.Load().(failure)
 		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error), s.Close())
 	}
-	x := &index{Store: s}
+	x := &openedIndex{Store: s}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	x.cancel = cancel
 	x.run.Go(func() { _ = s.Run(running) }) // it returns nil
@@ -51,7 +51,7 @@ func openIndex(ctx context.Context, cfg *config) (*index, error) {
 const indexPatience = 10 * time.Second
 
 // close waits until everything is in the index, and says what is not.
-func (x *index) close(ctx context.Context) error {
+func (x *openedIndex) close(ctx context.Context) error {
 	limit := time.After(indexPatience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

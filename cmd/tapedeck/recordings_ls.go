@@ -16,6 +16,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // listing is what recordings ls is asked for.
@@ -99,7 +100,7 @@ func moment(text string, in *time.Location, end bool) (time.Time, error) {
 }
 
 // read is what is to be listed, and whether there is more than that.
-func (l *listing) read(ctx context.Context, cfg *config, stderr io.Writer) (list []store.Recording, more bool, err error) {
+func (l *listing) read(ctx context.Context, cfg *config, stderr io.Writer) (list []index.Recording, more bool, err error) {
 	if cfg.isEmbedded() {
 		if p, err := flow.Load(cfg.Policy); err == nil {
 			l.region = p.Region
@@ -118,7 +119,7 @@ func (l *listing) read(ctx context.Context, cfg *config, stderr io.Writer) (list
 }
 
 // take takes what is wanted of all, which is the newest first.
-func (l *listing) take(all iter.Seq2[store.Recording, error]) (list []store.Recording, more bool, err error) {
+func (l *listing) take(all iter.Seq2[index.Recording, error]) (list []index.Recording, more bool, err error) {
 	for r, err := range all {
 		switch {
 		case err != nil:
@@ -133,7 +134,7 @@ func (l *listing) take(all iter.Seq2[store.Recording, error]) (list []store.Reco
 	return list, false, nil
 }
 
-func (l *listing) wants(r *store.Recording) bool {
+func (l *listing) wants(r *index.Recording) bool {
 	switch {
 	case l.organisation != "" && r.Organisation != l.organisation,
 		!l.from.IsZero() && r.Started.Before(l.from),
@@ -158,16 +159,16 @@ func (l *listing) isNumber(text string) bool {
 }
 
 // inIndex are the recordings of the index, page by page.
-func (l *listing) inIndex(ctx context.Context, s *store.Store) iter.Seq2[store.Recording, error] {
-	q := store.Query{From: l.from, To: l.to, Limit: min(l.limit+1, 500)}
+func (l *listing) inIndex(ctx context.Context, s *store.Store) iter.Seq2[index.Recording, error] {
+	q := index.Query{From: l.from, To: l.to, Limit: min(l.limit+1, 500)}
 	if l.organisation != "" {
 		q.Organisations = []string{l.organisation}
 	}
-	return func(yield func(store.Recording, error) bool) {
+	return func(yield func(index.Recording, error) bool) {
 		for {
 			list, next, err := s.Recordings(ctx, q)
 			if err != nil {
-				yield(store.Recording{}, err)
+				yield(index.Recording{}, err)
 				return
 			}
 			for _, r := range list {
@@ -175,7 +176,7 @@ func (l *listing) inIndex(ctx context.Context, s *store.Store) iter.Seq2[store.R
 					return
 				}
 			}
-			if next == (store.Cursor{}) {
+			if next == (index.Cursor{}) {
 				return
 			}
 			q.Before = next
@@ -185,8 +186,8 @@ func (l *listing) inIndex(ctx context.Context, s *store.Store) iter.Seq2[store.R
 
 // onDisk are the recordings of the sidecars, in the order of the index. Of all
 // days the names are held in memory, of one day the sidecars.
-func (l *listing) onDisk(ctx context.Context, d recording.Dir, unreadable func(error)) iter.Seq2[store.Recording, error] {
-	return func(yield func(store.Recording, error) bool) {
+func (l *listing) onDisk(ctx context.Context, d recording.Dir, unreadable func(error)) iter.Seq2[index.Recording, error] {
+	return func(yield func(index.Recording, error) bool) {
 		var days []recording.Day
 		err := recording.Walk(ctx, d, func(day recording.Day) error {
 			tooOld, tooNew := !l.from.IsZero() && !day.Date.AddDate(0, 0, 1).After(l.from), !l.to.IsZero() && !day.Date.Before(l.to)
@@ -196,7 +197,7 @@ func (l *listing) onDisk(ctx context.Context, d recording.Dir, unreadable func(e
 			return nil
 		})
 		if err != nil {
-			yield(store.Recording{}, err)
+			yield(index.Recording{}, err)
 			return
 		}
 		slices.SortStableFunc(days, func(a, b recording.Day) int { return b.Date.Compare(a.Date) })
@@ -217,7 +218,7 @@ func (l *listing) onDisk(ctx context.Context, d recording.Dir, unreadable func(e
 
 // ofOneDay are the recordings that all organisations have of a day, the newest
 // first.
-func ofOneDay(d recording.Dir, days []recording.Day, unreadable func(error)) (list []store.Recording) {
+func ofOneDay(d recording.Dir, days []recording.Day, unreadable func(error)) (list []index.Recording) {
 	for _, day := range days {
 		for _, f := range day.Recordings {
 			if !f.Sidecar {
@@ -230,7 +231,7 @@ func ofOneDay(d recording.Dir, days []recording.Day, unreadable func(error)) (li
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b store.Recording) int {
+	slices.SortFunc(list, func(a, b index.Recording) int {
 		return cmp.Or(b.Started.Compare(a.Started), strings.Compare(b.ID, a.ID), strings.Compare(b.Organisation, a.Organisation))
 	})
 	return list

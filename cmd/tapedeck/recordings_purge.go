@@ -39,16 +39,16 @@ func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Write
 		c.Retention = retention(p)
 		return purge(ctx, c, stdout, func(recording.Sidecar) {})
 	}
-	index, err := openIndex(ctx, cfg)
+	opened, err := openIndex(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	err = index.purge(ctx, cfg, c, stdout)
-	return errors.Join(err, index.close(ctx))
+	err = opened.purge(ctx, cfg, c, stdout)
+	return errors.Join(err, opened.close(ctx))
 }
 
 // purge deletes by the policy in Redis, or else by that of the policy file.
-func (x *index) purge(ctx context.Context, cfg *config, c recording.PurgeConfig, stdout io.Writer) (err error) {
+func (x *openedIndex) purge(ctx context.Context, cfg *config, c recording.PurgeConfig, stdout io.Writer) (err error) {
 	p := x.Policy()
 	if len(p.Organisations) == 0 {
 		if p, err = flow.Load(cfg.Policy); err != nil {

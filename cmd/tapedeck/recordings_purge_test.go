@@ -11,6 +11,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/calls"
 )
 
 // keptForAMonth is a policy with a retention for one organisation of two.
@@ -99,7 +100,7 @@ func (s *spool) alive(url, id string) {
 	s.Helper()
 	r := s.openRedis(url)
 	go func() { _ = r.Run(s.Context()) }()
-	r.SaveCall(store.LiveCall{ID: id, Organisation: "acme", Direction: flow.Inbound, Started: time.Now(), Owner: r.Instance(), Token: 1})
+	r.SaveCall(calls.Call{ID: id, Organisation: "acme", Direction: flow.Inbound, Started: time.Now(), Owner: r.Instance(), Token: 1})
 	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
 		if calls, err := r.Calls(s.Context()); err == nil && len(calls) == 1 {
 			return

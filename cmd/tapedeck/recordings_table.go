@@ -9,11 +9,11 @@ import (
 	"text/tabwriter"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 // print prints a list; more says that it is not all.
-func (l *listing) print(stdout io.Writer, list []store.Recording, more bool) error {
+func (l *listing) print(stdout io.Writer, list []index.Recording, more bool) error {
 	if l.asJSON {
 		for _, r := range list {
 			text, err := json.Marshal(r)
@@ -49,7 +49,7 @@ func (l *listing) print(stdout io.Writer, list []store.Recording, more bool) err
 }
 
 // row is a recording in the table.
-func (l *listing) row(r store.Recording) []string {
+func (l *listing) row(r index.Recording) []string {
 	long := recording.Length(r.DurationMS)
 	if paused := recording.PausedLength(r.PausedMS); paused != "" {
 		long += " (" + paused + " paused)"
@@ -71,7 +71,7 @@ func (l *listing) row(r store.Recording) []string {
 
 // remarks are what a person should know before anything else: a legal hold, and
 // what is wrong.
-func remarks(r store.Recording) string {
+func remarks(r index.Recording) string {
 	var all []string
 	if r.Held {
 		all = append(all, "held")

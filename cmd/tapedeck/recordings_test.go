@@ -14,7 +14,7 @@ import (
 	"unicode"
 
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/index"
 )
 
 const ids = "c0ffee00-0000-4000-8000-00000000000"
@@ -105,7 +105,7 @@ func (s *spool) filters() {
 		o := s.do(append([]string{"ls", "--json", "--utc"}, strings.Fields(c.flags)...)...)
 		var got []string
 		for line := range strings.Lines(o.stdout) {
-			var r store.Recording
+			var r index.Recording
 			if err := json.Unmarshal([]byte(line), &r); err != nil {
 				s.Errorf("%s: %v", c.flags, err)
 			}
@@ -277,7 +277,7 @@ func TestPauses(t *testing.T) {
 		}
 	}
 	for ms, want := range map[int64]string{0: "0:02", 22: "0:02", 100: "0:02 (<0:01 paused)", 980: "0:02 (<0:01 paused)", 1600: "0:02 (0:02 paused)"} {
-		if row := (&listing{}).row(store.Recording{DurationMS: 1980, Bytes: 1, PausedMS: ms}); row[6] != want {
+		if row := (&listing{}).row(index.Recording{DurationMS: 1980, Bytes: 1, PausedMS: ms}); row[6] != want {
 			t.Errorf("%d ms: %s", ms, row[6])
 		}
 	}
