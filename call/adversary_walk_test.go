@@ -12,6 +12,7 @@ import (
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 )
 
 // TestRandomWalks plays calls at random under policies at random, and compares
@@ -177,12 +178,8 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	t.Helper()
 	w := &walk{rand: rand.New(rand.NewPCG(seed, 1)), seed: seed, ringing: map[*esltest.Channel]string{}}
 	w.text = walkPolicy(w.rand)
-	p, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(w.text)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.policy = p
-	w.lab = newLabWith(t, p)
+	w.policy = flowtest.Policy(t, w.text)
+	w.lab = newLabWith(t, w.policy)
 	w.begin()
 	return w
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 )
 
 // policyText has two organisations that cannot be taken for one another.
@@ -50,16 +51,7 @@ organisations:
 
 func testPolicy(t testing.TB) *flow.Policy {
 	t.Helper()
-	return parsePolicy(t, policyText)
-}
-
-func parsePolicy(t testing.TB, text string) *flow.Policy {
-	t.Helper()
-	p, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(text)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return flowtest.Policy(t, policyText)
 }
 
 // said is channel data; names without a capital letter are variables.

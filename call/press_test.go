@@ -10,6 +10,7 @@ import (
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 	"tapedeck/toggle"
 )
 
@@ -447,7 +448,7 @@ func TestSwitchByAPI(t *testing.T) {
 // must never be recorded; frank, who may override, is not on it.
 func TestSwitchInTheNameOfSomebodyElsewhere(t *testing.T) {
 	for record, ask := range map[string]toggle.Press{"force": toggle.TurnOff, "never": toggle.TurnOn} {
-		p := parsePolicy(t, strings.Replace(policyText, `"+442079460005": { record: force }`, `"+442079460005": { record: `+record+` }`, 1))
+		p := flowtest.Policy(t, strings.Replace(policyText, `"+442079460005": { record: force }`, `"+442079460005": { record: `+record+` }`, 1))
 		p.Organisations["acme"].OnDemand = flow.OnDemand{API: true}
 		l := newLabWith(t, p)
 		a := l.inbound("+442079460005")

@@ -15,6 +15,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 	"tapedeck/recording"
 	"tapedeck/store/index"
 )
@@ -37,10 +38,7 @@ func slowServer(t *testing.T) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	policy, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(labPolicy)}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	policy := flowtest.Policy(t, labPolicy)
 	s, err := New(Config{Dir: dir, Audit: recording.NewAudit(dir), Accounts: accounts, Policy: func() *flow.Policy { return policy }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 	"tapedeck/recording"
 	"tapedeck/store"
 )
@@ -110,9 +111,7 @@ func newStillLab(t *testing.T, change ...func(*Config)) *lab {
 	if l.dir, err = recording.NewDir(filepath.Join(root, "spool")); err != nil {
 		t.Fatal(err)
 	}
-	if l.policy, err = flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(labPolicy)}}); err != nil {
-		t.Fatal(err)
-	}
+	l.policy = flowtest.Policy(t, labPolicy)
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l.store = labStore(t, log)
 	l.writeAccounts(labAccounts)

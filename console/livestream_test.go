@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 	"tapedeck/store/calls"
 )
 
@@ -178,11 +179,7 @@ func TestEventsPolicy(t *testing.T) {
 	v := l.view(l.bearer("north"))
 	v.wants("calls aaaa:on cccc:on")
 	text := strings.ReplaceAll(strings.ReplaceAll(labPolicy, "brand: north", "brand: west"), "brand: south", "brand: north")
-	other, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(text)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	policy.Store(other)
+	policy.Store(flowtest.Policy(t, text))
 	v.wants("calls dddd:on")
 }
 

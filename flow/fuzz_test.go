@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"tapedeck/internal/strictyaml"
 )
 
 // FuzzParse: no text makes Parse panic; a policy that it gives survives JSON
@@ -30,7 +32,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(lookupPolicy))
 	f.Add([]byte(organisation("users: { a: &a { record: *a }, b: { <<: *a } }")))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p, err := Parse([]Source{{Name: "fuzz.yaml", Text: text}})
+		p, err := parse([]strictyaml.Source{{Name: "fuzz.yaml", Text: text}}, &strictyaml.Report{})
 		if err != nil {
 			checkReport(t, text, err)
 			return
@@ -40,7 +42,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func checkReport(t *testing.T, text []byte, err error) {
-	var report *Report
+	var report *strictyaml.Report
 	if !errors.As(err, &report) || len(report.Mistakes) == 0 {
 		t.Fatalf("the error is no report: %v", err)
 	}

@@ -7,12 +7,14 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 // Load reads a policy file, or a folder whose *.yaml files are one policy
 // together: each may say the version, one of them the region and the
 // precedence, and each organisation is in one of them. When the policy has
-// mistakes, the error is a *Report of all of them.
+// mistakes, the error is a *strictyaml.Report of all of them.
 func Load(path string) (*Policy, error) {
 	files, report, err := readSources(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -23,23 +25,28 @@ func Load(path string) (*Policy, error) {
 	return parse(files, report)
 }
 
-// Parse reads a policy from files that are in memory; see Load.
-func Parse(files []Source) (*Policy, error) {
-	report := &Report{}
-	if len(files) == 0 {
-		report.Add(Mistake{"policy", 1, "there is no policy: write a file that begins with version: 1"})
-	}
-	return parse(files, report)
+// rules are those of policy files.
+var rules = strictyaml.Rules{
+	Aliases: true, Empty: true,
+	NotMapping: `{what} is {found}: write keys and values, "key: value"`,
+	NotList:    "{what} is {found}: write a list, [a, b]",
+	NotText:    "{what} is {found}: write one value",
+	NoValue:    "{what} has no value: write one, or remove the key (# begins a comment unless it is in quotes)",
+	Twice:      "{key} is in {what} twice: remove this one or that of line {line}",
+	Unknown:    "unknown key {key} in {what}: use {a and b}",
+	BadKey:     "a key in {what} is no plain text: write a name before the colon",
+	MergeKey:   "merge keys (<<) are not understood in {what}: write the keys out, or use an alias for a whole value",
+	Tag:        "the tag {found} has no meaning here: remove it",
 }
 
 // parser is the state of reading one policy.
 type parser struct {
-	reader
+	strictyaml.Reader
 	policy    *Policy
 	badRegion bool // it says a region, and that is none
 
-	said          map[string]place // where the keys that may be said once are said
-	organisations map[string]place
+	said          map[string]strictyaml.Place // where the keys that may be said once are said
+	organisations map[string]strictyaml.Place
 	numbers       map[string]owned // by E.164
 	domains       map[string]owned
 	extensions    map[extensionKey]extensionOf
@@ -48,7 +55,7 @@ type parser struct {
 
 // owned is where something that belongs to one organisation is written.
 type owned struct {
-	place
+	strictyaml.Place
 	organisation string
 }
 
@@ -56,16 +63,18 @@ type extensionKey struct{ organisation, extension string }
 
 // extensionOf is where a user's extension is written.
 type extensionOf struct {
-	place
+	strictyaml.Place
 	user string
 }
 
-func parse(files []Source, report *Report) (*Policy, error) {
+// parse reads a policy from the texts of its files. report has the mistakes that
+// were found already.
+func parse(files []strictyaml.Source, report *strictyaml.Report) (*Policy, error) {
 	p := &parser{
-		reader:        reader{Report: *report},
+		Reader:        strictyaml.Reader{Report: *report, Rules: &rules},
 		policy:        &Policy{Organisations: map[string]*Organisation{}},
-		said:          map[string]place{},
-		organisations: map[string]place{},
+		said:          map[string]strictyaml.Place{},
+		organisations: map[string]strictyaml.Place{},
 		numbers:       map[string]owned{},
 		domains:       map[string]owned{},
 		extensions:    map[extensionKey]extensionOf{},
@@ -82,41 +91,38 @@ func parse(files []Source, report *Report) (*Policy, error) {
 
 // files reads what stands at the top of every file first: numbers need the
 // region, whichever file says it.
-func (p *parser) files(files []Source) {
+func (p *parser) files(files []strictyaml.Source) {
 	type section struct {
 		file string
 		node *yaml.Node
 	}
 	var sections []section
-	total, broken := 0, len(files) == 0
+	total, broken := 0, len(files) == 0 // no file: the report says so
 	for _, f := range files {
-		p.file = f.Name
 		if total += len(f.Text); total > maxSource {
-			p.mistake(place{f.Name, 1}, "the policy's files are larger than %d MB together: this is more than is read", maxSource>>20)
+			p.MistakeAt(strictyaml.Place{File: f.Name, Line: 1}, "the policy's files are larger than %d MB together: this is more than is read", maxSource>>20)
 			return
 		}
 		before := len(p.Mistakes)
-		doc := Document(f, &p.Report)
+		doc := p.Open(f)
 		if doc == nil {
 			if len(p.Mistakes) == before {
-				p.mistake(place{f.Name, 1}, "the file is empty: begin with version: 1")
+				p.MistakeAt(strictyaml.Place{File: f.Name, Line: 1}, "the file is empty: begin with version: 1")
 			}
 			broken = true
 			continue
 		}
-		top := doc.Content[0]
-		p.written += count(top)
-		p.top(top, func(v *yaml.Node) { sections = append(sections, section{f.Name, v}) })
+		p.top(doc.Content[0], func(v *yaml.Node) { sections = append(sections, section{f.Name, v}) })
 	}
 	if _, ok := p.said["version"]; !ok && !broken {
-		p.mistake(place{files[0].Name, 1}, "the policy says no version: begin with version: 1")
+		p.MistakeAt(strictyaml.Place{File: files[0].Name, Line: 1}, "the policy says no version: begin with version: 1")
 	}
 	for _, s := range sections {
-		p.file = s.file
-		p.pairs(s.node, "organisations", p.organisation)
+		p.File = s.file
+		p.Pairs(s.node, "organisations", p.organisation)
 	}
 	for _, check := range p.later {
-		if p.full() {
+		if p.Full() {
 			return
 		}
 		check()
@@ -124,12 +130,12 @@ func (p *parser) files(files []Source) {
 }
 
 func (p *parser) top(n *yaml.Node, organisations func(*yaml.Node)) {
-	p.fields(n, "the policy", map[string]func(*yaml.Node){
+	p.Fields(n, "the policy", map[string]func(*yaml.Node){
 		"version": p.version,
 		"region":  func(v *yaml.Node) { p.once("region", v, p.region) },
 		"precedence": func(v *yaml.Node) {
 			p.once("precedence", v, func(v *yaml.Node) {
-				enum(&p.reader, v, "precedence", []string{"last", "first"}, parsePrecedence, &p.policy.Precedence)
+				strictyaml.Enum(&p.Reader, v, "precedence", []string{"last", "first"}, parsePrecedence, &p.policy.Precedence)
 			})
 		},
 		"organisations": organisations,
@@ -139,27 +145,27 @@ func (p *parser) top(n *yaml.Node, organisations func(*yaml.Node)) {
 // once reads what only one of the files may say.
 func (p *parser) once(key string, v *yaml.Node, read func(*yaml.Node)) {
 	if first, twice := p.said[key]; twice {
-		p.mistake(p.at(v), "%s is already said at %s: remove one of them", key, first)
+		p.Mistake(v, "%s is already said at %s: remove one of them", key, first)
 		return
 	}
-	p.said[key] = p.at(v)
+	p.said[key] = p.At(v)
 	read(v)
 }
 
 func (p *parser) version(v *yaml.Node) {
-	p.said["version"] = p.at(v)
-	text, at, ok := p.text(v, "version")
+	p.said["version"] = p.At(v)
+	text, at, ok := p.Text(v, "version")
 	switch {
 	case !ok:
 	case text != "1":
-		p.mistake(at, "version is %s: write version: %d, the only one that this program reads", quoted(text), Version)
+		p.MistakeAt(at, "version is %s: write version: %d, the only one that this program reads", strictyaml.Quoted(text), Version)
 	default:
 		p.policy.Version = Version
 	}
 }
 
 func (p *parser) region(v *yaml.Node) {
-	text, at, ok := p.text(v, "region")
+	text, at, ok := p.Text(v, "region")
 	if ok && knownRegion(text) {
 		p.policy.Region = text
 		return
@@ -173,10 +179,10 @@ func (p *parser) region(v *yaml.Node) {
 		p.badRegion = true
 	case knownRegion(meant):
 		p.policy.Region = meant // to go on with
-		p.mistake(at, "region is %s: write %s, the ISO 3166 code", quoted(text), meant)
+		p.MistakeAt(at, "region is %s: write %s, the ISO 3166 code", strictyaml.Quoted(text), meant)
 	default:
 		p.badRegion = true
-		p.mistake(at, "region is %s, which is no country: write its ISO 3166 code, such as GB", quoted(text))
+		p.MistakeAt(at, "region is %s, which is no country: write its ISO 3166 code, such as GB", strictyaml.Quoted(text))
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/strictyaml"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -20,16 +22,16 @@ var update = flag.Bool("update", false, "write the golden files")
 // parsed is a policy that has to be right.
 func parsed(t testing.TB, files ...string) *Policy {
 	t.Helper()
-	p, err := Parse(sources(files...))
+	p, err := parse(sources(files...), &strictyaml.Report{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-func sources(files ...string) (list []Source) {
+func sources(files ...string) (list []strictyaml.Source) {
 	for i, text := range files {
-		list = append(list, Source{Name: fmt.Sprintf("%c.yaml", 'a'+i), Text: []byte(text)})
+		list = append(list, strictyaml.Source{Name: fmt.Sprintf("%c.yaml", 'a'+i), Text: []byte(text)})
 	}
 	return list
 }
@@ -74,7 +76,7 @@ func TestExample(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	const folder = "testdata/mistakes"
 	_, err := Load(folder)
-	var report *Report
+	var report *strictyaml.Report
 	if !errors.As(err, &report) {
 		t.Fatalf("Load = %v, want a report", err)
 	}
@@ -152,7 +154,6 @@ func TestRefused(t *testing.T) {
 		files []string
 		want  []string
 	}{
-		{"no files", nil, []string{"policy:1: there is no policy"}},
 		{"no version", []string{"region: GB\n", "precedence: first\n"}, []string{"a.yaml:1: the policy says no version: begin with version: 1"}},
 		{"no mapping", []string{"- version\n"}, []string{"a.yaml:1: the policy is a list", "a.yaml:1: the policy says no version"}},
 		{"a word", []string{"\n\nhello\n"}, []string{"a.yaml:1: the policy says no version", `a.yaml:3: the policy is the single value "hello"`}},
@@ -198,10 +199,10 @@ func TestRefused(t *testing.T) {
 		{"UTF-16", []string{"\xff\xfev\x00"}, []string{"a.yaml:1: the text is not UTF-8"}},
 		{"NUL", []string{"version: 1\n#\x00"}, []string{"a.yaml:2: the control character U+0000"}},
 		{"deep", []string{strings.Repeat("[", 100_000)}, []string{"a.yaml:1: not valid YAML: exceeded max depth"}},
-		{"too large", []string{"version: 1\n#" + strings.Repeat("x", maxFile)}, []string{"a.yaml:1: the file is larger than 16 MB"}},
+		{"too large", []string{"version: 1\n#" + strings.Repeat("x", 16<<20)}, []string{"a.yaml:1: the file is larger than 16 MB"}},
 	} {
-		_, err := Parse(sources(test.files...))
-		var report *Report
+		_, err := parse(sources(test.files...), &strictyaml.Report{})
+		var report *strictyaml.Report
 		if !errors.As(err, &report) {
 			t.Errorf("%s: %v, want a report", test.name, err)
 			continue
@@ -249,7 +250,7 @@ func TestAccepted(t *testing.T) {
 		{"a byte order mark and Windows lines", "\ufeffversion: 1\r\norganisations:\r\n  acme:\r\n    name: A\r\n", func(o *Organisation) bool { return o.Name == "A" }},
 		{"comments alone around it", "# a\n---\n" + organisation("") + "# b\n...\n", func(o *Organisation) bool { return o.ID == "acme" }},
 	} {
-		p, err := Parse(sources(test.file))
+		p, err := parse(sources(test.file), &strictyaml.Report{})
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 		} else if o := p.Organisations["acme"]; o == nil || !test.want(o) {
@@ -324,7 +325,7 @@ func TestBomb(t *testing.T) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := Parse(sources(b.String()))
+	_, err := parse(sources(b.String()), &strictyaml.Report{})
 	runtime.ReadMemStats(&after)
 	if err == nil || !strings.Contains(err.Error(), "aliases make more than 500000 values") {
 		t.Errorf("the error is %.200v", err)
@@ -335,9 +336,9 @@ func TestBomb(t *testing.T) {
 }
 
 func TestReportIsBounded(t *testing.T) {
-	_, err := Parse(sources("version: 1\n" + strings.Repeat("x: 1\n", 50_000)))
-	var report *Report
-	if !errors.As(err, &report) || len(report.Mistakes) != maxMistakes || !strings.HasSuffix(err.Error(), "the rest is not shown") {
+	_, err := parse(sources("version: 1\n"+strings.Repeat("x: 1\n", 50_000)), &strictyaml.Report{})
+	var report *strictyaml.Report
+	if !errors.As(err, &report) || len(report.Mistakes) != 10_000 || !strings.HasSuffix(err.Error(), "the rest is not shown") {
 		t.Errorf("the report has %d mistakes", len(report.Mistakes))
 	}
 }

@@ -11,8 +11,8 @@ import (
 // Version is the format of policy files that this package reads.
 const Version = 1
 
-// Policy is what the policy files say, checked and whole. Load and Parse make
-// one; so does json.Unmarshal. A policy put together by hand needs Compile
+// Policy is what the policy files say, checked and whole. Load makes one; so does
+// json.Unmarshal. A policy put together by hand needs Compile
 // before its methods work. Afterwards it is read only, by any number of
 // goroutines; the organisations and entries that its methods hand out belong to
 // it and are not to be changed.

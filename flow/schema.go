@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 const (
@@ -17,22 +19,22 @@ const (
 // organisation reads one organisation of the policy.
 func (p *parser) organisation(id string, k, v *yaml.Node) {
 	if first, twice := p.organisations[id]; twice {
-		p.mistake(p.at(k), "organisation %s is already at %s: put all of it into one place", quoted(id), first)
+		p.Mistake(k, "organisation %s is already at %s: put all of it into one place", strictyaml.Quoted(id), first)
 		return
 	}
-	p.organisations[id] = p.at(k)
+	p.organisations[id] = p.At(k)
 	if !isOrganisationID(id) {
-		p.mistake(p.at(k), "organisation %s has no valid id: write %s", quoted(id), organisationIDForm)
+		p.Mistake(k, "organisation %s has no valid id: write %s", strictyaml.Quoted(id), organisationIDForm)
 	}
 	o := &Organisation{ID: id, Recording: true}
 	p.policy.Organisations[id] = o
-	what := "organisation " + quoted(id)
+	what := "organisation " + strictyaml.Quoted(id)
 	entries := func(kind Kind, each func(o *Organisation, id string, k, v *yaml.Node)) func(*yaml.Node) {
 		return func(v *yaml.Node) {
-			p.pairs(v, fmt.Sprintf("%ss of %s", kind, what), func(id string, k, v *yaml.Node) { each(o, id, k, v) })
+			p.Pairs(v, fmt.Sprintf("%ss of %s", kind, what), func(id string, k, v *yaml.Node) { each(o, id, k, v) })
 		}
 	}
-	p.fields(v, what, map[string]func(*yaml.Node){
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"name":         func(v *yaml.Node) { p.name(v, "name of "+what, &o.Name) },
 		"brand":        func(v *yaml.Node) { p.word(v, "brand of "+what, isOrganisationID, organisationIDForm, &o.Brand) },
 		"domains":      func(v *yaml.Node) { p.domainList(o, v, what) },
@@ -49,18 +51,18 @@ func (p *parser) organisation(id string, k, v *yaml.Node) {
 }
 
 func (p *parser) domainList(o *Organisation, v *yaml.Node, what string) {
-	p.items(v, "domains of "+what, func(v *yaml.Node) {
-		text, at, ok := p.text(v, "a domain of "+what)
+	p.Items(v, "domains of "+what, func(v *yaml.Node) {
+		text, at, ok := p.Text(v, "a domain of "+what)
 		if !ok {
 			return
 		}
 		host := hostOf(text)
 		if !isDomain(host) {
-			p.mistake(at, "%s is no domain: write a name such as acme.example.net, or an address", quoted(text))
+			p.MistakeAt(at, "%s is no domain: write a name such as acme.example.net, or an address", strictyaml.Quoted(text))
 			return
 		}
 		if first, twice := p.domains[host]; twice {
-			p.mistake(at, "domain %s is already in organisation %s (%s): a domain belongs to one organisation, once", host, quoted(first.organisation), first.place)
+			p.MistakeAt(at, "domain %s is already in organisation %s (%s): a domain belongs to one organisation, once", host, strictyaml.Quoted(first.organisation), first.Place)
 			return
 		}
 		p.domains[host] = owned{at, o.ID}
@@ -73,18 +75,18 @@ func (p *parser) disclaimer(o *Organisation, v *yaml.Node, what string) {
 	what = "disclaimer of " + what
 	d := &Disclaimer{To: External}
 	o.Disclaimer = d
-	at, said := p.at(v), false
-	p.fields(v, what, map[string]func(*yaml.Node){
+	at, said := p.At(v), false
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"play": func(v *yaml.Node) {
 			said = true
 			p.word(v, "play in "+what, isPlayable, playableForm, &d.Play)
 		},
 		"to": func(v *yaml.Node) {
-			enum(&p.reader, v, "to in "+what, []string{string(External), string(Both)}, parseParties, &d.To)
+			strictyaml.Enum(&p.Reader, v, "to in "+what, []string{string(External), string(Both)}, parseParties, &d.To)
 		},
 	})
 	if !said {
-		p.mistake(at, "%s says no file: write play: and a sound file, or remove the disclaimer", what)
+		p.MistakeAt(at, "%s says no file: write play: and a sound file, or remove the disclaimer", what)
 	}
 }
 
@@ -94,7 +96,7 @@ func (p *parser) prompts(q *Prompts, v *yaml.Node, what string) {
 	file := func(key string, to *string) func(*yaml.Node) {
 		return func(v *yaml.Node) { p.word(v, key+" in "+what, isPlayable, playableForm, to) }
 	}
-	p.fields(v, what, map[string]func(*yaml.Node){
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"language":          func(v *yaml.Node) { p.word(v, "language in "+what, isOrganisationID, organisationIDForm, &q.Language) },
 		"recorded":          file("recorded", &q.Recorded),
 		"is_being_recorded": file("is_being_recorded", &q.IsBeingRecorded),
@@ -104,7 +106,7 @@ func (p *parser) prompts(q *Prompts, v *yaml.Node, what string) {
 }
 
 func (p *parser) onDemand(d *OnDemand, v *yaml.Node, what string) {
-	p.fields(v, what, map[string]func(*yaml.Node){
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"dtmf":           func(v *yaml.Node) { p.word(v, "dtmf in "+what, isCode, codeForm, &d.DTMF) },
 		"record_key":     func(v *yaml.Node) { p.boolean(v, "record_key in "+what, &d.RecordKey) },
 		"blind_transfer": func(v *yaml.Node) { p.word(v, "blind_transfer in "+what, isCode, codeForm, &d.BlindTransfer) },
@@ -116,8 +118,8 @@ func (p *parser) onDemand(d *OnDemand, v *yaml.Node, what string) {
 
 func (p *parser) number(o *Organisation, raw string, k, v *yaml.Node) {
 	entry := &NumberEntry{}
-	what := "number " + quoted(raw)
-	p.fields(v, what, map[string]func(*yaml.Node){
+	what := "number " + strictyaml.Quoted(raw)
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"record": func(v *yaml.Node) { p.record(v, what, &entry.Record) },
 		"route":  func(v *yaml.Node) { p.route(o, entry, v, what) },
 	})
@@ -127,10 +129,10 @@ func (p *parser) number(o *Organisation, raw string, k, v *yaml.Node) {
 		return
 	}
 	if first, twice := p.numbers[e164]; twice {
-		p.mistake(p.at(k), "number %s is already in organisation %s (%s): a number belongs to one organisation, once", e164, quoted(first.organisation), first.place)
+		p.Mistake(k, "number %s is already in organisation %s (%s): a number belongs to one organisation, once", e164, strictyaml.Quoted(first.organisation), first.Place)
 		return
 	}
-	p.numbers[e164] = owned{p.at(k), o.ID}
+	p.numbers[e164] = owned{p.At(k), o.ID}
 	put(&o.Numbers, e164, entry)
 }
 
@@ -142,26 +144,26 @@ func (p *parser) unreadable(raw string, k *yaml.Node) {
 	switch {
 	case national && p.badRegion:
 	case national && p.policy.Region == "":
-		p.mistake(p.at(k), "number %s cannot be read without a region: write it as + and country code, or say region: at the top", quoted(raw))
+		p.Mistake(k, "number %s cannot be read without a region: write it as + and country code, or say region: at the top", strictyaml.Quoted(raw))
 	default:
-		p.mistake(p.at(k), "%s is no telephone number: write + and country code, such as \"+442079460001\"", quoted(raw))
+		p.Mistake(k, "%s is no telephone number: write + and country code, such as \"+442079460001\"", strictyaml.Quoted(raw))
 	}
 }
 
 func (p *parser) route(o *Organisation, entry *NumberEntry, v *yaml.Node, what string) {
-	text, at, ok := p.text(v, "route of "+what)
+	text, at, ok := p.Text(v, "route of "+what)
 	if !ok {
 		return
 	}
 	e, err := ParseElement(text)
 	if err != nil || e.Kind == Number {
-		p.mistake(at, "route of %s is %s: write ring_group/ID, application/ID or user/ID", what, quoted(text))
+		p.MistakeAt(at, "route of %s is %s: write ring_group/ID, application/ID or user/ID", what, strictyaml.Quoted(text))
 		return
 	}
 	entry.Route = e
 	p.later = append(p.later, func() {
 		if _, ok := o.Settings(e); !ok {
-			p.mistake(at, "route of %s is %s, which organisation %s does not have: add it to %ss, or change the route", what, quoted(text), quoted(o.ID), e.Kind)
+			p.MistakeAt(at, "route of %s is %s, which organisation %s does not have: add it to %ss, or change the route", what, strictyaml.Quoted(text), strictyaml.Quoted(o.ID), e.Kind)
 		}
 	})
 }
@@ -170,8 +172,8 @@ func (p *parser) ringGroup(o *Organisation, id string, k, v *yaml.Node) {
 	p.elementID(RingGroup, id, k)
 	entry := &RingGroupEntry{}
 	put(&o.RingGroups, id, entry)
-	what := "ring group " + quoted(id)
-	p.fields(v, what, map[string]func(*yaml.Node){
+	what := "ring group " + strictyaml.Quoted(id)
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"record":  func(v *yaml.Node) { p.record(v, what, &entry.Record) },
 		"members": func(v *yaml.Node) { p.members(o, entry, v, what) },
 	})
@@ -179,13 +181,13 @@ func (p *parser) ringGroup(o *Organisation, id string, k, v *yaml.Node) {
 
 func (p *parser) members(o *Organisation, entry *RingGroupEntry, v *yaml.Node, what string) {
 	seen := map[string]bool{}
-	p.items(v, "members of "+what, func(v *yaml.Node) {
-		id, at, ok := p.text(v, "a member of "+what)
+	p.Items(v, "members of "+what, func(v *yaml.Node) {
+		id, at, ok := p.Text(v, "a member of "+what)
 		if !ok {
 			return
 		}
 		if seen[id] {
-			p.mistake(at, "user %s is a member of %s twice: remove one of them", quoted(id), what)
+			p.MistakeAt(at, "user %s is a member of %s twice: remove one of them", strictyaml.Quoted(id), what)
 			return
 		}
 		seen[id] = true
@@ -194,23 +196,23 @@ func (p *parser) members(o *Organisation, entry *RingGroupEntry, v *yaml.Node, w
 	})
 }
 
-func (p *parser) member(o *Organisation, id string, at place, what string) {
+func (p *parser) member(o *Organisation, id string, at strictyaml.Place, what string) {
 	if o.Users[id] != nil {
 		return
 	}
 	if x, ok := p.extensions[extensionKey{o.ID, id}]; ok {
-		p.mistake(at, "%s in members of %s is an extension: write the user's id, %s", quoted(id), what, quoted(x.user))
+		p.MistakeAt(at, "%s in members of %s is an extension: write the user's id, %s", strictyaml.Quoted(id), what, strictyaml.Quoted(x.user))
 		return
 	}
-	p.mistake(at, "%s in members of %s is no user of organisation %s: add it to users, or remove it here", quoted(id), what, quoted(o.ID))
+	p.MistakeAt(at, "%s in members of %s is no user of organisation %s: add it to users, or remove it here", strictyaml.Quoted(id), what, strictyaml.Quoted(o.ID))
 }
 
 func (p *parser) application(o *Organisation, id string, k, v *yaml.Node) {
 	p.elementID(Application, id, k)
 	entry := &ApplicationEntry{}
 	put(&o.Applications, id, entry)
-	what := "application " + quoted(id)
-	p.fields(v, what, map[string]func(*yaml.Node){
+	what := "application " + strictyaml.Quoted(id)
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"record": func(v *yaml.Node) { p.record(v, what, &entry.Record) },
 	})
 }
@@ -219,12 +221,12 @@ func (p *parser) user(o *Organisation, id string, k, v *yaml.Node) {
 	p.elementID(User, id, k)
 	entry := &UserEntry{}
 	put(&o.Users, id, entry)
-	what := "user " + quoted(id)
-	p.fields(v, what, map[string]func(*yaml.Node){
+	what := "user " + strictyaml.Quoted(id)
+	p.Fields(v, what, map[string]func(*yaml.Node){
 		"extension": func(v *yaml.Node) { p.extension(o, id, entry, v, what) },
 		"record":    func(v *yaml.Node) { p.record(v, what, &entry.Record) },
 		"on_demand": func(v *yaml.Node) {
-			enum(&p.reader, v, "on_demand of "+what, grantNames[:], ParseGrant, &entry.OnDemand)
+			strictyaml.Enum(&p.Reader, v, "on_demand of "+what, grantNames[:], ParseGrant, &entry.OnDemand)
 		},
 	})
 }
@@ -234,22 +236,22 @@ func (p *parser) extension(o *Organisation, user string, entry *UserEntry, v *ya
 	if entry.Extension == "" {
 		return
 	}
-	key, at := extensionKey{o.ID, entry.Extension}, p.at(v)
+	key, at := extensionKey{o.ID, entry.Extension}, p.At(v)
 	if first, twice := p.extensions[key]; twice {
-		p.mistake(at, "extension %s is already that of user %s (%s): give one of them another", quoted(key.extension), quoted(first.user), first.place)
+		p.MistakeAt(at, "extension %s is already that of user %s (%s): give one of them another", strictyaml.Quoted(key.extension), strictyaml.Quoted(first.user), first.Place)
 		return
 	}
 	p.extensions[key] = extensionOf{at, user}
 	p.later = append(p.later, func() {
 		if o.Users[key.extension] != nil && key.extension != user {
-			p.mistake(at, "extension %s of %s is the id of another user: give one of them another", quoted(key.extension), what)
+			p.MistakeAt(at, "extension %s of %s is the id of another user: give one of them another", strictyaml.Quoted(key.extension), what)
 		}
 	})
 }
 
 func (p *parser) elementID(kind Kind, id string, k *yaml.Node) {
 	if !isElementID(id) {
-		p.mistake(p.at(k), "%s %s has no valid id: write %s", kind, quoted(id), elementIDForm)
+		p.Mistake(k, "%s %s has no valid id: write %s", kind, strictyaml.Quoted(id), elementIDForm)
 	}
 }
 

@@ -1,51 +1,41 @@
 package flow
 
 import (
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"tapedeck/internal/strictyaml"
 )
 
-// Limits of what is read, far above any policy: a file with a hundred thousand
-// users has some 10 MB.
-const (
-	maxFile   = 16 << 20
-	maxSource = 64 << 20 // all files together
-)
-
-// Source is one file's text and the name that mistakes in it are reported under.
-type Source struct {
-	Name   string
-	Text   []byte
-	Secret bool // mistakes do not quote it
-}
+// maxSource is how large a policy's files may be together.
+const maxSource = 64 << 20
 
 // readSources reads a file, or every *.yaml of a folder in the order of their
 // names. Hidden files are left out, as editors keep their copies in such.
-func readSources(path string) ([]Source, *Report, error) {
+func readSources(path string) ([]strictyaml.Source, *strictyaml.Report, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	report := &Report{}
+	report := &strictyaml.Report{}
 	if !info.IsDir() {
-		s, err := readSource(path, report)
-		return []Source{s}, report, err
+		s, err := strictyaml.ReadFile(path)
+		return []strictyaml.Source{s}, report, err
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	var files []Source
+	var files []strictyaml.Source
 	for _, e := range entries {
 		name := filepath.Join(path, e.Name())
 		switch ext := filepath.Ext(name); {
 		case strings.HasPrefix(e.Name(), ".") || e.IsDir():
 		case ext == ".yml":
-			report.Add(Mistake{name, 1, "this file is not read: name it " + strings.TrimSuffix(e.Name(), ext) + ".yaml, or move it out of the folder"})
+			report.Add(strictyaml.Mistake{File: name, Line: 1, Text: "this file is not read: name it " + strings.TrimSuffix(e.Name(), ext) + ".yaml, or move it out of the folder"})
 		case ext == ".yaml":
-			s, err := readSource(name, report)
+			s, err := strictyaml.ReadFile(name)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -53,21 +43,7 @@ func readSources(path string) ([]Source, *Report, error) {
 		}
 	}
 	if len(files) == 0 {
-		report.Add(Mistake{path, 1, "the folder holds no policy: put at least one *.yaml file into it"})
+		report.Add(strictyaml.Mistake{File: path, Line: 1, Text: "the folder holds no policy: put at least one *.yaml file into it"})
 	}
 	return files, report, nil
-}
-
-// readSource reads one file, of which no more than the limit is kept.
-func readSource(name string, report *Report) (Source, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return Source{}, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return Source{}, err
-	}
-	return Source{Name: name, Text: text}, nil
 }

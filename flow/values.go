@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 const (
@@ -62,78 +64,87 @@ func ParseDuration(s string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(days, 10, 32)
 	if err != nil || n > uint64(math.MaxInt64/day) {
-		return 0, fmt.Errorf("bad duration %s", quoted(s))
+		return 0, fmt.Errorf("bad duration %s", strictyaml.Quoted(s))
 	}
 	d := time.Duration(n) * day
 	if rest != "" {
 		r, err := time.ParseDuration(rest)
 		if err != nil || rest[0] == '-' || rest[0] == '+' {
-			return 0, fmt.Errorf("bad duration %s", quoted(s))
+			return 0, fmt.Errorf("bad duration %s", strictyaml.Quoted(s))
 		}
 		d += r
 	} else if !found {
 		return 0, errors.New("no duration")
 	}
 	if d <= 0 { // nothing, or more than fits
-		return 0, fmt.Errorf("bad duration %s", quoted(s))
+		return 0, fmt.Errorf("bad duration %s", strictyaml.Quoted(s))
 	}
 	return d, nil
 }
 
 // name reads words for people.
-func (r *reader) name(n *yaml.Node, what string, value *string) {
-	text, at, ok := r.text(n, what)
+func (p *parser) name(n *yaml.Node, what string, value *string) {
+	text, at, ok := p.Text(n, what)
 	switch {
 	case !ok:
 	case strings.TrimSpace(text) == "" || len(text) > maxName || strings.ContainsAny(text, "\n\r\t"):
-		r.mistake(at, "%s is %s: write one line of 1 to %d bytes", what, quoted(text), maxName)
+		p.MistakeAt(at, "%s is %s: write one line of 1 to %d bytes", what, strictyaml.Quoted(text), maxName)
 	default:
 		*value = text
 	}
 }
 
 // word reads text of a restricted alphabet.
-func (r *reader) word(n *yaml.Node, what string, valid func(string) bool, instead string, value *string) {
-	text, at, ok := r.text(n, what)
+func (p *parser) word(n *yaml.Node, what string, valid func(string) bool, instead string, value *string) {
+	text, at, ok := p.Text(n, what)
 	switch {
 	case !ok:
 	case !valid(text):
-		r.mistake(at, "%s is %s: write %s", what, quoted(text), instead)
+		p.MistakeAt(at, "%s is %s: write %s", what, strictyaml.Quoted(text), instead)
 	default:
 		*value = text
 	}
 }
 
-func (r *reader) duration(n *yaml.Node, what string, value *time.Duration) {
-	text, at, ok := r.text(n, what)
+func (p *parser) duration(n *yaml.Node, what string, value *time.Duration) {
+	text, at, ok := p.Text(n, what)
 	if !ok {
 		return
 	}
 	d, err := ParseDuration(text)
 	if err != nil {
-		r.mistake(at, "%s is %s: write a number and a unit (s, m, h or d), such as 10m or 90d", what, quoted(text))
+		p.MistakeAt(at, "%s is %s: write a number and a unit (s, m, h or d), such as 10m or 90d", what, strictyaml.Quoted(text))
 		return
 	}
 	*value = d
 }
 
-// record reads a setting for every direction, or one for each.
-func (r *reader) record(n *yaml.Node, what string, value *Settings) {
-	target := n
-	if n.Kind == yaml.AliasNode {
-		target = n.Alias
+// boolean is true or false, and not the yes and no of older YAML, since these
+// are settings here.
+func (p *parser) boolean(n *yaml.Node, what string, value *bool) {
+	text, at, ok := p.Text(n, what)
+	switch {
+	case !ok:
+	case text == "true" || text == "false":
+		*value = text == "true"
+	default:
+		p.MistakeAt(at, "%s is %s: write true or false", what, strictyaml.Quoted(text))
 	}
-	if target.Kind != yaml.MappingNode {
+}
+
+// record reads a setting for every direction, or one for each.
+func (p *parser) record(n *yaml.Node, what string, value *Settings) {
+	if strictyaml.Target(n).Kind != yaml.MappingNode {
 		var s Setting
-		r.setting(n, "record of "+what, &s)
+		p.setting(n, "record of "+what, &s)
 		*value = Settings{s, s, s}
 		return
 	}
 	known := map[string]func(*yaml.Node){}
 	for d := range directions {
-		known[d.String()] = func(v *yaml.Node) { r.setting(v, "record of "+what+", "+d.String(), &value[d]) }
+		known[d.String()] = func(v *yaml.Node) { p.setting(v, "record of "+what+", "+d.String(), &value[d]) }
 	}
-	r.fields(n, "record of "+what, known)
+	p.Fields(n, "record of "+what, known)
 }
 
 // meant is what people write for a setting who know another program, or YAML's
@@ -144,8 +155,8 @@ var meant = map[string]Setting{
 	"dontcare": DontCare, "dont_care": DontCare, "dont care": DontCare, "don't care": DontCare, "don't-care": DontCare, "null": DontCare,
 }
 
-func (r *reader) setting(n *yaml.Node, what string, value *Setting) {
-	text, at, ok := r.text(n, what)
+func (p *parser) setting(n *yaml.Node, what string, value *Setting) {
+	text, at, ok := p.Text(n, what)
 	if !ok {
 		return
 	}
@@ -158,9 +169,9 @@ func (r *reader) setting(n *yaml.Node, what string, value *Setting) {
 	if s, err = ParseSetting(folded); err != nil {
 		var guessed bool
 		if s, guessed = meant[folded]; !guessed {
-			r.mistake(at, "%s is %s: write yes, no, dont-care, force or never", what, quoted(text))
+			p.MistakeAt(at, "%s is %s: write yes, no, dont-care, force or never", what, strictyaml.Quoted(text))
 			return
 		}
 	}
-	r.mistake(at, "%s is %s: write %s (the settings are yes, no, dont-care, force and never)", what, quoted(text), s)
+	p.MistakeAt(at, "%s is %s: write %s (the settings are yes, no, dont-care, force and never)", what, strictyaml.Quoted(text), s)
 }

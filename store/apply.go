@@ -62,7 +62,7 @@ type outdated struct {
 
 // Apply makes p the policy that counts: here at once, in Redis when it returns
 // without an error, and in the other Tapedecks when they hear of it. The Store keeps p, which must be
-// compiled (flow.Parse and flow.Load see to that) and not be changed again.
+// compiled (flow.Load sees to that) and not be changed again.
 //
 // A policy that cannot be applied is refused and changes nothing. With an error
 // of Redis (ErrAway, ErrCorrupt) p is in force here, and Run tries to write it

@@ -7,20 +7,12 @@ import (
 	"testing"
 
 	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
 )
-
-func parsed(t *testing.T, text string) *flow.Policy {
-	t.Helper()
-	p, err := flow.Parse([]flow.Source{{Name: "policy.yaml", Text: []byte(text)}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
 
 // TestChanges: each kind of change is one line, and nothing else is.
 func TestChanges(t *testing.T) {
-	before := parsed(t, `version: 1
+	before := flowtest.Policy(t, `version: 1
 organisations:
   acme:
     name: Acme
@@ -33,7 +25,7 @@ organisations:
   old: { users: { zoe: {} } }
   same: { users: { zoe: { record: yes } } }
 `)
-	after := parsed(t, `version: 1
+	after := flowtest.Policy(t, `version: 1
 region: GB
 precedence: first
 organisations:
@@ -78,7 +70,7 @@ old: organisation removed, elements: 1`
 	}{
 		{"all", before, after, want},
 		{"none", after, after, ""},
-		{"first", &flow.Policy{Version: flow.Version}, parsed(t, oneOrganisation), "acme: organisation added, elements: 1"},
+		{"first", &flow.Policy{Version: flow.Version}, flowtest.Policy(t, oneOrganisation), "acme: organisation added, elements: 1"},
 	} {
 		lines, err := changes(c.before, c.after)
 		if got := strings.Join(lines, "\n"); err != nil || got != c.want {
@@ -102,7 +94,7 @@ func TestPolicyApply(t *testing.T) {
 
 	other := write(t, "other.yaml", oneOrganisation)
 	o = tapedeck("policy", "apply", "--config", config, other)
-	p := parsed(t, oneOrganisation)
+	p := flowtest.Policy(t, oneOrganisation)
 	want := fmt.Sprintf(`policy: region: GB → nothing
 acme: domains: acme.example.net → nothing
 acme: application/survey: removed

@@ -80,7 +80,7 @@ func defaults() *config {
 }
 
 // loadConfig reads the daemon file. Without a name it takes the default one,
-// which may be absent. Its mistakes are a *flow.Report.
+// which may be absent. Its mistakes are a *strictyaml.Report.
 func loadConfig(path string) (*config, error) {
 	named := path != ""
 	if !named {

@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tapedeck/esl"
-	"tapedeck/flow"
+	"tapedeck/internal/strictyaml"
 )
 
 // sectionSix is the daemon file of docs/design.md, section 6, without its switch, and
@@ -174,7 +174,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"<<: {listen: x}\n", 1, "unknown key"},
 	} {
 		_, err := parseConfig("t.yaml", []byte(c.text))
-		report, ok := errors.AsType[*flow.Report](err)
+		report, ok := errors.AsType[*strictyaml.Report](err)
 		if !ok || len(report.Mistakes) != 1 {
 			t.Errorf("%q: %v", c.text, err)
 			continue

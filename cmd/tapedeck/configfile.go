@@ -15,7 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"tapedeck/esl"
-	"tapedeck/flow"
+	"tapedeck/internal/strictyaml"
 	"tapedeck/recording"
 	"tapedeck/store"
 )
@@ -23,16 +23,18 @@ import (
 // configReader reads the daemon file node by node, so that one mistake does not
 // hide another, each has its line, and none shows a value that is a secret.
 type configReader struct {
-	file   string
-	report flow.Report
+	strictyaml.Reader
 }
 
+// configRules are those of the daemon file.
+var configRules = strictyaml.Rules{Secret: true}
+
 // parseConfig reads the daemon file's text over the defaults. Its error is a
-// *flow.Report of every mistake.
+// *strictyaml.Report of every mistake.
 func parseConfig(file string, text []byte) (*config, error) {
-	r := &configReader{file: file}
+	r := &configReader{strictyaml.Reader{Rules: &configRules}}
 	c := defaults()
-	if doc := flow.Document(flow.Source{Name: file, Text: text, Secret: true}, &r.report); doc != nil {
+	if doc := r.Open(strictyaml.Source{Name: file, Text: text}); doc != nil {
 		top := doc.Content[0]
 		r.config(top, c)
 		if (c.HTTP.Certificate == "") != (c.HTTP.Key == "") {
@@ -40,18 +42,18 @@ func parseConfig(file string, text []byte) (*config, error) {
 		}
 	}
 	dir, err := recording.NewDir(c.Recordings.Dir)
-	if err != nil && len(r.report.Mistakes) == 0 { // the default, which is valid
+	if err != nil && len(r.Mistakes) == 0 { // the default, which is valid
 		return nil, err
 	}
 	c.dir = dir
-	if err := r.report.Err(); err != nil {
+	if err := r.Err(); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
 func (r *configReader) mistake(n *yaml.Node, format string, args ...any) {
-	r.report.Add(flow.Mistake{File: r.file, Line: n.Line, Text: fmt.Sprintf(format, args...)})
+	r.Mistake(n, format, args...)
 }
 
 // read takes one value.

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"syscall"
 
-	"tapedeck/flow"
+	"tapedeck/internal/strictyaml"
 )
 
 // Exit codes, everywhere.
@@ -155,7 +155,7 @@ func exitCode(name string, err error, stderr io.Writer) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitDone
 	}
-	if report, ok := errors.AsType[*flow.Report](err); ok {
+	if report, ok := errors.AsType[*strictyaml.Report](err); ok {
 		fmt.Fprintf(stderr, "%v\ntapedeck %s: refused: %s to mend\n", report, name, plural(len(report.Mistakes), "mistake"))
 		return exitFailed
 	}

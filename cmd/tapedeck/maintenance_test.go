@@ -16,6 +16,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"tapedeck/esl/esltest"
+	"tapedeck/flow/flowtest"
 	"tapedeck/metrics"
 	"tapedeck/recording"
 	"tapedeck/store"
@@ -78,7 +79,7 @@ func newWorkshop(t *testing.T, redis string) *workshop {
 	parts.start("store", s.Run)
 	parts.start("archive", archive.Run)
 	t.Cleanup(parts.stop)
-	if err := s.Apply(t.Context(), parsed(t, keptForAMonth)); err != nil {
+	if err := s.Apply(t.Context(), flowtest.Policy(t, keptForAMonth)); err != nil {
 		t.Fatal(err)
 	}
 	return w

@@ -14,7 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"tapedeck/flow"
+	"tapedeck/internal/strictyaml"
 )
 
 // Errors of SignIn.
@@ -92,7 +92,7 @@ func (a *Accounts) look() {
 	if err == nil {
 		fresh, err = readBook(a.path)
 	}
-	if _, mistakes := errors.AsType[*flow.Report](err); err != nil && !mistakes {
+	if _, mistakes := errors.AsType[*strictyaml.Report](err); err != nil && !mistakes {
 		a.seen = nil // it could not be read: perhaps it can be at the next look, as after a chown
 	}
 	switch {

@@ -8,12 +8,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
-	"tapedeck/flow"
+	"tapedeck/internal/strictyaml"
 )
 
 // version is the format of accounts files that is read and written.
@@ -36,7 +37,7 @@ type entry struct {
 	stamp    string
 }
 
-// readBook reads an accounts file. Its error may be a *flow.Report, or fs.ErrNotExist.
+// readBook reads an accounts file. Its error may be a *strictyaml.Report, or fs.ErrNotExist.
 func readBook(path string) (*book, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -62,42 +63,59 @@ func readFile(path string) ([]byte, error) {
 	return text, nil
 }
 
+// rules are those of accounts files. Without aliases, because what they stand for
+// is written somewhere else than it is used: an entry that is taken out must be
+// gone.
+var rules = strictyaml.Rules{
+	Secret:     true,
+	NotMapping: `{what}: write keys and values, "key: value"`,
+	NotList:    "{what}: write a list, [a, b], or remove the key",
+	NotText:    "{what}: write one value, not a list or a mapping",
+	NoValue:    "{what} has no value: write one, or remove the key",
+	Twice:      "{what}: {key} is there twice: remove this one or that of line {line}",
+	Unknown:    "{what}: unknown key {key}: use {a, b}",
+	BadKey:     "{what}: a key is no plain text: write a name before the colon",
+	MergeKey:   "{what}: a key is no plain text: write a name before the colon",
+	Tag:        "{what}: tags (!) have no meaning here: remove it",
+	Alias:      "{what}: anchors and aliases (& and *) are not understood here: write it out",
+}
+
 // bookReader reads one accounts file.
 type bookReader struct {
-	reader
+	strictyaml.Reader
 	book   *book
 	hashes map[[sha256.Size]byte]string // ids of tokens
 }
 
-// parseBook reads a file's text. Its error is a *flow.Report of every mistake. The
+// parseBook reads a file's text. Its error is a *strictyaml.Report of every mistake. The
 // node is the whole document.
 func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
-	r := &bookReader{reader: reader{file: file}, book: &book{accounts: map[string]entry{}},
+	r := &bookReader{Reader: strictyaml.Reader{Rules: &rules}, book: &book{accounts: map[string]entry{}},
 		hashes: map[[sha256.Size]byte]string{}}
-	doc := flow.Document(flow.Source{Name: file, Text: text, Secret: true}, &r.Report)
+	doc := r.Open(strictyaml.Source{Name: file, Text: text})
 	if doc == nil {
 		if len(r.Mistakes) == 0 { // perhaps somebody is just writing it
-			r.mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
+			r.Mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
 		}
 		return nil, nil, r.Err()
 	}
 	said, top := false, doc.Content[0]
 	var tokens *yaml.Node
-	r.fields(top, "the accounts file", map[string]func(*yaml.Node){
+	r.Fields(top, "the accounts file", map[string]func(*yaml.Node){
 		"version": func(n *yaml.Node) {
 			said = true
-			if text, ok := r.text(n, "version"); ok && text != version {
-				r.mistake(n, "version is %.20q: this tapedeck reads version %s", text, version)
+			if text, _, ok := r.Text(n, "version"); ok && text != version {
+				r.Mistake(n, "version is %.20q: this tapedeck reads version %s", text, version)
 			}
 		},
-		"accounts": func(n *yaml.Node) { r.pairs(n, "accounts", r.account) },
+		"accounts": func(n *yaml.Node) { r.Pairs(n, "accounts", r.account) },
 		"tokens":   func(n *yaml.Node) { tokens = n },
 	})
 	if !said && top.Kind == yaml.MappingNode {
-		r.mistake(top, "the version is not said: write version: %s", version)
+		r.Mistake(top, "the version is not said: write version: %s", version)
 	}
 	if tokens != nil { // when all accounts are known
-		r.pairs(tokens, "tokens", r.token)
+		r.Pairs(tokens, "tokens", r.token)
 	}
 	if err := r.Err(); err != nil {
 		return nil, nil, err
@@ -106,25 +124,24 @@ func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 }
 
 // account reads one account.
-func (r *bookReader) account(k, v *yaml.Node) {
-	name := k.Value
+func (r *bookReader) account(name string, k, v *yaml.Node) {
 	if err := CheckName(name); err != nil {
-		r.mistake(k, "account %.60q: %v", name, err)
+		r.Mistake(k, "account %.60q: %v", name, err)
 	}
 	what := "account " + printable(name)
 	e := entry{account: Account{Name: name}}
 	acc, hash, before := &e.account, "", len(r.Mistakes)
 	word := func(key string, into *string) func(*yaml.Node) {
 		return func(n *yaml.Node) {
-			if text, ok := r.text(n, what+": "+key); ok {
+			if text, _, ok := r.Text(n, what+": "+key); ok {
 				if err := checkID(text); err != nil {
-					r.mistake(n, "%s: %s %.60q %v", what, key, text, err)
+					r.Mistake(n, "%s: %s %.60q %v", what, key, text, err)
 				}
 				*into = text
 			}
 		}
 	}
-	r.fields(v, what, map[string]func(*yaml.Node){
+	r.Fields(v, what, map[string]func(*yaml.Node){
 		"role":         word("role", (*string)(&acc.Role)),
 		"brand":        word("brand", &acc.Brand),
 		"organisation": word("organisation", &acc.Organisation),
@@ -132,7 +149,7 @@ func (r *bookReader) account(k, v *yaml.Node) {
 		"groups": func(n *yaml.Node) {
 			r.list(n, what+": groups", func(n *yaml.Node, text string) {
 				if err := checkID(text); err != nil {
-					r.mistake(n, "%s: group %.60q %v", what, text, err)
+					r.Mistake(n, "%s: group %.60q %v", what, text, err)
 				}
 				acc.Groups = append(acc.Groups, text)
 			})
@@ -141,13 +158,13 @@ func (r *bookReader) account(k, v *yaml.Node) {
 			r.list(n, what+": rights", func(_ *yaml.Node, text string) { acc.Rights = append(acc.Rights, Right(text)) })
 		},
 		"password": func(n *yaml.Node) {
-			text, ok := r.text(n, what+": password")
+			text, _, ok := r.Text(n, what+": password")
 			if !ok {
 				return
 			}
 			p, err := parsePassword(text)
 			if err != nil {
-				r.mistake(n, "%s: its password %v", what, err)
+				r.Mistake(n, "%s: its password %v", what, err)
 				return
 			}
 			e.password, hash = p, text
@@ -155,13 +172,31 @@ func (r *bookReader) account(k, v *yaml.Node) {
 	})
 	if len(r.Mistakes) == before {
 		if err := acc.Check(); err != nil {
-			r.mistake(k, "%s: %v", what, err)
+			r.Mistake(k, "%s: %v", what, err)
 		}
 	}
 	e.stamp = stamp(e.account, hash)
 	r.book.accounts[name] = e
 	if e.password != nil {
 		r.book.passwords = append(r.book.passwords, e.password)
+	}
+}
+
+// list reads a list of different texts.
+func (r *bookReader) list(n *yaml.Node, what string, each func(n *yaml.Node, text string)) {
+	var seen []string
+	before := len(r.Mistakes)
+	r.Items(n, what, func(item *yaml.Node) {
+		text, _, ok := r.Text(item, what)
+		if ok && slices.Contains(seen, text) {
+			r.Mistake(item, "%s: %.60q is there twice: remove one", what, text)
+		} else if ok {
+			seen = append(seen, text)
+			each(item, text)
+		}
+	})
+	if len(seen) == 0 && len(r.Mistakes) == before { // [], or no value
+		r.Mistake(n, "%s: write a list, [a, b], or remove the key", what)
 	}
 }
 
@@ -173,55 +208,55 @@ func stamp(a Account, hash string) string {
 }
 
 // token reads one token.
-func (r *bookReader) token(k, v *yaml.Node) {
-	what := "token " + printable(k.Value)
-	t, hashed := &token{Token: Token{ID: k.Value}}, false
+func (r *bookReader) token(id string, k, v *yaml.Node) {
+	what := "token " + printable(id)
+	t, hashed := &token{Token: Token{ID: id}}, false
 	if err := CheckName(t.ID); err != nil {
-		r.mistake(k, "token %.60q: its id: %v", t.ID, err)
+		r.Mistake(k, "token %.60q: its id: %v", t.ID, err)
 	}
 	day := func(key string, into *time.Time) func(*yaml.Node) {
 		return func(n *yaml.Node) {
-			text, ok := r.text(n, what+": "+key)
+			text, _, ok := r.Text(n, what+": "+key)
 			if !ok {
 				return
 			}
 			var err error
 			if *into, err = time.Parse(time.RFC3339, text); err != nil {
-				r.mistake(n, "%s: %s is no time: write it like 2027-01-31T12:00:00Z", what, key)
+				r.Mistake(n, "%s: %s is no time: write it like 2027-01-31T12:00:00Z", what, key)
 			}
 		}
 	}
-	r.fields(v, what, map[string]func(*yaml.Node){
+	r.Fields(v, what, map[string]func(*yaml.Node){
 		"account": func(n *yaml.Node) {
-			text, ok := r.text(n, what+": account")
+			text, _, ok := r.Text(n, what+": account")
 			if _, known := r.book.accounts[text]; ok && !known {
-				r.mistake(n, "%s: there is no account %.60q: remove the token, or add the account", what, text)
+				r.Mistake(n, "%s: there is no account %.60q: remove the token, or add the account", what, text)
 			}
 			t.Account = text
 		},
-		"name": func(n *yaml.Node) { t.Name, _ = r.text(n, what+": name") },
+		"name": func(n *yaml.Node) { t.Name, _, _ = r.Text(n, what+": name") },
 		"hash": func(n *yaml.Node) {
 			hashed = true
-			text, ok := r.text(n, what+": hash")
+			text, _, ok := r.Text(n, what+": hash")
 			if !ok {
 				return
 			}
 			var err error
 			if t.hash, err = parseHash(text); err != nil {
-				r.mistake(n, "%s: its hash %v", what, err)
+				r.Mistake(n, "%s: its hash %v", what, err)
 			}
 		},
 		"created": day("created", &t.Created),
 		"expires": day("expires", &t.Expires),
 	})
 	if t.Account == "" {
-		r.mistake(k, "%s: it has no account: say whose it is", what)
+		r.Mistake(k, "%s: it has no account: say whose it is", what)
 	}
 	if !hashed {
-		r.mistake(k, "%s: it has no hash: make another with `tapedeck token add`", what)
+		r.Mistake(k, "%s: it has no hash: make another with `tapedeck token add`", what)
 	}
 	if other, twice := r.hashes[t.hash]; twice && t.hash != [sha256.Size]byte{} {
-		r.mistake(k, "%s: its hash is that of token %s: remove one of them", what, other)
+		r.Mistake(k, "%s: its hash is that of token %s: remove one of them", what, other)
 	}
 	r.hashes[t.hash] = t.ID
 	r.book.tokens = append(r.book.tokens, t)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"tapedeck/flow"
+	"tapedeck/internal/strictyaml"
 )
 
 // testHash is of testPassword.
@@ -98,7 +98,7 @@ func TestMistakes(t *testing.T) {
 		{"binary", "version: 1\n\x00", "2: the control character U+0000"},
 	} {
 		_, _, err := parseBook("a.yaml", []byte(c.text))
-		report, ok := errors.AsType[*flow.Report](err)
+		report, ok := errors.AsType[*strictyaml.Report](err)
 		switch {
 		case !ok:
 			t.Errorf("%s: %v, want a report", c.name, err)
@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 // TestAllMistakes: one does not hide another.
 func TestAllMistakes(t *testing.T) {
 	_, _, err := parseBook("a.yaml", []byte("foo: 1\naccounts:\n  a: { role: x }\n  b: { role: operator, password: p }\ntokens:\n  t: { account: c }\n"))
-	report, ok := errors.AsType[*flow.Report](err)
+	report, ok := errors.AsType[*strictyaml.Report](err)
 	if !ok || len(report.Mistakes) != 6 { // foo, version, a, b, c, no hash
 		t.Fatalf("%v", err)
 	}

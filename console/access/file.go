@@ -19,7 +19,7 @@ type File struct {
 	doc  *yaml.Node // the document: what a person wrote into it stays
 }
 
-// ReadFile reads an accounts file. Its error may be a *flow.Report. An absent file has
+// ReadFile reads an accounts file. Its error may be a *strictyaml.Report. An absent file has
 // no accounts.
 func ReadFile(path string) (*File, error) {
 	text, err := readFile(path)

@@ -1,4 +1,4 @@
-package flow
+package strictyaml
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Document is a file's one YAML document, for every file that people write; nil
-// when there is none: then the report says why, but of a file that is empty.
-func Document(s Source, report *Report) *yaml.Node {
+// document is a file's one YAML document; nil when there is none: then the report
+// says why, except for an empty file. secret: mistakes do not quote the text.
+func document(s Source, secret bool, report *Report) *yaml.Node {
 	if len(s.Text) > maxFile {
 		report.Add(Mistake{s.Name, 1, fmt.Sprintf("the file is larger than %d MB: cut it into several files in one folder", maxFile>>20)})
 		return nil
@@ -28,11 +28,11 @@ func Document(s Source, report *Report) *yaml.Node {
 	switch {
 	case err != nil:
 		line, text := syntaxMistake(s.Text, err)
-		if s.Secret {
+		if secret {
 			text = "not valid YAML: mend the indentation, quotes or brackets here"
 		}
 		report.Add(Mistake{s.Name, line, text})
-	case len(nodes) == 0 || isNull(nodes[0].Content[0]):
+	case len(nodes) == 0 || IsNull(nodes[0].Content[0]):
 	case len(nodes) > 1:
 		report.Add(Mistake{s.Name, nodes[1].Line, "a second document begins here: remove the --- line"})
 	default:

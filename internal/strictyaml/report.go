@@ -1,4 +1,4 @@
-package flow
+package strictyaml
 
 import (
 	"cmp"
@@ -28,19 +28,20 @@ func (r *Report) Error() string {
 	for i, m := range r.Mistakes {
 		lines[i] = m.String()
 	}
-	if r.full() {
+	if r.Full() {
 		lines = append(lines, fmt.Sprintf("more than %d mistakes: the rest is not shown", maxMistakes))
 	}
 	return strings.Join(lines, "\n")
 }
 
-// maxMistakes bounds a report; a file with more is no policy file.
+// maxMistakes bounds a report: who has more has named the wrong file.
 const maxMistakes = 10_000
 
 // Add notes one more.
 func (r *Report) Add(m Mistake) { r.Mistakes = append(r.Mistakes, m) }
 
-func (r *Report) full() bool { return len(r.Mistakes) >= maxMistakes }
+// Full reports whether there are so many that nobody wants to read more.
+func (r *Report) Full() bool { return len(r.Mistakes) >= maxMistakes }
 
 // Err is the report in the order of files and lines, each mistake once; nil when
 // there is none.
