@@ -20,6 +20,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store"
 	"tapedeck/store/calls"
@@ -97,12 +98,7 @@ func labSound() []byte {
 		data = binary.LittleEndian.AppendUint16(data, uint16(value))
 		data = binary.LittleEndian.AppendUint16(data, uint16(value/2))
 	}
-	head := binary.LittleEndian.AppendUint32([]byte("RIFF"), uint32(36+len(data)))
-	head = append(head, "WAVEfmt \x10\x00\x00\x00\x01\x00\x02\x00"...)
-	head = binary.LittleEndian.AppendUint32(head, 8000)
-	head = binary.LittleEndian.AppendUint32(head, 4*8000)
-	head = append(head, "\x04\x00\x10\x00data"...)
-	return append(binary.LittleEndian.AppendUint32(head, uint32(len(data))), data...)
+	return testkit.WAV(2, 8000, data)
 }
 
 // record puts a recording on the disk and into the index.

@@ -71,7 +71,7 @@ func (s *Server) getMP3(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err != nil {
 		return err
 	}
-	path, err := recording.MP3(r.Context(), s.alive, s.cfg.Dir, got.path, got.tags())
+	path, err := recording.MP3(r.Context(), s.alive, s.cfg.Dir, got.path, got.side)
 	if err == nil {
 		err = r.Context().Err() // whoever has gone meanwhile has not heard it
 	}
@@ -79,18 +79,6 @@ func (s *Server) getMP3(w http.ResponseWriter, r *http.Request, v *visit) error 
 		return err
 	}
 	return s.sendSound(w, r, v, got, path, "audio/mpeg")
-}
-
-// tags is what an MP3 says of itself, wherever it is taken.
-func (got sound) tags() recording.Tags {
-	title := got.side.Direction + " call"
-	if got.side.External != "" {
-		title += ", " + got.side.External
-	}
-	if len(got.side.Users) > 0 {
-		title += ", " + strings.Join(got.side.Users, ", ")
-	}
-	return recording.Tags{Title: title, Date: got.side.Started, Album: got.side.Organisation, Comment: "recording " + got.entry.ID}
 }
 
 // getWaveform sends the picture of a recording. Its colours are in the picture

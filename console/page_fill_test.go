@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	wav "tapedeck/recording/sound"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
 	"tapedeck/toggle"
@@ -62,10 +65,11 @@ func (l *lab) put(r labRecording) string {
 // sound writes a WAV of both parties talking in turn, silent in its pauses.
 func (l *lab) sound(s *recording.Sidecar, path string, r labRecording) {
 	l.Helper()
-	if err := os.WriteFile(path, conversation(r.long, r.silent), 0o644); err != nil {
+	file := conversation(r.long, r.silent)
+	if err := os.WriteFile(path, file, 0o644); err != nil {
 		l.Fatal(err)
 	}
-	heard, err := recording.Listen(l.Context(), path)
+	heard, err := wav.Analyse(l.Context(), bytes.NewReader(file), int64(len(file)))
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -94,11 +98,7 @@ func (l *lab) sound(s *recording.Sidecar, path string, r labRecording) {
 func conversation(long time.Duration, silent []recording.Span) []byte {
 	const rate = 8000
 	n := int(long.Milliseconds()) * rate / 1000
-	wav := append([]byte("RIFF\x00\x00\x00\x00WAVEfmt "), 16, 0, 0, 0, 1, 0, 2, 0)
-	wav = binary.LittleEndian.AppendUint32(wav, rate)
-	wav = binary.LittleEndian.AppendUint32(wav, rate*4)
-	wav = append(wav, 4, 0, 16, 0, 'd', 'a', 't', 'a')
-	wav = binary.LittleEndian.AppendUint32(wav, uint32(n*4))
+	var pcm []byte
 	random := rand.New(rand.NewPCG(1, uint64(n)))
 	turn, until, loud := 0, 0, 0.0
 	for i := range n {
@@ -114,11 +114,10 @@ func conversation(long time.Duration, silent []recording.Span) []byte {
 				voice = [2]int16{}
 			}
 		}
-		wav = binary.LittleEndian.AppendUint16(wav, uint16(voice[0]))
-		wav = binary.LittleEndian.AppendUint16(wav, uint16(voice[1]))
+		pcm = binary.LittleEndian.AppendUint16(pcm, uint16(voice[0]))
+		pcm = binary.LittleEndian.AppendUint16(pcm, uint16(voice[1]))
 	}
-	binary.LittleEndian.PutUint32(wav[4:], uint32(len(wav)-8))
-	return wav
+	return testkit.WAV(2, rate, pcm)
 }
 
 // labID is the n-th id of a lab's calls.

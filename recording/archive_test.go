@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // running is an Archive that runs; stop ends it and returns what Run returned.
@@ -61,7 +63,7 @@ func TestArchive(t *testing.T) {
 	d := tempDir(t)
 	a, stop := running(t, ArchiveConfig{Dir: d})
 	s := sample(call)
-	sampleSound().write(t, pathOf(t, d, s))
+	sampleSound().Write(t, pathOf(t, d, s))
 	got, err := finishing(a, s)()
 	if err != nil || !got.Complete || got.File.DurationMS != 2000 || got.Spans[1].FromMS != 1000 {
 		t.Fatalf("%+v, %v", got, err)
@@ -90,7 +92,7 @@ func TestArchiveWithoutWaveform(t *testing.T) {
 	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { t.Error(stem, err) }})
 	s := sample(call)
 	path := pathOf(t, d, s)
-	sampleSound().write(t, path)
+	sampleSound().Write(t, path)
 	svg := strings.TrimSuffix(path, soundExt) + ".svg"
 	if err := os.MkdirAll(filepath.Join(svg, "full"), 0o755); err != nil {
 		t.Fatal(err)
@@ -280,7 +282,7 @@ func TestFinishTwice(t *testing.T) {
 	d := tempDir(t)
 	a, stop := running(t, ArchiveConfig{Dir: d})
 	s := sample(call)
-	sampleSound().write(t, pathOf(t, d, s))
+	sampleSound().Write(t, pathOf(t, d, s))
 	var waits []func() (Sidecar, error)
 	for i := range 50 {
 		s.External = fmt.Sprint(i)
@@ -323,7 +325,7 @@ func TestArchiveFolderGone(t *testing.T) {
 		told := map[string]int{}
 		a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { told[stem]++ }})
 		finished, live := sample("finished"), sample("live")
-		sampleSound().write(t, pathOf(t, d, finished))
+		sampleSound().Write(t, pathOf(t, d, finished))
 		if err := os.Rename(d.String(), away); err != nil {
 			t.Fatal(err)
 		}
@@ -410,7 +412,7 @@ func TestArchiveEnds(t *testing.T) {
 	d := tempDir(t)
 	s := sample(call)
 	path := pathOf(t, d, s)
-	sampleSound().write(t, path)
+	sampleSound().Write(t, path)
 	if err := os.Mkdir(SidecarPath(path), 0o700); err != nil { // so the sidecar cannot be
 		t.Fatal(err)
 	}
@@ -466,10 +468,10 @@ func TestStillWritten(t *testing.T) {
 		age  time.Duration
 		want bool
 	}{
-		{join(riff(8), format(1, 2, 8000, 16), chunkOf("data", 0), make([]byte, 400)), rest - 1, true},
-		{join(riff(8), format(1, 2, 8000, 16), chunkOf("data", 0), make([]byte, 400)), rest, false},
-		{join(riff(8), format(1, 2, 8000, 16), chunkOf("data", 0), make([]byte, 400)), -1, false},
-		{sampleSound().bytes(), 0, false},
+		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), rest - 1, true},
+		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), rest, false},
+		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), -1, false},
+		{sampleSound().WAV(), 0, false},
 		{[]byte("RIFF"), 0, false},
 	} {
 		writeFile(t, path, test.file)

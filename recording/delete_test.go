@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"tapedeck/internal/testkit"
 )
 
 func TestDelete(t *testing.T) {
@@ -37,7 +39,7 @@ func TestDelete(t *testing.T) {
 		"a part that only begins": {func(t *testing.T, d Dir, one, part string) {
 			s := sample("one")
 			s.Part = 3
-			newSynth(1, 8000).add(20, tone).write(t, pathOf(t, d, s))
+			testkit.NewClip(1, 8000).Add(20, tone).Write(t, pathOf(t, d, s))
 			if err := d.writeDraft(s); err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +173,7 @@ func TestDeleteAgainstDerivation(t *testing.T) {
 		start := make(chan struct{})
 		for _, make := range []func(context.Context) error{
 			func(ctx context.Context) error { _, err := Waveform(ctx, d, path); return err },
-			func(ctx context.Context) error { _, err := MP3(ctx, ctx, d, path, Tags{}); return err },
+			func(ctx context.Context) error { _, err := MP3(ctx, ctx, d, path, Sidecar{}); return err },
 		} {
 			group.Go(func() {
 				<-start

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+
+	"tapedeck/recording/sound"
 )
 
 // ErrNoSound is of a recording whose file holds nothing that a picture or an MP3
@@ -53,21 +55,21 @@ func (v *derivation) fresh() bool {
 }
 
 // make has the file written, whole or not at all, by write.
-func (v *derivation) make(ctx context.Context, write func(out, wav *os.File, l layout) error) error {
+func (v *derivation) make(ctx context.Context, write func(out *os.File, wav sound.WAV) error) error {
 	if v.d.hasDraft(v.stem) {
 		return ErrLive
 	}
-	wav, err := v.d.Open(v.wav)
+	f, err := v.d.Open(v.wav)
 	if err != nil {
 		return err
 	}
-	defer wav.Close()
-	info, err := wav.Stat()
+	defer f.Close()
+	info, err := f.Stat()
 	if err != nil {
 		return err
 	}
-	l, err := readLayout(wav, info.Size())
-	if err == nil && l.length == 0 {
+	wav, err := sound.Parse(f, info.Size())
+	if err == nil && wav.Frames() == 0 {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
@@ -79,7 +81,7 @@ func (v *derivation) make(ctx context.Context, write func(out, wav *os.File, l l
 		return err
 	}
 	defer v.root.Remove(temp) // which is gone when all went well
-	err = write(out, wav, l)
+	err = write(out, wav)
 	if err == nil {
 		err = errors.Join(out.Chmod(fileMode), out.Sync())
 	}

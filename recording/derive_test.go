@@ -8,13 +8,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
+	"tapedeck/recording/sound"
 )
 
 // makers are what makes a file of a recording's sound.
 var makers = map[string]func(t *testing.T, d Dir, path string) (string, error){
 	".svg": func(t *testing.T, d Dir, path string) (string, error) { return Waveform(t.Context(), d, path) },
 	".mp3": func(t *testing.T, d Dir, path string) (string, error) {
-		return MP3(t.Context(), t.Context(), d, path, Tags{})
+		return MP3(t.Context(), t.Context(), d, path, sample(call))
 	},
 }
 
@@ -38,7 +41,7 @@ func TestDerive(t *testing.T) {
 			if first.Mode() != fileMode || first.Size() == 0 {
 				t.Errorf("%v, %d bytes", first.Mode(), first.Size())
 			}
-			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(sampleSound().bytes()) || !infoOf(t, path).ModTime().Equal(day) {
+			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(sampleSound().WAV()) || !infoOf(t, path).ModTime().Equal(day) {
 				t.Errorf("the sound was changed: %v", err)
 			}
 			for name, change := range map[string]func() error{
@@ -129,7 +132,7 @@ func TestDeriveDiskFull(t *testing.T) {
 		t.Run(ext, func(t *testing.T) {
 			d := tmpfs(t)
 			path := pathOf(t, d, sample(call))
-			newSynth(1, 8000).add(1500, tone).write(t, path)
+			testkit.NewClip(1, 8000).Add(1500, tone).Write(t, path)
 			if err := d.locked(func() error { return nil }); err != nil { // makes its file
 				t.Fatal(err)
 			}
@@ -152,7 +155,7 @@ func TestDeriveDiskFull(t *testing.T) {
 			if failures == 0 {
 				t.Error("the disk is not full")
 			}
-			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(newSynth(1, 8000).add(1500, tone).bytes()) {
+			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(testkit.NewClip(1, 8000).Add(1500, tone).WAV()) {
 				t.Errorf("the sound was changed: %v", err)
 			}
 		})
@@ -164,7 +167,7 @@ func TestDeriveDiskFull(t *testing.T) {
 func TestDeriveChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"replaced": func(path string) error {
-			return errors.Join(os.WriteFile(path+"x", sampleSound().bytes(), 0o600), os.Chtimes(path+"x", day, day), os.Rename(path+"x", path))
+			return errors.Join(os.WriteFile(path+"x", sampleSound().WAV(), 0o600), os.Chtimes(path+"x", day, day), os.Rename(path+"x", path))
 		},
 		"longer":  func(path string) error { return errors.Join(os.Truncate(path, 99_999), os.Chtimes(path, day, day)) },
 		"touched": func(path string) error { return os.Chtimes(path, day, day.Add(time.Second)) },
@@ -181,7 +184,7 @@ func TestDeriveChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.close()
-			err = v.make(t.Context(), func(out, wav *os.File, l layout) error { return change(path) })
+			err = v.make(t.Context(), func(*os.File, sound.WAV) error { return change(path) })
 			files := strings.Join(filesBelow(t, d), " ")
 			if err == nil || strings.Contains(files, ".svg") {
 				t.Errorf("%v: %s", err, files)

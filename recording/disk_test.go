@@ -13,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // tmpfs is a small disk of its own, for root alone.
@@ -52,7 +54,7 @@ func fill(t *testing.T, d Dir) (path string) {
 // trouble, and sees that nothing is lost once it is mended.
 func troubled(t *testing.T, d Dir, cause string, trouble, mend func()) {
 	finished, live := sample("finished"), sample("live")
-	newSynth(1, 8000).add(1000, tone).add(1000, 0).write(t, pathOf(t, d, finished))
+	testkit.NewClip(1, 8000).Add(1000, tone).Add(1000, 0).Write(t, pathOf(t, d, finished))
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 		a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { told = append(told, stem+": "+err.Error()) }})
@@ -145,7 +147,7 @@ func TestAuditFull(t *testing.T) {
 	d := tmpfs(t)
 	s := sample(call)
 	path := pathOf(t, d, s)
-	newSynth(1, 8000).add(500, tone).write(t, path)
+	testkit.NewClip(1, 8000).Add(500, tone).Write(t, path)
 	if err := WriteSidecar(SidecarPath(path), s); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"tapedeck/recording/sound"
 )
 
 const (
@@ -28,23 +30,23 @@ var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnkn
 // of the recording; an error is that it could not be looked at.
 func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar, error) {
 	s = s.clone()
-	sound, err := Listen(ctx, path)
+	heard, err := analyse(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.missing()
 		return s, nil
 	}
-	if err == nil && sound.Unfinished && repair {
-		if _, broken := Repair(path); broken != nil {
+	if err == nil && heard.Unfinished && repair {
+		if broken := repairHeader(path); broken != nil {
 			s.AddProblem(Disk, "the file's header stays unfinished: "+reason(broken))
 		} else {
 			s.AddProblem(FileRepaired, "")
-			sound, err = Listen(ctx, path)
+			heard, err = analyse(ctx, path)
 		}
 	}
 	if err != nil {
 		return Sidecar{}, err
 	}
-	s.describe(filepath.Base(path), sound)
+	s.describe(filepath.Base(path), heard)
 	return s, nil
 }
 
@@ -57,22 +59,22 @@ func (s *Sidecar) missing() {
 }
 
 // describe says what was heard in the file.
-func (s *Sidecar) describe(name string, sound Sound) {
-	f := File{Name: name, Bytes: sound.Bytes, SHA256: sound.SHA256, DurationMS: sound.DurationMS,
-		Channels: sound.Channels, Rate: sound.Rate}
+func (s *Sidecar) describe(name string, heard sound.Analysis) {
+	f := File{Name: name, Bytes: heard.Bytes, SHA256: heard.SHA256, DurationMS: heard.DurationMS,
+		Channels: heard.Channels, Rate: heard.Rate}
 	if s.File != nil {
 		f.Began, f.Stopped, f.Concluded = s.File.Began, s.File.Stopped, s.File.Concluded
 	}
 	s.File = &f
-	if sound.Fault != "" {
-		s.AddProblem(Unreadable, sound.Fault)
+	if heard.Fault != "" {
+		s.AddProblem(Unreadable, heard.Fault)
 	} else {
 		s.conclude()
-		s.Spans = fit(s.Spans, sound)
+		s.Spans = fit(s.Spans, heard)
 		if s.HasProblem(NoStopEvent) {
-			s.silentTail(sound)
+			s.silentTail(heard)
 		}
-		s.judge(sound)
+		s.judge(heard)
 	}
 	s.Complete = !slices.ContainsFunc(lossy, s.HasProblem)
 }
@@ -95,7 +97,7 @@ func (s *Sidecar) conclude() {
 }
 
 // judge adds what the sound says is wrong.
-func (s *Sidecar) judge(sound Sound) {
+func (s *Sidecar) judge(heard sound.Analysis) {
 	if lack := s.lack(); lack > maxShort {
 		s.AddProblem(Short, fmt.Sprintf("%d ms are missing", lack))
 	}
@@ -103,13 +105,13 @@ func (s *Sidecar) judge(sound Sound) {
 	if n := len(s.Spans); n > 0 {
 		end = s.Spans[n-1].ToMS
 	}
-	if end < sound.DurationMS && !s.HasProblem(StateUnknown) {
-		s.AddProblem(StateUnknown, fmt.Sprintf("of the last %d ms", sound.DurationMS-end))
+	if end < heard.DurationMS && !s.HasProblem(StateUnknown) {
+		s.AddProblem(StateUnknown, fmt.Sprintf("of the last %d ms", heard.DurationMS-end))
 	}
-	for _, found := range mismatches(s.Spans, sound.Silences) {
+	for _, found := range mismatches(s.Spans, heard.Silences) {
 		s.AddProblem(found.code, found.detail())
 	}
-	if len(sound.Silences) == maxRuns {
+	if heard.Truncated {
 		s.AddProblem(StateUnknown, "too many silences")
 	}
 }
@@ -120,8 +122,8 @@ const longTail = 500
 
 // silentTail finds the pause that was told to FreeSWITCH last, of which Tapedeck
 // did not hear that it had begun.
-func (s *Sidecar) silentTail(sound Sound) {
-	n, runs := len(s.Spans), sound.Silences
+func (s *Sidecar) silentTail(heard sound.Analysis) {
+	n, runs := len(s.Spans), heard.Silences
 	if n == 0 || len(runs) == 0 {
 		return
 	}
@@ -162,7 +164,7 @@ func clock(ms int64) string { return (time.Duration(ms) * time.Millisecond).Stri
 
 // mismatches are the paused stretches that are not silent, and the long recording
 // ones that are.
-func mismatches(spans []Span, silences []Run) []mismatch {
+func mismatches(spans []Span, silences []sound.Silence) []mismatch {
 	var found []mismatch
 	for _, s := range stretches(spans) {
 		from, to := s.from+edgeSlack, s.to-s.slackAfter-edgeSlack
@@ -179,7 +181,7 @@ func mismatches(spans []Span, silences []Run) []mismatch {
 }
 
 // firstSound is the first stretch from..to that no silence covers.
-func firstSound(silences []Run, from, to int64) (Run, bool) {
+func firstSound(silences []sound.Silence, from, to int64) (sound.Silence, bool) {
 	for _, r := range silences[after(silences, from):] {
 		if r.FromMS > from {
 			to = min(to, r.FromMS)
@@ -187,17 +189,17 @@ func firstSound(silences []Run, from, to int64) (Run, bool) {
 		}
 		from = r.ToMS
 	}
-	return Run{from, to}, from < to
+	return sound.Silence{FromMS: from, ToMS: to}, from < to
 }
 
-func covered(silences []Run, from, to int64) bool {
-	_, sound := firstSound(silences, from, to)
-	return !sound
+func covered(silences []sound.Silence, from, to int64) bool {
+	_, heard := firstSound(silences, from, to)
+	return !heard
 }
 
 // after is the index of the first silence that ends after a place.
-func after(silences []Run, at int64) int {
-	i, _ := slices.BinarySearchFunc(silences, at, func(r Run, at int64) int {
+func after(silences []sound.Silence, at int64) int {
+	i, _ := slices.BinarySearchFunc(silences, at, func(r sound.Silence, at int64) int {
 		if r.ToMS <= at {
 			return -1
 		}

@@ -7,18 +7,21 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
+	"tapedeck/recording/sound"
 )
 
 // truth is a file and the spans that it really has.
 type truth struct {
-	sound *synth
+	sound *testkit.Clip
 	spans []Span
 }
 
 // invent makes a file of pauses and speech, with natural silences in the speech,
 // away from its edges.
 func invent(rnd *rand.Rand) truth {
-	tr := truth{sound: newSynth(1+rnd.IntN(2), 8000)}
+	tr := truth{sound: testkit.NewClip(1+rnd.IntN(2), 8000)}
 	paused := rnd.IntN(2) == 0
 	var at int64
 	for i := range 1 + rnd.IntN(9) {
@@ -26,7 +29,7 @@ func invent(rnd *rand.Rand) truth {
 		s := Span{FromMS: at, ToMS: at + ms, State: StateRecording, Cause: Cause{Setting: "yes", User: string(rune('a' + i))}}
 		if paused {
 			s.State = StatePaused
-			tr.sound.add(ms, 0)
+			tr.sound.Add(ms, 0)
 		} else {
 			tr.speak(rnd, ms)
 		}
@@ -41,11 +44,11 @@ func invent(rnd *rand.Rand) truth {
 
 func (tr *truth) speak(rnd *rand.Rand, ms int64) {
 	if ms < 700 || rnd.IntN(2) == 0 {
-		tr.sound.add(ms, tone)
+		tr.sound.Add(ms, tone)
 		return
 	}
 	silence := 20 * (1 + rnd.Int64N(10))
-	tr.sound.add(250, tone).add(silence, 0).add(ms-250-silence, tone)
+	tr.sound.Add(250, tone).Add(silence, 0).Add(ms-250-silence, tone)
 }
 
 // jittered are spans as a clock would have them.
@@ -69,7 +72,7 @@ func TestFit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), call+".wav")
 	for range 150 {
 		tr := invent(rnd)
-		tr.sound.write(t, path)
+		tr.sound.Write(t, path)
 		s := sample(call)
 		s.File, s.Spans = &File{}, jittered(rnd, tr.spans)
 		got, err := Examine(t.Context(), path, s, false)
@@ -112,75 +115,75 @@ func TestExamineProblems(t *testing.T) {
 	pause := func(from, to int64) Span { return Span{FromMS: from, ToMS: to, State: StatePaused} }
 	late := func(ms int64, s Span) Span { s.SlackMS = ms; return s }
 	for name, test := range map[string]struct {
-		sound    *synth
+		sound    *testkit.Clip
 		spans    []Span
 		want     []Span
 		problems []string
 	}{
 		"speech in the middle of a pause": {
-			newSynth(1, 8000).add(1000, tone).add(500, 0).add(20, tone).add(1480, 0), []Span{speech(0, 1000), pause(1000, 3000)},
+			testkit.NewClip(1, 8000).Add(1000, tone).Add(500, 0).Add(20, tone).Add(1480, 0), []Span{speech(0, 1000), pause(1000, 3000)},
 			[]Span{speech(0, 1000), pause(1000, 3000)}, []string{"speech in a pause: from 1.5s to 1.52s"},
 		},
 		"a pause that was never made": {
-			newSynth(1, 8000).add(3000, tone), []Span{speech(0, 1000), pause(1000, 3000)},
+			testkit.NewClip(1, 8000).Add(3000, tone), []Span{speech(0, 1000), pause(1000, 3000)},
 			[]Span{speech(0, 1000), pause(1000, 3000)}, []string{"speech in a pause: from 1.06s to 2.94s"},
 		},
 		"a pause that began late": {
-			newSynth(1, 8000).add(1200, tone).add(1800, 0), []Span{speech(0, 1000), pause(1000, 3000)},
+			testkit.NewClip(1, 8000).Add(1200, tone).Add(1800, 0), []Span{speech(0, 1000), pause(1000, 3000)},
 			[]Span{speech(0, 1000), pause(1000, 3000)}, []string{"speech in a pause: from 1.06s to 1.2s"},
 		},
 		"a pause that ended early": {
-			newSynth(1, 8000).add(1000, 0).add(2000, tone), []Span{pause(0, 1200), speech(1200, 3000)},
+			testkit.NewClip(1, 8000).Add(1000, 0).Add(2000, tone), []Span{pause(0, 1200), speech(1200, 3000)},
 			[]Span{pause(0, 1200), speech(1200, 3000)}, []string{"speech in a pause: from 1s to 1.14s"},
 		},
 		"a pause that ended early, as is admitted": {
-			newSynth(1, 8000).add(1000, 0).add(2000, tone), []Span{pause(0, 1200), late(250, speech(1200, 3000))},
+			testkit.NewClip(1, 8000).Add(1000, 0).Add(2000, tone), []Span{pause(0, 1200), late(250, speech(1200, 3000))},
 			[]Span{pause(0, 1000), speech(1000, 3000)}, nil,
 		},
 		"a pause that may have been over at once": {
-			newSynth(1, 8000).add(2000, tone), []Span{speech(0, 1000), pause(1000, 1400), late(380, speech(1400, 2000))},
+			testkit.NewClip(1, 8000).Add(2000, tone), []Span{speech(0, 1000), pause(1000, 1400), late(380, speech(1400, 2000))},
 			[]Span{speech(0, 1000), pause(1000, 1400), late(380, speech(1400, 2000))}, nil,
 		},
 		"a short silence just before the pause": {
-			newSynth(1, 8000).add(920, tone).add(60, 0).add(20, tone).add(1000, 0), []Span{speech(0, 940), pause(940, 2000)},
+			testkit.NewClip(1, 8000).Add(920, tone).Add(60, 0).Add(20, tone).Add(1000, 0), []Span{speech(0, 940), pause(940, 2000)},
 			[]Span{speech(0, 1000), pause(1000, 2000)}, nil,
 		},
 		"speech within the edges": {
-			newSynth(1, 8000).add(59, tone).add(1000, 0), []Span{pause(0, 1059)}, []Span{pause(0, 1059)}, nil,
+			testkit.NewClip(1, 8000).Add(59, tone).Add(1000, 0), []Span{pause(0, 1059)}, []Span{pause(0, 1059)}, nil,
 		},
 		"a pause all along with speech at its start": {
-			newSynth(1, 8000).add(80, tone).add(1000, 0), []Span{pause(0, 1080)}, []Span{pause(0, 1080)},
+			testkit.NewClip(1, 8000).Add(80, tone).Add(1000, 0), []Span{pause(0, 1080)}, []Span{pause(0, 1080)},
 			[]string{"speech in a pause: from 60ms to 80ms"},
 		},
 		"silent": {
-			newSynth(2, 8000).add(2000, 0), []Span{speech(0, 2000)}, []Span{speech(0, 2000)}, []string{"silent: from 0s to 2s"},
+			testkit.NewClip(2, 8000).Add(2000, 0), []Span{speech(0, 2000)}, []Span{speech(0, 2000)}, []string{"silent: from 0s to 2s"},
 		},
 		"silent for less than two seconds": {
-			newSynth(2, 8000).add(1980, 0), []Span{speech(0, 1980)}, []Span{speech(0, 1980)}, nil,
+			testkit.NewClip(2, 8000).Add(1980, 0), []Span{speech(0, 1980)}, []Span{speech(0, 1980)}, nil,
 		},
 		"a sound in two seconds": {
-			newSynth(2, 8000).add(1000, 0).add(20, 1).add(1500, 0), []Span{speech(0, 2520)}, []Span{speech(0, 2520)}, nil,
+			testkit.NewClip(2, 8000).Add(1000, 0).Add(20, 1).Add(1500, 0), []Span{speech(0, 2520)}, []Span{speech(0, 2520)}, nil,
 		},
 		"causes in one state": {
-			newSynth(1, 8000).add(1000, tone).add(1000, 0), []Span{speech(0, 990), pause(990, 1500), {1500, 2000, 0, StatePaused, Cause{User: "bob"}}},
+			testkit.NewClip(1, 8000).Add(1000, tone).Add(1000, 0), []Span{speech(0, 990), pause(990, 1500), {1500, 2000, 0, StatePaused, Cause{User: "bob"}}},
 			[]Span{speech(0, 1000), pause(1000, 1500), {1500, 2000, 0, StatePaused, Cause{User: "bob"}}}, nil,
 		},
 		"gaps, overlaps, no length, twice the same": {
-			newSynth(1, 8000).add(2000, tone), []Span{speech(40, 500), speech(520, 900), {900, 900, 0, StateRecording, Cause{User: "bob"}}, speech(700, 1990)},
+			testkit.NewClip(1, 8000).Add(2000, tone), []Span{speech(40, 500), speech(520, 900), {900, 900, 0, StateRecording, Cause{User: "bob"}}, speech(700, 1990)},
 			[]Span{speech(0, 2000)}, nil,
 		},
 		"spans that end early": {
-			newSynth(1, 8000).add(2000, tone), []Span{speech(0, 1499)}, []Span{speech(0, 1499)}, []string{"state unknown: of the last 501 ms"},
+			testkit.NewClip(1, 8000).Add(2000, tone), []Span{speech(0, 1499)}, []Span{speech(0, 1499)}, []string{"state unknown: of the last 501 ms"},
 		},
 		"spans that end 500 ms early": {
-			newSynth(1, 8000).add(2000, tone), []Span{speech(0, 1500)}, []Span{speech(0, 2000)}, nil,
+			testkit.NewClip(1, 8000).Add(2000, tone), []Span{speech(0, 1500)}, []Span{speech(0, 2000)}, nil,
 		},
-		"no spans": {newSynth(1, 8000).add(2000, tone), nil, []Span{}, []string{"state unknown: of the last 2000 ms"}},
-		"no sound": {newSynth(1, 8000), []Span{speech(0, 300), pause(300, 400)}, []Span{}, nil},
+		"no spans": {testkit.NewClip(1, 8000).Add(2000, tone), nil, []Span{}, []string{"state unknown: of the last 2000 ms"}},
+		"no sound": {testkit.NewClip(1, 8000), []Span{speech(0, 300), pause(300, 400)}, []Span{}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "x.wav")
-			test.sound.write(t, path)
+			test.sound.Write(t, path)
 			s := sample(call)
 			s.Spans, s.File = test.spans, &File{}
 			got, err := Examine(t.Context(), path, s, false)
@@ -217,7 +220,7 @@ func TestExamineFile(t *testing.T) {
 	expect(examine(true, func(s *Sidecar) { s.File, s.Problems = nil, []string{NotStarted} }), false, NotStarted)
 	expect(examine(true, func(s *Sidecar) { s.File = nil }), false, FileMissing)
 
-	sampleSound().write(t, path)
+	sampleSound().Write(t, path)
 	got = examine(true, same)
 	expect(got, true)
 	if f := got.File; f.Name != call+".wav" || f.Bytes != 64044 || f.DurationMS != 2000 || f.Channels != 2 || f.Rate != 8000 || f.Began != day {
@@ -230,7 +233,7 @@ func TestExamineFile(t *testing.T) {
 	expect(examine(true, func(s *Sidecar) { s.File.Stopped = day.Add(2501 * time.Millisecond) }), false, "short: 501 ms are missing")
 	expect(examine(true, func(s *Sidecar) { s.File.Stopped, s.Ended = time.Time{}, day.Add(3*time.Second) }), false, "short: 1000 ms are missing")
 
-	file := sampleSound().bytes()
+	file := sampleSound().WAV()
 	writeFile(t, path, slices.Concat(file[:4], []byte{8, 0, 0, 0}, file[8:40], []byte{0, 0, 0, 0}, file[44:]))
 	expect(examine(false, same), true)
 	expect(examine(true, same), false, FileRepaired)
@@ -246,7 +249,7 @@ func TestFitPauseOfTwoCauses(t *testing.T) {
 	a, b := Cause{Element: "ring_group/sales"}, Cause{Toggle: "dtmf"}
 	got := fit([]Span{{ToMS: 9460, State: StateRecording}, {FromMS: 9460, ToMS: 11174, State: StatePaused, Cause: a},
 		{FromMS: 11174, ToMS: 11175, State: StatePaused, Cause: b}, {FromMS: 11175, ToMS: 12660, State: StateRecording, Cause: b}},
-		Sound{DurationMS: 12660, Silences: []Run{{9460, 11100}}})
+		sound.Analysis{DurationMS: 12660, Silences: []sound.Silence{{FromMS: 9460, ToMS: 11100}}})
 	want := []Span{{ToMS: 9460, State: StateRecording}, {FromMS: 9460, ToMS: 11100, State: StatePaused, Cause: a},
 		{FromMS: 11100, ToMS: 12660, State: StateRecording, Cause: b}}
 	if !reflect.DeepEqual(got, want) {
@@ -258,15 +261,15 @@ func TestFitPauseOfTwoCauses(t *testing.T) {
 func TestFitDoubtfulPause(t *testing.T) {
 	clock := []Span{{ToMS: 3000, State: StatePaused}, {FromMS: 3000, ToMS: 5000, SlackMS: 3000, State: StateRecording}}
 	for _, tc := range []struct {
-		silences []Run
+		silences []sound.Silence
 		want     []Span
 	}{
-		{[]Run{{0, 2980}}, []Span{{ToMS: 2980, State: StatePaused}, {FromMS: 2980, ToMS: 5000, State: StateRecording}}},
-		{[]Run{{0, 1000}}, []Span{{ToMS: 1000, State: StatePaused}, {FromMS: 1000, ToMS: 5000, State: StateRecording}}},
-		{[]Run{{800, 900}}, []Span{{ToMS: 5000, State: StateRecording}}},
+		{[]sound.Silence{{FromMS: 0, ToMS: 2980}}, []Span{{ToMS: 2980, State: StatePaused}, {FromMS: 2980, ToMS: 5000, State: StateRecording}}},
+		{[]sound.Silence{{FromMS: 0, ToMS: 1000}}, []Span{{ToMS: 1000, State: StatePaused}, {FromMS: 1000, ToMS: 5000, State: StateRecording}}},
+		{[]sound.Silence{{FromMS: 800, ToMS: 900}}, []Span{{ToMS: 5000, State: StateRecording}}},
 		{nil, []Span{{ToMS: 5000, State: StateRecording}}},
 	} {
-		if got := fit(clock, Sound{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
+		if got := fit(clock, sound.Analysis{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
 		}
 	}
@@ -277,15 +280,15 @@ func TestFitDoubt(t *testing.T) {
 	clock := []Span{{ToMS: 2979, State: StateRecording}, {FromMS: 2979, ToMS: 2980, SlackMS: 700, State: StatePaused}, {FromMS: 2980, ToMS: 5000, State: StateRecording}}
 	none := []Span{{ToMS: 5000, State: StateRecording}}
 	for _, tc := range []struct {
-		silences []Run
+		silences []sound.Silence
 		want     []Span
 	}{
-		{[]Run{{2640, 2960}}, []Span{{ToMS: 2640, State: StateRecording}, {FromMS: 2640, ToMS: 2960, State: StatePaused}, {FromMS: 2960, ToMS: 5000, State: StateRecording}}},
+		{[]sound.Silence{{FromMS: 2640, ToMS: 2960}}, []Span{{ToMS: 2640, State: StateRecording}, {FromMS: 2640, ToMS: 2960, State: StatePaused}, {FromMS: 2960, ToMS: 5000, State: StateRecording}}},
 		{nil, none},
-		{[]Run{{2400, 2500}}, none},
-		{[]Run{{2900, 4000}}, none},
+		{[]sound.Silence{{FromMS: 2400, ToMS: 2500}}, none},
+		{[]sound.Silence{{FromMS: 2900, ToMS: 4000}}, none},
 	} {
-		if got := fit(clock, Sound{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
+		if got := fit(clock, sound.Analysis{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
 		}
 	}

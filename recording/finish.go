@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"tapedeck/recording/sound"
 )
 
 // fileState tells whether a file is still as it was.
@@ -82,13 +84,13 @@ func stillWritten(path string, now time.Time) bool {
 	if age := now.Sub(seen.modified); seen.size < 0 || age < 0 || age >= rest {
 		return false
 	}
-	f, err := openPlain(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return false
 	}
 	defer f.Close()
-	l, err := readLayout(f, seen.size)
-	return err == nil && l.unfinished
+	wav, err := sound.Parse(f, seen.size)
+	return err == nil && wav.Unfinished
 }
 
 // examine is Examine, but looks at a file again only if it has changed, and is

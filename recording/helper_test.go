@@ -1,73 +1,18 @@
 package recording
 
 import (
-	"encoding/binary"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // tone is a sample that is not 0, like speech.
 const tone = 1000
-
-// synth is samples of one file: of each channel the same.
-type synth struct {
-	channels, rate int
-	frames         []int16
-}
-
-func newSynth(channels, rate int) *synth { return &synth{channels: channels, rate: rate} }
-
-// add adds milliseconds of one value.
-func (s *synth) add(ms int64, value int16) *synth {
-	for range ms * int64(s.rate) / 1000 {
-		s.frames = append(s.frames, value)
-	}
-	return s
-}
-
-func (s *synth) data() []byte {
-	var b []byte
-	for _, v := range s.frames {
-		for range s.channels {
-			b = binary.LittleEndian.AppendUint16(b, uint16(v))
-		}
-	}
-	return b
-}
-
-func (s *synth) bytes() []byte { return wavOf(s.channels, s.rate, s.data()) }
-
-// write writes the file, and makes its folder.
-func (s *synth) write(t testing.TB, path string) { writeFile(t, path, s.bytes()) }
-
-// wavOf is a WAV file with these samples.
-func wavOf(channels, rate int, data []byte) []byte {
-	b := riff(uint32(36 + len(data)))
-	b = append(b, format(1, channels, rate, 16)...)
-	return append(append(b, chunkOf("data", uint32(len(data)))...), data...)
-}
-
-func riff(size uint32) []byte {
-	return append(binary.LittleEndian.AppendUint32([]byte("RIFF"), size), "WAVE"...)
-}
-
-func chunkOf(name string, size uint32) []byte {
-	return binary.LittleEndian.AppendUint32([]byte(name), size)
-}
-
-func format(kind, channels, rate, bits int) []byte {
-	b := chunkOf("fmt ", 16)
-	b = binary.LittleEndian.AppendUint16(b, uint16(kind))
-	b = binary.LittleEndian.AppendUint16(b, uint16(channels))
-	b = binary.LittleEndian.AppendUint32(b, uint32(rate))
-	b = binary.LittleEndian.AppendUint32(b, uint32(rate*channels*2))
-	b = binary.LittleEndian.AppendUint16(b, uint16(channels*2))
-	return binary.LittleEndian.AppendUint16(b, uint16(bits))
-}
 
 func writeFile(t testing.TB, path string, data []byte) {
 	t.Helper()
@@ -115,7 +60,7 @@ func sample(id string) Sidecar {
 }
 
 // sampleSound is what sample's file holds.
-func sampleSound() *synth { return newSynth(2, 8000).add(1000, tone).add(1000, 0) }
+func sampleSound() *testkit.Clip { return testkit.NewClip(2, 8000).Add(1000, tone).Add(1000, 0) }
 
 func pathOf(t testing.TB, d Dir, s Sidecar) string {
 	t.Helper()
@@ -130,7 +75,7 @@ func pathOf(t testing.TB, d Dir, s Sidecar) string {
 func put(t testing.TB, d Dir, s Sidecar) (path string) {
 	t.Helper()
 	path = pathOf(t, d, s)
-	sampleSound().write(t, path)
+	sampleSound().Write(t, path)
 	s, err := Examine(t.Context(), path, s, false)
 	if err != nil {
 		t.Fatal(err)

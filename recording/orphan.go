@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"tapedeck/recording/sound"
 )
 
 // Orphans are the paths of sound files of which nothing is known: no sidecar, no
@@ -41,7 +43,7 @@ func Orphan(d Dir, path string) (Sidecar, error) {
 	if err != nil {
 		return Sidecar{}, err
 	}
-	f, err := openPlain(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return Sidecar{}, fmt.Errorf("recording: orphan: %w", err)
 	}
@@ -52,8 +54,8 @@ func Orphan(d Dir, path string) (Sidecar, error) {
 	}
 	stopped := info.ModTime()
 	began := stopped
-	if l, err := readLayout(f, info.Size()); err == nil {
-		began = stopped.Add(-time.Duration(l.ms(l.length/l.frame())) * time.Millisecond)
+	if wav, err := sound.Parse(f, info.Size()); err == nil {
+		began = stopped.Add(-time.Duration(wav.DurationMS()) * time.Millisecond)
 	}
 	s := Sidecar{
 		Version: Version, Call: p.Call, Part: p.Part, Organisation: p.Organisation, Started: p.within(began), Ended: stopped,

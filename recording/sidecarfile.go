@@ -62,7 +62,7 @@ func decodeSidecar(data []byte) (Sidecar, error) {
 
 // readPlain reads a file of at most max bytes, which must not be a pipe or the like.
 func readPlain(path string, max int64) ([]byte, error) {
-	f, err := openPlain(path)
+	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func readPlain(path string, max int64) ([]byte, error) {
 	return data, err
 }
 
-func openPlain(path string) (*os.File, error) {
+func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,7 @@
 package recording
 
+import "tapedeck/recording/sound"
+
 const (
 	snapWindow = 100 // ms that a clock's edge may be away from the sound's
 	edgeSlack  = 60  // ms at the edge of a pause in which there may be speech
@@ -31,20 +33,20 @@ func stretches(spans []Span) []stretch {
 // fit brings spans that were taken from a clock in line with what is heard: the
 // edges of a pause go to those of the silence, the last span's end to the file's.
 // What it returns has no gaps, begins at 0 and ends at the file's end at the latest.
-func fit(spans []Span, sound Sound) []Span {
+func fit(spans []Span, heard sound.Analysis) []Span {
 	spans = contiguous(spans)
-	snap(spans, sound.Silences)
+	snap(spans, heard.Silences)
 	spans = contiguous(spans)
 	n := len(spans)
-	for n > 0 && spans[n-1].FromMS >= sound.DurationMS {
+	for n > 0 && spans[n-1].FromMS >= heard.DurationMS {
 		n--
 	}
 	if n == 0 {
 		return []Span{}
 	}
 	spans = spans[:n]
-	if last := &spans[n-1]; last.ToMS >= sound.DurationMS-maxTail {
-		last.ToMS = sound.DurationMS
+	if last := &spans[n-1]; last.ToMS >= heard.DurationMS-maxTail {
+		last.ToMS = heard.DurationMS
 	}
 	return spans
 }
@@ -67,7 +69,7 @@ func contiguous(spans []Span) []Span {
 }
 
 // snap moves the edges between pauses and recording to those of a silence.
-func snap(spans []Span, silences []Run) {
+func snap(spans []Span, silences []sound.Silence) {
 	for _, s := range stretches(spans) {
 		if s.state != StatePaused {
 			continue
@@ -107,13 +109,13 @@ func moveEdge(spans []Span, i int, at int64) {
 
 // beginning is where the silence of a pause begins. Of several that begin near its
 // edge it is the one that fills most of the pause, and of those the nearest.
-func beginning(silences []Run, p stretch) (at int64, ok bool) {
-	return nearest(silences, p, func(r Run) int64 { return r.FromMS }, p.from-p.slack, p.from)
+func beginning(silences []sound.Silence, p stretch) (at int64, ok bool) {
+	return nearest(silences, p, func(r sound.Silence) int64 { return r.FromMS }, p.from-p.slack, p.from)
 }
 
 // ending is where the silence of a pause ends.
-func ending(silences []Run, p stretch) (at int64, ok bool) {
-	return nearest(silences, p, func(r Run) int64 { return r.ToMS }, p.to-p.slackAfter, p.to)
+func ending(silences []sound.Silence, p stretch) (at int64, ok bool) {
+	return nearest(silences, p, func(r sound.Silence) int64 { return r.ToMS }, p.to-p.slackAfter, p.to)
 }
 
 // maxDoubt is how long a pause is, in ms, of which it is only known that there may
@@ -121,7 +123,7 @@ func ending(silences []Run, p stretch) (at int64, ok bool) {
 const maxDoubt = 1
 
 // settleDoubt finds the silence that such a pause was, or takes the pause out.
-func settleDoubt(spans []Span, p stretch, silences []Run) {
+func settleDoubt(spans []Span, p stretch, silences []sound.Silence) {
 	i := after(silences, p.to-snapWindow)
 	if i == len(silences) || silences[i].FromMS > p.to || silences[i].ToMS > p.to+snapWindow {
 		moveEdge(spans, p.last+1, p.from)
@@ -133,7 +135,7 @@ func settleDoubt(spans []Span, p stretch, silences []Run) {
 
 // doubtfulEnd is where a pause ends of which it is not known whether it was one
 // at all: with the silence that it begins with.
-func doubtfulEnd(silences []Run, p stretch) int64 {
+func doubtfulEnd(silences []sound.Silence, p stretch) int64 {
 	i := after(silences, p.from)
 	if i == len(silences) || silences[i].FromMS > p.from+edgeSlack {
 		return p.to - p.slackAfter
@@ -142,7 +144,7 @@ func doubtfulEnd(silences []Run, p stretch) int64 {
 }
 
 // nearest chooses among the silences whose edge is near low..high.
-func nearest(silences []Run, p stretch, edge func(Run) int64, low, high int64) (at int64, ok bool) {
+func nearest(silences []sound.Silence, p stretch, edge func(sound.Silence) int64, low, high int64) (at int64, ok bool) {
 	var best, bestAway int64
 	for _, r := range silences[max(0, after(silences, low-snapWindow)-1):] {
 		if r.FromMS > high+snapWindow {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"tapedeck/recording/sound"
 )
 
 // What Verify finds.
@@ -147,15 +149,15 @@ func (v *verifier) recording(day Day, f Found) error {
 		}
 		return nil
 	}
-	sound, err := Listen(v.ctx, path)
+	heard, err := analyse(v.ctx, path)
 	if err != nil {
 		if v.ctx.Err() == nil {
 			found(BadSound, reason(err))
 		}
 		return v.ctx.Err()
 	}
-	v.counts.Bytes += sound.Bytes
-	compare(s, sound, found)
+	v.counts.Bytes += heard.Bytes
+	compare(s, heard, found)
 	return nil
 }
 
@@ -178,39 +180,39 @@ func (d Day) holds(f Found, s Sidecar) error {
 }
 
 // compare tells what a sidecar says that is not so.
-func compare(s Sidecar, sound Sound, found func(what, detail string)) {
+func compare(s Sidecar, heard sound.Analysis, found func(what, detail string)) {
 	file := s.File
 	switch {
 	case file == nil:
 		found(Changed, "the sidecar says that there is no file")
 		return
-	case sound.Bytes < file.Bytes:
-		found(Truncated, fmt.Sprintf("%d bytes, it had %d", sound.Bytes, file.Bytes))
-	case sound.SHA256 != file.SHA256:
-		detail := fmt.Sprintf("SHA-256 %s, it was %s", sound.SHA256, file.SHA256)
-		if sound.Bytes != file.Bytes {
-			detail = fmt.Sprintf("%d bytes, it had %d; ", sound.Bytes, file.Bytes) + detail
+	case heard.Bytes < file.Bytes:
+		found(Truncated, fmt.Sprintf("%d bytes, it had %d", heard.Bytes, file.Bytes))
+	case heard.SHA256 != file.SHA256:
+		detail := fmt.Sprintf("SHA-256 %s, it was %s", heard.SHA256, file.SHA256)
+		if heard.Bytes != file.Bytes {
+			detail = fmt.Sprintf("%d bytes, it had %d; ", heard.Bytes, file.Bytes) + detail
 		}
 		found(Changed, detail)
 	}
-	if sound.Fault != "" {
+	if heard.Fault != "" {
 		if !s.HasProblem(Unreadable) {
-			found(BadSound, sound.Fault)
+			found(BadSound, heard.Fault)
 		}
 		return
 	}
-	if sound.DurationMS != file.DurationMS || sound.Channels != file.Channels || sound.Rate != file.Rate {
+	if heard.DurationMS != file.DurationMS || heard.Channels != file.Channels || heard.Rate != file.Rate {
 		found(BadDuration, fmt.Sprintf("%d ms, %d channels, %d Hz; the sidecar says %d, %d, %d",
-			sound.DurationMS, sound.Channels, sound.Rate, file.DurationMS, file.Channels, file.Rate))
+			heard.DurationMS, heard.Channels, heard.Rate, file.DurationMS, file.Channels, file.Rate))
 	}
-	for _, detail := range disagreements(s, sound) {
+	for _, detail := range disagreements(s, heard) {
 		found(BadSpans, detail)
 	}
 }
 
 // disagreements are what the spans say that is not heard, beyond what the sidecar
 // admits.
-func disagreements(s Sidecar, sound Sound) (details []string) {
+func disagreements(s Sidecar, heard sound.Analysis) (details []string) {
 	var end int64
 	for i, span := range s.Spans {
 		if span.FromMS != end || span.ToMS <= span.FromMS {
@@ -221,22 +223,22 @@ func disagreements(s Sidecar, sound Sound) (details []string) {
 			details = append(details, fmt.Sprintf("span %d says %.40q", i+1, span.State))
 		}
 	}
-	if end > sound.DurationMS || end < sound.DurationMS && !s.HasProblem(StateUnknown) {
-		details = append(details, fmt.Sprintf("they end at %d ms, the file at %d", end, sound.DurationMS))
+	if end > heard.DurationMS || end < heard.DurationMS && !s.HasProblem(StateUnknown) {
+		details = append(details, fmt.Sprintf("they end at %d ms, the file at %d", end, heard.DurationMS))
 	}
 	if len(details) > 0 {
 		return details
 	}
-	for _, m := range mismatches(s.Spans, sound.Silences) {
+	for _, m := range mismatches(s.Spans, heard.Silences) {
 		if !s.HasProblem(m.code) {
 			details = append(details, m.code+" "+m.detail())
 		}
 	}
-	return slices.Concat(details, misplaced(s.Spans, sound.Silences))
+	return slices.Concat(details, misplaced(s.Spans, heard.Silences))
 }
 
 // misplaced are the edges of pauses that are not where the silence's are.
-func misplaced(spans []Span, silences []Run) (details []string) {
+func misplaced(spans []Span, silences []sound.Silence) (details []string) {
 	moved := slices.Clone(spans)
 	snap(moved, silences)
 	for i, s := range spans {

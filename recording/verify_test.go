@@ -173,7 +173,7 @@ func TestOrphans(t *testing.T) {
 	orphan, fresh := sample("orphan"), sample("fresh")
 	orphan.Part = 2
 	for _, s := range []Sidecar{live, orphan, fresh} {
-		sampleSound().write(t, pathOf(t, d, s))
+		sampleSound().Write(t, pathOf(t, d, s))
 	}
 	now := time.Now()
 	for _, s := range []string{known, pathOf(t, d, live), pathOf(t, d, orphan)} {
@@ -206,7 +206,7 @@ func TestOrphans(t *testing.T) {
 func TestOrphanTimes(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
-	for _, file := range [][]byte{sampleSound().bytes(), nil, []byte("nothing that is sound")} {
+	for _, file := range [][]byte{sampleSound().WAV(), nil, []byte("nothing that is sound")} {
 		writeFile(t, path, file)
 		for _, at := range []time.Time{day.AddDate(-3, 0, 0), day, day.AddDate(0, 0, 1), day.AddDate(9, 0, 0)} {
 			if err := os.Chtimes(path, at, at); err != nil {

@@ -72,7 +72,7 @@ func TestWithinLinks(t *testing.T) {
 				_, opened := d.Open(path)
 				_, _, verified := VerifyOne(t.Context(), d, path)
 				_, drawn := Waveform(t.Context(), d, path)
-				_, encoded := MP3(t.Context(), t.Context(), d, path, Tags{})
+				_, encoded := MP3(t.Context(), t.Context(), d, path, sample(call))
 				deleted := Delete(d, path, NewAudit(d), Actor{}, "", day)
 				for _, err := range []error{opened, verified, drawn, encoded, deleted} {
 					if !errors.Is(err, ErrOutside) {
@@ -95,7 +95,7 @@ func TestOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	data, err := io.ReadAll(f)
-	if f.Close(); err != nil || string(data) != string(sampleSound().bytes()) {
+	if f.Close(); err != nil || string(data) != string(sampleSound().WAV()) {
 		t.Errorf("%d bytes, %v", len(data), err)
 	}
 	if _, err := d.Open(strings.TrimSuffix(path, soundExt) + ".mp3"); !errors.Is(err, fs.ErrNotExist) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -9,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 )
 
@@ -115,15 +115,7 @@ func wav(pairs ...int) []byte {
 			data = binary.LittleEndian.AppendUint16(data, uint16(max(0, pairs[i])))
 		}
 	}
-	var b bytes.Buffer
-	b.WriteString("RIFF")
-	_ = binary.Write(&b, binary.LittleEndian, uint32(36+len(data)))
-	b.WriteString("WAVEfmt ")
-	_ = binary.Write(&b, binary.LittleEndian, []uint32{16, 1<<16 | 1, 8000, 16000, 16<<16 | 2})
-	b.WriteString("data")
-	_ = binary.Write(&b, binary.LittleEndian, uint32(len(data)))
-	b.Write(data)
-	return b.Bytes()
+	return testkit.WAV(1, 8000, data)
 }
 
 // age makes a file look as if it was written so long ago.

@@ -1,16 +1,19 @@
-package recording
+package sound
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"math"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // drawing is what a picture shows: of each channel and column the height above
@@ -20,11 +23,10 @@ type drawing [][columns][2]int
 var pathStep = regexp.MustCompile(`V(-?\d+)h(-?\d+)`)
 
 // readDrawing reads a picture back.
-func readDrawing(t *testing.T, path string) (d drawing) {
+func readDrawing(t *testing.T, text []byte) (d drawing) {
 	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil || len(text) > 60_000 {
-		t.Fatalf("%d bytes, %v", len(text), err)
+	if len(text) > 60_000 {
+		t.Fatalf("%d bytes", len(text))
 	}
 	var svg struct {
 		XMLName xml.Name
@@ -65,17 +67,23 @@ func readDrawing(t *testing.T, path string) (d drawing) {
 	return d
 }
 
-// waveOf writes a recording with these samples, and draws it.
-func waveOf(t *testing.T, channels, rate int, data []byte) drawing {
+// drawingOf is the picture of these samples.
+func drawingOf(t *testing.T, channels, rate int, pcm []byte) drawing {
 	t.Helper()
-	d := tempDir(t)
-	path := pathOf(t, d, sample(call))
-	writeFile(t, path, wavOf(channels, rate, data))
-	svg, err := Waveform(t.Context(), d, path)
-	if err != nil || svg != strings.TrimSuffix(path, soundExt)+".svg" {
-		t.Fatalf("%q, %v", svg, err)
+	var svg bytes.Buffer
+	if err := parsed(t, testkit.WAV(channels, rate, pcm)).WriteWaveform(t.Context(), &svg); err != nil {
+		t.Fatal(err)
 	}
-	return readDrawing(t, svg)
+	return readDrawing(t, svg.Bytes())
+}
+
+func parsed(t testing.TB, file []byte) WAV {
+	t.Helper()
+	wav, err := Parse(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return wav
 }
 
 // TestWaveform: of each thousandth the peaks are shown, of each channel.
@@ -99,7 +107,7 @@ func TestWaveform(t *testing.T) {
 						}
 					}
 				}
-				got := waveOf(t, channels, 8000, data)
+				got := drawingOf(t, channels, 8000, data)
 				for c := range want {
 					for i := range want[c] {
 						if got[c][i] != want[c][i] {
@@ -114,7 +122,7 @@ func TestWaveform(t *testing.T) {
 
 // TestWaveformPause: a pause is a line, where the sidecar has it.
 func TestWaveformPause(t *testing.T) {
-	got := waveOf(t, 2, 8000, newSynth(2, 8000).add(3000, tone).add(5000, 0).add(2000, -tone).data())
+	got := drawingOf(t, 2, 8000, testkit.NewClip(2, 8000).Add(3000, tone).Add(5000, 0).Add(2000, -tone).PCM())
 	for c := range got {
 		for i, column := range got[c] {
 			want := [2]int{8, 0}
@@ -143,18 +151,15 @@ func TestWaveformChannels(t *testing.T) {
 			data = binary.LittleEndian.AppendUint16(data, uint16(v))
 		}
 	}
-	if got := waveOf(t, 5, 8000, data); len(got) != 1 || got[0][499] != [2]int{48, 0} || got[0][500] != [2]int{0, 0} {
+	if got := drawingOf(t, 5, 8000, data); len(got) != 1 || got[0][499] != [2]int{48, 0} || got[0][500] != [2]int{0, 0} {
 		t.Errorf("%d channels, %v, %v", len(got), got[0][499], got[0][500])
 	}
 }
 
 func BenchmarkWaveform(b *testing.B) {
-	d := tempDir(b)
-	path := pathOf(b, d, sample(call))
-	newSynth(2, 8000).add(600_000, tone).write(b, path)
+	wav := parsed(b, testkit.NewClip(2, 8000).Add(600_000, tone).WAV())
 	for b.Loop() {
-		svg, err := Waveform(b.Context(), d, path)
-		if err != nil || os.Remove(svg) != nil {
+		if err := wav.WriteWaveform(b.Context(), io.Discard); err != nil {
 			b.Fatal(err)
 		}
 	}

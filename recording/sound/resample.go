@@ -1,21 +1,21 @@
-package recording
+package sound
 
 import "math"
 
-// reach is how many samples of the slower rate, to each side, the resampler's
-// filter takes in: 2 ms of 8000 Hz. So far does sound reach into a pause.
+// reach is how many samples of the slower rate the resampler's filter uses on each
+// side: 2 ms at 8000 Hz. That far sound reaches into a pause.
 const reach = 16
 
-// resampler turns samples of one channel into those of another rate, by a windowed
-// sinc. Digital silence stays that, but for the reach of the filter.
+// resampler converts samples of one channel to another rate, with a windowed sinc.
+// Digital silence stays silent, except within the filter's reach of its edges.
 type resampler struct {
 	up, down int         // up samples come out for down that go in
-	phases   [][]float32 // by phase, the filter's taps, the oldest sample's first
+	phases   [][]float32 // by phase: the filter's taps, the oldest sample's first
 	history  []float32   // the input that is still needed
 	phase    int
 }
 
-// newResampler makes one that multiplies with gain too.
+// newResampler returns a resampler that also multiplies by gain. Rates are in Hz.
 func newResampler(from, to int, gain float64) *resampler {
 	g := gcd(from, to)
 	r := &resampler{up: to / g, down: from / g}
@@ -35,8 +35,8 @@ func gcd(a, b int) int {
 	return a
 }
 
-// taps are the filter's at a place between two samples: half before it, half
-// after it. They add up to gain.
+// taps returns the filter's taps for a point between two samples, half of them
+// before it and half after it. Their sum is gain.
 func taps(between float64, half int, cut, gain float64) []float32 {
 	all := make([]float64, 2*half)
 	sum := 0.0
@@ -59,7 +59,7 @@ func sinc(x float64) float64 {
 	return math.Sin(math.Pi*x) / (math.Pi * x)
 }
 
-// blackman is a window from -1 to 1.
+// blackman is a window from -1 to 1; outside it is 0.
 func blackman(x float64) float64 {
 	if x <= -1 || x >= 1 {
 		return 0
@@ -67,8 +67,8 @@ func blackman(x float64) float64 {
 	return 0.42 + 0.5*math.Cos(math.Pi*x) + 0.08*math.Cos(2*math.Pi*x)
 }
 
-// add takes samples in and appends to out what comes of them. What comes of the
-// last ones comes when as many as the filter reaches over follow.
+// add converts samples and appends the result to out. The result of the last ones
+// comes with the samples that follow, as many as the filter reaches over.
 func (r *resampler) add(out []float32, samples []float32) []float32 {
 	r.history = append(r.history, samples...)
 	length := len(r.phases[0])

@@ -1,0 +1,49 @@
+package recording
+
+import (
+	"context"
+	"os"
+
+	"tapedeck/recording/sound"
+)
+
+// analyse analyses the sound file at a path.
+func analyse(ctx context.Context, path string) (sound.Analysis, error) {
+	f, err := openRegular(path)
+	if err != nil {
+		return sound.Analysis{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return sound.Analysis{}, err
+	}
+	return sound.Analyse(ctx, f, info.Size())
+}
+
+// repairHeader finishes the header of a sound file that FreeSWITCH left unfinished, in
+// place, and has it on the disk when it returns.
+func repairHeader(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil {
+		_, err = sound.Repair(f, info.Size())
+	}
+	if err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// parseWAV reads the header of a sound file that is open.
+func parseWAV(f *os.File) (sound.WAV, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return sound.WAV{}, err
+	}
+	return sound.Parse(f, info.Size())
+}
