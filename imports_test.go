@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"flow/flowtest":       {"flow"},
 	"internal/strictyaml": {},
 	"internal/testkit":    {},
+	"internal/wire":       {},
 	"metrics":             {},
 	"recording":           {"recording/sound"},
 	"recording/sound":     {},

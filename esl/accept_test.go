@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/internal/wire"
 )
 
 // brokeListener has no file descriptor for anybody.
@@ -82,7 +84,7 @@ func TestServerWithoutFiles(t *testing.T) {
 		t.Errorf("the child did not say %q", word)
 		return ""
 	}
-	l := &lab{served: &served{t: t, addr: says("address")}, call: captures(t)[0]}
+	l := &lab{served: &served{t: t, addr: says("address")}, call: wire.Captures(t)[0]}
 	for range 100 {
 		nc, err := l.dialFrom(freeSWITCH)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"testing"
+
+	"tapedeck/internal/wire"
 )
 
 // largeEvent is the captured event nearest to 8 KB, as it comes on the wire.
@@ -57,8 +59,8 @@ func BenchmarkEventWhole(b *testing.B) {
 func BenchmarkCaptures(b *testing.B) {
 	var streams [][]byte
 	var size int64
-	for _, c := range captures(b) {
-		streams = append(streams, c.received())
+	for _, c := range wire.Captures(b) {
+		streams = append(streams, c.Received())
 		size += int64(len(streams[len(streams)-1]))
 	}
 	b.SetBytes(size)

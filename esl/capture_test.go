@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"tapedeck/internal/wire"
 )
 
 // referenceFrame is a frame as a reader reads it that has the whole stream and
@@ -52,13 +54,13 @@ func referenceHeaders(block string) (headers [][2]string) {
 // TestCapturesWhole reads every captured session and compares each event,
 // header by header, with the reference.
 func TestCapturesWhole(t *testing.T) {
-	for _, c := range captures(t) {
-		t.Run(c.name, func(t *testing.T) {
-			frames, _, err := parseAll(c.received(), Limits{}, 1<<30)
+	for _, c := range wire.Captures(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			frames, _, err := parseAll(c.Received(), Limits{}, 1<<30)
 			if err != io.EOF {
 				t.Fatalf("stream ended with %v", err)
 			}
-			want := referenceFrames(t, string(c.received()))
+			want := referenceFrames(t, string(c.Received()))
 			if len(frames) != len(want) {
 				t.Fatalf("%d frames, want %d", len(frames), len(want))
 			}
@@ -129,9 +131,9 @@ func checkHeaders(t *testing.T, e *Event, want [][2]string, encoded bool) {
 // other has begun to be one, and the end is io.EOF at a frame's end and
 // io.ErrUnexpectedEOF anywhere else.
 func TestCapturesCut(t *testing.T) {
-	for _, c := range captures(t) {
-		t.Run(c.name, func(t *testing.T) {
-			stream := c.received()
+	for _, c := range wire.Captures(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			stream := c.Received()
 			want, ends, _ := parseAll(stream, Limits{}, 1<<30)
 			var got []frame
 			p := newParser(Limits{})
@@ -171,9 +173,9 @@ func (c readerConn) Read(b []byte) (int, error) { return c.r.Read(b) }
 // TestCapturesConn replays every session to a Conn whose reads give one byte:
 // the same events come, in order, then the end.
 func TestCapturesConn(t *testing.T) {
-	for _, c := range captures(t) {
-		t.Run(c.name, func(t *testing.T) {
-			stream := c.received()
+	for _, c := range wire.Captures(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			stream := c.Received()
 			conn, sent := replayTo(t, c, iotest.OneByteReader(bytes.NewReader(stream)))
 			if err := conn.Run(t.Context()); !errors.Is(err, io.EOF) {
 				t.Fatalf("Run: %v", err)
@@ -206,15 +208,15 @@ func TestCapturesConn(t *testing.T) {
 // TestCapturesConnCut ends the stream around each frame's end: Run says
 // whether it was cut within a message.
 func TestCapturesConnCut(t *testing.T) {
-	for _, c := range captures(t) {
-		stream := c.received()
+	for _, c := range wire.Captures(t) {
+		stream := c.Received()
 		_, ends, _ := parseAll(stream, Limits{}, 1<<30)
 		for _, end := range ends {
 			for cut := max(0, end-2); cut <= min(len(stream), end+2); cut++ {
 				conn, _ := replayTo(t, c, bytes.NewReader(stream[:cut]))
 				err := conn.Run(t.Context())
 				if whole := cut == end; whole && !errors.Is(err, io.EOF) || !whole && !errors.Is(err, io.ErrUnexpectedEOF) {
-					t.Fatalf("%s cut at %d (frame ends at %d): %v", c.name, cut, end, err)
+					t.Fatalf("%s cut at %d (frame ends at %d): %v", c.Name, cut, end, err)
 				}
 			}
 		}
@@ -223,12 +225,12 @@ func TestCapturesConnCut(t *testing.T) {
 
 // replayTo makes a Conn that reads r and has a place for each reply of the
 // session.
-func replayTo(t *testing.T, c capture, r io.Reader) (*Conn, []*batch) {
+func replayTo(t *testing.T, c wire.Capture, r io.Reader) (*Conn, []*batch) {
 	near, far := net.Pipe()
 	t.Cleanup(func() { _ = far.Close() })
 	conn := NewConn(readerConn{near, r}, Limits{})
 	var sent []*batch
-	for range c.commands() {
+	for range c.Commands() {
 		b := &batch{replies: make([]Reply, 1), done: make(chan struct{})}
 		conn.places = append(conn.places, place{b, 0})
 		sent = append(sent, b)

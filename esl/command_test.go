@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/wire"
 )
 
 const someUUID = "65aca76e-95f6-423f-b420-05f63341293c"
@@ -115,15 +117,15 @@ func TestRefused(t *testing.T) {
 // sent, letter by letter.
 func TestCapturedCommands(t *testing.T) {
 	built := 0
-	for _, c := range captures(t) {
-		for _, text := range c.commands() {
+	for _, c := range wire.Captures(t) {
+		for _, text := range c.Commands() {
 			cmd, ok := rebuild(text)
 			if !ok {
 				continue
 			}
 			built++
 			if got := cmd.BuildMessage(); got != text {
-				t.Errorf("%s: built %q (%v), captured %q", c.name, got, cmd.Validate(), text)
+				t.Errorf("%s: built %q (%v), captured %q", c.Name, got, cmd.Validate(), text)
 			}
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"tapedeck/internal/wire"
 )
 
 // TestHostile is the table in frame.go.
@@ -128,8 +130,8 @@ func TestLargestBody(t *testing.T) {
 // the same error, and no more memory is held than twice what came; an event
 // that is read holds what the stream had.
 func FuzzReader(f *testing.F) {
-	for _, c := range captures(f) {
-		stream := c.received()
+	for _, c := range wire.Captures(f) {
+		stream := c.Received()
 		f.Add(stream[:min(len(stream), 9000)], uint16(7))
 		f.Add(stream[max(0, len(stream)-3000):], uint16(1))
 	}

@@ -12,13 +12,15 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tapedeck/internal/wire"
 )
 
 // lab is a Server under attack that serves real calls meanwhile: a session as
 // it was captured, played by a peer that does what FreeSWITCH did.
 type lab struct {
 	*served
-	call     capture
+	call     wire.Capture
 	uuid     string
 	commands []Command // what the handler sends in a captured call
 	// strange, if set, handles who gives a channel's data but is not the
@@ -28,8 +30,8 @@ type lab struct {
 
 func newLab(t *testing.T, s *Server) *lab {
 	t.Helper()
-	l := &lab{call: captures(t)[0], uuid: "65aca76e-95f6-423f-b420-05f63341293c"}
-	for _, text := range l.call.commands()[1:] {
+	l := &lab{call: wire.Captures(t)[0], uuid: "65aca76e-95f6-423f-b420-05f63341293c"}
+	for _, text := range l.call.Commands()[1:] {
 		l.commands = append(l.commands, Command{name: "captured", text: &text})
 	}
 	s.Handle = func(ctx context.Context, c *Call) {
@@ -67,15 +69,15 @@ func (l *lab) leg(from string, most int) (time.Duration, error) {
 	_ = nc.SetDeadline(began.Add(20 * time.Second))
 	got := make([]byte, 1<<10)
 	sent := 0
-	for _, turn := range l.call.turns {
-		if !turn.sent {
-			n, err := nc.Write(turn.text[:min(len(turn.text), most-sent)])
-			if sent += n; err != nil && !bytes.Contains(turn.text, []byte("disconnect-notice")) {
+	for _, turn := range l.call.Turns {
+		if !turn.Sent {
+			n, err := nc.Write(turn.Text[:min(len(turn.Text), most-sent)])
+			if sent += n; err != nil && !bytes.Contains(turn.Text, []byte("disconnect-notice")) {
 				return 0, err
 			}
-		} else if _, err := io.ReadFull(nc, got[:len(bytes.TrimSpace(turn.text))+2]); err != nil {
+		} else if _, err := io.ReadFull(nc, got[:len(bytes.TrimSpace(turn.Text))+2]); err != nil {
 			return 0, fmt.Errorf("after %d bytes: %w", sent, err)
-		} else if text := bytes.TrimSpace(turn.text); !bytes.HasPrefix(got, text) {
+		} else if text := bytes.TrimSpace(turn.Text); !bytes.HasPrefix(got, text) {
 			return 0, fmt.Errorf("command %q, want %q", got[:len(text)], text)
 		}
 		if sent >= most {

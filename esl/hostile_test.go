@@ -163,7 +163,7 @@ func (l *lab) none() {
 // Before its channel's data is whole that is a rejection, later it is none.
 func TestServerEarlyClose(t *testing.T) {
 	l := newLab(t, &Server{})
-	stream := l.call.received()
+	stream := l.call.Received()
 	_, ends, _ := parseAll(stream, Limits{}, 1<<30)
 	g := newGauge()
 	offsets := make(chan int)

@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tapedeck/internal/wire"
 )
 
 // loopback are the peers of the tests.
@@ -115,18 +117,18 @@ func TestServer(t *testing.T) {
 // TestServerCapture hands a captured call to a handler, which sees the
 // channel's data as it was.
 func TestServerCapture(t *testing.T) {
-	for _, c := range captures(t) {
-		if !strings.Contains(c.name, "outbound") {
+	for _, c := range wire.Captures(t) {
+		if !strings.Contains(c.Name, "outbound") {
 			continue
 		}
 		done := make(chan *Event, 1)
 		v := serve(t, &Server{Handle: func(_ context.Context, c *Call) { done <- c.Data }})
 		p := v.dial()
 		p.expect("connect")
-		p.write(string(c.turns[1].text))
+		p.write(string(c.Turns[1].Text))
 		data := <-done
 		if data.Name() != "CHANNEL_DATA" || data.Get("Control") != "full" || data.Variable("current_application") != "socket" {
-			t.Errorf("%s: %q %q", c.name, data.Name(), data.Variable("current_application"))
+			t.Errorf("%s: %q %q", c.Name, data.Name(), data.Variable("current_application"))
 		}
 		p.isCut()
 	}

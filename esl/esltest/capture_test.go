@@ -7,13 +7,12 @@ import (
 	"io"
 	"net"
 	"net/url"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/wire"
 )
 
 // message is one frame as it came: its headers, and the body if it has one.
@@ -98,33 +97,12 @@ type capture struct {
 	uuids   []string // of the channels, in the order of CHANNEL_CREATE
 }
 
-var chunkHead = regexp.MustCompile(`^(>>>|<<<) (\d+)\n`)
-
-// readCapture takes a file of `>>> N` and `<<< N` chunks apart.
+// readCapture parses a session of internal/wire.
 func readCapture(t *testing.T, name string) capture {
 	t.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c capture
-	var received bytes.Buffer
-	for len(b) > 0 {
-		head := chunkHead.FindSubmatch(b)
-		if head == nil {
-			t.Fatalf("%s: no chunk at %.40q", name, b)
-		}
-		n, _ := strconv.Atoi(string(head[2]))
-		chunk := b[len(head[0]) : len(head[0])+n]
-		if string(head[1]) == ">>>" {
-			c.sent = append(c.sent, string(chunk))
-		} else {
-			received.Write(chunk)
-		}
-		b = b[len(head[0])+n:]
-		b = bytes.TrimPrefix(b, []byte("\n"))
-	}
-	in := bufio.NewReader(&received)
+	recorded := wire.Read(t, name)
+	c := capture{sent: recorded.Sent()}
+	in := bufio.NewReader(bytes.NewReader(recorded.Received()))
 	for {
 		m, err := readMessage(in)
 		if err == io.EOF {
