@@ -3,7 +3,8 @@
 // was wanted and what FreeSWITCH confirmed are two fields, so that a wish which
 // changes before the last command is answered needs no special case.
 //
-// The whole transition table is printed to testdata/transitions.golden.
+// The whole transition table is printed to testdata/transitions.golden. Whole calls,
+// told for people, are in testdata/scenarios.
 package toggle
 
 // Wish is what is to be written into the call's file.

@@ -1,0 +1,319 @@
+package toggle
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tapedeck/flow"
+	"tapedeck/flow/flowtest"
+)
+
+// TestScenarios runs every file of testdata/scenarios, each of which is one call
+// and says in prose what happens and why. testdata/scenarios/README.md says how to
+// read and how to write them. The whole file, with the output of each step, is the
+// golden; `go test ./toggle -update` writes the outputs anew.
+func TestScenarios(t *testing.T) {
+	paths, err := filepath.Glob("testdata/scenarios/*.txt")
+	if err != nil || len(paths) < 20 {
+		t.Fatalf("%d scenarios, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := runScenario(t, string(text))
+			if *update {
+				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("%s is not what happens: read the difference after `go test ./toggle -update`. It is\n%s", path, got)
+			}
+		})
+	}
+}
+
+// What the lines of a scenario begin with: the settings, a step, the output of a
+// step. Every other line is prose.
+const (
+	settingMark = "| "
+	stepMark    = "> "
+	outputMark  = "    "
+)
+
+// runScenario takes every step of a scenario and returns its text with the outputs
+// that they really have.
+func runScenario(t *testing.T, text string) string {
+	t.Helper()
+	var settings []string
+	for line := range strings.Lines(text) {
+		if setting, ok := strings.CutPrefix(line, settingMark); ok {
+			settings = append(settings, strings.TrimSuffix(setting, "\n"))
+		}
+	}
+	s := &scenario{t: t, org: organisation(t, settings)}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, outputMark) {
+			continue
+		}
+		b.WriteString(line)
+		if step, ok := strings.CutPrefix(line, stepMark); ok {
+			s.take(strings.TrimSpace(step))
+			for _, line := range s.output {
+				b.WriteString(outputMark + line + "\n")
+			}
+		}
+	}
+	return b.String()
+}
+
+// organisation is acme of the policy file that has these settings. Unless they say
+// otherwise, its users may switch by every method.
+func organisation(t *testing.T, settings []string) *flow.Organisation {
+	t.Helper()
+	top, lines := "", []string{}
+	for _, line := range settings {
+		if strings.HasPrefix(line, "precedence:") {
+			top = line + "\n"
+		} else {
+			lines = append(lines, "    "+line)
+		}
+	}
+	if !slices.ContainsFunc(settings, func(line string) bool { return strings.HasPrefix(line, "on_demand:") }) {
+		lines = append(lines, `    on_demand: { dtmf: "*1", record_key: true, blind_transfer: "*1", api: true }`)
+	}
+	p := flowtest.Policy(t, "version: 1\n"+top+"organisations:\n  acme:\n"+strings.Join(lines, "\n")+"\n")
+	return p.Organisations["acme"]
+}
+
+// scenario is one call as package call has it, as far as the rules go: the elements
+// that it has passed, whose phone rings, who talks, and the state of its recording.
+type scenario struct {
+	t         *testing.T
+	org       *flow.Organisation
+	direction flow.Direction
+	caller    flow.Element // an internal or outgoing call's: he stays
+	chain     flow.Chain
+	ringing   []string // users
+	fresh     bool     // an element with an explicit setting was entered
+	verdict   string   // of the chain, as printed last
+	chained   Fact     // what toggle knows of the chain
+	state     State
+	output    []string // of the step that is being taken
+	acted     bool     // the step has led to a command
+}
+
+// sentences are the steps: a pattern, and what it does with the words that the
+// pattern's groups match.
+var sentences = []struct {
+	pattern string
+	do      func(s *scenario, words []string)
+}{
+	{`inbound call to (\S+)`, func(s *scenario, w []string) { s.begins(flow.Inbound, "number/"+w[0]) }},
+	{`internal call by (\w+)`, func(s *scenario, w []string) { s.begins(flow.Internal, "user/"+w[0]) }},
+	{`outbound call by (\w+), showing (\S+)`, func(s *scenario, w []string) { s.begins(flow.Outbound, "user/"+w[0], "number/"+w[1]) }},
+	{`the call enters (\S+)`, func(s *scenario, w []string) { s.enters(element(s.t, w[0])); s.resolve() }},
+	{`the phone of (\w+) rings`, func(s *scenario, w []string) { s.ringing = append(s.ringing, w[0]); s.resolve() }},
+	{`(\w+) comes on the call`, func(s *scenario, w []string) { s.joins(w[0]) }},
+	{`the call is answered`, func(s *scenario, _ []string) { s.fact(Fact{What: Answered}); s.resolve() }},
+	{`the recording has started`, func(s *scenario, _ []string) { s.fact(Fact{What: Started}) }},
+	{`nothing has started for a while`, func(s *scenario, _ []string) { s.fact(Fact{What: Overdue}) }},
+	{`the recording has ended`, func(s *scenario, _ []string) { s.fact(Fact{What: Stopped}) }},
+	{`the file is gone from the disk`, func(s *scenario, _ []string) { s.fact(Fact{What: Broken}) }},
+	{`the recorded party hangs up`, func(s *scenario, _ []string) { s.fact(Fact{What: HungUp}) }},
+	{`FreeSWITCH can be reached again`, func(s *scenario, _ []string) { s.fact(Fact{What: Reconnected}) }},
+	{`it is time to try again`, func(s *scenario, _ []string) { s.fact(Fact{What: Reconnected}) }},
+	{`FreeSWITCH has done it`, func(s *scenario, _ []string) { s.reply(Done) }},
+	{`FreeSWITCH refuses`, func(s *scenario, _ []string) { s.reply(Refused) }},
+	{`FreeSWITCH knows no such recording`, func(s *scenario, _ []string) { s.reply(Missing) }},
+	{`no reply comes`, func(s *scenario, _ []string) { s.reply(Unanswered) }},
+	{`the command cannot be sent`, func(s *scenario, _ []string) { s.reply(Unsent) }},
+	{`(\w+) presses the code`, func(s *scenario, w []string) { s.press(w[0], DTMF, Turn) }},
+	{`the outside party presses the code`, func(s *scenario, _ []string) { s.press("", DTMF, Turn) }},
+	{`(\w+) transfers the call to the code`, func(s *scenario, w []string) { s.press(w[0], BlindTransfer, Turn) }},
+	{`(\w+) presses Record: on`, func(s *scenario, w []string) { s.press(w[0], RecordKey, TurnOn) }},
+	{`(\w+) presses Record: off`, func(s *scenario, w []string) { s.press(w[0], RecordKey, TurnOff) }},
+	{`(\w+) pauses by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOff) }},
+	{`(\w+) resumes by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOn) }},
+	{`the pause has lasted as long as auto_resume says`, func(s *scenario, _ []string) { s.fact(Fact{What: Pressed, Press: TurnOn}) }},
+	{`the press is taken back, and nobody has switched`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
+	{`the press is taken back, and the pause lasts`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: SwitchedOff}) }},
+	{`the pause has lasted as long as auto_resume says, and the call is locked`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
+	{`the Tapedeck before has obeyed a press: paused`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: SwitchedOff}) }},
+	{`another Tapedeck takes the call over, and FreeSWITCH is recording`, func(s *scenario, _ []string) { s.takeover(true) }},
+	{`another Tapedeck takes the call over, and nothing is being recorded`, func(s *scenario, _ []string) { s.takeover(false) }},
+}
+
+// take takes one step and leaves what came of it in output.
+func (s *scenario) take(step string) {
+	s.t.Helper()
+	s.output, s.acted = nil, false
+	before := s.describe()
+	for _, known := range sentences {
+		if m := regexp.MustCompile("^" + known.pattern + "$").FindStringSubmatch(step); m != nil {
+			known.do(s, m[1:])
+			if after := s.describe(); after != before || s.acted {
+				s.print("%s", after)
+			} else {
+				s.print("nothing changes")
+			}
+			return
+		}
+	}
+	s.t.Fatalf("no step is called %q", step)
+}
+
+func (s *scenario) print(format string, args ...any) {
+	s.output = append(s.output, fmt.Sprintf(format, args...))
+}
+
+// describe is the state in a line.
+func (s *scenario) describe() string {
+	text := fmt.Sprintf("state %s: wanted is %s, the file is %s", s.state.Status(), s.state.Wish(), s.state.File)
+	if s.state.File == NoFile {
+		text = fmt.Sprintf("state %s: wanted is %s, there is no file", s.state.Status(), s.state.Wish())
+	}
+	if s.state.Pending != None {
+		text += ", a reply is awaited"
+	}
+	if s.state.Held {
+		text += ", nothing more is tried for now"
+	}
+	if s.state.Gone {
+		text += ", the call is over"
+	}
+	return text
+}
+
+// fact hands a fact to Next and prints the commands and the problems that come of
+// it.
+func (s *scenario) fact(f Fact) {
+	next, commands := Next(s.state, f)
+	for _, name := range (next.Problems &^ s.state.Problems).Names() {
+		s.print("problem: %s", name)
+	}
+	for _, c := range commands {
+		s.print("command: %s", c)
+		s.acted = true
+	}
+	s.state = next
+}
+
+// reply is the fate of the command that was sent last.
+func (s *scenario) reply(what What) {
+	s.t.Helper()
+	if s.state.Pending == None {
+		s.t.Fatal("a reply comes, and no command is on its way")
+	}
+	s.fact(Fact{What: what, Command: s.state.Pending})
+}
+
+func (s *scenario) begins(d flow.Direction, elements ...string) {
+	s.direction = d
+	for _, text := range elements {
+		e := element(s.t, text)
+		if e.Kind == flow.User {
+			s.caller = e
+		}
+		s.enters(e)
+	}
+	s.resolve()
+}
+
+func element(t *testing.T, text string) flow.Element {
+	t.Helper()
+	e, err := flow.ParseElement(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// enters adds an element to the chain.
+func (s *scenario) enters(e flow.Element) {
+	in, ok := s.org.Chain(e)
+	if !ok {
+		in = s.org.Unknown(e)
+	}
+	step := in.Step(s.direction)
+	s.chain = append(s.chain, step)
+	s.fresh = s.fresh || step.Setting != flow.DontCare
+}
+
+// joins is a user who comes on the call: the users before him go, but not an
+// internal call's caller (docs/design.md, section 2, rule 4).
+func (s *scenario) joins(user string) {
+	s.ringing = nil
+	s.chain = slices.DeleteFunc(s.chain, func(step flow.Step) bool {
+		return step.Element.Kind == flow.User && step.Element != s.caller
+	})
+	s.enters(flow.Element{Kind: flow.User, ID: user})
+	s.resolve()
+}
+
+// resolve walks the chain and hands toggle what it says, if that is news.
+func (s *scenario) resolve() {
+	e := s.effective()
+	if x := flow.Explain(s.org.Precedence, s.org.Recording, s.chain); x.Verdict != s.verdict {
+		s.verdict = x.Verdict
+		s.print("the settings: %s", x.Verdict)
+	}
+	f := Fact{What: Chain, On: e.On, Guard: e.CouldEnd(s.org.Precedence, s.coming()), Fresh: s.fresh, Sticky: s.org.OnDemand.StickyPause}
+	s.fresh = false
+	if f.Guard && e.On && !s.chained.Guard {
+		s.print("somebody who may answer does not want to be recorded")
+	}
+	if f != s.chained {
+		s.chained = f
+		s.fact(f)
+	}
+}
+
+func (s *scenario) effective() flow.Effective {
+	if !s.org.Recording {
+		return flow.Effective{}
+	}
+	return flow.Resolve(s.org.Precedence, s.chain)
+}
+
+// coming is the settings of those who may come on the call next: before the answer
+// any user of the organisation, later those whose phones ring.
+func (s *scenario) coming() (set flow.SettingSet) {
+	if !s.state.Answered && s.direction != flow.Outbound {
+		return s.org.Unknown(flow.Element{}).Ahead[s.direction]
+	}
+	for _, user := range s.ringing {
+		if settings, ok := s.org.Settings(flow.Element{Kind: flow.User, ID: user}); ok {
+			set.Add(settings[s.direction])
+		}
+	}
+	return set
+}
+
+// press is somebody's switch, if he may ("" is nobody's phone in the organisation).
+func (s *scenario) press(user string, m Method, p Press) {
+	if refusal := Permit(s.org, user, m, s.effective()); refusal != Permitted {
+		s.print("refused: %s", string(refusal))
+		return
+	}
+	s.fact(Fact{What: Pressed, Press: p})
+}
+
+// takeover is another Tapedeck's start with the call: it knows what was written
+// down, and FreeSWITCH tells it whether the recording runs.
+func (s *scenario) takeover(runs bool) {
+	before := s.state.Problems
+	s.state = s.state.Adopted(s.state.Answered, runs)
+	for _, name := range (s.state.Problems &^ before).Names() {
+		s.print("problem: %s", name)
+	}
+	s.fact(Fact{What: Reconnected})
+}
