@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// TestCurl runs the examples of the README against a real server.
+// TestCurl runs the examples of docs/console.md against a real server.
 func TestCurl(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("there is no curl")

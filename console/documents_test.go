@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// TestReadmeCurl: what the README tells people to type is among what TestCurl runs.
-func TestReadmeCurl(t *testing.T) {
+// TestDocumentedCurl: what docs/console.md tells people to type is among what TestCurl runs.
+func TestDocumentedCurl(t *testing.T) {
 	run, err := os.ReadFile("testdata/curl.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/console.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tried, n := strings.Split(string(run), "\n"), 0
-	for line := range strings.Lines(string(readme)) {
+	for line := range strings.Lines(string(page)) {
 		if line = strings.TrimSpace(line); strings.HasPrefix(line, "curl ") {
 			if n++; !slices.Contains(tried, line) {
 				t.Errorf("nobody runs %s", line)
@@ -26,6 +26,6 @@ func TestReadmeCurl(t *testing.T) {
 		}
 	}
 	if n < 5 {
-		t.Errorf("%d examples in the README", n)
+		t.Errorf("%d examples in docs/console.md", n)
 	}
 }
