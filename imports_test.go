@@ -11,7 +11,16 @@ import (
 // go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
-	"cmd/tapedeck":        {"call", "console", "console/access", "esl", "esl/esltest", "flow", "internal/strictyaml", "metrics", "recording", "store", "store/calls", "store/index", "toggle"},
+	"cmd/tapedeck": {"call", "cmd/config", "cmd/daemon", "cmd/demo", "cmd/maintenance", "console/access", "esl/esltest", "flow",
+		"internal/strictyaml", "recording", "store", "store/index", "toggle"},
+	"cmd/config": {"esl", "internal/strictyaml", "recording", "store"},
+	"cmd/daemon": {"call", "cmd/config", "cmd/maintenance", "console", "console/access", "esl", "flow", "metrics", "recording",
+		"store", "store/calls", "toggle"},
+	"cmd/daemon/daemontest": {"cmd/config", "cmd/daemon", "cmd/spooltest", "esl/esltest", "internal/testkit"},
+	"cmd/demo":              {"cmd/config", "cmd/daemon", "console/access", "esl", "esl/esltest", "flow", "recording", "store/calls"},
+	"cmd/maintenance":       {"call", "flow", "metrics", "recording", "store", "store/index"},
+	"cmd/spooltest":         {"internal/testkit", "recording"},
+
 	"call":                {"esl", "flow", "recording", "store", "store/calls", "store/index", "toggle"},
 	"console":             {"console/access", "flow", "recording", "store", "store/calls", "store/index", "toggle"},
 	"toggle":              {"flow"},

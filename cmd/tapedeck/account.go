@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"tapedeck/cmd/config"
 	"tapedeck/console/access"
 	"tapedeck/flow"
 )
@@ -23,16 +24,16 @@ type accountLine struct {
 
 func accountFlags(name string) accountLine {
 	flags := flag.NewFlagSet(name, flag.ContinueOnError)
-	return accountLine{flags, flags.String("config", "", "daemon `FILE`, which says where the accounts are (default "+defaultConfig+", if there is one)")}
+	return accountLine{flags, flags.String("config", "", "daemon `FILE`, which says where the accounts are (default "+config.DefaultFile+", if there is one)")}
 }
 
 // parse reads the command line, with low to high words that are no flags, and the
 // daemon file that it names.
-func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what string) (words []string, cfg *config, err error) {
+func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what string) (words []string, cfg *config.Config, err error) {
 	if words, err = parseSome(l.FlagSet, args, stdout, low, high, what); err != nil {
 		return nil, nil, err
 	}
-	cfg, err = loadConfig(*l.daemonFile)
+	cfg, err = config.Load(*l.daemonFile)
 	return words, cfg, err
 }
 

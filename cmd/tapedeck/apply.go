@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"time"
 
+	"tapedeck/cmd/config"
 	"tapedeck/flow"
 	"tapedeck/store"
 )
@@ -21,7 +22,7 @@ const applyTimeout = time.Second
 // Tapedeck that uses it, and says what changes.
 func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags := flag.NewFlagSet("policy apply", flag.ContinueOnError)
-	daemonFile := flags.String("config", "", "daemon `FILE`, which says where Redis is (default "+defaultConfig+")")
+	daemonFile := flags.String("config", "", "daemon `FILE`, which says where Redis is (default "+config.DefaultFile+")")
 	paths, err := parse(flags, args, stdout, 1, "the policy's FILE or DIR")
 	if err != nil {
 		return err
@@ -30,11 +31,11 @@ func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(*daemonFile)
+	cfg, err := config.Load(*daemonFile)
 	if err != nil {
 		return err
 	}
-	if cfg.Store.Redis.Reveal() == store.Embedded {
+	if cfg.Store.Embedded() {
 		return fmt.Errorf("store.redis is embedded, so there is no Redis to put a policy into: edit %s, which serve watches", cfg.Policy)
 	}
 	s, err := openStore(ctx, cfg)
@@ -49,7 +50,7 @@ func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) e
 }
 
 // openStore opens a Redis that has to be there.
-func openStore(ctx context.Context, cfg *config) (*store.Store, error) {
+func openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	var last error
 	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: applyTimeout,
 		Logger:  slog.New(slog.DiscardHandler),
@@ -84,7 +85,7 @@ func apply(ctx context.Context, s *store.Store, p *flow.Policy, stdout io.Writer
 }
 
 // warnOfFile says when serve's own policy file would replace what was applied.
-func warnOfFile(cfg *config, applied *flow.Policy, stderr io.Writer) {
+func warnOfFile(cfg *config.Config, applied *flow.Policy, stderr io.Writer) {
 	own, err := flow.Load(cfg.Policy)
 	if err == nil && own.Revision != applied.Revision {
 		fmt.Fprintf(stderr, "tapedeck policy apply: note: %s says something else, and serve puts that back when it starts: "+

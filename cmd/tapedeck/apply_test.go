@@ -6,8 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
+	"tapedeck/internal/testkit"
 )
 
 // TestChanges: each kind of change is one line, and nothing else is.
@@ -70,7 +73,7 @@ old: organisation removed, elements: 1`
 	}{
 		{"all", before, after, want},
 		{"none", after, after, ""},
-		{"first", &flow.Policy{Version: flow.Version}, flowtest.Policy(t, oneOrganisation), "acme: organisation added, elements: 1"},
+		{"first", &flow.Policy{Version: flow.Version}, flowtest.Policy(t, spooltest.OneOrganisation), "acme: organisation added, elements: 1"},
 	} {
 		lines, err := changes(c.before, c.after)
 		if got := strings.Join(lines, "\n"); err != nil || got != c.want {
@@ -83,18 +86,18 @@ old: organisation removed, elements: 1`
 // follows, its own policy file does not fight it, and what that file says when
 // it changes counts again.
 func TestPolicyApply(t *testing.T) {
-	leakFree(t)
-	r := newRedis(t).start()
-	s := startServe(t, twoOrganisations, r.config())
-	s.logged(1, "policy in force")
-	config := s.dir + "/tapedeck.yaml"
+	testkit.NoLeaks(t)
+	r := testkit.StartRedis(t)
+	s := daemontest.Start(t, spooltest.TwoOrganisations, daemontest.RedisLine(r))
+	s.Logged.Await(t, 1, "policy in force")
+	config := s.Folder + "/tapedeck.yaml"
 
-	o := tapedeck("policy", "apply", "--config", config, s.policy)
+	o := tapedeck("policy", "apply", "--config", config, s.Policy)
 	o.want(t, exitDone, "nothing changes: revision ", "")
 
-	other := write(t, "other.yaml", oneOrganisation)
+	other := write(t, "other.yaml", spooltest.OneOrganisation)
 	o = tapedeck("policy", "apply", "--config", config, other)
-	p := flowtest.Policy(t, oneOrganisation)
+	p := flowtest.Policy(t, spooltest.OneOrganisation)
 	want := fmt.Sprintf(`policy: region: GB → nothing
 acme: domains: acme.example.net → nothing
 acme: application/survey: removed
@@ -105,26 +108,26 @@ acme: user/bob: removed
 north: organisation removed, elements: 4
 in force: revision %.12s
 `, p.Revision)
-	o.want(t, exitDone, want, s.policy+" says something else, and serve puts that back when it starts")
+	o.want(t, exitDone, want, s.Policy+" says something else, and serve puts that back when it starts")
 	if o.stdout != want {
 		t.Errorf("stdout is\n%s", o.stdout)
 	}
-	s.metric(`tapedeck_policy_info{revision="`+p.Revision+`"}`, "1")
+	s.Metric(`tapedeck_policy_info{revision="`+p.Revision+`"}`, "1")
 
-	s.replacePolicy(twoOrganisations) // touched, and says the same
-	s.logged(1, "says what it said before", "revision="+p.Revision)
-	s.metric(`tapedeck_policy_info{revision="`+p.Revision+`"}`, "1")
+	testkit.Replace(t, s.Policy, spooltest.TwoOrganisations) // touched, and says the same
+	s.Logged.Await(t, 1, "says what it said before", "revision="+p.Revision)
+	s.Metric(`tapedeck_policy_info{revision="`+p.Revision+`"}`, "1")
 
-	s.replacePolicy(strings.Replace(twoOrganisations, "survey", "poll", 1))
-	s.logged(1, "policy in force", "replaces="+p.Revision)
-	if n := strings.Count(s.log.String(), "policy in force"); n != 2 {
+	testkit.Replace(t, s.Policy, strings.Replace(spooltest.TwoOrganisations, "survey", "poll", 1))
+	s.Logged.Await(t, 1, "policy in force", "replaces="+p.Revision)
+	if n := strings.Count(s.Logged.String(), "policy in force"); n != 2 {
 		t.Errorf("policies put in force by the file: %d", n)
 	}
 }
 
 func TestPolicyApplyRefuses(t *testing.T) {
-	leakFree(t)
-	good := write(t, "policy.yaml", oneOrganisation)
+	testkit.NoLeaks(t)
+	good := write(t, "policy.yaml", spooltest.OneOrganisation)
 	bad := write(t, "policy.yaml", "version: 2\n")
 	embedded := write(t, "tapedeck.yaml", "policy: /srv/policy.yaml\n")
 	tapedeck("policy", "apply", "--config", embedded, bad).want(t, exitFailed, "", bad+":1: ")
@@ -133,8 +136,8 @@ func TestPolicyApplyRefuses(t *testing.T) {
 	tapedeck("policy", "apply", "--config", bad, good).want(t, exitFailed, "", bad+":1: unknown key")
 	tapedeck("policy", "apply", "--config", bad+"x", good).want(t, exitFailed, "", bad+"x")
 
-	away := newRedis(t)
-	config := write(t, "tapedeck.yaml", away.config())
+	away := testkit.NewRedis(t)
+	config := write(t, "tapedeck.yaml", daemontest.RedisLine(away))
 	o := tapedeck("policy", "apply", "--config", config, good)
 	o.want(t, exitFailed, "", "connection refused: start Redis, or mend store.redis in the daemon file\n")
 	if strings.Count(o.stderr, "\n") != 1 {
@@ -148,11 +151,11 @@ func TestPolicyApplyRefuses(t *testing.T) {
 
 // TestPolicyApplyFolder: a folder is one policy, and its password stays secret.
 func TestPolicyApplyFolder(t *testing.T) {
-	leakFree(t)
-	r := newRedis(t).start()
-	config := write(t, "tapedeck.yaml", "store: { redis: ['"+r.url()+"'] }\npolicy: /nowhere\n")
+	testkit.NoLeaks(t)
+	r := testkit.StartRedis(t)
+	config := write(t, "tapedeck.yaml", "store: { redis: ['"+r.URL()+"'] }\npolicy: /nowhere\n")
 	dir := t.TempDir()
-	for name, text := range map[string]string{"a.yaml": oneOrganisation, "b.yaml": "version: 1\norganisations: { b: {} }\n"} {
+	for name, text := range map[string]string{"a.yaml": spooltest.OneOrganisation, "b.yaml": "version: 1\norganisations: { b: {} }\n"} {
 		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -75,7 +75,7 @@ type command func(ctx context.Context, args []string, stdout, stderr io.Writer) 
 
 var commands = map[string]command{
 	"serve":          serve,
-	"demo":           demo,
+	"demo":           runDemo,
 	"simulate":       simulate,
 	"policy check":   policyCheck,
 	"policy explain": policyExplain,

@@ -4,21 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
 )
 
-// patience is how long a test waits for something that must happen.
-const patience = 20 * time.Second
-
-// command line, its exit code and what it printed.
+// outcome is the exit code of a command line, and what it printed.
 type outcome struct {
 	code           int
 	stdout, stderr string
@@ -52,77 +44,6 @@ func write(t *testing.T, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// leakFree checks at the end of a test, after its other cleanups, that none of
-// its goroutines is left. go-redis's own redial notices up to a second late
-// that its client is closed.
-func leakFree(t *testing.T) {
-	t.Helper()
-	t.Cleanup(func() {
-		var err error
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-			if err = goleak.Find(); err == nil {
-				return
-			}
-		}
-		t.Error(err)
-	})
-}
-
-// journal keeps what is written to it and wakes whoever waits for a line.
-type journal struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{}
-}
-
-func newJournal() *journal { return &journal{changed: make(chan struct{})} }
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	close(j.changed)
-	j.changed = make(chan struct{})
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-// find waits until at least n lines have all of the words, and returns the nth.
-func (j *journal) find(n int, words ...string) (string, error) {
-	late := time.After(patience)
-	for {
-		j.mu.Lock()
-		found, changed := 0, j.changed
-		for line := range strings.Lines(j.text.String()) {
-			if hasAll(line, words) {
-				if found++; found == n {
-					j.mu.Unlock()
-					return line, nil
-				}
-			}
-		}
-		j.mu.Unlock()
-		select {
-		case <-changed:
-		case <-late:
-			return "", fmt.Errorf("%d lines with %q, want %d, in:\n%s", found, words, n, j)
-		}
-	}
-}
-
-func hasAll(line string, words []string) bool {
-	for _, w := range words {
-		if !strings.Contains(line, w) {
-			return false
-		}
-	}
-	return true
 }
 
 func TestHelp(t *testing.T) {

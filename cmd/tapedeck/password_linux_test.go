@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"tapedeck/internal/testkit"
 )
 
 // terminal opens a pseudo-terminal: what is written to keys is typed at tty, and
@@ -43,7 +45,7 @@ type prompted struct {
 
 // silent waits until a terminal does not show what is typed.
 func silent(tty *os.File) {
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		var state syscall.Termios
 		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, tty.Fd(), syscall.TCGETS, uintptr(unsafe.Pointer(&state)))
 		if errno != 0 || state.Lflag&syscall.ECHO == 0 {
@@ -106,7 +108,7 @@ func readUntil(t *testing.T, f *os.File, end string) string {
 	select {
 	case text := <-read:
 		return text
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the terminal shows nothing")
 		return ""
 	}

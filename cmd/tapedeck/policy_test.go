@@ -5,47 +5,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tapedeck/cmd/spooltest"
 )
 
-const twoOrganisations = `version: 1
-region: GB
-organisations:
-  acme:
-    domains: [acme.example.net]
-    numbers:
-      "+442079460001": { record: yes }
-      "+442079460002": { record: { outbound: force } }
-    ring_groups:
-      sales: { record: no }
-    applications:
-      survey: { record: yes }
-    users:
-      alice: { extension: "1001", record: { inbound: no, outbound: no, internal: yes } }
-      bob: { extension: "1002" }
-  north:
-    recording: false
-    numbers:
-      "+442079460201": { record: yes }
-    ring_groups:
-      sales: { record: yes }
-    users:
-      alice: { extension: "1001", record: yes }
-      nora: { extension: "1003", record: yes }
-`
-
-const oneOrganisation = `version: 1
-organisations:
-  acme:
-    numbers:
-      "+442079460001": { record: yes }
-`
-
 func TestPolicyCheck(t *testing.T) {
-	valid := write(t, "policy.yaml", twoOrganisations)
+	valid := write(t, "policy.yaml", spooltest.TwoOrganisations)
 	tapedeck("policy", "check", valid).want(t, exitDone, "valid, 2 organisations, revision ", "")
 	tapedeck("policy", "check", filepath.Dir(valid)).want(t, exitDone, "valid, 2 organisations, revision ", "")
 
-	one := write(t, "policy.yaml", oneOrganisation)
+	one := write(t, "policy.yaml", spooltest.OneOrganisation)
 	tapedeck("policy", "check", one).want(t, exitDone, "valid, 1 organisation, revision ", "")
 
 	missing := filepath.Join(t.TempDir(), "none.yaml")
@@ -64,7 +33,7 @@ func TestPolicyCheck(t *testing.T) {
 }
 
 func TestPolicyExplain(t *testing.T) {
-	policy := write(t, "policy.yaml", twoOrganisations)
+	policy := write(t, "policy.yaml", spooltest.TwoOrganisations)
 	for _, c := range []struct{ line, says string }{
 		{"inbound --number 02079460001", "recorded, because number/+442079460001 says yes"},
 		{"inbound --number 02079460001 --via ring_group/sales", "not recorded, because ring_group/sales says no"},
@@ -92,7 +61,7 @@ func TestPolicyExplain(t *testing.T) {
 }
 
 func TestPolicyExplainRefuses(t *testing.T) {
-	policy := write(t, "policy.yaml", twoOrganisations)
+	policy := write(t, "policy.yaml", spooltest.TwoOrganisations)
 	for _, c := range []struct{ line, says string }{
 		{"outbound --user alice", "it could be a call of acme or north: say which with --organisation"},
 		{"inbound", "it could be a call of acme or north"},
@@ -122,7 +91,7 @@ func TestPolicyExplainRefuses(t *testing.T) {
 
 // TestPolicyExplainJSON: other programs read this, so every key is here.
 func TestPolicyExplainJSON(t *testing.T) {
-	policy := write(t, "policy.yaml", twoOrganisations)
+	policy := write(t, "policy.yaml", spooltest.TwoOrganisations)
 	o := tapedeck("policy", "explain", "--json", policy, "--direction", "outbound", "--user", "1001", "--number", "02079460002")
 	o.want(t, exitDone, "{", "")
 	want := `{"organisation":"acme","direction":"outbound","precedence":"last","recording":true,"chain":[
@@ -154,12 +123,8 @@ func compact(t *testing.T, text string) string {
 }
 
 func TestOneOrganisationNeedsNoName(t *testing.T) {
-	policy := write(t, "policy.yaml", oneOrganisation)
+	policy := write(t, "policy.yaml", spooltest.OneOrganisation)
 	tapedeck("policy", "explain", policy, "--direction", "inbound").want(t, exitDone, "not recorded", "")
 	none := write(t, "policy.yaml", "version: 1\norganisations: {}\n")
 	tapedeck("policy", "explain", none, "--direction", "inbound").want(t, exitFailed, "", "the policy has no organisation")
-}
-
-func TestDemoPolicyIsValid(t *testing.T) {
-	tapedeck("policy", "check", write(t, "policy.yaml", string(demoPolicy))).want(t, exitDone, "valid, 2 organisations", "")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 )
 
 // build makes the binary.
@@ -27,18 +29,15 @@ func build(t *testing.T) string {
 // TestAsAnOperator runs what an operator runs: serve as a process with a real
 // Redis, load on it, a recorded call, SIGTERM.
 func TestAsAnOperator(t *testing.T) {
-	leakFree(t)
-	redis := newRedis(t).start()
+	testkit.NoLeaks(t)
+	redis := testkit.StartRedis(t)
 	program := build(t)
-	sw, line := testSwitch(t, "fs1", "ClueCon")
-	s := &served{T: t, dir: demoDir(t), log: newJournal()}
-	s.policy = filepath.Join(s.dir, "policy.yaml")
-	s.replacePolicy(twoOrganisations)
-	if err := os.MkdirAll(filepath.Join(s.dir, "sounds", "en"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(s.dir, "tapedeck.yaml")
-	if err := os.WriteFile(config, []byte(labConfig(s.dir, redis.config()+"switches:\n"+line)), 0o600); err != nil {
+	sw, line := daemontest.Switch(t, "fs1", "ClueCon", esltest.Manual)
+	dir := spooltest.Folder(t)
+	s := &daemontest.Daemon{T: t, Folder: dir, Policy: filepath.Join(dir, "policy.yaml"), Logged: &testkit.Log{}}
+	testkit.Replace(t, s.Policy, spooltest.TwoOrganisations)
+	config := spooltest.Files(t, dir, daemontest.RedisLine(redis)+"switches:\n"+line)
+	if err := os.Remove(filepath.Join(dir, "accounts.yaml")); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command(program, "account", "add", "root", "--role", "operator", "--no-password", "--config", config).CombinedOutput(); err != nil {
@@ -46,18 +45,17 @@ func TestAsAnOperator(t *testing.T) {
 	}
 	cmd := exec.Command(program, "serve", "--config", config)
 	var stdout bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, s.log
+	cmd.Stdout, cmd.Stderr = &stdout, s.Logged
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	ready := s.logged(1, "tapedeck serves")
-	s.socket, s.web = attribute(ready, "socket"), attribute(ready, "metrics")
-	s.metric(`tapedeck_watch_up{switch="fs1"}`, "1")
+	s.Listens()
+	s.Metric(`tapedeck_watch_up{switch="fs1"}`, "1")
 
-	leg := s.recorded(sw)
+	leg := s.Recorded(sw)
 	sw.Talk(time.Second)
-	out, err := exec.Command(program, "simulate", "--target", s.socket, "--calls", "500", "--concurrency", "16").CombinedOutput()
+	out, err := exec.Command(program, "simulate", "--target", s.Socket, "--calls", "500", "--concurrency", "16").CombinedOutput()
 	if calls, recorded, failed, _ := numbers(t, string(out)); err != nil || calls != 500 || recorded != 500 || failed != 0 {
 		t.Errorf("simulate: %v\n%s", err, out)
 	}
@@ -75,10 +73,10 @@ func TestAsAnOperator(t *testing.T) {
 	}
 	sw.Talk(time.Second)
 	leg.Hangup("")
-	s.lasts(leg, 2*time.Second)
+	s.Lasts(leg, 2*time.Second)
 	// the simulated calls are of a FreeSWITCH that no watch link goes to; and on a
 	// busy machine a Redis may be too slow for a moment
-	for _, complaint := range s.complaints() {
+	for _, complaint := range s.Complaints() {
 		if !strings.Contains(complaint, "call cannot be followed") && !strings.Contains(complaint, "redis is away") {
 			t.Errorf("complaint: %s", complaint)
 		}
@@ -106,24 +104,26 @@ func TestProcessExitCodes(t *testing.T) {
 // TestDemoAsAProcess: the endless form, until a person interrupts it.
 func TestDemoAsAProcess(t *testing.T) {
 	program := build(t)
-	dir := demoDir(t)
+	dir := spooltest.Folder(t)
 	cmd := exec.Command(program, "demo", "--dir", dir)
-	out := newJournal()
-	cmd.Stdout, cmd.Stderr = out, out
+	var out testkit.Log
+	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	if _, err := out.find(1, fmt.Sprintf("%2d  ", len(demoCalls))); err != nil {
-		t.Error(err)
-	}
+	out.Await(t, 1, "a number that nobody has")
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("after an interrupt: %v", err)
 	}
-	for _, file := range wavFiles(t, dir) {
+	files, err := filepath.Glob(filepath.Join(dir, "acme", "*", "*", "*", "*.wav"))
+	if err != nil || len(files) == 0 {
+		t.Errorf("recordings: %q, %v", files, err)
+	}
+	for _, file := range files {
 		if length, err := esltest.Length(file); err != nil || length == 0 {
 			t.Errorf("%s: %v, %v", file, length, err)
 		}

@@ -9,80 +9,33 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf16"
 
-	"tapedeck/call"
+	"tapedeck/cmd/config"
 	"tapedeck/recording"
-	"tapedeck/store"
-	"tapedeck/store/index"
 )
 
 // recordingsFlags are the flags that every command about recordings has.
 func recordingsFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
 	flags = flag.NewFlagSet("recordings "+name, flag.ContinueOnError)
-	return flags, flags.String("config", "", "daemon `FILE`, which says where the recordings are (default "+defaultConfig+")")
+	return flags, flags.String("config", "", "daemon `FILE`, which says where the recordings are (default "+config.DefaultFile+")")
 }
 
 // loadRecordings reads the daemon file and checks that the recordings' folder is
 // there.
-func loadRecordings(daemonFile string) (*config, error) {
-	cfg, err := loadConfig(daemonFile)
+func loadRecordings(daemonFile string) (*config.Config, error) {
+	cfg, err := config.Load(daemonFile)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := os.ReadDir(cfg.dir.String()); err != nil {
+	if _, err := os.ReadDir(cfg.Recordings.Dir.String()); err != nil {
 		return nil, fmt.Errorf("recordings.dir in the daemon file: %w: mount its disk, run this as a user who may read it, or name another daemon file with --config", err)
 	}
 	return cfg, nil
-}
-
-// isEmbedded reports whether the index lives inside serve, where no other
-// process can reach it.
-func (c *config) isEmbedded() bool { return c.Store.Redis.Reveal() == store.Embedded }
-
-// placed reads the sidecar of a recording and refuses one that belongs to
-// another.
-func placed(d recording.Dir, day recording.Day, id string) (recording.Sidecar, error) {
-	s, err := recording.ReadSidecar(day.SidecarPath(id))
-	if err != nil {
-		return s, err
-	}
-	if path, err := s.Path(d); err != nil || path != day.SoundPath(id) {
-		return s, fmt.Errorf("%s is of %s of %s", day.SidecarPath(id), s.Stem(), s.Organisation)
-	}
-	return s, nil
-}
-
-// described are what the sidecars on the disk say. A sidecar that cannot be read
-// is told of and left out; that a folder cannot be is the error at the end.
-func described(ctx context.Context, d recording.Dir, unreadable func(error)) iter.Seq2[index.Recording, error] {
-	return func(yield func(index.Recording, error) bool) {
-		enough := errors.New("enough")
-		err := recording.Walk(ctx, d, func(day recording.Day) error {
-			for _, f := range day.Recordings {
-				if !f.Sidecar {
-					continue
-				}
-				s, err := placed(d, day, f.ID)
-				switch {
-				case errors.Is(err, fs.ErrNotExist): // deleted meanwhile
-				case err != nil:
-					unreadable(err)
-				case !yield(call.Index(d, s, nil), nil):
-					return enough
-				}
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, enough) {
-			yield(index.Recording{}, err)
-		}
-	}
 }
 
 // findFile finds where a recording's sound is, or would be, by its id.

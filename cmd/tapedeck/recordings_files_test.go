@@ -9,17 +9,21 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/maintenance"
+	"tapedeck/cmd/spooltest"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 )
 
 // TestRecordingsVerify: each thing that is wrong is a line, and the exit code is 1.
 func TestRecordingsVerify(t *testing.T) {
-	s := newSpool(t, twoOrganisations, "")
-	s.variety()
+	s := newSpool(t, spooltest.TwoOrganisations, "")
+	s.Variety()
 	s.do("verify").want(t, exitDone, "verified 5 recordings, 256.2 kB of sound: all is as it was written\n", "")
 
-	day := filepath.Join(s.dir.String(), "acme/2026/03/09")
-	at := func(name string) string { return filepath.Join(day, ids+name) }
+	day := filepath.Join(s.Dir.String(), "acme/2026/03/09")
+	at := func(name string) string { return filepath.Join(day, spooltest.IDs+name) }
 	read := func(path string) []byte {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -29,15 +33,15 @@ func TestRecordingsVerify(t *testing.T) {
 	}
 	flipped := read(at("1.wav"))
 	flipped[20_001] ^= 1
-	s.file(at("1.wav"), flipped)
-	s.file(at("1.part2.wav"), read(at("1.part2.wav"))[:40_000])
-	s.file(at("5.wav"), wav(1000, 1000))
+	s.File(at("1.wav"), flipped)
+	s.File(at("1.part2.wav"), read(at("1.part2.wav"))[:40_000])
+	s.File(at("5.wav"), spooltest.WAV(1000, 1000))
 	for i, name := range []string{"6", "7", "8"} {
-		s.put(sampleCall(ids+name, began.Add(time.Duration(i)*time.Minute)))
+		s.Put(spooltest.SampleCall(spooltest.IDs+name, spooltest.Began.Add(time.Duration(i)*time.Minute)))
 	}
 	six := read(at("6.json"))
-	s.file(at("6.json"), read(at("7.json")))
-	s.file(at("7.json"), six)
+	s.File(at("6.json"), read(at("7.json")))
+	s.File(at("7.json"), six)
 	if err := os.Remove(at("8.wav")); err != nil {
 		t.Fatal(err)
 	}
@@ -61,36 +65,36 @@ func TestRecordingsVerify(t *testing.T) {
 }
 
 // verifyByID asks for some of what TestRecordingsVerify has broken.
-func (s *spool) verifyByID(at func(string) string) {
+func (s spool) verifyByID(at func(string) string) {
 	s.Helper()
 	for id, want := range map[string]string{"1": "changed", "5": "no sidecar", "6": "swapped", "8": "file missing"} {
-		o := s.do("verify", ids+id)
-		if lines := strings.Count(o.stdout, s.dir.String()); o.code != exitFailed || !strings.Contains(o.stdout, at(id+".wav: "+want)) || lines != 1 {
+		o := s.do("verify", spooltest.IDs+id)
+		if lines := strings.Count(o.stdout, s.Dir.String()); o.code != exitFailed || !strings.Contains(o.stdout, at(id+".wav: "+want)) || lines != 1 {
 			s.Errorf("verify %s: %d\n%s", id, o.code, o.stdout)
 		}
 	}
-	if o := s.do("ls"); o.code != exitDone || strings.Contains(o.stdout, ids+"6") || !strings.Contains(o.stderr, "left out: "+at("6.json")+" is of "+ids+"7 of acme\n") {
+	if o := s.do("ls"); o.code != exitDone || strings.Contains(o.stdout, spooltest.IDs+"6") || !strings.Contains(o.stderr, "left out: "+at("6.json")+" is of "+spooltest.IDs+"7 of acme\n") {
 		s.Errorf("ls: %d, %s\n%s", o.code, o.stderr, o.stdout)
 	}
-	s.do("show", ids+"6").want(s.T, exitFailed, "", "`tapedeck recordings verify` finds all that are swapped")
-	s.do("verify", ids+"2").want(s.T, exitDone, "verified 1 recording, 64.0 kB of sound: all is as it was written\n", "")
-	s.do("verify", ids+"9").want(s.T, exitFailed, "", "there is no recording")
+	s.do("show", spooltest.IDs+"6").want(s.T, exitFailed, "", "`tapedeck recordings verify` finds all that are swapped")
+	s.do("verify", spooltest.IDs+"2").want(s.T, exitDone, "verified 1 recording, 64.0 kB of sound: all is as it was written\n", "")
+	s.do("verify", spooltest.IDs+"9").want(s.T, exitFailed, "", "there is no recording")
 }
 
 // TestRecordingsVerifyLive: of what was not looked at nothing is said.
 func TestRecordingsVerifyLive(t *testing.T) {
-	s := newSpool(t, twoOrganisations, "")
-	c := sampleCall(ids+"2", time.Now())
-	live := s.put(c)
-	s.file(live, []byte("RIFF, and no more: it is being written"))
+	s := newSpool(t, spooltest.TwoOrganisations, "")
+	c := spooltest.SampleCall(spooltest.IDs+"2", time.Now())
+	live := s.Put(c)
+	s.File(live, []byte("RIFF, and no more: it is being written"))
 	if err := os.Remove(recording.SidecarPath(live)); err != nil {
 		t.Fatal(err)
 	}
-	if err := recording.WriteSidecar(s.file(filepath.Join(s.dir.String(), ".live", ids+"2.json"), nil), c); err != nil {
+	if err := recording.WriteSidecar(s.File(filepath.Join(s.Dir.String(), ".live", spooltest.IDs+"2.json"), nil), c); err != nil {
 		t.Fatal(err)
 	}
 	const want = "verified 0 recordings, 0 bytes of sound, 1 live and not looked at\n"
-	for _, args := range [][]string{{"verify", ids + "2"}, {"verify"}} {
+	for _, args := range [][]string{{"verify", spooltest.IDs + "2"}, {"verify"}} {
 		if o := s.do(args...); o.code != exitDone || o.stdout != want {
 			t.Errorf("%q: exit code %d\n%s", args, o.code, o.stdout)
 		}
@@ -104,16 +108,16 @@ func TestRecordingsByRoot(t *testing.T) {
 		t.Skip("only root can give a file away")
 	}
 	const user = 1234
-	s := newSpool(t, keptForAMonth, "")
-	path := recording.SidecarPath(s.put(sampleCall(ids+"1", began)))
-	err := filepath.Walk(s.dir.String(), func(p string, _ os.FileInfo, err error) error {
+	s := newSpool(t, spooltest.KeptForAMonth, "")
+	path := recording.SidecarPath(s.Put(spooltest.SampleCall(spooltest.IDs+"1", spooltest.Began)))
+	err := filepath.Walk(s.Dir.String(), func(p string, _ os.FileInfo, err error) error {
 		return errors.Join(err, os.Chown(p, user, user))
 	})
-	if err = errors.Join(err, os.Chmod(path, 0o660), os.Chmod(s.dir.String(), 0o770)); err != nil {
+	if err = errors.Join(err, os.Chmod(path, 0o660), os.Chmod(s.Dir.String(), 0o770)); err != nil {
 		t.Fatal(err)
 	}
-	s.do("hold", ids+"1", "--by", "me", "--reason", "case 7").want(t, exitDone, "held", "")
-	for _, p := range []string{path, recording.NewAudit(s.dir).Path(), filepath.Join(s.dir.String(), ".lock")} {
+	s.do("hold", spooltest.IDs+"1", "--by", "me", "--reason", "case 7").want(t, exitDone, "held", "")
+	for _, p := range []string{path, recording.NewAudit(s.Dir).Path(), filepath.Join(s.Dir.String(), ".lock")} {
 		info, err := os.Stat(p)
 		if err != nil {
 			t.Fatal(err)
@@ -127,11 +131,11 @@ func TestRecordingsByRoot(t *testing.T) {
 // TestRecordingsReindex: what nobody has described is, if nobody can be writing
 // it, and the index has what the sidecars say and nothing else.
 func TestRecordingsReindex(t *testing.T) {
-	leakFree(t)
-	redis := newRedis(t).start()
-	s := newSpool(t, twoOrganisations, redis.config())
-	s.variety()
-	gone := s.put(sampleCall(ids+"8", began))
+	testkit.NoLeaks(t)
+	redis := testkit.StartRedis(t)
+	s := newSpool(t, spooltest.TwoOrganisations, daemontest.RedisLine(redis))
+	s.Variety()
+	gone := s.Put(spooltest.SampleCall(spooltest.IDs+"8", spooltest.Began))
 	s.do("reindex").want(t, exitDone, "files without a call described: 0\nin the index: 6 recordings; taken out of it: 0\n", "")
 
 	for _, path := range []string{gone, recording.SidecarPath(gone)} {
@@ -140,29 +144,29 @@ func TestRecordingsReindex(t *testing.T) {
 		}
 	}
 	day := filepath.Dir(gone)
-	lost := s.file(filepath.Join(day, ids+"5.wav"), wav(1000, 3000))
-	s.age(lost, orphanAge+time.Minute)
-	fresh := s.file(filepath.Join(day, ids+"6.wav"), wav(1000, 3000))
-	live := s.file(filepath.Join(day, ids+"7.wav"), wav(1000, 3000))
-	s.age(live, time.Hour)
-	if err := recording.WriteSidecar(s.file(filepath.Join(s.dir.String(), ".live", ids+"7.json"), nil), sampleCall(ids+"7", began)); err != nil {
+	lost := s.File(filepath.Join(day, spooltest.IDs+"5.wav"), spooltest.WAV(1000, 3000))
+	s.Age(lost, maintenance.OrphanAge+time.Minute)
+	fresh := s.File(filepath.Join(day, spooltest.IDs+"6.wav"), spooltest.WAV(1000, 3000))
+	live := s.File(filepath.Join(day, spooltest.IDs+"7.wav"), spooltest.WAV(1000, 3000))
+	s.Age(live, time.Hour)
+	if err := recording.WriteSidecar(s.File(filepath.Join(s.Dir.String(), ".live", spooltest.IDs+"7.json"), nil), spooltest.SampleCall(spooltest.IDs+"7", spooltest.Began)); err != nil {
 		t.Fatal(err)
 	}
 	s.do("reindex").want(t, exitDone, "files without a call described: 1\nin the index: 6 recordings; taken out of it: 1\n", "")
 
-	if isThere(recording.SidecarPath(fresh)) || isThere(recording.SidecarPath(live)) {
+	if spooltest.IsThere(recording.SidecarPath(fresh)) || spooltest.IsThere(recording.SidecarPath(live)) {
 		t.Error("a file that may be written to is described")
 	}
-	o := s.do("show", ids+"5")
+	o := s.do("show", spooltest.IDs+"5")
 	for _, want := range []string{"problem       state unknown: a file without a call\n", "complete      no\n", "length        0:03.000\n"} {
 		if o.code != exitDone || !strings.Contains(o.stdout, want) {
 			t.Errorf("no %q in\n%s%s", want, o.stdout, o.stderr)
 		}
 	}
 	s.do("ls", "--problems").want(t, exitDone, "state unknown", "")
-	s.do("verify", ids+"5").want(t, exitDone, "all is as it was written", "")
+	s.do("verify", spooltest.IDs+"5").want(t, exitDone, "all is as it was written", "")
 
-	s.file(recording.SidecarPath(lost), []byte("{"))
+	s.File(recording.SidecarPath(lost), []byte("{"))
 	o = s.do("reindex")
 	o.want(t, exitFailed, "in the index: 5 recordings; taken out of it: 1\n", "left out: recording: sidecar "+recording.SidecarPath(lost))
 	if !strings.Contains(o.stderr, "\ntapedeck recordings reindex: sidecars that are not in the index: 1: mend or remove them") {
@@ -170,15 +174,15 @@ func TestRecordingsReindex(t *testing.T) {
 	}
 }
 
-// TestRecordingsReindexInterrupted: what a Tapedeck began to describe when it was
+// TestRecordingsReindexInterrupted: what a Tapedeck spooltest.Began to describe when it was
 // killed is described after all.
 func TestRecordingsReindexInterrupted(t *testing.T) {
-	s := newSpool(t, twoOrganisations, newRedis(t).start().config())
-	path := s.file(filepath.Join(s.dir.String(), "acme/2026/03/09", ids+"5.wav"), wav(1000, 3000))
-	s.age(path, time.Hour)
-	draft, err := recording.Orphan(s.dir, path)
+	s := newSpool(t, spooltest.TwoOrganisations, daemontest.RedisLine(testkit.StartRedis(t)))
+	path := s.File(filepath.Join(s.Dir.String(), "acme/2026/03/09", spooltest.IDs+"5.wav"), spooltest.WAV(1000, 3000))
+	s.Age(path, time.Hour)
+	draft, err := recording.Orphan(s.Dir, path)
 	if err == nil {
-		err = recording.WriteSidecar(s.file(filepath.Join(s.dir.String(), ".live", ids+"5.json"), nil), draft)
+		err = recording.WriteSidecar(s.File(filepath.Join(s.Dir.String(), ".live", spooltest.IDs+"5.json"), nil), draft)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +191,7 @@ func TestRecordingsReindexInterrupted(t *testing.T) {
 }
 
 func TestRecordingsReindexEmbedded(t *testing.T) {
-	o := newSpool(t, twoOrganisations, "").do("reindex")
+	o := newSpool(t, spooltest.TwoOrganisations, "").do("reindex")
 	o.want(t, exitFailed, "", "store.redis is embedded, so the index is inside serve")
 	if strings.Count(o.stderr, "\n") != 1 {
 		t.Errorf("%q", o.stderr)

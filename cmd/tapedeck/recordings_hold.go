@@ -69,7 +69,7 @@ func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, b
 	if err != nil {
 		return err
 	}
-	path, before, err := findRecording(ctx, cfg.dir, id)
+	path, before, err := findRecording(ctx, cfg.Recordings.Dir, id)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, b
 		_, err := fmt.Fprintf(stdout, "%s is not held: nothing changes\n", id)
 		return err
 	}
-	after, err := recording.SetHold(cfg.dir, path, hold, recording.NewAudit(cfg.dir), by, time.Now())
+	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, recording.NewAudit(cfg.Recordings.Dir), by, time.Now())
 	if err != nil {
 		return err
 	}
@@ -85,13 +85,13 @@ func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, b
 		fmt.Fprintf(stdout, "it was held by %s: %s\n", plainText(before.Hold.By), recording.Clean(before.Hold.Reason, maxLine))
 	}
 	fmt.Fprintf(stdout, "%s is %s\n", id, map[bool]string{true: "held, and so is every part of its call", false: "not held any more"}[hold != nil])
-	if cfg.isEmbedded() {
+	if cfg.Store.Embedded() {
 		return nil
 	}
 	opened, err := openIndex(ctx, cfg)
 	if err != nil {
 		return fmt.Errorf("that is so on the disk, not in the index: run `tapedeck recordings reindex` when Redis is back: %w", err)
 	}
-	opened.SaveRecording(call.Index(cfg.dir, after, nil))
+	opened.SaveRecording(call.Index(cfg.Recordings.Dir, after, nil))
 	return opened.close(ctx)
 }

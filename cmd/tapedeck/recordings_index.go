@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tapedeck/cmd/config"
 	"tapedeck/store"
 )
 
@@ -24,7 +25,7 @@ type openedIndex struct {
 type failure struct{ error }
 
 // openIndex is openStore with everything going on that writes to the index.
-func openIndex(ctx context.Context, cfg *config) (*openedIndex, error) {
+func openIndex(ctx context.Context, cfg *config.Config) (*openedIndex, error) {
 	var last atomic.Value // the error of the last operation that failed
 	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: applyTimeout,
 		Logger: slog.New(slog.DiscardHandler),

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"tapedeck/call"
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/maintenance"
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store"
@@ -100,12 +102,12 @@ func moment(text string, in *time.Location, end bool) (time.Time, error) {
 }
 
 // read is what is to be listed, and whether there is more than that.
-func (l *listing) read(ctx context.Context, cfg *config, stderr io.Writer) (list []index.Recording, more bool, err error) {
-	if cfg.isEmbedded() {
+func (l *listing) read(ctx context.Context, cfg *config.Config, stderr io.Writer) (list []index.Recording, more bool, err error) {
+	if cfg.Store.Embedded() {
 		if p, err := flow.Load(cfg.Policy); err == nil {
 			l.region = p.Region
 		}
-		return l.take(l.onDisk(ctx, cfg.dir, func(err error) {
+		return l.take(l.onDisk(ctx, cfg.Recordings.Dir, func(err error) {
 			fmt.Fprintf(stderr, "tapedeck recordings ls: left out: %s\n", recording.Clean(err.Error(), 1000))
 		}))
 	}
@@ -224,7 +226,7 @@ func ofOneDay(d recording.Dir, days []recording.Day, unreadable func(error)) (li
 			if !f.Sidecar {
 				continue
 			}
-			if s, err := placed(d, day, f.ID); err == nil {
+			if s, err := maintenance.Sidecar(d, day, f.ID); err == nil {
 				list = append(list, call.Index(d, s, nil))
 			} else if !errors.Is(err, fs.ErrNotExist) {
 				unreadable(err)

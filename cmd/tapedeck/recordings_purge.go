@@ -9,9 +9,10 @@ import (
 	"slices"
 	"time"
 
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/maintenance"
 	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store"
 )
 
 // recordingsPurge deletes what is older than its organisation keeps it.
@@ -30,13 +31,13 @@ func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	c := recording.PurgeConfig{Dir: cfg.dir, Now: time.Now(), Dry: *dry, Audit: recording.NewAudit(cfg.dir), By: actor}
-	if cfg.isEmbedded() {
+	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: *dry, Audit: recording.NewAudit(cfg.Recordings.Dir), By: actor}
+	if cfg.Store.Embedded() {
 		p, err := flow.Load(cfg.Policy)
 		if err != nil {
 			return err
 		}
-		c.Retention = retention(p)
+		c.Retention = maintenance.Retention(p)
 		return purge(ctx, c, stdout, func(recording.Sidecar) {})
 	}
 	opened, err := openIndex(ctx, cfg)
@@ -48,15 +49,15 @@ func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Write
 }
 
 // purge deletes by the policy in Redis, or else by that of the policy file.
-func (x *openedIndex) purge(ctx context.Context, cfg *config, c recording.PurgeConfig, stdout io.Writer) (err error) {
+func (x *openedIndex) purge(ctx context.Context, cfg *config.Config, c recording.PurgeConfig, stdout io.Writer) (err error) {
 	p := x.Policy()
 	if len(p.Organisations) == 0 {
 		if p, err = flow.Load(cfg.Policy); err != nil {
 			return err
 		}
 	}
-	c.Retention = retention(p)
-	if c.Live, err = liveCalls(ctx, x.Store); err != nil {
+	c.Retention = maintenance.Retention(p)
+	if c.Live, err = maintenance.LiveCalls(ctx, x.Store); err != nil {
 		return err
 	}
 	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.DeleteRecording(s.Organisation, s.Stem()) })
@@ -91,32 +92,4 @@ func purge(ctx context.Context, c recording.PurgeConfig, stdout io.Writer, gone 
 		err = fmt.Errorf("not deleted: %s: each is a line above", plural(n, "recording"))
 	}
 	return err
-}
-
-// retention is how long a policy keeps an organisation's recordings. Those of an
-// organisation that it does not have are kept.
-func retention(p *flow.Policy) func(organisation string) (time.Duration, bool) {
-	return func(organisation string) (time.Duration, bool) {
-		o := p.Organisations[organisation]
-		if o == nil || o.Retention <= 0 {
-			return 0, false
-		}
-		return o.Retention, true
-	}
-}
-
-// liveCalls reports which recordings are of calls that are live anywhere.
-func liveCalls(ctx context.Context, s *store.Store) (live func(id string) bool, err error) {
-	calls, err := s.Calls(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("nothing is deleted while it is not known which calls are live: %w", err)
-	}
-	ids := map[string]bool{}
-	for _, c := range calls {
-		ids[c.ID] = true
-	}
-	return func(id string) bool {
-		call, _, err := recording.ParseStem(id)
-		return err != nil || ids[call]
-	}, nil
 }

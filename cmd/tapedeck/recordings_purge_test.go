@@ -8,48 +8,22 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 )
 
-// keptForAMonth is a policy with a retention for one organisation of two.
-const keptForAMonth = "version: 1\norganisations:\n  acme: { retention: 30d, numbers: { \"+442079460001\": { record: yes } } }\n  north: {}\n"
-
-// agedCall is sampleCall that ended so long ago.
-func agedCall(id string, by time.Duration) recording.Sidecar {
-	return sampleCall(ids+id, time.Now().Add(-by-5*time.Second).Truncate(time.Millisecond))
-}
-
-// old puts recordings of which 1 is too old, 2 too, but held, 3 too, but live,
-// 4 not, 5 of somebody whose are kept for ever, 6 of somebody unknown.
-func (s *spool) old() map[string]string {
-	s.Helper()
-	const day = 24 * time.Hour
-	paths := map[string]string{}
-	for id, age := range map[string]time.Duration{"1": 31 * day, "2": 31 * day, "3": 31 * day, "4": 29 * day, "5": 999 * day, "6": 999 * day} {
-		c := agedCall(id, age)
-		switch id {
-		case "2":
-			c.Hold = &recording.Hold{By: "legal", Reason: "case 7"}
-		case "5":
-			c.Organisation = "north"
-		case "6":
-			c.Organisation = "bygone"
-		}
-		paths[id] = s.put(c)
-	}
-	return paths
-}
-
 // stays fails unless exactly these of old's recordings are there, and in the list.
-func (s *spool) stays(paths map[string]string, want string) {
+func (s spool) stays(paths map[string]string, want string) {
 	s.Helper()
 	list := s.do("ls").stdout
 	for id, path := range paths {
 		stay := strings.Contains(want, id)
-		if isThere(path) != stay || isThere(recording.SidecarPath(path)) != stay || strings.Contains(list, ids+id) != stay {
+		if spooltest.IsThere(path) != stay || spooltest.IsThere(recording.SidecarPath(path)) != stay || strings.Contains(list, spooltest.IDs+id) != stay {
 			s.Errorf("recording %s: want it there: %t; the list:\n%s", id, stay, list)
 		}
 	}
@@ -58,36 +32,36 @@ func (s *spool) stays(paths map[string]string, want string) {
 // TestRecordingsPurge: what is too old goes, with an audit line, and out of the
 // index; what is held, live, or nobody's goes not.
 func TestRecordingsPurge(t *testing.T) {
-	leakFree(t)
-	redis := newRedis(t).start()
-	s := newSpool(t, keptForAMonth, redis.config())
-	paths := s.old()
+	testkit.NoLeaks(t)
+	redis := testkit.StartRedis(t)
+	s := newSpool(t, spooltest.KeptForAMonth, daemontest.RedisLine(redis))
+	paths := s.Old()
 	s.reindex()
-	s.alive(redis.url(), ids+"3")
+	s.alive(redis.URL(), spooltest.IDs+"3")
 
 	o := s.do("purge", "--dry-run", "--by", "cron")
-	o.want(t, exitDone, "would delete "+ids+"1 of acme, ", "")
+	o.want(t, exitDone, "would delete "+spooltest.IDs+"1 of acme, ", "")
 	o.want(t, exitDone, "would delete 1 recording, 64.0 kB of sound; held: 1; live: 1\n", "")
 	s.stays(paths, "123456")
-	if lines := s.audit(); len(lines) > 0 {
+	if lines := s.Audit(); len(lines) > 0 {
 		t.Errorf("a dry run is in the audit file: %q", lines)
 	}
 
 	o = s.do("purge", "--by", "cron")
-	o.want(t, exitDone, "deleted "+ids+"1 of acme, ", "")
+	o.want(t, exitDone, "deleted "+spooltest.IDs+"1 of acme, ", "")
 	o.want(t, exitDone, "kept "+paths["2"]+": held\n", "")
 	o.want(t, exitDone, "deleted 1 recording, 64.0 kB of sound; held: 1; live: 1\n", "")
 	s.stays(paths, "23456")
-	lines := s.audit()
-	if len(lines) != 1 || !strings.Contains(lines[0], `"who":"cron","what":"delete","organisation":"acme","recording":"`+ids+`1","from":"command line"`) {
+	lines := s.Audit()
+	if len(lines) != 1 || !strings.Contains(lines[0], `"who":"cron","what":"delete","organisation":"acme","recording":"`+spooltest.IDs+`1","from":"command line"`) {
 		t.Errorf("audit file: %q", lines)
 	}
 }
 
 // openRedis is the store that the commands change.
-func (s *spool) openRedis(url string) *store.Store {
+func (s spool) openRedis(url string) *store.Store {
 	s.Helper()
-	r, err := store.Open(s.Context(), store.Config{Redis: url, Timeout: patience})
+	r, err := store.Open(s.Context(), store.Config{Redis: url, Timeout: testkit.Patience})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -96,12 +70,12 @@ func (s *spool) openRedis(url string) *store.Store {
 }
 
 // alive puts a live call into Redis.
-func (s *spool) alive(url, id string) {
+func (s spool) alive(url, id string) {
 	s.Helper()
 	r := s.openRedis(url)
 	go func() { _ = r.Run(s.Context()) }()
 	r.SaveCall(calls.Call{ID: id, Organisation: "acme", Direction: flow.Inbound, Started: time.Now(), Owner: r.Instance(), Token: 1})
-	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(testkit.Patience); ; time.Sleep(5 * time.Millisecond) {
 		if calls, err := r.Calls(s.Context()); err == nil && len(calls) == 1 {
 			return
 		}
@@ -113,15 +87,15 @@ func (s *spool) alive(url, id string) {
 
 // TestRecordingsPurgeEmbedded: live is what has a draft; the policy is the file's.
 func TestRecordingsPurgeEmbedded(t *testing.T) {
-	s := newSpool(t, keptForAMonth, "")
-	paths := s.old()
-	s.file(filepath.Join(s.dir.String(), ".live", ids+"3.json"), []byte("{}"))
+	s := newSpool(t, spooltest.KeptForAMonth, "")
+	paths := s.Old()
+	s.File(filepath.Join(s.Dir.String(), ".live", spooltest.IDs+"3.json"), []byte("{}"))
 	s.do("purge", "--by", "olivia").want(t, exitDone, "deleted 1 recording, 64.0 kB of sound; held: 1; live: 1\n", "")
 	s.stays(paths, "23456")
-	if lines := s.audit(); len(lines) != 1 || !strings.Contains(lines[0], `"who":"olivia"`) {
+	if lines := s.Audit(); len(lines) != 1 || !strings.Contains(lines[0], `"who":"olivia"`) {
 		t.Errorf("audit file: %q", lines)
 	}
-	s.file("policy.yaml", []byte("version: 7\n"))
+	s.File("policy.yaml", []byte("version: 7\n"))
 	s.do("purge").want(t, exitFailed, "", " to mend\n")
 	s.stays(paths, "23456")
 }
@@ -146,11 +120,11 @@ func TestActor(t *testing.T) {
 
 // TestRecordingsPurgeUnknown: what cannot be read is told of, and stays.
 func TestRecordingsPurgeUnknown(t *testing.T) {
-	s := newSpool(t, keptForAMonth, "")
-	path := s.put(agedCall("1", 999*24*time.Hour))
-	s.file(recording.SidecarPath(path), []byte("{"))
+	s := newSpool(t, spooltest.KeptForAMonth, "")
+	path := s.Put(spooltest.AgedCall("1", 999*24*time.Hour))
+	s.File(recording.SidecarPath(path), []byte("{"))
 	s.do("purge", "--by", "cron").want(t, exitDone, "kept "+path+": unknown: ", "")
-	if !isThere(path) {
+	if !spooltest.IsThere(path) {
 		t.Error("it is gone")
 	}
 }
@@ -159,32 +133,32 @@ func TestRecordingsPurgeUnknown(t *testing.T) {
 // audit file says who.
 func TestRecordingsHold(t *testing.T) {
 	indexes(t, func(t *testing.T, config string) {
-		s := newSpool(t, keptForAMonth, config)
-		path := s.put(agedCall("1", 999*24*time.Hour))
+		s := newSpool(t, spooltest.KeptForAMonth, config)
+		path := s.Put(spooltest.AgedCall("1", 999*24*time.Hour))
 		s.reindex()
-		s.do("hold", ids+"1", "--by", "olivia", "--reason", "case\n7").want(t, exitDone, ids+"1 is held, and so is every part of its call\n", "")
+		s.do("hold", spooltest.IDs+"1", "--by", "olivia", "--reason", "case\n7").want(t, exitDone, spooltest.IDs+"1 is held, and so is every part of its call\n", "")
 		s.do("ls").want(t, exitDone, "  held  ", "")
-		s.do("show", ids+"1").want(t, exitDone, "hold          by olivia since ", "")
-		s.do("hold", ids+"1", "--by", "paul", "--reason", "case 8").want(t, exitDone, "it was held by olivia: case 7\n", "")
+		s.do("show", spooltest.IDs+"1").want(t, exitDone, "hold          by olivia since ", "")
+		s.do("hold", spooltest.IDs+"1", "--by", "paul", "--reason", "case 8").want(t, exitDone, "it was held by olivia: case 7\n", "")
 		s.do("purge", "--by", "cron").want(t, exitDone, "deleted 0 recordings, 0 bytes of sound; held: 1\n", "")
 
-		s.do("release", ids+"1", "--by", "paul").want(t, exitDone, ids+"1 is not held any more\n", "")
-		s.do("release", ids+"1", "--by", "paul").want(t, exitDone, ids+"1 is not held: nothing changes\n", "")
+		s.do("release", spooltest.IDs+"1", "--by", "paul").want(t, exitDone, spooltest.IDs+"1 is not held any more\n", "")
+		s.do("release", spooltest.IDs+"1", "--by", "paul").want(t, exitDone, spooltest.IDs+"1 is not held: nothing changes\n", "")
 		if o := s.do("ls"); strings.Contains(o.stdout, "held") {
 			t.Errorf("the list:\n%s", o.stdout)
 		}
 		s.do("purge", "--by", "cron").want(t, exitDone, "deleted 1 recording", "")
-		if isThere(path) {
+		if spooltest.IsThere(path) {
 			t.Error("it is there")
 		}
 		var got []string
-		for _, line := range s.audit() {
+		for _, line := range s.Audit() {
 			got = append(got, between(line, `"who":"`, `"`)+" "+between(line, `"what":"`, `"`)+" "+between(line, `"detail":"`, `"`))
 		}
 		if want := "olivia hold case 7, paul hold case 8, paul unhold , cron delete older than"; !strings.HasPrefix(strings.Join(got, ", "), want) {
 			t.Errorf("audit file: %q", got)
 		}
-		s.do("hold", ids+"9", "--reason", "x", "--by", "paul").want(t, exitFailed, "", "there is no recording")
+		s.do("hold", spooltest.IDs+"9", "--reason", "x", "--by", "paul").want(t, exitFailed, "", "there is no recording")
 	})
 }
 
@@ -197,10 +171,10 @@ func between(text, before, after string) string {
 // TestRecordingsWithoutRedis: what is the truth, on the disk, is changed and read;
 // the list says that Redis is away.
 func TestRecordingsWithoutRedis(t *testing.T) {
-	leakFree(t)
-	redis := newRedis(t) // not started
-	s := newSpool(t, keptForAMonth, redis.config())
-	path := s.put(agedCall("1", 999*24*time.Hour))
+	testkit.NoLeaks(t)
+	redis := testkit.NewRedis(t) // not started
+	s := newSpool(t, spooltest.KeptForAMonth, daemontest.RedisLine(redis))
+	path := s.Put(spooltest.AgedCall("1", 999*24*time.Hour))
 	for _, line := range []string{"ls", "reindex", "purge --by cron"} {
 		o := s.do(strings.Fields(line)...)
 		o.want(t, exitFailed, "", "start Redis, or mend store.redis in the daemon file")
@@ -208,14 +182,16 @@ func TestRecordingsWithoutRedis(t *testing.T) {
 			t.Errorf("%s: %q", line, o.stderr)
 		}
 	}
-	s.do("hold", ids+"1", "--by", "olivia", "--reason", "case 7").want(t, exitFailed, "is held",
+	s.do("hold", spooltest.IDs+"1", "--by", "olivia", "--reason", "case 7").want(t, exitFailed, "is held",
 		"that is so on the disk, not in the index: run `tapedeck recordings reindex` when Redis is back: ")
-	s.do("show", ids+"1").want(t, exitDone, "hold          by olivia", "")
+	s.do("show", spooltest.IDs+"1").want(t, exitDone, "hold          by olivia", "")
 	s.do("verify").want(t, exitDone, "verified 1 recording", "")
-	if !isThere(path) {
+	if !spooltest.IsThere(path) {
 		t.Error("it is gone")
 	}
-	redis.start()
+	if err := redis.Start(); err != nil {
+		t.Fatal(err)
+	}
 	s.do("reindex").want(t, exitDone, "in the index: 1 recording", "")
 	s.do("ls").want(t, exitDone, "  held  ", "")
 }
@@ -223,13 +199,13 @@ func TestRecordingsWithoutRedis(t *testing.T) {
 // TestRecordingsPurgeMany: everything that was deleted is out of the index when
 // the command ends.
 func TestRecordingsPurgeMany(t *testing.T) {
-	redis := newRedis(t).start()
-	s := newSpool(t, keptForAMonth, redis.config())
+	redis := testkit.StartRedis(t)
+	s := newSpool(t, spooltest.KeptForAMonth, daemontest.RedisLine(redis))
 	for i := range 100 {
-		c := agedCall("", 999*24*time.Hour)
+		c := spooltest.AgedCall("", 999*24*time.Hour)
 		c.Call = fmt.Sprintf("call-%d", i)
 		c.File, c.Spans, c.Problems = nil, nil, []string{recording.NotStarted}
-		s.put(c)
+		s.Put(c)
 	}
 	s.do("reindex").want(t, exitDone, "in the index: 100 recordings", "")
 	s.do("purge", "--by", "cron").want(t, exitDone, "deleted 100 recordings, 0 bytes of sound\n", "")

@@ -27,7 +27,7 @@ func recordingsShow(ctx context.Context, args []string, stdout, _ io.Writer) err
 	if err != nil {
 		return err
 	}
-	path, s, err := findRecording(ctx, cfg.dir, ids[0])
+	path, s, err := findRecording(ctx, cfg.Recordings.Dir, ids[0])
 	if err != nil {
 		return err
 	}

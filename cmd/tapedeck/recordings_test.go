@@ -13,34 +13,10 @@ import (
 	"time"
 	"unicode"
 
+	"tapedeck/cmd/spooltest"
 	"tapedeck/recording"
 	"tapedeck/store/index"
 )
-
-const ids = "c0ffee00-0000-4000-8000-00000000000"
-
-// variety is recordings of several kinds, from the oldest to the newest.
-func (s *spool) variety() {
-	s.Helper()
-	s.put(sampleCall(ids+"1", began))
-
-	second := sampleCall(ids+"1", began)
-	second.Part, second.File.Name, second.Previous = 2, ids+"1.part2.wav", ids+"1.wav"
-	s.put(second)
-
-	out := sampleCall(ids+"2", began.Add(time.Hour))
-	out.Direction, out.External, out.Trigger, out.RequestedBy, out.Users = "outbound", "07700900456", "on-demand", "bob", []string{"bob"}
-	s.put(out)
-
-	none := sampleCall(ids+"3", began.AddDate(0, 0, 1))
-	none.File, none.Spans, none.Problems = nil, nil, []string{recording.NotStarted + ": -ERR no such channel"}
-	s.put(none)
-
-	north := sampleCall(ids+"4", began.AddDate(0, 0, 2))
-	north.Organisation, north.Users = "north", []string{"nora"}
-	north.Hold = &recording.Hold{By: "legal", Reason: "case 7", At: began.AddDate(0, 1, 0)}
-	s.put(north)
-}
 
 const listed = `STARTED                  ORGANISATION  DIRECTION  OUTSIDE        OURS           USERS       LENGTH              TRIGGER         REMARKS      ID
 2026-03-11 14:30:00 UTC  north         inbound    +447700900123  +442079460001  nora        0:04 (0:01 paused)  automatic       held         c0ffee00-0000-4000-8000-000000000004
@@ -53,25 +29,25 @@ const listed = `STARTED                  ORGANISATION  DIRECTION  OUTSIDE       
 // TestRecordingsList: the index and the sidecars give the same list.
 func TestRecordingsList(t *testing.T) {
 	indexes(t, func(t *testing.T, config string) {
-		s := newSpool(t, twoOrganisations, config)
+		s := newSpool(t, spooltest.TwoOrganisations, config)
 		s.do("ls").want(t, exitDone, "no recordings\n", "")
 		s.do("ls", "--number", "1002").want(t, exitDone, "no recordings\n", "")
 		s.do("ls", "--number", "abc").want(t, exitDone, "no recordings: \"abc\" is no number\n", "")
-		s.variety()
+		s.Variety()
 		s.reindex()
 		if config != "" {
-			apply := tapedeck("policy", "apply", "--config", s.config, filepath.Join(s.root, "policy.yaml"))
+			apply := tapedeck("policy", "apply", "--config", s.Config, filepath.Join(s.Root, "policy.yaml"))
 			apply.want(t, exitDone, "in force", "") // the region of national numbers
 		}
 		if o := s.do("ls", "--utc"); o.code != exitDone || o.stderr != "" || o.stdout != listed {
 			t.Errorf("%d, %s\n%s", o.code, o.stderr, o.stdout)
 		}
-		if o := s.do("ls"); !strings.Contains(o.stdout, began.Local().Format("2006-01-02 15:04:05 MST")) {
+		if o := s.do("ls"); !strings.Contains(o.stdout, spooltest.Began.Local().Format("2006-01-02 15:04:05 MST")) {
 			t.Errorf("not in the local zone:\n%s", o.stdout)
 		}
 		o := s.do("ls", "--utc", "--limit", "2")
 		rows := strings.SplitAfter(o.stdout, "\n")
-		if len(rows) != 5 || !strings.Contains(rows[2], ids+"3") || rows[3] != "there are more: --limit 20 shows them\n" {
+		if len(rows) != 5 || !strings.Contains(rows[2], spooltest.IDs+"3") || rows[3] != "there are more: --limit 20 shows them\n" {
 			t.Errorf("--limit 2:\n%s", o.stdout)
 		}
 		s.filters()
@@ -79,7 +55,7 @@ func TestRecordingsList(t *testing.T) {
 }
 
 // filters asks for parts of variety.
-func (s *spool) filters() {
+func (s spool) filters() {
 	s.Helper()
 	for _, c := range []struct{ flags, want string }{
 		{"", "4 3 2 1.part2 1"},
@@ -109,7 +85,7 @@ func (s *spool) filters() {
 			if err := json.Unmarshal([]byte(line), &r); err != nil {
 				s.Errorf("%s: %v", c.flags, err)
 			}
-			got = append(got, strings.TrimPrefix(r.ID, ids))
+			got = append(got, strings.TrimPrefix(r.ID, spooltest.IDs))
 		}
 		if o.code != exitDone || o.stderr != "" || strings.Join(got, " ") != c.want {
 			s.Errorf("ls %s: %q, want %q; %d %s", c.flags, got, c.want, o.code, o.stderr)
@@ -150,18 +126,18 @@ AT            WHAT     DETAIL
 
 // TestRecordingsShow: everything that the sidecar says, for people and as it is.
 func TestRecordingsShow(t *testing.T) {
-	s := newSpool(t, twoOrganisations, "")
-	s.variety()
-	o := s.do("show", ids+"1", "--utc")
-	sum := fmt.Sprintf("%x", sha256.Sum256(wav(1000, 2000, -1, 1000, 1000, 1000)))
-	if got := strings.NewReplacer(s.dir.String(), "$DIR", sum, "$SHA").Replace(o.stdout); o.code != exitDone || o.stderr != "" || got != shown {
+	s := newSpool(t, spooltest.TwoOrganisations, "")
+	s.Variety()
+	o := s.do("show", spooltest.IDs+"1", "--utc")
+	sum := fmt.Sprintf("%x", sha256.Sum256(spooltest.WAV(1000, 2000, -1, 1000, 1000, 1000)))
+	if got := strings.NewReplacer(s.Dir.String(), "$DIR", sum, "$SHA").Replace(o.stdout); o.code != exitDone || o.stderr != "" || got != shown {
 		t.Errorf("%d, %s\n%s", o.code, o.stderr, got)
 	}
 	for id, want := range map[string][]string{
-		ids + "1.part2": {"part before   " + ids + "1.wav\n"},
-		ids + "2":       {"trigger       on-demand\nasked by      bob\n"},
-		ids + "3":       {"file          none, it would be ", "complete      no\n", "problem       not started: -ERR no such channel\n"},
-		ids + "4":       {"hold          by legal since 2026-04-09 14:30:00.250 UTC: case 7\n"},
+		spooltest.IDs + "1.part2": {"part before   " + spooltest.IDs + "1.wav\n"},
+		spooltest.IDs + "2":       {"trigger       on-demand\nasked by      bob\n"},
+		spooltest.IDs + "3":       {"file          none, it would be ", "complete      no\n", "problem       not started: -ERR no such channel\n"},
+		spooltest.IDs + "4":       {"hold          by legal since 2026-04-09 14:30:00.250 UTC: case 7\n"},
 	} {
 		o := s.do("show", id, "--utc")
 		for _, text := range want {
@@ -170,11 +146,11 @@ func TestRecordingsShow(t *testing.T) {
 			}
 		}
 	}
-	sidecar, err := os.ReadFile(filepath.Join(s.dir.String(), "acme/2026/03/09", ids+"1.json"))
-	if o := s.do("show", "--json", ids+"1"); err != nil || o.stdout != string(sidecar) {
+	sidecar, err := os.ReadFile(filepath.Join(s.Dir.String(), "acme/2026/03/09", spooltest.IDs+"1.json"))
+	if o := s.do("show", "--json", spooltest.IDs+"1"); err != nil || o.stdout != string(sidecar) {
 		t.Errorf("%v\n%s\nthe sidecar is\n%s", err, o.stdout, sidecar)
 	}
-	for _, id := range []string{ids + "9", "../../etc/passwd", "x\x1b[2J\ny"} {
+	for _, id := range []string{spooltest.IDs + "9", "../../etc/passwd", "x\x1b[2J\ny"} {
 		o := s.do("show", id)
 		o.want(t, exitFailed, "", "there is no recording")
 		if strings.Count(o.stderr, "\n") != 1 || strings.Contains(o.stderr, "\x1b") {
@@ -185,13 +161,13 @@ func TestRecordingsShow(t *testing.T) {
 
 // TestRecordingsWithoutFolder is one line that says what to do.
 func TestRecordingsWithoutFolder(t *testing.T) {
-	s := newSpool(t, oneOrganisation, "")
-	if err := os.Remove(s.dir.String()); err != nil {
+	s := newSpool(t, spooltest.OneOrganisation, "")
+	if err := os.Remove(s.Dir.String()); err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{"ls", "show " + ids + "1", "verify", "purge --by me", "hold --by me --reason x " + ids + "1"} {
+	for _, line := range []string{"ls", "show " + spooltest.IDs + "1", "verify", "purge --by me", "hold --by me --reason x " + spooltest.IDs + "1"} {
 		o := s.do(strings.Fields(line)...)
-		o.want(t, exitFailed, "", "recordings.dir in the daemon file: open "+s.dir.String()+": no such file or directory: mount its disk")
+		o.want(t, exitFailed, "", "recordings.dir in the daemon file: open "+s.Dir.String()+": no such file or directory: mount its disk")
 		if strings.Count(o.stderr, "\n") != 1 {
 			t.Errorf("%s: %q", line, o.stderr)
 		}
@@ -203,9 +179,9 @@ func TestRecordingsWithoutFolder(t *testing.T) {
 func TestRecordingsHostileTexts(t *testing.T) {
 	const evil = "\x1b[2J\x1b]0;owned\x07\r\n+1\t\u009b31m\u202edorw\u200b\u2028next\U000e0041\u00ad"
 	indexes(t, func(t *testing.T, config string) {
-		s := newSpool(t, twoOrganisations, config)
-		c := sampleCall(ids+"1", began)
-		path := s.put(c)
+		s := newSpool(t, spooltest.TwoOrganisations, config)
+		c := spooltest.SampleCall(spooltest.IDs+"1", spooltest.Began)
+		path := s.Put(c)
 		quoted, err := json.Marshal(evil)
 		if err != nil {
 			t.Fatal(err)
@@ -218,10 +194,10 @@ func TestRecordingsHostileTexts(t *testing.T) {
 			text = []byte(strings.ReplaceAll(string(text), harmless, string(quoted)))
 		}
 		text = []byte(strings.Replace(string(text), `"problems":[]`, `"problems":[`+string(quoted)+`,"`+"\u009b\x9b"+`"]`, 1))
-		s.file(recording.SidecarPath(path), text)
-		s.file(filepath.Join(filepath.Dir(path), "\x1b[31mstray\nline\u202e.wav"), nil)
+		s.File(recording.SidecarPath(path), text)
+		s.File(filepath.Join(filepath.Dir(path), "\x1b[31mstray\nline\u202e.wav"), nil)
 		s.reindex()
-		for line, rows := range map[string]int{"ls": 2, "ls --json": 1, "show " + ids + "1": 0, "show --json " + ids + "1": 1, "verify": 0} {
+		for line, rows := range map[string]int{"ls": 2, "ls --json": 1, "show " + spooltest.IDs + "1": 0, "show --json " + spooltest.IDs + "1": 1, "verify": 0} {
 			o := s.do(strings.Fields(line)...)
 			if bad := strings.IndexFunc(o.stdout+o.stderr, func(r rune) bool {
 				return r != '\n' && unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028'

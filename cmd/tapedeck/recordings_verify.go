@@ -25,8 +25,8 @@ func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) e
 	report := func(f recording.Finding) { fmt.Fprintln(stdout, recording.Clean(f.String(), maxLine)) }
 	var counts recording.Counts
 	if len(ids) == 0 {
-		counts, err = recording.Verify(ctx, cfg.dir, report)
-	} else if counts, err = verifyOne(ctx, cfg.dir, ids[0], report); err != nil {
+		counts, err = recording.Verify(ctx, cfg.Recordings.Dir, report)
+	} else if counts, err = verifyOne(ctx, cfg.Recordings.Dir, ids[0], report); err != nil {
 		return err
 	}
 	found := 0

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"tapedeck/cmd/config"
 	"tapedeck/esl/esltest"
 )
 
@@ -38,7 +39,7 @@ func simulate(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if l.calls < 1 || l.concurrency < 1 || l.rate < 0 {
 		return usagef("--calls and --concurrency are at least 1, --rate at least 0")
 	}
-	if _, err := splitAddress(l.target); err != nil {
+	if _, err := config.SplitAddress(l.target); err != nil {
 		return usagef("--target: %q is no HOST:PORT: %v", l.target, err)
 	}
 	r := l.play(ctx)

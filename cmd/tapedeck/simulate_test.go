@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 )
 
 var (
@@ -48,15 +51,15 @@ func numbers(t *testing.T, stdout string) (calls, recorded, failed int, took flo
 }
 
 func TestSimulate(t *testing.T) {
-	leakFree(t)
-	s := startServe(t, twoOrganisations, "")
-	o := tapedeck("simulate", "--target", s.socket, "--calls", "200", "--concurrency", "8")
+	testkit.NoLeaks(t)
+	s := daemontest.Start(t, spooltest.TwoOrganisations, "")
+	o := tapedeck("simulate", "--target", s.Socket, "--calls", "200", "--concurrency", "8")
 	o.want(t, exitDone, "calls/s", "")
 	if calls, recorded, failed, _ := numbers(t, o.stdout); calls != 200 || recorded != 200 || failed != 0 {
 		t.Errorf("%s", o.stdout)
 	}
-	s.metric(`tapedeck_calls_total{direction="inbound",state="on"}`, "200")
-	o = tapedeck("simulate", "--target", s.socket, "--calls", "3", "--number", "+442079469999")
+	s.Metric(`tapedeck_calls_total{direction="inbound",state="on"}`, "200")
+	o = tapedeck("simulate", "--target", s.Socket, "--calls", "3", "--number", "+442079469999")
 	if calls, recorded, failed, _ := numbers(t, o.stdout); o.code != exitDone || calls != 3 || recorded != 0 || failed != 0 {
 		t.Errorf("%+v", o)
 	}
@@ -64,34 +67,35 @@ func TestSimulate(t *testing.T) {
 
 // TestSimulateRate: the last of 21 calls at 40 a second begins after half a second.
 func TestSimulateRate(t *testing.T) {
-	leakFree(t)
-	s := startServe(t, twoOrganisations, "")
-	o := tapedeck("simulate", "--target", s.socket, "--calls", "21", "--rate", "40")
+	testkit.NoLeaks(t)
+	s := daemontest.Start(t, spooltest.TwoOrganisations, "")
+	o := tapedeck("simulate", "--target", s.Socket, "--calls", "21", "--rate", "40")
 	if calls, _, failed, took := numbers(t, o.stdout); o.code != exitDone || calls != 21 || failed != 0 || took < 0.5 || took > 5 {
 		t.Errorf("%+v", o)
 	}
 }
 
 func TestSimulateInterrupted(t *testing.T) {
-	leakFree(t)
-	s := startServe(t, twoOrganisations, "")
+	testkit.NoLeaks(t)
+	s := daemontest.Start(t, spooltest.TwoOrganisations, "")
 	ctx, cancel := context.WithCancel(t.Context())
-	stdout, stderr, ended := newJournal(), newJournal(), make(chan int, 1)
+	var stdout, stderr testkit.Log
+	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"simulate", "--target", s.socket, "--calls", "1000000", "--rate", "50"}, stdout, stderr)
+		ended <- run(ctx, []string{"simulate", "--target", s.Socket, "--calls", "1000000", "--rate", "50"}, &stdout, &stderr)
 	}()
-	s.logged(3, "call decided")
+	s.Logged.Await(t, 3, "call decided")
 	cancel()
 	code := <-ended
 	calls, _, failed, _ := numbers(t, stdout.String())
 	if want := fmt.Sprintf("tapedeck simulate: interrupted after %d of 1000000 calls\n", calls); code != exitFailed || failed != 0 || stderr.String() != want {
-		t.Errorf("exit code %d, %d failed, %q", code, failed, stderr)
+		t.Errorf("exit code %d, %d failed, %q", code, failed, stderr.String())
 	}
 }
 
 // TestSimulateNobody: nobody listens, or somebody who is no Tapedeck.
 func TestSimulateNobody(t *testing.T) {
-	leakFree(t)
+	testkit.NoLeaks(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -16,7 +17,18 @@ import (
 
 	"tapedeck/esl"
 	"tapedeck/internal/strictyaml"
+	"tapedeck/recording"
 )
+
+// write makes a file in a new folder and returns its path.
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 // sectionSix is the daemon file of docs/design.md, section 6, without its switch, and
 // with the prompts, which are named in the README.
@@ -33,34 +45,34 @@ log: { level: info, format: text }
 `
 
 // same compares configurations by what they say, secrets included.
-func same(a, b *config) bool {
+func same(a, b *Config) bool {
 	ar, br := a.Store.Redis.Reveal(), b.Store.Redis.Reveal()
 	x, y := *a, *b
 	x.Store.Redis, y.Store.Redis = esl.Secret{}, esl.Secret{}
-	x.policyNamed, y.policyNamed = false, false
+	x.PolicyNamed, y.PolicyNamed = false, false
 	return ar == br && reflect.DeepEqual(x, y)
 }
 
 func TestDefaults(t *testing.T) {
-	written, err := parseConfig("f", []byte(sectionSix))
+	written, err := Parse("f", []byte(sectionSix))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"", "# nothing\n", "---\n", "{}\n", "log:\nhttp: {}\n"} {
-		c, err := parseConfig("f", []byte(text))
+		c, err := Parse("f", []byte(text))
 		if err != nil || !same(c, written) {
 			t.Errorf("%q: %v\n%+v\n%+v", text, err, c, written)
 		}
-		if c.policyNamed {
+		if c.PolicyNamed {
 			t.Errorf("%q names no policy", text)
 		}
 	}
-	if !written.policyNamed {
+	if !written.PolicyNamed {
 		t.Error("the policy is named")
 	}
 	var keys []string // each key of the file is in section 6, and the other way round
-	for i := range reflect.TypeFor[config]().NumField() {
-		if f := reflect.TypeFor[config]().Field(i); f.IsExported() {
+	for i := range reflect.TypeFor[Config]().NumField() {
+		if f := reflect.TypeFor[Config]().Field(i); f.Tag.Get("yaml") != "-" {
 			keys = append(keys, f.Tag.Get("yaml"))
 		}
 	}
@@ -77,7 +89,7 @@ func TestDefaults(t *testing.T) {
 
 func TestConfigIsRead(t *testing.T) {
 	password := write(t, "password", "from a file\n")
-	c, err := parseConfig("f", []byte(`
+	c, err := Parse("f", []byte(`
 listen: "[::1]:18084"
 allow: ["2001:db8::/32", 10.1.2.3/32]
 switches:
@@ -96,17 +108,19 @@ log: { level: debug, format: json }
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := config{Listen: "[::1]:18084", Policy: "p", policyNamed: true}
+	want := Config{Listen: "[::1]:18084", Policy: "p", PolicyNamed: true}
 	want.Allow = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.1.2.3/32")}
-	want.Recordings.Dir, want.HTTP.Listen, want.HTTP.Accounts = "/srv/calls", ":0", "a"
+	if want.Recordings.Dir, err = recording.NewDir("/srv/calls"); err != nil {
+		t.Fatal(err)
+	}
+	want.HTTP.Listen, want.HTTP.Accounts = ":0", "a"
 	want.HTTP.Certificate, want.HTTP.Key, want.HTTP.TrustedProxies = "c", "k", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
 	want.Metrics.Listen, want.Log.Level, want.Log.Format = "localhost:1", slog.LevelDebug, "json"
 	want.Store.Redis = esl.NewSecret("redis://:pw@a:1,redis://:pw@b:2")
-	want.Switches = []switchConfig{{Name: "fs1", Address: "[2001:db8::5]:8021", Password: esl.NewSecret("ClueCon")},
+	want.Switches = []Switch{{Name: "fs1", Address: "[2001:db8::5]:8021", Password: esl.NewSecret("ClueCon")},
 		{Name: "fs2", Address: "switch.example.net:8021", Password: esl.NewSecret("from a file"), PasswordFile: password}}
-	want.dir = c.dir
-	if !same(c, &want) || c.dir.String() != "/srv/calls" {
+	if !same(c, &want) {
 		t.Errorf("got  %+v\nwant %+v", c, want)
 	}
 	for i, s := range want.Switches {
@@ -173,7 +187,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"log: {}\n---\nlog: {}\n", 2, "a second document begins here"},
 		{"<<: {listen: x}\n", 1, "unknown key"},
 	} {
-		_, err := parseConfig("t.yaml", []byte(c.text))
+		_, err := Parse("t.yaml", []byte(c.text))
 		report, ok := errors.AsType[*strictyaml.Report](err)
 		if !ok || len(report.Mistakes) != 1 {
 			t.Errorf("%q: %v", c.text, err)
@@ -196,11 +210,10 @@ switches:
 log: { level: loud, format: xml }
 recordings: { dir: spool, stereo: 7 }
 `)
-	o := tapedeck("serve", "--config", path)
-	o.want(t, exitFailed, "", "tapedeck serve: refused: 10 mistakes to mend\n")
-	lines := strings.Split(strings.TrimSpace(o.stderr), "\n")
-	if len(lines) != 11 {
-		t.Fatalf("stderr is\n%s", o.stderr)
+	_, err := Load(path)
+	lines := strings.Split(fmt.Sprint(err), "\n")
+	if len(lines) != 10 {
+		t.Fatalf("the report is\n%v", err)
 	}
 	for i, line := range []int{1, 2, 3, 5, 5, 5, 6, 6, 7, 7} {
 		if !strings.HasPrefix(lines[i], fmt.Sprintf("%s:%d: ", path, line)) {
@@ -211,10 +224,9 @@ recordings: { dir: spool, stereo: 7 }
 
 func TestConfigFileMissing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none.yaml")
-	o := tapedeck("serve", "--config", path)
-	o.want(t, exitFailed, "", path)
-	if strings.Count(o.stderr, "\n") != 1 {
-		t.Errorf("%q is not one line", o.stderr)
+	_, err := Load(path)
+	if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -223,7 +235,7 @@ func TestConfigFileMissing(t *testing.T) {
 func TestConfigShowsNoSecret(t *testing.T) {
 	const word = "hunter2hunter2"
 	file := write(t, "password", word+"\n")
-	c, err := parseConfig("f", []byte("switches:\n- {name: a, address: 'h:1', password: "+word+"}\n"+
+	c, err := Parse("f", []byte("switches:\n- {name: a, address: 'h:1', password: "+word+"}\n"+
 		"- {name: b, address: 'h:1', password_file: "+file+"}\nstore: {redis: 'redis://user:"+word+"@h:1/0'}\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -251,17 +263,18 @@ func TestConfigShowsNoSecret(t *testing.T) {
 		"switches:\n- {name: a, password: " + word + ", address: x, password: " + word + "}\n",
 		"switches:\n- {name: a, password: '" + word + ", address: x}\n",
 	} {
-		_, err := parseConfig("f", []byte(text))
+		_, err := Parse("f", []byte(text))
 		if err == nil {
 			t.Errorf("%q is taken", text)
 		}
 		fmt.Fprintln(&shown, err)
 	}
 	for _, url := range []string{"redis://:" + word + "@", "redis://:" + word + "@h:x", "rdis://:" + word + "@h:1", "redis://:" + word + "@h:1?pool=" + word} {
-		path := write(t, "tapedeck.yaml", "listen: 127.0.0.1:0\nmetrics: {listen: '127.0.0.1:0'}\npolicy: /nowhere\nstore: {redis: '"+url+"'}\n")
-		o := tapedeck("serve", "--config", path)
-		o.want(t, exitFailed, "", "write embedded; redis://")
-		shown.WriteString(o.stderr)
+		_, err := Parse("f", []byte("store: {redis: '"+url+"'}\n"))
+		if err == nil || !strings.Contains(err.Error(), "write embedded; redis://") {
+			t.Errorf("%v", err)
+		}
+		fmt.Fprintln(&shown, err)
 	}
 	for _, form := range []string{word, fmt.Sprintf("%x", word), fmt.Sprintf("%v", []byte(word))} {
 		if i := strings.Index(shown.String(), form); i >= 0 {
@@ -272,7 +285,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 
 func TestPasswordFileKeepsSpaces(t *testing.T) {
 	path := write(t, "password", "  spaces stay  \r\n")
-	c, err := parseConfig("f", []byte("switches:\n- {name: a, address: 'h:1', password_file: "+path+"}\n"))
+	c, err := Parse("f", []byte("switches:\n- {name: a, address: 'h:1', password_file: "+path+"}\n"))
 	if err != nil || c.Switches[0].Password.Reveal() != "  spaces stay  " {
 		t.Errorf("%v", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package maintenance
 
 import (
 	"errors"
@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/cmd/spooltest"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store"
 )
@@ -15,34 +17,34 @@ import (
 // FreeSWITCH has its call; and not as long as it may be written to, one has it,
 // or nobody can say.
 func TestMaintenanceYoung(t *testing.T) {
-	leakFree(t)
+	testkit.NoLeaks(t)
 	w := newWorkshop(t, store.Embedded)
 	now := time.Now()
-	day := filepath.Join(w.spool.dir.String(), "acme", now.UTC().Format("2006/01/02"))
+	day := filepath.Join(w.Spool.Dir.String(), "acme", now.UTC().Format("2006/01/02"))
 	file := func(id string, age time.Duration) string {
-		path := w.file(filepath.Join(day, ids+id+".wav"), wav(1000, 3000))
-		w.age(path, age)
+		path := w.File(filepath.Join(day, spooltest.IDs+id+".wav"), spooltest.WAV(1000, 3000))
+		w.Age(path, age)
 		return path
 	}
 	lost, written, live := file("1", time.Minute), file("2", time.Second), file("3", time.Minute)
 	known, old := file("4", time.Minute), file("5", time.Hour)
-	w.file(recording.SidecarPath(known), []byte("{}"))
+	w.File(recording.SidecarPath(known), []byte("{}"))
 	all := []string{lost, written, live, known, old}
 
 	w.going.err = errors.New("a link is down")
 	if left := w.youngOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{lost, written, live, old}) {
 		t.Errorf("left %q", left)
 	}
-	w.going.err, w.going.calls = nil, map[string]bool{ids + "3": true}
+	w.going.err, w.going.calls = nil, map[string]bool{spooltest.IDs + "3": true}
 	if left := w.youngOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{written}) {
 		t.Errorf("left %q", left)
 	}
 	for path, want := range map[string]bool{lost: true, written: false, live: false, old: false} {
-		if isThere(recording.SidecarPath(path)) != want {
+		if spooltest.IsThere(recording.SidecarPath(path)) != want {
 			t.Errorf("%s described: %t", filepath.Base(path), !want)
 		}
 	}
-	if left := w.youngOnce(t.Context(), now.Add(time.Minute), []string{written}); len(left) != 0 || !isThere(recording.SidecarPath(written)) {
+	if left := w.youngOnce(t.Context(), now.Add(time.Minute), []string{written}); len(left) != 0 || !spooltest.IsThere(recording.SidecarPath(written)) {
 		t.Errorf("left %q", left)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package maintenance
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const (
 // describeYoung describes the files that were there at the start, of which nothing
 // is known, and whose call no FreeSWITCH has any more, without waiting until they
 // are as old as others must be.
-func (m *maintenance) describeYoung(ctx context.Context, start time.Time) {
+func (m *Maintenance) describeYoung(ctx context.Context, start time.Time) {
 	paths, _ := recording.Orphans(ctx, m.dir, start) // describe has told what it cannot read
 	tick := time.NewTicker(youngEvery)
 	defer tick.Stop()
@@ -38,7 +38,7 @@ func (m *maintenance) describeYoung(ctx context.Context, start time.Time) {
 
 // youngOnce describes those that can be, and returns those that may be some day
 // soon: of the others somebody else has said something.
-func (m *maintenance) youngOnce(ctx context.Context, now time.Time, paths []string) (left []string) {
+func (m *Maintenance) youngOnce(ctx context.Context, now time.Time, paths []string) (left []string) {
 	paths = slices.DeleteFunc(paths, func(path string) bool { return !m.dir.Unknown(path) })
 	calls := make([]string, len(paths))
 	for i, path := range paths {
@@ -50,7 +50,7 @@ func (m *maintenance) youngOnce(ctx context.Context, now time.Time, paths []stri
 	}
 	for i, path := range paths {
 		info, err := os.Stat(path)
-		if err != nil || live[calls[i]] || now.Sub(info.ModTime()) > orphanAge { // the call is followed, or the daily look finds it
+		if err != nil || live[calls[i]] || now.Sub(info.ModTime()) > OrphanAge { // the call is followed, or the daily look finds it
 			continue
 		}
 		s, err := recording.Orphan(m.dir, path)

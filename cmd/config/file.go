@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -26,14 +26,14 @@ type configReader struct {
 	strictyaml.Reader
 }
 
-// configRules are those of the daemon file.
-var configRules = strictyaml.Rules{Secret: true}
+// rules are those of the daemon file.
+var rules = strictyaml.Rules{Secret: true}
 
-// parseConfig reads the daemon file's text over the defaults. Its error is a
-// *strictyaml.Report of every mistake.
-func parseConfig(file string, text []byte) (*config, error) {
-	r := &configReader{strictyaml.Reader{Rules: &configRules}}
-	c := defaults()
+// Parse reads the text of a daemon file over the defaults. The error is a
+// *strictyaml.Report with every mistake; file is the name that it shows.
+func Parse(file string, text []byte) (*Config, error) {
+	r := &configReader{strictyaml.Reader{Rules: &rules}}
+	c := Default()
 	if doc := r.Open(strictyaml.Source{Name: file, Text: text}); doc != nil {
 		top := doc.Content[0]
 		r.config(top, c)
@@ -41,11 +41,6 @@ func parseConfig(file string, text []byte) (*config, error) {
 			r.mistake(top, "http: a certificate needs its key, and a key its certificate: write both http.certificate and http.key")
 		}
 	}
-	dir, err := recording.NewDir(c.Recordings.Dir)
-	if err != nil && len(r.Mistakes) == 0 { // the default, which is valid
-		return nil, err
-	}
-	c.dir = dir
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
@@ -59,22 +54,30 @@ func (r *configReader) mistake(n *yaml.Node, format string, args ...any) {
 // read takes one value.
 type read func(n *yaml.Node)
 
-func (r *configReader) config(n *yaml.Node, c *config) {
+func (r *configReader) config(n *yaml.Node, c *Config) {
 	r.mapping(n, "", map[string]read{
 		"listen":   r.address("listen", "127.0.0.1:8084", &c.Listen),
 		"allow":    r.networks("allow", "nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]", &c.Allow),
 		"switches": func(n *yaml.Node) { r.switches(n, c) },
 		"store":    r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
 		"recordings": r.section("recordings", map[string]read{
-			"dir": func(n *yaml.Node) { r.dir(n, "recordings.dir", &c.Recordings.Dir) },
+			"dir": func(n *yaml.Node) {
+				if _, dir, ok := r.folder(n, "recordings.dir"); ok {
+					c.Recordings.Dir = dir
+				}
+			},
 			"stereo": r.word("recordings.stereo", []string{"true", "false"},
 				func(s string) { c.Recordings.Stereo = s == "true" }),
 		}),
 		"prompts": r.section("prompts", map[string]read{
-			"dir":      func(n *yaml.Node) { r.dir(n, "prompts.dir", &c.Prompts.Dir) },
+			"dir": func(n *yaml.Node) {
+				if text, _, ok := r.folder(n, "prompts.dir"); ok {
+					c.Prompts.Dir = text
+				}
+			},
 			"language": func(n *yaml.Node) { r.language(n, &c.Prompts.Language) },
 		}),
-		"policy": func(n *yaml.Node) { c.policyNamed = r.path(n, "policy", &c.Policy) },
+		"policy": func(n *yaml.Node) { c.PolicyNamed = r.path(n, "policy", &c.Policy) },
 		"http": r.section("http", map[string]read{
 			"listen":      r.addressOrOff("http.listen", "127.0.0.1:8085", &c.HTTP.Listen),
 			"accounts":    func(n *yaml.Node) { r.path(n, "http.accounts", &c.HTTP.Accounts) },
@@ -197,7 +200,7 @@ func (r *configReader) address(key, example string, value *string) read {
 		if !ok {
 			return
 		}
-		if _, err := splitAddress(text); err != nil {
+		if _, err := SplitAddress(text); err != nil {
 			r.mistake(n, "%s is %.80q, %v: write HOST:PORT, such as %s or \"[::1]:%s\"", key, text, err, example, portOf(example))
 			return
 		}
@@ -205,8 +208,8 @@ func (r *configReader) address(key, example string, value *string) read {
 	}
 }
 
-// splitAddress checks HOST:PORT and returns its host.
-func splitAddress(text string) (host string, err error) {
+// SplitAddress checks HOST:PORT and returns its host.
+func SplitAddress(text string) (host string, err error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
 		if e, ok := errors.AsType[*net.AddrError](err); ok {
@@ -284,16 +287,18 @@ func (r *configReader) redis(n *yaml.Node, value *esl.Secret) {
 	*value = esl.NewSecret(address)
 }
 
-func (r *configReader) dir(n *yaml.Node, key string, value *string) {
-	text, ok := r.text(n, key)
-	if !ok {
-		return
+// folder reads the name of a folder that FreeSWITCH uses; a path below it has to be
+// one argument to it.
+func (r *configReader) folder(n *yaml.Node, key string) (text string, dir recording.Dir, ok bool) {
+	if text, ok = r.text(n, key); !ok {
+		return "", dir, false
 	}
-	if _, err := recording.NewDir(text); err != nil {
+	dir, err := recording.NewDir(text)
+	if err != nil {
 		r.mistake(n, "%s: %v", key, err)
-		return
+		return "", dir, false
 	}
-	*value = text
+	return text, dir, true
 }
 
 // language is the name of a folder of prompts.
@@ -306,12 +311,12 @@ func (r *configReader) language(n *yaml.Node, value *string) {
 	}
 }
 
-func (r *configReader) switches(n *yaml.Node, c *config) {
+func (r *configReader) switches(n *yaml.Node, c *Config) {
 	taken := map[string]int{}
 	for i, item := range r.items(n) {
 		item = target(item)
 		what := fmt.Sprintf("switches, entry %d", i+1)
-		var s switchConfig
+		var s Switch
 		at := map[string]*yaml.Node{}
 		value := func(key string) read {
 			return func(n *yaml.Node) {
@@ -332,7 +337,7 @@ func (r *configReader) switches(n *yaml.Node, c *config) {
 }
 
 // oneSwitch checks what an entry of switches says and reads its password file.
-func (r *configReader) oneSwitch(item *yaml.Node, what string, at map[string]*yaml.Node, taken map[string]int, s *switchConfig) {
+func (r *configReader) oneSwitch(item *yaml.Node, what string, at map[string]*yaml.Node, taken map[string]int, s *Switch) {
 	name, address, password, file := at["name"], at["address"], at["password"], at["password_file"]
 	if name == nil {
 		r.mistake(item, "%s has no name: give it one, such as fs1", what)
@@ -345,7 +350,7 @@ func (r *configReader) oneSwitch(item *yaml.Node, what string, at map[string]*ya
 	}
 	if address == nil {
 		r.mistake(item, "%s has no address: write listen-ip:listen-port of its event_socket.conf.xml, such as 127.0.0.1:8021", what)
-	} else if host, err := splitAddress(address.Value); err != nil || host == "" {
+	} else if host, err := SplitAddress(address.Value); err != nil || host == "" {
 		if err == nil {
 			err = errors.New("it has no host")
 		}
@@ -366,7 +371,7 @@ func (r *configReader) oneSwitch(item *yaml.Node, what string, at map[string]*ya
 	}
 }
 
-func (r *configReader) passwordFile(n *yaml.Node, what string, s *switchConfig) {
+func (r *configReader) passwordFile(n *yaml.Node, what string, s *Switch) {
 	text, err := os.ReadFile(s.PasswordFile)
 	password := strings.TrimRight(string(text), "\r\n")
 	switch {

@@ -1,16 +1,20 @@
-package main
+package daemon_test
 
 import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/daemon"
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/console"
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
@@ -25,44 +29,42 @@ organisations:
     users: { bob: { extension: "1002" }, dave: { extension: "1004", on_demand: disable } }
 `
 
-// newInstance is a daemon in this process.
-func newInstance(t *testing.T, dir, policy, more string) *daemon {
+// start runs a daemon whose files are in dir until the test ends.
+func start(t *testing.T, dir, policy, more string) *daemon.Daemon {
 	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(policy), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cfg, err := parseConfig("tapedeck.yaml", []byte(labConfig(dir, more)))
+	testkit.Replace(t, filepath.Join(dir, "policy.yaml"), policy)
+	cfg, err := config.Parse("tapedeck.yaml", []byte(spooltest.DaemonFile(dir, more)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := newDaemon(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	d, err := daemon.Start(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(d.stop)
-	if err := d.waitReady(t.Context()); err != nil {
+	t.Cleanup(d.Stop)
+	if err := d.WaitReady(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return d
 }
 
-// TestDoor: a live call is switched through whichever instance is asked, and the
+// TestPressThroughAnyInstance: a live call is switched through whichever instance is asked, and the
 // answer is the owner's.
-func TestDoor(t *testing.T) {
-	leakFree(t)
-	redis := newRedis(t).start()
-	sw, line := clockedSwitch(t, "fs1", "ClueCon", esltest.RealTime)
-	dir := demoDir(t)
-	more := redis.config() + "switches:\n" + line
-	owner, other := newInstance(t, dir, switchable, more), newInstance(t, dir, switchable, more)
-	o := office(sw, owner.addr.String())
+func TestPressThroughAnyInstance(t *testing.T) {
+	testkit.NoLeaks(t)
+	redis := testkit.StartRedis(t)
+	sw, line := daemontest.Switch(t, "fs1", "ClueCon", esltest.RealTime)
+	dir := spooltest.Folder(t)
+	more := daemontest.RedisLine(redis) + "switches:\n" + line
+	owner, other := start(t, dir, switchable, more), start(t, dir, switchable, more)
+	o := daemontest.Office(sw, owner.Addresses().Socket.String())
 	leg, err := o.Inbound(t.Context(), "+442079460001")
 	if err != nil {
 		t.Fatal(err)
 	}
 	phone := o.Ring(leg, "1002")
 	phone.Answer()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	for leg.Get("tapedeck_state") != "on" || !known(ctx, other, leg.UUID()) {
 		select {
@@ -72,7 +74,7 @@ func TestDoor(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
-		through     *daemon
+		through     *daemon.Daemon
 		call, user  string
 		action      console.Action
 		want        calls.State
@@ -91,14 +93,14 @@ func TestDoor(t *testing.T) {
 		{other, "no-such-call", "bob", console.Pause, calls.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
 		{owner, leg.UUID(), "bob", "explode", calls.Off, "", toggle.ErrBusy, "on", "an unknown action"},
 	} {
-		got, err := tc.through.door.Switch(ctx, tc.call, tc.user, "root", tc.action)
+		got, err := tc.through.Switch(ctx, tc.call, tc.user, "root", tc.action)
 		refused, _ := errors.AsType[toggle.Refusal](err)
 		switch {
 		case tc.refused != "" && string(refused) != tc.refused, tc.is != nil && !errors.Is(err, tc.is),
 			tc.refused == "" && tc.is == nil && err != nil, got != tc.want:
 			t.Errorf("%s: %s, %v", tc.description, got, err)
 		}
-		for end := time.Now().Add(patience); leg.Get("tapedeck_state") != tc.onTheLeg; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(testkit.Patience); leg.Get("tapedeck_state") != tc.onTheLeg; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s: the leg says %s", tc.description, leg.Get("tapedeck_state"))
 			}
@@ -109,8 +111,8 @@ func TestDoor(t *testing.T) {
 }
 
 // known reports whether an instance reads a call from Redis.
-func known(ctx context.Context, d *daemon, id string) bool {
-	calls, err := d.store.Calls(ctx)
+func known(ctx context.Context, d *daemon.Daemon, id string) bool {
+	calls, err := d.Calls(ctx)
 	for _, c := range calls {
 		if c.ID == id {
 			return err == nil

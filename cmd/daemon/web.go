@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"tapedeck/cmd/config"
 	"tapedeck/console"
 	"tapedeck/console/access"
 	"tapedeck/metrics"
@@ -15,7 +16,7 @@ import (
 )
 
 // startConsole starts the web console on a listener.
-func (d *daemon) startConsole(cfg *config, ln net.Listener, m *metrics.Metrics, log *slog.Logger) error {
+func (d *Daemon) startConsole(cfg *config.Config, ln net.Listener, m *metrics.Metrics, log *slog.Logger) error {
 	accounts, err := access.Open(cfg.HTTP.Accounts, log)
 	if err != nil {
 		return err
@@ -27,7 +28,7 @@ func (d *daemon) startConsole(cfg *config, ln net.Listener, m *metrics.Metrics, 
 		}
 	}
 	web, err := console.New(console.Config{
-		Store: d.store, Policy: d.store.Policy, Dir: cfg.dir, Audit: recording.NewAudit(cfg.dir), Accounts: accounts, Calls: d.door,
+		Store: d.store, Policy: d.store.Policy, Dir: cfg.Recordings.Dir, Audit: recording.NewAudit(cfg.Recordings.Dir), Accounts: accounts, Calls: d.liveCalls,
 		Proxies: cfg.HTTP.TrustedProxies, TLS: pair != nil, Log: log,
 	})
 	if err != nil {

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 )
 
 var (
@@ -21,46 +24,44 @@ var (
 	stretch    = regexp.MustCompile(`(speech|silence|silent file) ([\d.]+) s`)
 )
 
-// demoDir is a folder whose name FreeSWITCH takes.
-func demoDir(t *testing.T) string {
+// once runs a demo to its end and returns what it printed.
+func once(t *testing.T, dir string) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "tapedeck-demo-test-")
-	if err != nil {
-		t.Fatal(err)
+	var stdout, stderr strings.Builder
+	if err := Run(t.Context(), Options{Once: true, Dir: dir}, &stdout, &stderr); err != nil || stderr.Len() > 0 {
+		t.Errorf("%v; stderr: %s", err, &stderr)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return dir
+	return stdout.String()
 }
 
 // TestDemoOnce: what it prints of every call is what lies in the files.
 func TestDemoOnce(t *testing.T) {
-	leakFree(t)
-	dir := demoDir(t)
+	testkit.NoLeaks(t)
+	dir := spooltest.Folder(t)
 	began := time.Now()
-	o := tapedeck("demo", "--once", "--dir", dir)
-	o.want(t, exitDone, "Tapedeck and a simulated FreeSWITCH are running.", "")
+	stdout := once(t, dir)
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "policy.yaml")); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"/   (until the calls have ended)   account demo, password ", "all with this password)\n", "  silent file "} {
-		if !strings.Contains(o.stdout, want) {
-			t.Errorf("no %q in\n%s", want, o.stdout)
+	for _, want := range []string{"Tapedeck and a simulated FreeSWITCH are running.", "/   (until the calls have ended)   account demo, password ", "all with this password)\n", "  silent file "} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
 		}
 	}
-	if o := tapedeck("recordings", "ls", "--config", filepath.Join(dir, "tapedeck.yaml")); o.code != exitDone || strings.Count(o.stdout, "\n") < 10 {
-		t.Errorf("%d, %s\n%s", o.code, o.stdout, o.stderr)
+	if cfg, err := config.Load(filepath.Join(dir, "tapedeck.yaml")); err != nil || cfg.Recordings.Dir.String() != dir {
+		t.Errorf("the daemon file: %v", err)
 	}
 	printed := map[string]bool{}
 	calls := 0
-	for line := range strings.Lines(o.stdout) {
+	for line := range strings.Lines(stdout) {
 		m := resultLine.FindStringSubmatch(strings.TrimRight(line, "\n"))
 		if m == nil {
 			continue
 		}
-		if calls++; m[1] != strconv.Itoa(calls) || m[2] != demoCalls[calls-1].title {
+		if calls++; m[1] != strconv.Itoa(calls) || m[2] != exampleCalls[calls-1].title {
 			t.Errorf("call %d is printed as %s %q", calls, m[1], m[2])
 		}
 		said, verdict, file := m[3], m[4], m[5]
@@ -75,8 +76,8 @@ func TestDemoOnce(t *testing.T) {
 			heardAs(t, file, said)
 		}
 	}
-	if calls != len(demoCalls) {
-		t.Errorf("%d calls printed of %d:\n%s", calls, len(demoCalls), o.stdout)
+	if calls != len(exampleCalls) {
+		t.Errorf("%d calls printed of %d:\n%s", calls, len(exampleCalls), stdout)
 	}
 	for _, file := range wavFiles(t, dir) {
 		if !printed[file] {
@@ -137,26 +138,24 @@ func wavFiles(t *testing.T, dir string) (files []string) {
 func TestDemoEndsWhenInterrupted(t *testing.T) {
 	for _, c := range []struct {
 		name, after string
-		more        []string
-		code        int
+		once        bool
 	}{
-		{"during a round", " calls\n", nil, exitDone},
-		{"between two", "a number that nobody has", nil, exitDone},
-		{"during the only one", " calls\n", []string{"--once"}, exitFailed},
+		{"during a round", " calls\n", false},
+		{"between two", "a number that nobody has", false},
+		{"during the only one", " calls\n", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			leakFree(t)
+			testkit.NoLeaks(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			stdout, stderr, ended := newJournal(), newJournal(), make(chan int, 1)
-			args := append([]string{"demo", "--dir", demoDir(t)}, c.more...)
-			go func() { ended <- run(ctx, args, stdout, stderr) }()
-			if _, err := stdout.find(1, c.after); err != nil {
-				t.Error(err)
-			}
+			var stdout, stderr testkit.Log
+			ended := make(chan error, 1)
+			o := Options{Once: c.once, Dir: spooltest.Folder(t)}
+			go func() { ended <- Run(ctx, o, &stdout, &stderr) }()
+			stdout.Await(t, 1, c.after)
 			cancel()
 			began := time.Now()
-			if code := <-ended; code != c.code {
-				t.Errorf("exit code %d, want %d: %s", code, c.code, stderr)
+			if err := <-ended; (err != nil) != c.once {
+				t.Errorf("%v; %s", err, &stderr)
 			}
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("it took %v", took)
@@ -168,20 +167,20 @@ func TestDemoEndsWhenInterrupted(t *testing.T) {
 // TestDemoLiveCallOfSue: among the calls that come and go is one of a group that
 // she may see.
 func TestDemoLiveCallOfSue(t *testing.T) {
-	leakFree(t)
-	s, err := newStage(t.Context(), demoDir(t), slog.New(slog.DiscardHandler))
+	testkit.NoLeaks(t)
+	s, err := newStage(t.Context(), spooltest.Folder(t), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.close()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan string, 1)
-	line := demoLines[0]
+	line := steadyLines[0]
 	go func() { ended <- liveCall(ctx, s.office, line.number, line.element, line.phone, line.press) }()
-	(&served{T: t}).until("a live call has passed one of sue's groups", func() bool {
-		calls, err := s.daemon.store.Calls(ctx)
+	testkit.Until(t, "a live call has passed one of sue's groups", func() bool {
+		calls, err := s.daemon.Calls(ctx)
 		return err == nil && len(calls) == 1 && slices.ContainsFunc(calls[0].Chain, func(step flow.Step) bool {
-			return step.Element.Kind == flow.RingGroup && slices.Contains(demoAccounts[1].Groups, step.Element.ID)
+			return step.Element.Kind == flow.RingGroup && slices.Contains(accounts[1].Groups, step.Element.ID)
 		})
 	})
 	cancel()
@@ -199,14 +198,13 @@ func TestDemoSaysItsEnd(t *testing.T) {
 
 // TestDemoTellsOfItsPolicy: whoever edits it sees what came of that.
 func TestDemoTellsOfItsPolicy(t *testing.T) {
-	leakFree(t)
+	testkit.NoLeaks(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	dir, stdout, stderr, ended := demoDir(t), newJournal(), newJournal(), make(chan int, 1)
-	go func() { ended <- run(ctx, []string{"demo", "--dir", dir}, stdout, stderr) }()
+	var stdout, stderr testkit.Log
+	dir, ended := spooltest.Folder(t), make(chan error, 1)
+	go func() { ended <- Run(ctx, Options{Dir: dir}, &stdout, &stderr) }()
 	defer func() { cancel(); <-ended }()
-	if _, err := stdout.find(1, "metrics"); err != nil {
-		t.Fatal(err)
-	}
+	stdout.Await(t, 1, "metrics")
 	for _, edit := range []struct {
 		from, to string
 		want     []string
@@ -214,13 +212,11 @@ func TestDemoTellsOfItsPolicy(t *testing.T) {
 		{"record: yes", "record: maybe", []string{"policy refused", "maybe"}},
 		{"record: no", "record: yes", []string{"policy in force", "replaces"}},
 	} {
-		text := strings.ReplaceAll(string(demoPolicy), edit.from, edit.to)
+		text := strings.ReplaceAll(string(examplePolicy), edit.from, edit.to)
 		if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := stderr.find(1, edit.want...); err != nil {
-			t.Error(err)
-		}
+		stderr.Await(t, 1, edit.want...)
 	}
 	if text := stderr.String(); strings.Contains(text, "prompt") || strings.Contains(text, "tapedeck serves") {
 		t.Errorf("more than the policy's lines: %s", text)
@@ -229,14 +225,23 @@ func TestDemoTellsOfItsPolicy(t *testing.T) {
 
 // TestDemoFollowsItsPolicy: the folder's policy is the demo's, if there is one.
 func TestDemoFollowsItsPolicy(t *testing.T) {
-	leakFree(t)
-	dir := demoDir(t)
-	silent := strings.ReplaceAll(string(demoPolicy), "    domains:", "    recording: false\n    domains:")
+	testkit.NoLeaks(t)
+	dir := spooltest.Folder(t)
+	silent := strings.ReplaceAll(string(examplePolicy), "    domains:", "    recording: false\n    domains:")
 	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(silent), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	tapedeck("demo", "--once", "--dir", dir).want(t, exitDone, "recording: false", "")
+	if stdout := once(t, dir); !strings.Contains(stdout, "recording: false") {
+		t.Error(stdout)
+	}
 	if files := wavFiles(t, dir); len(files) > 0 {
 		t.Errorf("recorded: %v", files)
+	}
+}
+
+func TestPolicyIsValid(t *testing.T) {
+	p, err := flow.Load("policy.yaml")
+	if err != nil || len(p.Organisations) != 2 {
+		t.Errorf("%v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package daemon_test
 
 import (
 	"context"
@@ -13,8 +13,12 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"tapedeck/cmd/daemon"
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
 	"tapedeck/console/access"
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store/index"
 )
@@ -50,7 +54,7 @@ accounts:
 // looks at its console.
 type browser struct {
 	*testing.T
-	daemon *daemon
+	daemon *daemon.Daemon
 	office *esltest.Office
 	base   string // of the console's addresses
 	tab    context.Context
@@ -82,13 +86,13 @@ func newBrowser(t *testing.T) *browser {
 		t.Skip("no chromium on PATH: the console is not looked at in a browser")
 	}
 	b := &browser{T: t, shots: shotsFolder(t)}
-	dir := demoDir(t)
-	sw, line := clockedSwitch(t, "fs1", "ClueCon", esltest.RealTime)
+	dir := spooltest.Folder(t)
+	sw, line := daemontest.Switch(t, "fs1", "ClueCon", esltest.RealTime)
 	b.must(os.WriteFile(filepath.Join(dir, "accounts.yaml"), fmt.Appendf(nil, browserAccounts, access.HashPassword(browserPassword)), 0o600))
-	b.daemon = newInstance(t, dir, browserPolicy, "switches:\n"+line)
+	b.daemon = start(t, dir, browserPolicy, "switches:\n"+line)
 	b.spool = filepath.Join(dir, "spool")
-	b.base = "http://" + b.daemon.consoleAddr.String()
-	b.office = office(sw, b.daemon.addr.String())
+	b.base = "http://" + b.daemon.Addresses().Console.String()
+	b.office = daemontest.Office(sw, b.daemon.Addresses().Socket.String())
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.WindowSize(1280, 900))
@@ -150,7 +154,7 @@ func (b *browser) until(what, expression string, args ...any) time.Duration {
 		if err == nil && yes {
 			return time.Since(began)
 		}
-		if time.Since(began) > patience {
+		if time.Since(began) > testkit.Patience {
 			b.Fatalf("not %s: %v; the page:\n%s", what, err, b.page())
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -216,8 +220,8 @@ func (b *browser) call(number, group, phone string) (outside, inside *esltest.Ch
 func (b *browser) recorded(leg *esltest.Channel) index.Recording {
 	b.Helper()
 	leg.Hangup("")
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if r, err := b.daemon.store.Recording(b.Context(), leg.UUID()); err == nil {
+	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if r, err := b.daemon.Store().Recording(b.Context(), leg.UUID()); err == nil {
 			return r
 		}
 	}
@@ -286,7 +290,7 @@ func (b *browser) findsAndHears(r index.Recording) {
 	b.must(err)
 	var want []recording.Span
 	for _, span := range s.Spans {
-		if span.State == recording.StatePaused {
+		if span.State == recording.StatePaused && !span.Cause.Awaited() { // nobody paused a moment at the answer
 			want = append(want, span)
 		}
 	}

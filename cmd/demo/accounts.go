@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"crypto/rand"
@@ -11,8 +11,8 @@ import (
 	"tapedeck/console/access"
 )
 
-// demoAccounts show the roles.
-var demoAccounts = []access.Account{
+// accounts show the roles.
+var accounts = []access.Account{
 	{Name: "demo", Role: access.Operator},
 	{Name: "sue", Role: access.Organisation, Organisation: "acme", Groups: []string{"sales", "support"}},
 	{Name: "alice", Role: access.User, Organisation: "acme", User: "alice"},
@@ -20,7 +20,7 @@ var demoAccounts = []access.Account{
 
 func otherAccounts() string {
 	var words []string
-	for _, a := range demoAccounts[1:] {
+	for _, a := range accounts[1:] {
 		what := "of " + a.Organisation
 		if len(a.Groups) > 0 {
 			what = "sees the calls of " + strings.Join(a.Groups, ", ")
@@ -38,7 +38,7 @@ func (s *stage) makeAccounts() error {
 	hash := access.HashPassword(s.password)
 	var b strings.Builder
 	b.WriteString("# The accounts of `tapedeck demo`; each run writes them anew.\nversion: 1\naccounts:\n")
-	for _, a := range demoAccounts {
+	for _, a := range accounts {
 		fmt.Fprintf(&b, "  %s: { role: %s, password: %q", a.Name, a.Role, hash)
 		for key, value := range map[string]string{"organisation": a.Organisation, "user": a.User, "groups": strings.Join(a.Groups, ",")} {
 			switch {

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// demoLines are the calls that come and go as long as the demo runs: each line has
+// steadyLines are the calls that come and go as long as the demo runs: each line has
 // one after the other.
-var demoLines = []struct {
+var steadyLines = []struct {
 	outside, number, element, phone string // element: what the call comes by, if any
 	press                           bool   // the phone pauses now and then
 }{
@@ -22,8 +22,8 @@ var demoLines = []struct {
 	{"+447700900333", "+442079460003", "", "1004", false},
 }
 
-// demoCallsMost bounds how many calls come: a minute of one takes 2 MB.
-const demoCallsMost = 300
+// mostCalls bounds how many calls come: a minute of one takes 2 MB.
+const mostCalls = 300
 
 // comeAndGo places so many calls, or fewer if ctx ends.
 func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer, most int) {
@@ -36,7 +36,7 @@ func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer, most int) {
 		left--
 		return left >= 0 && ctx.Err() == nil
 	}
-	for _, l := range demoLines {
+	for _, l := range steadyLines {
 		office := *s.office
 		office.Outside = l.outside
 		lines.Go(func() {

@@ -1,4 +1,4 @@
-package main
+package maintenance
 
 import (
 	"context"
@@ -23,7 +23,7 @@ const (
 
 // keepIndex makes the index in Redis anew: at the start, once a day, and when Redis
 // has lost it. What another instance has made meanwhile counts, too.
-func (m *maintenance) keepIndex(ctx context.Context, wait time.Duration) {
+func (m *Maintenance) keepIndex(ctx context.Context, wait time.Duration) {
 	start := time.Now()
 	for {
 		select {
@@ -41,7 +41,7 @@ func (m *maintenance) keepIndex(ctx context.Context, wait time.Duration) {
 
 // indexDue reports whether the index is not whole, too old, or from before the
 // start, and nobody is making it.
-func (m *maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
+func (m *Maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
 	at, err := m.store.Indexed(ctx)
 	if err != nil || !at.Before(start) && now.Sub(at) < indexAge {
 		return false
@@ -56,8 +56,8 @@ func (m *maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
 }
 
 // reindex fills the index from the sidecars; false: it could not.
-func (m *maintenance) reindex(ctx context.Context) bool {
-	all := described(ctx, m.dir, func(err error) { m.log.Warn("recording not indexed", "error", err) })
+func (m *Maintenance) reindex(ctx context.Context) bool {
+	all := Entries(ctx, m.dir, func(err error) { m.log.Warn("recording not indexed", "error", err) })
 	if !m.store.Alone() {
 		all = gently(ctx, all)
 	}

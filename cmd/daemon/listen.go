@@ -1,10 +1,12 @@
-package main
+package daemon
 
 import (
 	"errors"
 	"fmt"
 	"net"
 	"syscall"
+
+	"tapedeck/cmd/config"
 )
 
 // listeners are the addresses that a daemon is reached at.
@@ -13,7 +15,7 @@ type listeners struct {
 	console           net.Listener // nil: there is none
 }
 
-func listen(cfg *config) (l listeners, err error) {
+func listen(cfg *config.Config) (l listeners, err error) {
 	if l.outbound, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return l, cannotListen("listen", err)
 	}

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -13,8 +13,8 @@ import (
 	"tapedeck/store/calls"
 )
 
-// demoCalls show the rules, one each.
-var demoCalls = []struct {
+// exampleCalls show the rules, one each.
+var exampleCalls = []struct {
 	title string
 	play  func(*play)
 }{
@@ -202,7 +202,7 @@ func (p *play) live() (calls.Call, bool) {
 		return calls.Call{}, false
 	}
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		all, err := p.stage.daemon.store.Calls(p.ctx)
+		all, err := p.stage.daemon.Calls(p.ctx)
 		for _, c := range all {
 			if err == nil && c.ID == p.first.UUID() {
 				return c, true
@@ -219,7 +219,7 @@ func (p *play) live() (calls.Call, bool) {
 }
 
 func (p *play) verdict(c calls.Call) string {
-	policy := p.stage.daemon.store.Policy()
+	policy := p.stage.daemon.Policy()
 	org := policy.Organisations[c.Organisation]
 	if org == nil {
 		return "its organisation has left the policy"
@@ -232,7 +232,7 @@ func (p *play) verdict(c calls.Call) string {
 
 // turnedAway says why Tapedeck left a call alone.
 func (p *play) turnedAway() string {
-	policy := p.stage.daemon.store.Policy()
+	policy := p.stage.daemon.Policy()
 	org, _, known := policy.FindNumber(p.to)
 	if !known {
 		return "not recorded, because no organisation has the number " + p.to
@@ -269,23 +269,4 @@ func stretches(heard []esltest.Heard) string {
 		return fmt.Sprintf("silent file %.1f s", length.Seconds())
 	}
 	return strings.Join(parts, ", ")
-}
-
-// waitReady waits until calls may be sent to the daemon.
-func (d *daemon) waitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := d.ready()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return err
-		}
-	}
 }

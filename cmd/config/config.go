@@ -1,4 +1,6 @@
-package main
+// Package config is the daemon file (docs/design.md, section 6): its settings, their
+// defaults, and every mistake in it, with its line.
+package config
 
 import (
 	"errors"
@@ -14,18 +16,20 @@ import (
 	"tapedeck/store"
 )
 
-// defaultConfig is where serve looks for its file; it may be absent.
-const defaultConfig = "/etc/tapedeck/tapedeck.yaml"
+// DefaultFile is where the commands look for the daemon file if none is named. It
+// may be absent.
+const DefaultFile = "/etc/tapedeck/tapedeck.yaml"
 
-// config is the daemon file (docs/design.md, section 6).
-type config struct {
+// Config is what the daemon file says, with the default of every setting that it
+// does not name. The yaml tags name the keys; they are not used for reading.
+type Config struct {
 	Listen     string         `yaml:"listen"`
 	Allow      []netip.Prefix `yaml:"allow"`
-	Switches   []switchConfig `yaml:"switches"`
-	Store      storeConfig    `yaml:"store"`
+	Switches   []Switch       `yaml:"switches"`
+	Store      Store          `yaml:"store"`
 	Recordings struct {
-		Dir    string `yaml:"dir"`
-		Stereo bool   `yaml:"stereo"`
+		Dir    recording.Dir `yaml:"dir"`
+		Stereo bool          `yaml:"stereo"`
 	} `yaml:"recordings"`
 	Prompts struct {
 		Dir      string `yaml:"dir"`
@@ -47,30 +51,38 @@ type config struct {
 		Format string     `yaml:"format"`
 	} `yaml:"log"`
 
-	policyNamed bool // the file says where the policy is
-	dir         recording.Dir
+	PolicyNamed bool `yaml:"-"` // the file has the key policy, so the policy should be there
 }
 
-type switchConfig struct {
+// Switch is one FreeSWITCH: where its event socket is, and its password.
+type Switch struct {
 	Name         string     `yaml:"name"`
 	Address      string     `yaml:"address"`
 	Password     esl.Secret `yaml:"password"`
 	PasswordFile string     `yaml:"password_file"`
 }
 
-// storeConfig has the address as a secret, because a URL may hold a password;
-// several addresses have commas between them, as store.Config wants them.
-type storeConfig struct {
+// Store is the address of Redis. It is a secret, because a URL may contain a
+// password. Several addresses are separated by commas, as store.Config takes them.
+type Store struct {
 	Redis esl.Secret `yaml:"redis"`
 }
 
-// defaults is every setting that the file does not name.
-func defaults() *config {
-	var c config
+// Embedded reports whether Redis runs inside serve, where no other process can
+// reach it.
+func (s Store) Embedded() bool { return s.Redis.Reveal() == store.Embedded }
+
+// Default returns the settings of an empty daemon file.
+func Default() *Config {
+	var c Config
 	c.Listen = "127.0.0.1:8084"
 	c.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	c.Store.Redis = esl.NewSecret(store.Embedded)
-	c.Recordings.Dir, c.Recordings.Stereo = "/var/spool/tapedeck", true
+	dir, err := recording.NewDir("/var/spool/tapedeck")
+	if err != nil {
+		panic(err) // a constant
+	}
+	c.Recordings.Dir, c.Recordings.Stereo = dir, true
 	c.Prompts.Dir, c.Prompts.Language = "/usr/local/share/tapedeck/sounds", "en"
 	c.Policy = "/etc/tapedeck/policy.yaml"
 	c.HTTP.Listen, c.HTTP.Accounts = "127.0.0.1:8085", "/etc/tapedeck/accounts.yaml"
@@ -79,12 +91,12 @@ func defaults() *config {
 	return &c
 }
 
-// loadConfig reads the daemon file. Without a name it takes the default one,
-// which may be absent. Its mistakes are a *strictyaml.Report.
-func loadConfig(path string) (*config, error) {
+// Load reads the daemon file. An empty path means DefaultFile, which may be absent.
+// The error about mistakes in the file is a *strictyaml.Report.
+func Load(path string) (*Config, error) {
 	named := path != ""
 	if !named {
-		path = defaultConfig
+		path = DefaultFile
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !named {
@@ -92,11 +104,12 @@ func loadConfig(path string) (*config, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("config: %w: name the daemon file with --config", err)
 	}
-	return parseConfig(path, text)
+	return Parse(path, text)
 }
 
-// logger writes to w what the file asks for.
-func (c *config) logger(w io.Writer) *slog.Logger {
+// Logger returns a logger that writes to w in the format and from the level on that
+// the file asks for.
+func (c *Config) Logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.Log.Level}
 	if c.Log.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))

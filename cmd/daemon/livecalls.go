@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"cmp"
@@ -13,9 +13,9 @@ import (
 	"tapedeck/toggle"
 )
 
-// door is what the console knows of live calls: those of this instance are
-// switched here, those of another by asking that one over Redis.
-type door struct {
+// liveCalls switches live calls for the console: those of this instance here, those
+// of another by asking it over Redis.
+type liveCalls struct {
 	desk interface {
 		Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
 	}
@@ -43,12 +43,12 @@ var presses = map[console.Action]toggle.Press{
 }
 
 // Switch is console.Calls'.
-func (d *door) Switch(ctx context.Context, id, user, account string, action console.Action) (calls.State, error) {
+func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action console.Action) (calls.State, error) {
 	w := wish{Call: id, User: user, Account: account, Action: action}
-	o := d.obey(ctx, w)
-	if o.NoCall && !d.store.Alone() {
+	o := l.obey(ctx, w)
+	if o.NoCall && !l.store.Alone() {
 		var err error
-		if o, err = d.pass(ctx, w); err != nil {
+		if o, err = l.pass(ctx, w); err != nil {
 			return calls.Off, err
 		}
 	}
@@ -65,12 +65,12 @@ func (d *door) Switch(ctx context.Context, id, user, account string, action cons
 }
 
 // obey carries a wish out here.
-func (d *door) obey(ctx context.Context, w wish) switched {
+func (l *liveCalls) obey(ctx context.Context, w wish) switched {
 	press, known := presses[w.Action]
 	if !known {
 		return switched{Failed: fmt.Sprintf("action %.20q is not known", w.Action)}
 	}
-	told, err := d.desk.Switch(ctx, w.Call, w.User, w.Account, press)
+	told, err := l.desk.Switch(ctx, w.Call, w.User, w.Account, press)
 	o := switched{State: told}
 	switch refused, is := errors.AsType[toggle.Refusal](err); {
 	case is:
@@ -84,20 +84,20 @@ func (d *door) obey(ctx context.Context, w wish) switched {
 }
 
 // pass asks the instance that follows the call.
-func (d *door) pass(ctx context.Context, w wish) (switched, error) {
-	calls, err := d.store.Calls(ctx)
+func (l *liveCalls) pass(ctx context.Context, w wish) (switched, error) {
+	calls, err := l.store.Calls(ctx)
 	if err != nil {
 		return switched{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
 	}
 	for _, c := range calls {
-		if c.ID != w.Call || c.Owner == d.store.Instance() {
+		if c.ID != w.Call || c.Owner == l.store.Instance() {
 			continue
 		}
 		request, err := json.Marshal(w)
 		if err != nil {
 			return switched{}, err
 		}
-		reply, err := d.store.Ask(ctx, c.Owner, request)
+		reply, err := l.store.Ask(ctx, c.Owner, request)
 		var o switched
 		if err == nil {
 			err = json.Unmarshal(reply, &o)
@@ -111,15 +111,15 @@ func (d *door) pass(ctx context.Context, w wish) (switched, error) {
 }
 
 // answer is store.Config's OnAsk: another instance asks.
-func (d *door) answer(ctx context.Context, request []byte) []byte {
+func (l *liveCalls) answer(ctx context.Context, request []byte) []byte {
 	var w wish
 	o := switched{Failed: "the request is not understood"}
 	if json.Unmarshal(request, &w) == nil {
-		o = d.obey(ctx, w)
+		o = l.obey(ctx, w)
 	}
 	reply, err := json.Marshal(o)
 	if err != nil {
-		panic(fmt.Sprintf("door: %v", err)) // plain data
+		panic(fmt.Sprintf("daemon: %v", err)) // plain data
 	}
 	return reply
 }

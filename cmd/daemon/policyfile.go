@@ -1,0 +1,134 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/metrics"
+	"tapedeck/store"
+)
+
+// policyFile puts the policy file in force at the start, and whenever it says
+// something else and is valid. What another instance or `policy apply` puts into
+// Redis meanwhile is followed, and stays until then.
+type policyFile struct {
+	path  string
+	named bool // by the daemon file: it should be there
+	store *store.Store
+	meter *metrics.Metrics
+	log   *slog.Logger
+	seen  string // what the file was when it was read last
+	said  string // revision of the policy that it had when it was valid last
+}
+
+// pollPolicy is how soon a change of the file is noticed. Polling sees every way
+// in which a file may be replaced, on every file system.
+const pollPolicy = time.Second
+
+// run reads the policy once, so that the first call finds it, and returns what
+// goes on looking.
+func (f *policyFile) run(ctx context.Context) func(context.Context) error {
+	f.look(ctx)
+	f.meter.Policy(f.store.Policy().Revision)
+	return func(ctx context.Context) error {
+		tick := time.NewTicker(pollPolicy)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				f.look(ctx)
+			case <-ctx.Done():
+				return nil
+			}
+		}
+	}
+}
+
+// look reads the file if it changed. A policy with mistakes is refused as a
+// whole, and the running one stays. A file that says what it said before is not
+// put in force again: another policy may have been applied since.
+func (f *policyFile) look(ctx context.Context) {
+	now, err := fingerprint(f.path)
+	if now == f.seen {
+		return
+	}
+	f.seen = now
+	if err != nil {
+		f.absent(err)
+		return
+	}
+	p, err := flow.Load(f.path)
+	if err != nil {
+		message := "policy refused, the running one stays"
+		if !f.inForce() {
+			message = "policy refused, and none is in force: no call is recorded"
+		}
+		for line := range strings.Lines(err.Error()) {
+			f.log.Error(message, "mistake", strings.TrimSpace(line))
+		}
+		return
+	}
+	running := f.store.Policy().Revision
+	if p.Revision == f.said {
+		f.log.Info("policy file says what it said before: the running policy stays", "revision", running)
+		return
+	}
+	f.said = p.Revision
+	if err := f.store.Apply(ctx, p); err != nil {
+		f.log.Warn("policy in force here, not yet in redis", "error", err)
+	}
+	f.meter.Policy(p.Revision)
+	f.log.Info("policy in force", "revision", p.Revision, "replaces", running, "organisations", len(p.Organisations))
+}
+
+// inForce reports whether there is a policy at all.
+func (f *policyFile) inForce() bool { return len(f.store.Policy().Organisations) > 0 }
+
+func (f *policyFile) absent(err error) {
+	if !f.inForce() {
+		f.log.Error("no policy is in force: no call is recorded until this file is there, or policy apply has put one into redis",
+			"file", f.path, "error", err)
+		return
+	}
+	if errors.Is(err, fs.ErrNotExist) && !f.named {
+		f.log.Warn("no policy file: what is in redis stays in force", "file", f.path)
+		return
+	}
+	f.log.Error("policy file not read: the running policy stays", "error", err)
+}
+
+// fingerprint is names, sizes and times of a file, or of the policy files of a
+// folder, and whether they can be read: a chown changes nothing else.
+func fingerprint(path string) (string, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err.Error(), err
+	}
+	files := []string{path}
+	if info.IsDir() {
+		if files, err = filepath.Glob(filepath.Join(path, "*.yaml")); err != nil {
+			return err.Error(), err
+		}
+	}
+	var b strings.Builder
+	for _, name := range files {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err.Error(), err
+		}
+		file, err := os.Open(name)
+		if err == nil {
+			_ = file.Close()
+		}
+		fmt.Fprintf(&b, "%s %d %d %v\n", name, info.Size(), info.ModTime().UnixNano(), err)
+	}
+	return b.String(), nil
+}

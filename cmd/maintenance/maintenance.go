@@ -1,0 +1,123 @@
+// Package maintenance looks after recordings that no live call is about: it makes the
+// index in Redis from the sidecars, describes files that were left without a
+// description, and deletes what is older than its organisation keeps it.
+package maintenance
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"tapedeck/metrics"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// Config is what maintenance works on.
+type Config struct {
+	Dir     recording.Dir
+	Store   *store.Store
+	Archive *recording.Archive
+	Calls   Calls
+	Meter   *metrics.Metrics
+	Log     *slog.Logger
+}
+
+// Calls knows which calls FreeSWITCH has.
+type Calls interface {
+	// Live reports which of the calls, by id, some FreeSWITCH has. The error says that
+	// one cannot be asked.
+	Live(ctx context.Context, calls []string) (map[string]bool, error)
+}
+
+// Maintenance is the background work on recordings. One goroutine runs it.
+type Maintenance struct {
+	dir     recording.Dir
+	store   *store.Store
+	archive *recording.Archive
+	calls   Calls
+	meter   *metrics.Metrics
+	log     *slog.Logger
+}
+
+// New makes a Maintenance that does nothing until Run.
+func New(c Config) *Maintenance {
+	return &Maintenance{dir: c.Dir, store: c.Store, archive: c.Archive, calls: c.Calls, meter: c.Meter, log: c.Log}
+}
+
+const (
+	// grace is how long the end waits for a disk.
+	grace = 500 * time.Millisecond
+	// describePatience is how long one file may take; then the disk is in trouble.
+	describePatience = time.Minute
+)
+
+// Run works until ctx ends, and returns nil.
+func (m *Maintenance) Run(ctx context.Context) error {
+	ended := untilEnd(ctx, func(ctx context.Context) {
+		var helper sync.WaitGroup
+		defer helper.Wait()
+		if !m.store.Alone() {
+			helper.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
+		}
+		m.begin(ctx, time.Now())
+		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)
+	})
+	if !ended {
+		m.log.Warn("maintenance of recordings waits for the disk: it is left alone")
+	}
+	return nil
+}
+
+// untilEnd does work until ctx ends, and reports whether the work ended then,
+// too. A disk that hangs holds the goroutine that waits for it, even after that.
+func untilEnd(ctx context.Context, work func(context.Context)) bool {
+	ended := make(chan struct{})
+	go func() { defer close(ended); work(ctx) }()
+	<-ctx.Done()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(grace):
+		return false
+	}
+}
+
+// everyDay does something after a while, and then every day, or an hour later if
+// it says that it could not.
+func everyDay(ctx context.Context, first time.Duration, do func(context.Context, time.Time) bool) {
+	for wait := first; ; {
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		wait = time.Hour
+		if do(ctx, time.Now()) {
+			wait = 24 * time.Hour
+		}
+	}
+}
+
+// begin is what is done at the start.
+func (m *Maintenance) begin(ctx context.Context, now time.Time) {
+	if m.store.Alone() {
+		m.reindex(ctx)
+	}
+	m.describe(ctx, now)
+	m.describeYoung(ctx, now)
+}
+
+// daily is what is done once a day; false: not everything could be done.
+func (m *Maintenance) daily(ctx context.Context, now time.Time) bool {
+	purged := m.purge(ctx, now)
+	described := m.describe(ctx, now)
+	if m.store.Alone() { // for what a command line has changed on the disk; else keepIndex does it
+		m.reindex(ctx)
+	}
+	return purged && described
+}

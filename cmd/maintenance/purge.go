@@ -1,0 +1,75 @@
+package maintenance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store"
+)
+
+// purge deletes what is older than the policy keeps it.
+func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
+	live, err := LiveCalls(ctx, m.store)
+	if err != nil {
+		m.log.Warn("recordings not purged", "error", err)
+		return false
+	}
+	var unread error // of those that are kept because something is wrong, one
+	done, err := recording.Purge(ctx, recording.PurgeConfig{
+		Dir: m.dir, Now: now, Retention: Retention(m.store.Policy()), Live: live,
+		Audit: recording.NewAudit(m.dir), By: recording.Actor{Who: "tapedeck serve", From: "retention"},
+		Deleted: func(s recording.Sidecar) { m.store.DeleteRecording(s.Organisation, s.Stem()) },
+		Kept: func(_, _ string, _ recording.KeptWhy, err error) {
+			if err != nil {
+				unread = err
+			}
+		},
+	})
+	switch {
+	case ctx.Err() != nil:
+		return false
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		m.log.Error("recordings not purged everywhere", "error", err)
+	case unread != nil:
+		m.log.Error("recordings kept that are too old: `tapedeck recordings verify` says what is wrong",
+			"failed", done.Kept[recording.KeptFailed], "unknown", done.Kept[recording.KeptUnknown], "one", unread)
+	}
+	m.meter.Purged(done.Deleted)
+	m.log.Info("recordings purged", "deleted", done.Deleted, "bytes", done.Bytes,
+		"held", done.Kept[recording.KeptHeld], "live", done.Kept[recording.KeptLive])
+	return true
+}
+
+// Retention returns how long a policy keeps the recordings of an organisation; false
+// means for ever. Those of an organisation that is not in the policy are kept.
+func Retention(p *flow.Policy) func(organisation string) (time.Duration, bool) {
+	return func(organisation string) (time.Duration, bool) {
+		o := p.Organisations[organisation]
+		if o == nil || o.Retention <= 0 {
+			return 0, false
+		}
+		return o.Retention, true
+	}
+}
+
+// LiveCalls returns a function that reports whether a recording, by its id, belongs
+// to a call that is live on any instance.
+func LiveCalls(ctx context.Context, s *store.Store) (live func(id string) bool, err error) {
+	calls, err := s.Calls(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("nothing is deleted while it is not known which calls are live: %w", err)
+	}
+	ids := map[string]bool{}
+	for _, c := range calls {
+		ids[c.ID] = true
+	}
+	return func(id string) bool {
+		call, _, err := recording.ParseStem(id)
+		return err != nil || ids[call]
+	}, nil
+}
