@@ -6,7 +6,7 @@ import (
 	"tapedeck/flow"
 )
 
-// Method is how a person switches during a call.
+// Method is how a person presses during a call.
 type Method string
 
 // The methods, as in docs/design.md, section 1 and in the metrics' labels.
@@ -39,9 +39,9 @@ const (
 	Locked       Refusal = "locked"        // by force or never, and the user may not override
 )
 
-// Permit says whether a switch is obeyed (docs/design.md, section 2, rules 5 and 7).
-// user is the id of the pressing leg's user in the call's organisation, "" if it
-// is nobody's phone there; e is what the call's chain says.
+// Permit says whether a press is obeyed (docs/design.md, section 2, rules 5 and 7).
+// user is the id of the user whose leg presses, "" if the leg is no phone of the
+// call's organisation; e is what the call's chain says.
 func Permit(org *flow.Organisation, user string, m Method, e flow.Effective) Refusal {
 	u := org.Users[user]
 	switch {

@@ -77,7 +77,7 @@ func (s State) file() string {
 	for _, flag := range []struct {
 		set  bool
 		name string
-	}{{s.Answered, "answered"}, {s.Gone, "hung up"}, {s.Begun && s.waiting(), "begun"}, {s.Held, "held"}, {s.Doomed, "to be stopped"}} {
+	}{{s.Answered, "answered"}, {s.Gone, "hung up"}, {s.Begun && s.unstarted(), "begun"}, {s.Held, "held"}, {s.Doomed, "to be stopped"}} {
 		if flag.set {
 			text += ", " + flag.name
 		}
@@ -233,7 +233,7 @@ func (p *play) check() {
 
 // starting reports whether the answer is starting the file, or a start is on
 // its way: FreeSWITCH writes already, and has not said so yet.
-func (s State) starting() bool { return s.waiting() && (s.Answered || s.Pending == Start) }
+func (s State) starting() bool { return s.unstarted() && (s.Answered || s.Pending == Start) }
 
 // obey lets the switch carry the waiting command out; its reply is on its way.
 func (p *play) obey() {
