@@ -75,14 +75,6 @@ func braceWord(s string) string {
 	return word(s)
 }
 
-// filterHeader: `filter add` and `filter delete` are commands of their own.
-func filterHeader(s string) string {
-	if strings.EqualFold(s, "add") || strings.EqualFold(s, "delete") {
-		return "is a word of the filter command"
-	}
-	return word(s)
-}
-
 // eventHeader: the name ends at the first colon, and a length announces a body,
 // for which the next commands would be taken (mod_event_socket.c, read_packet).
 func eventHeader(s string) string {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/percipia/eslgo/command"
 )
@@ -21,8 +20,6 @@ type Command struct {
 	text *string // without the blank line; a pointer for the reason that Secret's is
 	err  error
 }
-
-var _ command.Command = Command{}
 
 // maxCommand is the longest command in bytes. FreeSWITCH takes 10 MB
 // (mod_event_socket.c, read_packet, max_len).
@@ -43,9 +40,9 @@ func (c Command) Validate() error {
 	return nil
 }
 
-// BuildMessage is the command's text without the blank line that ends it, as
-// eslgo's command.Command has it; "" if the command is refused.
-func (c Command) BuildMessage() string {
+// wire is the command's text without the blank line that ends it; "" if the
+// command is refused.
+func (c Command) wire() string {
 	if c.Validate() != nil {
 		return ""
 	}
@@ -84,12 +81,6 @@ func API(cmd string, words ...string) Command {
 		checks = append(checks, check{fmt.Sprintf("argument %d", i+1), w, word})
 	}
 	return api(cmd, strings.Join(words, " "), checks...)
-}
-
-// APIRaw runs an api command with everything after its name as one text, in
-// which spaces, quotes and backslashes mean what the command takes them for.
-func APIRaw(cmd, arguments string) Command {
-	return api(cmd, arguments, check{"the api command", cmd, word}, check{"the arguments", arguments, line})
 }
 
 func api(cmd, arguments string, checks ...check) Command {
@@ -154,38 +145,25 @@ func braces(vars []RecordVar) string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-// ExecuteFlag changes how Execute and ExecuteOn run an application.
-type ExecuteFlag uint8
-
-// EventLock makes FreeSWITCH finish this application before it runs the next
-// one that was sent (event-lock: true); without it that is so only on a
-// synchronous outbound socket.
-const EventLock ExecuteFlag = 1
-
 // Execute runs a dialplan application on the outbound socket's own channel. On
 // a synchronous socket the reply comes when the application has ended.
 // FreeSWITCH expands ${variables} and ${functions()} in arg and drops spaces at
 // its start: never put text there that a caller chose.
-func Execute(app, arg string, flags ...ExecuteFlag) Command {
-	return execute("", app, arg, flags)
+func Execute(app, arg string) Command {
+	return execute("", app, arg)
 }
 
 // ExecuteOn runs a dialplan application on a channel; the reply says only that
 // it was queued. The warning of Execute holds.
-func ExecuteOn(uuid, app, arg string, flags ...ExecuteFlag) Command {
-	return execute(uuid, app, arg, flags, check{"the uuid", uuid, word})
+func ExecuteOn(uuid, app, arg string) Command {
+	return execute(uuid, app, arg, check{"the uuid", uuid, word})
 }
 
-func execute(uuid, app, arg string, flags []ExecuteFlag, checks ...check) Command {
+func execute(uuid, app, arg string, checks ...check) Command {
 	var b strings.Builder
 	fmt.Fprintf(&b, "sendmsg %s\ncall-command: execute\nexecute-app-name: %s", uuid, app)
 	if arg != "" {
 		b.WriteString("\nexecute-app-arg: " + arg)
-	}
-	for _, f := range flags {
-		if f == EventLock {
-			b.WriteString("\nevent-lock: true")
-		}
 	}
 	return build(app, text(b.String()),
 		append(checks, check{"the application", app, word}, check{"the argument", arg, line})...)
@@ -197,12 +175,6 @@ func execute(uuid, app, arg string, flags []ExecuteFlag, checks ...check) Comman
 func Events(names ...string) Command {
 	list, checks := eventList(names)
 	return build("event", command.Event{Format: "plain", Listen: list}, checks...)
-}
-
-// NixEvents takes subscriptions back.
-func NixEvents(names ...string) Command {
-	list, checks := eventList(names)
-	return build("nixevent", command.Event{Ignore: true, Format: "plain", Listen: list}, checks...)
 }
 
 func eventList(names []string) (list []string, checks []check) {
@@ -225,25 +197,6 @@ func eventList(names []string) (list []string, checks []check) {
 		list = append(append(list, "CUSTOM"), custom...)
 	}
 	return list, checks
-}
-
-// Filter lets through only events whose header has the value, besides those
-// that earlier filters let through.
-func Filter(header, value string) Command {
-	return build("filter", command.Filter{EventHeader: header, FilterValue: value},
-		check{"the header", header, filterHeader}, check{"the value", value, filled})
-}
-
-// FilterDelete takes a filter back; with an empty value, every one for header.
-func FilterDelete(header, value string) Command {
-	return build("filter", command.Filter{Delete: true, EventHeader: header, FilterValue: value},
-		check{"the header", header, filterHeader}, check{"the value", value, line})
-}
-
-// Linger keeps an outbound socket open for d, in whole seconds, after its
-// channel has hung up.
-func Linger(d time.Duration) Command {
-	return build("linger", text(fmt.Sprintf("linger %d", max(1, int(d/time.Second)))))
 }
 
 // A Header is one line of an event that SendEvent makes.

@@ -21,12 +21,11 @@ type Conn struct {
 	lim  Limits
 	read *parser // Run's own
 
-	mu      sync.Mutex
-	out     []byte  // to be written
-	places  []place // commands written or in out, in order, whose reply has not come
-	events  eventQueue
-	lingers bool
-	err     error // why the connection ended
+	mu     sync.Mutex
+	out    []byte  // to be written
+	places []place // commands written or in out, in order, whose reply has not come
+	events eventQueue
+	err    error // why the connection ended
 
 	wake    chan struct{} // out is not empty
 	arrived chan struct{} // events is not empty
@@ -90,9 +89,6 @@ func (c *Conn) Run(ctx context.Context) error {
 // Close ends the connection. What was not written is lost.
 func (c *Conn) Close() { c.fail(fmt.Errorf("%w here", ErrClosed)) }
 
-// Done is closed when the connection has ended.
-func (c *Conn) Done() <-chan struct{} { return c.done }
-
 // Err is why the connection ended, nil if it has not.
 func (c *Conn) Err() error { return prefixed(c.cause()) }
 
@@ -100,14 +96,6 @@ func (c *Conn) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
-}
-
-// Lingers reports whether the channel has hung up and FreeSWITCH keeps the
-// socket open (Content-Disposition: linger).
-func (c *Conn) Lingers() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lingers
 }
 
 // RemoteAddr is the peer's address.
@@ -169,7 +157,7 @@ func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 func (c *Conn) enqueue(ctx context.Context, cmds []Command) (*batch, error) {
 	size := 0
 	for _, cmd := range cmds {
-		size += len(*cmd.text) + 2
+		size += len(cmd.wire()) + 2
 	}
 	b := &batch{replies: make([]Reply, len(cmds)), done: make(chan struct{})}
 	c.mu.Lock()
@@ -185,7 +173,7 @@ func (c *Conn) enqueue(ctx context.Context, cmds []Command) (*batch, error) {
 		return nil, fmt.Errorf("%w: %d bytes are not written", ErrStalled, len(c.out))
 	}
 	for i, cmd := range cmds {
-		c.out = append(append(c.out, *cmd.text...), "\n\n"...)
+		c.out = append(append(c.out, cmd.wire()...), "\n\n"...)
 		c.places = append(c.places, place{b, i})
 	}
 	signal(c.wake)
@@ -427,13 +415,10 @@ func (c *Conn) takeNotice(f frame) error {
 	if err != nil {
 		return err
 	}
-	if head.Get("Content-Disposition") != "linger" {
-		return fmt.Errorf("FreeSWITCH ended the connection: %q: %w", clip(string(bytes.TrimSpace(f.body))), io.EOF)
+	if head.Get("Content-Disposition") == "linger" {
+		return nil
 	}
-	c.mu.Lock()
-	c.lingers = true
-	c.mu.Unlock()
-	return nil
+	return fmt.Errorf("FreeSWITCH ended the connection: %q: %w", clip(string(bytes.TrimSpace(f.body))), io.EOF)
 }
 
 // signal wakes whoever waits on ch, or the next one who will.

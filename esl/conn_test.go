@@ -325,7 +325,7 @@ func TestOverflow(t *testing.T) {
 						_, _ = io.WriteString(p.nc, eventText(fmt.Sprintf("Event-Name: X\nEvent-Sequence: %d\nx: %40d", i, i)))
 					}
 				}()
-				<-c.Done()
+				<-c.done
 				if !errors.Is(c.Err(), ErrOverflow) {
 					t.Fatal(c.Err())
 				}
@@ -409,7 +409,7 @@ func TestEnds(t *testing.T) {
 					t.Error(err)
 				}
 				_ = p.nc.Close()
-				<-c.Done()
+				<-c.done
 				if !errors.Is(c.Err(), test.want) {
 					t.Errorf("%v, want %v", c.Err(), test.want)
 				}
@@ -419,9 +419,6 @@ func TestEnds(t *testing.T) {
 				_, err := c.Send(t.Context(), API("status"))
 				if !errors.Is(err, ErrClosed) || !errors.Is(err, test.want) {
 					t.Errorf("Send after the end: %v", err)
-				}
-				if c.Lingers() != strings.HasPrefix(test.name, "linger") {
-					t.Errorf("Lingers: %v", c.Lingers())
 				}
 			})
 		})

@@ -5,9 +5,9 @@
 // one bounded queue. Every wait has a deadline and every size a limit.
 //
 // Only this package writes wire text. A Command is made by a constructor that
-// checks its arguments; one that was refused is never written. The words come
-// from github.com/percipia/eslgo (its command types, its Event); the
-// connections are our own.
+// checks its arguments; one that was refused is never written. The words of
+// most commands come from github.com/percipia/eslgo/command; the connections are
+// our own.
 //
 // The protocol's only specification is mod_event_socket.c; comments name the
 // function a rule was read in, as of FreeSWITCH 1.10.12.

@@ -3,10 +3,6 @@ package esl
 import (
 	"bytes"
 	"iter"
-	"net/textproto"
-	"net/url"
-
-	"github.com/percipia/eslgo"
 )
 
 // An Event is a set of headers and perhaps a body: an event of FreeSWITCH, a
@@ -69,12 +65,6 @@ func (e *Event) Variable(name string) string {
 	return value
 }
 
-// Has reports whether there is such a header, even an empty one.
-func (e *Event) Has(header string) bool {
-	_, found := e.find("", header)
-	return found
-}
-
 // Body is the event's own body, nil if there is none. It must not be changed.
 func (e *Event) Body() []byte {
 	if e == nil || e.body == len(e.text) {
@@ -103,16 +93,6 @@ func (e *Event) All() iter.Seq2[string, string] {
 			}
 		}
 	}
-}
-
-// Eslgo is the event as an eslgo.Event, for code written against that package.
-// Its header names lose their case there.
-func (e *Event) Eslgo() *eslgo.Event {
-	headers := make(textproto.MIMEHeader, e.Len())
-	for name, value := range e.All() {
-		headers.Add(name, url.PathEscape(value)) // eslgo.Event.GetHeader unescapes
-	}
-	return &eslgo.Event{Headers: headers, Body: bytes.Clone(e.Body())}
 }
 
 // size is what the event holds of memory, about.

@@ -74,7 +74,7 @@ func TestLinkHostile(t *testing.T) {
 			p.login()
 			<-l.connected
 			p.write(eventText("Event-Name: DTMF\nlast: 1"))
-			for e := <-l.events; !e.Has("last"); e = <-l.events {
+			for e := <-l.events; !has(e, "last"); e = <-l.events {
 			}
 		})
 	}
@@ -108,7 +108,7 @@ func TestHeartbeat(t *testing.T) {
 			p.write(apiText("switch1"))
 		}
 		p.expect("api hostname")
-		<-c.Done()
+		<-c.done
 		if d := time.Since(began); !errors.Is(c.Err(), ErrSilent) || d != (3*3+5)*time.Second {
 			t.Errorf("after %v: %v", d, c.Err())
 		}

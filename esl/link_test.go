@@ -119,7 +119,7 @@ func TestLink(t *testing.T) {
 		if err := <-l.downs; !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("down: %v", err)
 		}
-		if e := <-l.events; !e.Has("last") { // it came before the cut
+		if e := <-l.events; !has(e, "last") { // it came before the cut
 			t.Error("the last event is lost")
 		}
 		if _, err := l.SendAll(t.Context(), []Command{API("x")}); !errors.Is(err, ErrLinkDown) {

@@ -25,9 +25,6 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// IsZero reports whether there is no text.
-func (s Secret) IsZero() bool { return s.Reveal() == "" }
-
 // String hides the text.
 func (Secret) String() string { return hidden }
 

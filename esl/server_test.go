@@ -190,7 +190,7 @@ func TestServerRejectsLater(t *testing.T) {
 // TestServerPanic: a handler's panic costs its own connection alone.
 func TestServerPanic(t *testing.T) {
 	v := serve(t, &Server{Handle: func(_ context.Context, c *Call) {
-		if c.Data.Has("variable_a") {
+		if has(c.Data, "variable_a") {
 			panic("boo")
 		}
 	}})

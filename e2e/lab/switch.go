@@ -110,11 +110,12 @@ func (s *Switch) Stop() {
 	_ = s.process.Stop(8 * time.Second) // how FreeSWITCH ends is not what is tested
 }
 
-// API runs an api command and returns its answer; -ERR is an error.
+// API runs an api command and returns its answer; -ERR is an error. The arguments
+// are words with a space between them; a quote or a backslash is refused.
 func (s *Switch) API(ctx context.Context, command, arguments string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	reply, err := s.link.Send(ctx, esl.APIRaw(command, arguments))
+	reply, err := s.link.Send(ctx, esl.API(command, strings.Fields(arguments)...))
 	if err != nil {
 		return "", err
 	}
