@@ -36,6 +36,7 @@ type repository struct {
 	paths                   []string                   // of all files, from the root
 	source                  string                     // of all Go and XML files
 	anchors                 map[string]map[string]bool // by Markdown file
+	program                 string                     // tapedeck, built
 }
 
 // ours reports whether a file belongs to the repository: what git ignores, and what

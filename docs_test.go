@@ -22,11 +22,16 @@ const readmeMost = 8 << 10
 func TestDocuments(t *testing.T) {
 	r := &repository{T: t, anchors: map[string]map[string]bool{}}
 	r.read()
+	r.program = filepath.Join(t.TempDir(), "tapedeck")
+	if out, err := exec.Command("go", "build", "-o", r.program, "./cmd/tapedeck").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	t.Run("links", r.links)
 	t.Run("files", r.files)
 	t.Run("sections", r.sections)
 	t.Run("make", r.targets)
 	t.Run("tapedeck", r.commands)
+	t.Run("keys", r.keys)
 	t.Run("go test", r.goTests)
 	t.Run("names", r.names)
 	t.Run("policies", r.policies)
@@ -183,11 +188,7 @@ var (
 // commands: each subcommand of tapedeck that a document shows is one, and has the
 // flags that are shown with it.
 func (r *repository) commands(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "tapedeck")
-	if out, err := exec.Command("go", "build", "-o", program, "./cmd/tapedeck").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	help := run(t, program, "help")
+	help := run(t, r.program, "help")
 	var known []string
 	for _, m := range helpForm.FindAllStringSubmatch(help, -1) {
 		known = append(known, m[1])
@@ -209,7 +210,7 @@ func (r *repository) commands(t *testing.T) {
 			t.Errorf("%s: `tapedeck help` does not list %q", l.at, name)
 			return
 		case flags[name] == "":
-			flags[name] = run(t, program, append(strings.Fields(name), "--help")...)
+			flags[name] = run(t, r.program, append(strings.Fields(name), "--help")...)
 		}
 		for _, f := range flagForm.FindAllStringSubmatch(m[1], -1) {
 			if !strings.Contains(flags[name], "-"+f[1]) {
