@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,19 +31,23 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// sectionSix is the daemon file of docs/design.md, section 6, without its switch, and
-// with the prompts, which are named in the README.
-const sectionSix = `listen: 127.0.0.1:8084
-allow: [127.0.0.0/8, "::1/128"]
-switches:
-store: { redis: embedded }
-recordings: { dir: /var/spool/tapedeck, stereo: true }
-prompts: { dir: /usr/local/share/tapedeck/sounds, language: en }
-policy: /etc/tapedeck/policy.yaml
-http: { listen: 127.0.0.1:8085, accounts: /etc/tapedeck/accounts.yaml }
-metrics: { listen: 127.0.0.1:9185 }
-log: { level: info, format: text }
-`
+// documented is the daemon file that a document shows below a heading, without its switch,
+// whose password file is not here.
+func documented(t *testing.T, document, heading string) []byte {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/" + document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n"+heading+"\n")
+	_, block, _ := strings.Cut(section, "\n```yaml\n")
+	block, _, found := strings.Cut(block, "\n```\n")
+	if !found {
+		t.Fatalf("%s shows no YAML below %q", document, heading)
+	}
+	lines := slices.DeleteFunc(strings.Split(block, "\n"), func(l string) bool { return strings.HasPrefix(l, "  - {") })
+	return []byte(strings.Join(lines, "\n"))
+}
 
 // same compares configurations by what they say, secrets included.
 func same(a, b *Config) bool {
@@ -53,36 +58,39 @@ func same(a, b *Config) bool {
 	return ar == br && reflect.DeepEqual(x, y)
 }
 
+// TestDefaults: the documents show the defaults, and every key at the top.
 func TestDefaults(t *testing.T) {
-	written, err := Parse("f", []byte(sectionSix))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{"", "# nothing\n", "---\n", "{}\n", "log:\nhttp: {}\n"} {
-		c, err := Parse("f", []byte(text))
-		if err != nil || !same(c, written) {
-			t.Errorf("%q: %v\n%+v\n%+v", text, err, c, written)
+	for _, c := range []struct{ document, heading string }{{"design.md", "## 6. Daemon file"}, {"configuration.md", "## The daemon file"}} {
+		text := documented(t, c.document, c.heading)
+		written, err := Parse("f", text)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if c.PolicyNamed {
-			t.Errorf("%q names no policy", text)
+		if !written.PolicyNamed {
+			t.Errorf("%s names a policy", c.document)
 		}
-	}
-	if !written.PolicyNamed {
-		t.Error("the policy is named")
-	}
-	var keys []string // each key of the file is in section 6, and the other way round
-	for i := range reflect.TypeFor[Config]().NumField() {
-		if f := reflect.TypeFor[Config]().Field(i); f.Tag.Get("yaml") != "-" {
-			keys = append(keys, f.Tag.Get("yaml"))
+		for _, text := range []string{"", "# nothing\n", "---\n", "{}\n", "log:\nhttp: {}\n"} {
+			c, err := Parse("f", []byte(text))
+			if err != nil || !same(c, written) {
+				t.Errorf("%q: %v\n%+v\n%+v", text, err, c, written)
+			}
+			if c.PolicyNamed {
+				t.Errorf("%q names no policy", text)
+			}
 		}
-	}
-	var section map[string]any
-	if err := yaml.Unmarshal([]byte(sectionSix), &section); err != nil || len(section) != len(keys) {
-		t.Errorf("keys %v, %v", keys, err)
-	}
-	for _, k := range keys {
-		if _, ok := section[k]; !ok {
-			t.Errorf("%s is not in docs/design.md, section 6", k)
+		var shown map[string]any
+		if err := yaml.Unmarshal(text, &shown); err != nil {
+			t.Error(err)
+		}
+		for i := range reflect.TypeFor[Config]().NumField() {
+			key := reflect.TypeFor[Config]().Field(i).Tag.Get("yaml")
+			if _, ok := shown[key]; !ok && key != "-" {
+				t.Errorf("%s does not show %s", c.document, key)
+			}
+			delete(shown, key)
+		}
+		if len(shown) > 0 {
+			t.Errorf("%s shows %v, which there is not", c.document, shown)
 		}
 	}
 }
