@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"tapedeck/flow"
-	"tapedeck/recording"
+	"tapedeck/internal/tidy"
 	"tapedeck/toggle"
 )
 
@@ -90,7 +90,7 @@ func externalOf(p *flow.Policy, data headers, direction flow.Direction) string {
 	if e164, ok := p.Normalise(number); ok {
 		return e164
 	}
-	return recording.Clean(number, maxExternal)
+	return tidy.Text(number, maxExternal)
 }
 
 // maxExternal is how long a number may be that is none: 64 bytes.

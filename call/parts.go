@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tapedeck/flow"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 	"tapedeck/toggle"
 )
@@ -90,7 +91,7 @@ func (d *Desk) nextPart(c *call) {
 func (d *Desk) fault(c *call, p *part, problem, detail string) {
 	text := problem
 	if detail != "" {
-		text += ": " + recording.Clean(detail, 200)
+		text += ": " + tidy.Text(detail, 200)
 	}
 	if slices.ContainsFunc(p.faults, func(f string) bool { return f == text || strings.HasPrefix(f, problem) && len(p.faults) > maxFaults }) {
 		return

@@ -7,13 +7,13 @@ import (
 	"strconv"
 	"time"
 
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // auditView is a page of the audit log.
 type auditView struct {
-	Lines []recording.AuditLine `json:"lines"`
-	Next  string                `json:"next"` // the cursor of the next page; empty: there is none
+	Lines []audit.Line `json:"lines"`
+	Next  string       `json:"next"` // the cursor of the next page; empty: there is none
 }
 
 // readAudit reads a query of the audit log from an address.
@@ -65,7 +65,7 @@ func (s *Server) sendAudit(w http.ResponseWriter, r *http.Request, v *visit, q a
 	if err != nil {
 		return err
 	}
-	view := auditView{Lines: append([]recording.AuditLine{}, lines...)}
+	view := auditView{Lines: append([]audit.Line{}, lines...)}
 	if next > 0 {
 		view.Next = strconv.FormatInt(next, 10)
 	}

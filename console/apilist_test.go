@@ -14,6 +14,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // TestListPaging walks a list by its cursors and by its links: every recording
@@ -227,7 +228,7 @@ func TestHold(t *testing.T) {
 	l.wants(404, "root", "DELETE", at+"?reason=x", "")
 	var page auditView
 	l.get200("root", "/api/v1/audit?recording="+recAlice, &page)
-	got := idsOf(page.Lines, func(a recording.AuditLine) string { return a.Who + " " + a.What + " " + a.Detail })
+	got := idsOf(page.Lines, func(a audit.Line) string { return a.Who + " " + a.What + " " + a.Detail })
 	if want := []string{"root delete asked for by the caller", "root unhold ", "anna hold case 7"}; !slices.Equal(got, want) {
 		t.Errorf("audit: %q", got)
 	}

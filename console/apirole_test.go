@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"tapedeck/console/access"
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // labSees is what the accounts of the lab may see, and labMay what they may do
@@ -196,7 +196,7 @@ func (l *apiLab) sameIDs(what string, want, got []string) {
 // to no one without the right.
 func TestAPIAuditScope(t *testing.T) {
 	l := newAPILab(t)
-	if err := l.server.cfg.Audit.Add(recording.AuditLine{At: labDay, Who: "root", What: recording.AuditSignIn}); err != nil {
+	if err := l.server.cfg.Audit.Add(audit.Line{At: labDay, Who: "root", What: audit.SignIn}); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{recAlice, recCarol, recDave} {
@@ -243,7 +243,7 @@ func TestAPIAuditOfExports(t *testing.T) {
 	} {
 		var page auditView
 		l.get200(account, "/api/v1/audit?what=export", &page)
-		got := strings.Join(idsOf(page.Lines, func(a recording.AuditLine) string {
+		got := strings.Join(idsOf(page.Lines, func(a audit.Line) string {
 			return a.Who + " " + a.Organisation + a.Brand + " " + a.Detail
 		}), ", ")
 		if got != want {

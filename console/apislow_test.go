@@ -17,6 +17,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/index"
 )
 
@@ -39,7 +40,7 @@ func slowServer(t *testing.T) *Server {
 		t.Fatal(err)
 	}
 	policy := flowtest.Policy(t, labPolicy)
-	s, err := New(Config{Dir: dir, Audit: recording.NewAudit(dir), Accounts: accounts, Policy: func() *flow.Policy { return policy }, Log: slog.New(slog.DiscardHandler)})
+	s, err := New(Config{Dir: dir, Audit: audit.New(dir.String()), Accounts: accounts, Policy: func() *flow.Policy { return policy }, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

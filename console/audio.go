@@ -12,6 +12,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/index"
 )
 
@@ -186,9 +187,9 @@ func (s *Server) writeSound(r *http.Request, v *visit, got sound, kind string) e
 	if r.Method == http.MethodHead {
 		return nil
 	}
-	what, once := recording.AuditListen, true
+	what, once := audit.Listen, true
 	if got.download {
-		what = recording.AuditDownload
+		what = audit.Download
 		part := strings.ReplaceAll(r.Header.Get("Range"), " ", "")
 		once = part != "" && !strings.HasPrefix(part, "bytes=0-")
 	}

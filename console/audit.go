@@ -8,17 +8,17 @@ import (
 	"time"
 
 	"tapedeck/console/access"
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/index"
 )
 
 // actor is how the audit log names a visitor.
-func (v *visit) actor() recording.Actor { return recording.Actor{Who: v.account.Name, From: v.from} }
+func (v *visit) actor() audit.Actor { return audit.Actor{Who: v.account.Name, From: v.from} }
 
 // write adds a line to the audit log. Without it nothing may happen that it tells
 // of: the error is answered with 503.
 func (s *Server) write(v *visit, what, organisation, id, detail string) error {
-	line := recording.AuditLine{At: time.Now(), Who: v.account.Name, What: what,
+	line := audit.Line{At: time.Now(), Who: v.account.Name, What: what,
 		Organisation: organisation, Recording: id, From: v.from, Detail: detail}
 	if organisation == "" {
 		line.Brand = v.account.Brand
@@ -57,7 +57,7 @@ func (s *Server) writeOnce(v *visit, what, organisation, id, detail string) erro
 // writeRefused notes that a visitor wanted what he may not. He does not get it
 // either way.
 func (s *Server) writeRefused(v *visit, organisation, id string, right access.Right) {
-	_ = s.writeOnce(v, recording.AuditRefused, organisation, id, "no right to "+string(right)) // write logs it
+	_ = s.writeOnce(v, audit.Refused, organisation, id, "no right to "+string(right)) // write logs it
 }
 
 // said is what an audit line of writeOnce was about.
@@ -104,7 +104,7 @@ type auditQuery struct {
 // auditLines are lines of the audit log, of what the visitor may see, the newest
 // first. next is the Before of the following page; 0 when there is none. A page
 // may have fewer than Limit although there is a next one.
-func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines []recording.AuditLine, next int64, err error) {
+func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines []audit.Line, next int64, err error) {
 	if !v.account.May(access.Audit) {
 		return nil, 0, errNotAllowed
 	}
@@ -112,7 +112,7 @@ func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines 
 	if !v.scope(s.cfg.Policy(), &scope) {
 		return nil, 0, nil
 	}
-	wanted := recording.AuditQuery{
+	wanted := audit.Query{
 		Who: oneOrAny(q.Who), What: oneOrAny(q.What), Organisations: scope.Organisations, Recording: q.Recording,
 		From: q.From, To: q.To, Before: q.Before, Limit: q.Limit,
 	}
@@ -128,7 +128,7 @@ func (s *Server) auditLines(ctx context.Context, v *visit, q auditQuery) (lines 
 
 // ownLines are the lines that a visitor may read who sees only some of an
 // organisation's recordings: those about them, and what he did himself.
-func (s *Server) ownLines(ctx context.Context, v *visit, lines []recording.AuditLine) (own []recording.AuditLine, err error) {
+func (s *Server) ownLines(ctx context.Context, v *visit, lines []audit.Line) (own []audit.Line, err error) {
 	sees := map[string]bool{}
 	for _, line := range lines {
 		ok, known := sees[line.Recording]

@@ -14,6 +14,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 )
@@ -23,7 +24,7 @@ type Config struct {
 	Store    *store.Store        // the index of recordings, the live calls of all instances, and the sessions
 	Policy   func() *flow.Policy // the one in force; never nil
 	Dir      recording.Dir
-	Audit    *recording.Audit
+	Audit    *audit.Log
 	Accounts *access.Accounts
 	Calls    Calls
 	Proxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed

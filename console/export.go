@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/index"
 )
 
@@ -64,14 +64,14 @@ func (s *Server) sendCSV(w http.ResponseWriter, r *http.Request, v *visit, q ind
 // list was narrowed to, by the filters or by what the visitor may see.
 func (s *Server) writeExport(v *visit, q index.Query, filters url.Values) error {
 	if !v.scope(s.cfg.Policy(), &q) { // he may look nowhere there: the list is empty
-		return s.write(v, recording.AuditExport, v.account.Organisation, "", "csv "+filters.Encode())
+		return s.write(v, audit.Export, v.account.Organisation, "", "csv "+filters.Encode())
 	}
 	if len(q.Organisations) == 0 { // it is of all
-		return s.write(v, recording.AuditExport, "", "", "csv "+filters.Encode())
+		return s.write(v, audit.Export, "", "", "csv "+filters.Encode())
 	}
 	filters.Del("organisation") // one organisation is not told of another
 	for _, organisation := range q.Organisations {
-		if err := s.write(v, recording.AuditExport, organisation, "", "csv "+filters.Encode()); err != nil {
+		if err := s.write(v, audit.Export, organisation, "", "csv "+filters.Encode()); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"tapedeck/console/access"
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // maxSelected is how many recordings a ZIP may have.
@@ -75,7 +75,7 @@ func (s *Server) sendZIP(w http.ResponseWriter, r *http.Request, v *visit, ids [
 		sounds = append(sounds, got)
 	}
 	for _, got := range sounds {
-		if err := s.write(v, recording.AuditDownload, got.entry.Organisation, got.entry.ID, "zip"); err != nil {
+		if err := s.write(v, audit.Download, got.entry.Organisation, got.entry.ID, "zip"); err != nil {
 			return err
 		}
 	}

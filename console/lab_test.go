@@ -23,6 +23,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store"
 )
 
@@ -120,7 +121,7 @@ func newStillLab(t *testing.T, change ...func(*Config)) *lab {
 		t.Fatal(err)
 	}
 	labRun(t, accounts.Run)
-	cfg := Config{Store: l.store, Policy: func() *flow.Policy { return l.policy }, Dir: l.dir, Audit: recording.NewAudit(l.dir),
+	cfg := Config{Store: l.store, Policy: func() *flow.Policy { return l.policy }, Dir: l.dir, Audit: audit.New(l.dir.String()),
 		Accounts: accounts, Log: log}
 	for _, c := range change {
 		c(&cfg)

@@ -8,7 +8,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/flow"
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
@@ -175,13 +175,13 @@ func (s *Server) writeSwitch(v *visit, call *liveView, user string, action Actio
 	if user != "" {
 		detail += " for " + user
 	}
-	return s.write(v, recording.AuditToggle, call.Organisation, call.ID, detail)
+	return s.write(v, audit.Toggle, call.Organisation, call.ID, detail)
 }
 
 // writeFailed says in the audit log that the line before did not come true.
 func (s *Server) writeFailed(v *visit, call *liveView, action Action, cause error) {
 	var refused toggle.Refusal
-	detail := recording.AuditToggle + ": " + string(action)
+	detail := audit.Toggle + ": " + string(action)
 	switch {
 	case errors.As(cause, &refused):
 		detail += ": refused: " + string(refused)
@@ -190,7 +190,7 @@ func (s *Server) writeFailed(v *visit, call *liveView, action Action, cause erro
 	default:
 		detail += ": no answer in time"
 	}
-	_ = s.write(v, recording.AuditFailed, call.Organisation, call.ID, detail) // it was logged
+	_ = s.write(v, audit.Failed, call.Organisation, call.ID, detail) // it was logged
 }
 
 // maxUser is the longest name of a user, in bytes.

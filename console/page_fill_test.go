@@ -14,6 +14,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	wav "tapedeck/recording/sound"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
@@ -271,14 +272,14 @@ func (c labCalls) Switch(ctx context.Context, id, user, account string, action A
 func (l *lab) auditSome(now time.Time, id string) {
 	l.Helper()
 	for n, w := range auditWords {
-		line := recording.AuditLine{At: now.Add(time.Duration(n-60) * time.Minute), Who: "anna", What: w.Key, Organisation: "acme", From: "192.0.2.17"}
+		line := audit.Line{At: now.Add(time.Duration(n-60) * time.Minute), Who: "anna", What: w.Key, Organisation: "acme", From: "192.0.2.17"}
 		switch w.Key {
-		case recording.AuditSignIn, recording.AuditSignOut:
-		case recording.AuditSignInFailed:
+		case audit.SignIn, audit.SignOut:
+		case audit.SignInFailed:
 			line.Who, line.Detail = "", "no such account"
-		case recording.AuditExport:
+		case audit.Export:
 			line.Detail = "list, 1204 recordings"
-		case recording.AuditHold:
+		case audit.Hold:
 			line.Recording, line.Detail = id, hostile[0]+" and a reason that is rather long, because people write whatever they like into such a field"
 		default:
 			line.Recording, line.Detail = id, ""

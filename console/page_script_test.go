@@ -11,7 +11,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
 )
@@ -74,7 +74,7 @@ func TestPlayer(t *testing.T) {
 		runs(`document.querySelector("[data-speed]").value = "2"; document.querySelector("[data-speed]").dispatchEvent(new Event("change"))`),
 		says(audio+`.playbackRate`, 2.0),
 	)
-	if !strings.Contains(l.audited(), recording.AuditListen) {
+	if !strings.Contains(l.audited(), audit.Listen) {
 		t.Error("nobody is said to have listened")
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // links are the addresses on a page that match.
@@ -182,7 +182,7 @@ func TestPagesFor(t *testing.T) {
 func TestLookingIsNotListening(t *testing.T) {
 	l, id := filledLab(t, 10)
 	page := l.page(l.as("anna"), recordingAddress(id), http.StatusOK)
-	if !strings.Contains(page, `preload="none"`) || strings.Contains(l.audited(), recording.AuditListen) {
+	if !strings.Contains(page, `preload="none"`) || strings.Contains(l.audited(), audit.Listen) {
 		t.Error("the page of a recording begins to play it")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
 )
@@ -315,13 +316,13 @@ func TestShortMask(t *testing.T) {
 // words.
 func TestAuditWords(t *testing.T) {
 	for _, c := range [][4]string{
-		{recording.AuditToggle, "pause for bob", "asked to switch", "pause for bob"},
-		{recording.AuditFailed, "toggle: pause: refused: not_its_user", "failed", "switch: pause: refused: not a user of this call's organisation"},
-		{recording.AuditFailed, "toggle: start: the call is over", "failed", "switch: start: the call is over"},
-		{recording.AuditFailed, "unhold: open x.json: permission denied", "failed", "end the hold: open x.json: permission denied"},
-		{recording.AuditFailed, "delete: open x.json: permission denied", "failed", "delete: open x.json: permission denied"},
+		{audit.Toggle, "pause for bob", "asked to switch", "pause for bob"},
+		{audit.Failed, "toggle: pause: refused: not_its_user", "failed", "switch: pause: refused: not a user of this call's organisation"},
+		{audit.Failed, "toggle: start: the call is over", "failed", "switch: start: the call is over"},
+		{audit.Failed, "unhold: open x.json: permission denied", "failed", "end the hold: open x.json: permission denied"},
+		{audit.Failed, "delete: open x.json: permission denied", "failed", "delete: open x.json: permission denied"},
 	} {
-		if row := auditRowOf(reader{}, recording.AuditLine{What: c[0], Detail: c[1]}); row.What != c[2] || row.Detail != c[3] {
+		if row := auditRowOf(reader{}, audit.Line{What: c[0], Detail: c[1]}); row.What != c[2] || row.Detail != c[3] {
 			t.Errorf("%s, %s: %s, %s", c[0], c[1], row.What, row.Detail)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // auditPage is what the audit log shows.
@@ -42,21 +42,21 @@ type auditWord struct {
 }
 
 var auditWords = []auditWord{
-	{recording.AuditListen, "listened", false},
-	{recording.AuditDownload, "downloaded", false},
-	{recording.AuditExport, "exported", false},
-	{recording.AuditDelete, "deleted", false},
-	{recording.AuditHold, "put on hold", false},
-	{recording.AuditUnhold, "ended the hold", false},
-	{recording.AuditToggle, "asked to switch", false},
-	{recording.AuditSignIn, "signed in", false},
-	{recording.AuditSignInFailed, "sign-in failed", true},
-	{recording.AuditSignOut, "signed out", false},
-	{recording.AuditRefused, "refused", true},
-	{recording.AuditFailed, "failed", true},
+	{audit.Listen, "listened", false},
+	{audit.Download, "downloaded", false},
+	{audit.Export, "exported", false},
+	{audit.Delete, "deleted", false},
+	{audit.Hold, "put on hold", false},
+	{audit.Unhold, "ended the hold", false},
+	{audit.Toggle, "asked to switch", false},
+	{audit.SignIn, "signed in", false},
+	{audit.SignInFailed, "sign-in failed", true},
+	{audit.SignOut, "signed out", false},
+	{audit.Refused, "refused", true},
+	{audit.Failed, "failed", true},
 }
 
-func auditRowOf(rd reader, l recording.AuditLine) auditRow {
+func auditRowOf(rd reader, l audit.Line) auditRow {
 	row := auditRow{At: rd.at(l.At, "second"), Who: l.Who, What: l.What, Recording: l.Recording, Organisation: l.Organisation, From: l.From, Detail: l.Detail}
 	if l.Organisation == "" && l.Brand != "" {
 		row.Organisation = "brand " + l.Brand
@@ -64,10 +64,10 @@ func auditRowOf(rd reader, l recording.AuditLine) auditRow {
 	if i := slices.IndexFunc(auditWords, func(w auditWord) bool { return w.Key == l.What }); i >= 0 {
 		row.What, row.Bad = auditWords[i].Words, auditWords[i].bad
 	}
-	if l.What == recording.AuditFailed {
+	if l.What == audit.Failed {
 		row.Detail = failedWords(l.Detail)
 	}
-	if l.Recording != "" && l.What != recording.AuditDelete {
+	if l.Recording != "" && l.What != audit.Delete {
 		row.Href = recordingAddress(l.Recording)
 	}
 	return row
@@ -77,9 +77,9 @@ func auditRowOf(rd reader, l recording.AuditLine) auditRow {
 func failedWords(detail string) string {
 	parts := strings.Split(detail, ": ")
 	switch parts[0] {
-	case recording.AuditToggle:
+	case audit.Toggle:
 		parts[0] = "switch"
-	case recording.AuditUnhold:
+	case audit.Unhold:
 		parts[0] = "end the hold"
 	}
 	last := len(parts) - 1
@@ -87,7 +87,7 @@ func failedWords(detail string) string {
 	return strings.Join(parts, ": ")
 }
 
-func auditRowsOf(rd reader, lines []recording.AuditLine) []auditRow {
+func auditRowsOf(rd reader, lines []audit.Line) []auditRow {
 	var rows []auditRow
 	for _, l := range lines {
 		rows = append(rows, auditRowOf(rd, l))

@@ -10,6 +10,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/index"
 )
 
@@ -55,7 +56,7 @@ func (s *Server) history(ctx context.Context, v *visit, rd reader, entry index.R
 		return err
 	}
 	page.Earlier = pageAddress("/audit", url.Values{"recording": {entry.ID}, "cursor": {strconv.FormatInt(next, 10)}})
-	before, _, err := s.cfg.Audit.Read(ctx, recording.AuditQuery{Before: next, Limit: 1})
+	before, _, err := s.cfg.Audit.Read(ctx, audit.Query{Before: next, Limit: 1})
 	if len(before) > 0 {
 		page.LookedTo = rd.at(before[0].At, "minute")
 	}

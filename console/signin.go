@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"tapedeck/console/access"
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // signInRoutes are the only ones that need no account.
@@ -78,7 +78,7 @@ func (s *Server) signIn(w http.ResponseWriter, r *http.Request) {
 		s.errorPage(w, r, nil, err)
 		return
 	}
-	s.auditSession(account, recording.AuditSignIn, from, "")
+	s.auditSession(account, audit.SignIn, from, "")
 	http.Redirect(w, r, f.Next, http.StatusSeeOther)
 }
 
@@ -123,14 +123,14 @@ func (s *Server) leave(r *http.Request, v *visit) error {
 		if err := s.cfg.Store.DropSession(r.Context(), v.session.id); err != nil {
 			return err
 		}
-		s.auditSession(v.account, recording.AuditSignOut, s.client(r), "")
+		s.auditSession(v.account, audit.SignOut, s.client(r), "")
 		return nil
 	}
 	n, err := s.cfg.Store.DropSessions(r.Context(), v.account.Name)
 	if err != nil {
 		return err
 	}
-	s.auditSession(v.account, recording.AuditSignOut, s.client(r), fmt.Sprintf("everywhere: %d sessions", n))
+	s.auditSession(v.account, audit.SignOut, s.client(r), fmt.Sprintf("everywhere: %d sessions", n))
 	return nil
 }
 
@@ -138,7 +138,7 @@ func (s *Server) leave(r *http.Request, v *visit) error {
 // says so, and whoever mends it can still sign in: what is done then needs a line
 // of its own.
 func (s *Server) auditSession(account access.Account, what string, from client, detail string) {
-	err := s.cfg.Audit.Add(recording.AuditLine{At: time.Now(), Who: account.Name, What: what,
+	err := s.cfg.Audit.Add(audit.Line{At: time.Now(), Who: account.Name, What: what,
 		Organisation: account.Organisation, Brand: account.Brand, From: from.String(), Detail: detail})
 	if err != nil {
 		s.cfg.Log.Error("not in the audit log", "what", what, "account", account.Name, "from", from.String(), "error", err)
@@ -153,7 +153,7 @@ func (s *Server) auditFailure(name string, from client) {
 	if !known {
 		account.Name, detail = "", "no such account"
 	}
-	s.auditSession(account, recording.AuditSignInFailed, from, detail)
+	s.auditSession(account, audit.SignInFailed, from, detail)
 }
 
 // localPath is a path of ours to go to, whatever was asked for.

@@ -16,7 +16,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
+	"tapedeck/recording/audit"
 )
 
 // running is an Archive that runs; stop ends it and returns what Run returned.
@@ -103,7 +105,7 @@ func TestArchiveWithoutWaveform(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if files := filesBelow(t, d); slices.ContainsFunc(files, func(name string) bool { return isTemp(filepath.Base(name)) }) {
+	if files := filesBelow(t, d); slices.ContainsFunc(files, func(name string) bool { return durable.IsTemp(filepath.Base(name)) }) {
 		t.Errorf("files %q", files)
 	}
 }
@@ -210,7 +212,7 @@ func TestDrafts(t *testing.T) {
 func TestArchiveOrder(t *testing.T) {
 	d := tempDir(t)
 	a, stop := running(t, ArchiveConfig{Dir: d})
-	rnd := seeded(t, uint64(time.Now().UnixNano()))
+	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
 	var mu sync.Mutex
 	last, calls := map[string]string{}, map[string]int{}
 	for n := range 1000 {
@@ -306,7 +308,7 @@ func TestFinishKeepsHold(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample(call))
 	hold := &Hold{By: "carol", Reason: "court", At: day}
-	if _, err := SetHold(d, path, hold, NewAudit(d), Actor{Who: "carol"}, day); err != nil {
+	if _, err := SetHold(d, path, hold, audit.New(d.String()), audit.Actor{Who: "carol"}, day); err != nil {
 		t.Fatal(err)
 	}
 	a, _ := running(t, ArchiveConfig{Dir: d})
@@ -377,7 +379,7 @@ func TestArchiveHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := flock(lock); err != nil {
+	if err := durable.Lock(lock); err != nil {
 		t.Fatal(err)
 	}
 	a, stop := running(t, ArchiveConfig{Dir: d, Grace: time.Millisecond})
@@ -442,7 +444,7 @@ func TestArchiveUnreadable(t *testing.T) {
 	d := tempDir(t)
 	s := sample(call)
 	path := pathOf(t, d, s)
-	writeFile(t, filepath.Join(filepath.Dir(path), "other"), nil)
+	testkit.WriteFile(t, filepath.Join(filepath.Dir(path), "other"), nil)
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -474,7 +476,7 @@ func TestStillWritten(t *testing.T) {
 		{sampleSound().WAV(), 0, false},
 		{[]byte("RIFF"), 0, false},
 	} {
-		writeFile(t, path, test.file)
+		testkit.WriteFile(t, path, test.file)
 		if err := os.Chtimes(path, at, at); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tapedeck/recording/audit"
 )
 
 // Why a recording is not deleted, or nothing is made of it.
@@ -21,7 +23,7 @@ var (
 // recording that has no sidecar, or one that cannot be read, is kept too. The
 // audit line comes first: what nobody answers for is not deleted. The other parts
 // of the call stay.
-func Delete(d Dir, path string, audit *Audit, by Actor, reason string, now time.Time) error {
+func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, now time.Time) error {
 	day, place, err := d.locate(path)
 	if err != nil {
 		return fmt.Errorf("recording: delete: %w", err)
@@ -30,13 +32,13 @@ func Delete(d Dir, path string, audit *Audit, by Actor, reason string, now time.
 		if err := d.mayDelete(day, place); err != nil {
 			return fmt.Errorf("recording: delete %s: %w", place.Stem(), err)
 		}
-		line := AuditLine{At: now, Who: by.Who, What: AuditDelete, Organisation: place.Organisation, Recording: place.Stem(), From: by.From, Detail: reason}
-		if err := audit.Add(line); err != nil {
+		line := audit.Line{At: now, Who: by.Who, What: audit.Delete, Organisation: place.Organisation, Recording: place.Stem(), From: by.From, Detail: reason}
+		if err := log.Add(line); err != nil {
 			return err
 		}
 		if err := removeFiles(day, Found{ID: place.Stem()}); err != nil {
-			line.What, line.Detail = AuditFailed, AuditDelete+": "+err.Error()
-			return errors.Join(fmt.Errorf("recording: delete: %w", err), audit.Add(line))
+			line.What, line.Detail = audit.Failed, audit.Delete+": "+err.Error()
+			return errors.Join(fmt.Errorf("recording: delete: %w", err), log.Add(line))
 		}
 		return nil
 	})

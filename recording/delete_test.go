@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"tapedeck/internal/testkit"
+	"tapedeck/recording/audit"
 )
 
 func TestDelete(t *testing.T) {
@@ -55,7 +56,7 @@ func TestDelete(t *testing.T) {
 			alter(t, one, func(s *Sidecar) { s.Organisation = "other" })
 		}, errAny},
 		"no audit file": {func(t *testing.T, d Dir, one, part string) {
-			if err := os.Mkdir(NewAudit(d).Path(), 0o755); err != nil {
+			if err := os.Mkdir(audit.New(d.String()).Path(), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}, errAny},
@@ -67,8 +68,8 @@ func TestDelete(t *testing.T) {
 			second.Part = 2
 			one, part, other := put(t, d, sample("one")), put(t, d, second), put(t, d, sample("one-more"))
 			for _, ext := range derivedExts {
-				writeFile(t, strings.TrimSuffix(one, soundExt)+ext, []byte("derived"))
-				writeFile(t, strings.TrimSuffix(other, soundExt)+ext, []byte("derived"))
+				testkit.WriteFile(t, strings.TrimSuffix(one, soundExt)+ext, []byte("derived"))
+				testkit.WriteFile(t, strings.TrimSuffix(other, soundExt)+ext, []byte("derived"))
 			}
 			if test.harm != nil {
 				test.harm(t, d, one, part)
@@ -78,8 +79,8 @@ func TestDelete(t *testing.T) {
 			if want := map[string]string{"held": "one", "another part is held": "one.part2"}[name]; held != want || err != nil {
 				t.Errorf("held by %q, %v; want %q", held, err, want)
 			}
-			audit := NewAudit(d)
-			err = Delete(d, one, audit, Actor{"carol", "192.0.2.1"}, "asked by\nthe caller", day)
+			log := audit.New(d.String())
+			err = Delete(d, one, log, audit.Actor{Who: "carol", From: "192.0.2.1"}, "asked by\nthe caller", day)
 			deleted := filesBelow(t, d)
 			if test.want != nil {
 				if err == nil || test.want != errAny && !errors.Is(err, test.want) || !slices.Equal(deleted, before) {
@@ -97,8 +98,8 @@ func TestDelete(t *testing.T) {
 					t.Errorf("%s is gone too: %q", ext, deleted)
 				}
 			}
-			want := AuditLine{At: day, Who: "carol", What: AuditDelete, Organisation: "acme", Recording: "one", From: "192.0.2.1", Detail: "asked by the caller"}
-			if lines := auditLines(t, audit); len(lines) != 1 || lines[0] != want {
+			want := audit.Line{At: day, Who: "carol", What: audit.Delete, Organisation: "acme", Recording: "one", From: "192.0.2.1", Detail: "asked by the caller"}
+			if lines := testkit.JSONLines[audit.Line](t, log.Path()); len(lines) != 1 || lines[0] != want {
 				t.Errorf("%+v", lines)
 			}
 		})
@@ -112,10 +113,10 @@ func TestDeletePaths(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample("one"))
 	stray := filepath.Join(filepath.Dir(path), "notes.txt")
-	writeFile(t, stray, nil)
+	testkit.WriteFile(t, stray, nil)
 	before := filesBelow(t, d)
 	for _, p := range []string{stray, "/etc/passwd", path + "/../one.wav", filepath.Dir(path), d.String(), ""} {
-		if err := Delete(d, p, NewAudit(d), Actor{}, "", day); err == nil {
+		if err := Delete(d, p, audit.New(d.String()), audit.Actor{}, "", day); err == nil {
 			t.Errorf("%q is deleted", p)
 		}
 	}
@@ -131,9 +132,9 @@ func TestDeleteFails(t *testing.T) {
 	if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "full"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	err := Delete(d, path, NewAudit(d), Actor{Who: "carol"}, "why", day)
-	lines := auditLines(t, NewAudit(d))
-	if err == nil || !isThere(SidecarPath(path)) || len(lines) != 2 || lines[1].What != AuditFailed || lines[1].Recording != "one" {
+	err := Delete(d, path, audit.New(d.String()), audit.Actor{Who: "carol"}, "why", day)
+	lines := testkit.JSONLines[audit.Line](t, audit.New(d.String()).Path())
+	if err == nil || !isThere(SidecarPath(path)) || len(lines) != 2 || lines[1].What != audit.Failed || lines[1].Recording != "one" {
 		t.Errorf("%v: %+v", err, lines)
 	}
 }
@@ -141,7 +142,7 @@ func TestDeleteFails(t *testing.T) {
 // TestDeleteAgainstHold: a hold that was set keeps its recording.
 func TestDeleteAgainstHold(t *testing.T) {
 	d := tempDir(t)
-	audit := NewAudit(d)
+	log := audit.New(d.String())
 	for i := range 60 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
 		var group sync.WaitGroup
@@ -149,11 +150,11 @@ func TestDeleteAgainstHold(t *testing.T) {
 		start := make(chan struct{})
 		group.Go(func() {
 			<-start
-			_, hold = SetHold(d, path, &Hold{By: "carol"}, audit, Actor{}, day)
+			_, hold = SetHold(d, path, &Hold{By: "carol"}, log, audit.Actor{}, day)
 		})
 		group.Go(func() {
 			<-start
-			gone = Delete(d, path, audit, Actor{}, "", day)
+			gone = Delete(d, path, log, audit.Actor{}, "", day)
 		})
 		close(start)
 		group.Wait()
@@ -166,7 +167,7 @@ func TestDeleteAgainstHold(t *testing.T) {
 // TestDeleteAgainstDerivation: nothing comes to lie beside a sound that is gone.
 func TestDeleteAgainstDerivation(t *testing.T) {
 	d := tempDir(t)
-	audit := NewAudit(d)
+	log := audit.New(d.String())
 	for i := range 10 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
 		var group sync.WaitGroup
@@ -184,14 +185,14 @@ func TestDeleteAgainstDerivation(t *testing.T) {
 		}
 		group.Go(func() {
 			<-start
-			if err := Delete(d, path, audit, Actor{}, "", day); err != nil {
+			if err := Delete(d, path, log, audit.Actor{}, "", day); err != nil {
 				t.Error(err)
 			}
 		})
 		close(start)
 		group.Wait()
 	}
-	if left := filesBelow(t, d); !slices.Equal(left, []string{auditName}) {
+	if left := filesBelow(t, d); !slices.Equal(left, []string{"audit.jsonl"}) {
 		t.Errorf("left %q", left)
 	}
 }

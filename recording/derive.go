@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 
+	"tapedeck/internal/durable"
 	"tapedeck/recording/sound"
 )
 
@@ -75,15 +75,15 @@ func (v *derivation) make(ctx context.Context, write func(out *os.File, wav soun
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSound, err)
 	}
-	temp := filepath.Join(filepath.Dir(v.made), fmt.Sprintf("%s%s.%d%s", tempMark, filepath.Base(v.made), rand.Uint64(), tempExt))
-	out, err := v.root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, fileMode)
+	temp := filepath.Join(filepath.Dir(v.made), durable.TempName(filepath.Base(v.made)))
+	out, err := v.root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, durable.FileMode)
 	if err != nil {
 		return err
 	}
 	defer v.root.Remove(temp) // which is gone when all went well
 	err = write(out, wav)
 	if err == nil {
-		err = errors.Join(out.Chmod(fileMode), out.Sync())
+		err = errors.Join(out.Chmod(durable.FileMode), out.Sync())
 	}
 	if err = errors.Join(err, out.Close(), ctx.Err()); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording/sound"
 )
@@ -38,7 +39,7 @@ func TestDerive(t *testing.T) {
 				}
 			}
 			first := infoOf(t, base+ext)
-			if first.Mode() != fileMode || first.Size() == 0 {
+			if first.Mode() != durable.FileMode || first.Size() == 0 {
 				t.Errorf("%v, %d bytes", first.Mode(), first.Size())
 			}
 			if wav, err := os.ReadFile(path); err != nil || string(wav) != string(sampleSound().WAV()) || !infoOf(t, path).ModTime().Equal(day) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tapedeck/internal/testkit"
+	"tapedeck/recording/audit"
 )
 
 // tmpfs is a small disk of its own, for root alone.
@@ -151,30 +152,30 @@ func TestAuditFull(t *testing.T) {
 	if err := WriteSidecar(SidecarPath(path), s); err != nil {
 		t.Fatal(err)
 	}
-	audit := NewAudit(d)
+	log := audit.New(d.String())
 	if err := d.locked(func() error { return nil }); err != nil { // makes the file
 		t.Fatal(err)
 	}
 	lines := 1
-	if err := audit.Add(AuditLine{What: AuditListen}); err != nil {
+	if err := log.Add(audit.Line{What: audit.Listen}); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, d)
 	for _, length := range []int{700, 0} { // to the last byte that is worth anything
-		for audit.Add(AuditLine{What: AuditListen, Detail: strings.Repeat("x", length)}) == nil {
+		for log.Add(audit.Line{What: audit.Listen, Detail: strings.Repeat("x", length)}) == nil {
 			if lines++; lines > 1000 {
 				t.Fatal("the disk is not full")
 			}
 		}
 	}
-	purged, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: day.AddDate(1, 0, 0), Retention: keep(time.Hour), Audit: audit})
+	purged, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: day.AddDate(1, 0, 0), Retention: keep(time.Hour), Audit: log})
 	if err != nil || purged.Deleted != 0 || purged.Kept[KeptFailed] != 1 {
 		t.Errorf("%+v, %v", purged, err)
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
 	}
-	if got := auditLines(t, audit); len(got) != lines || lines < 3 {
+	if got := testkit.JSONLines[audit.Line](t, log.Path()); len(got) != lines || lines < 3 {
 		t.Errorf("%d lines, of which %d are whole", lines, len(got))
 	}
 }
@@ -199,7 +200,7 @@ func writeForever(root string) {
 	if err != nil {
 		panic(err)
 	}
-	audit := NewAudit(d)
+	log := audit.New(d.String())
 	for n := 0; ; n++ {
 		s := sample(fmt.Sprintf("call-%d", n%5))
 		s.External = fmt.Sprint(n)
@@ -214,7 +215,7 @@ func writeForever(root string) {
 			err = d.writeDraft(s)
 		}
 		if err == nil {
-			err = audit.Add(AuditLine{At: day, What: s.External})
+			err = log.Add(audit.Line{At: day, What: s.External})
 		}
 		if err != nil {
 			panic(err)
@@ -226,7 +227,7 @@ func writeForever(root string) {
 // draft and audit line is whole.
 func TestKilled(t *testing.T) {
 	d := tempDir(t)
-	rnd := seeded(t, uint64(time.Now().UnixNano()))
+	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
 	a := NewArchive(ArchiveConfig{Dir: d, Log: quiet()})
 	seen := 0
 	for range 30 {
@@ -245,7 +246,7 @@ func TestKilled(t *testing.T) {
 		if _, err := a.Drafts(); err != nil {
 			t.Fatal(err)
 		}
-		auditLines(t, NewAudit(d))
+		testkit.JSONLines[audit.Line](t, audit.New(d.String()).Path())
 	}
 	if seen < 30 {
 		t.Errorf("%d sidecars were seen", seen)
@@ -269,11 +270,11 @@ func killChild(t *testing.T, d Dir, rnd *rand.Rand) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childEnv+"="+d.String())
 	child.Stderr = os.Stderr
-	size := sizeOf(NewAudit(d).Path())
+	size := sizeOf(audit.New(d.String()).Path())
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); sizeOf(NewAudit(d).Path()) == size; {
+	for deadline := time.Now().Add(30 * time.Second); sizeOf(audit.New(d.String()).Path()) == size; {
 		if time.Now().After(deadline) {
 			t.Error("the child writes nothing")
 			break

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tapedeck/internal/durable"
 )
 
 // brokenExt is added to the name of a draft that cannot be read.
@@ -60,10 +62,10 @@ func (d Dir) writeDraft(s Sidecar) error {
 		return &refused{err}
 	}
 	path := d.draftPath(s.Stem())
-	err = writeWhole(path, data, false)
+	err = durable.Replace(path, data, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.makeDirs(path); err == nil {
-			err = writeWhole(path, data, false)
+			err = durable.Replace(path, data, false)
 		}
 	}
 	if err != nil {
@@ -104,7 +106,7 @@ func (a *Archive) Drafts() ([]Sidecar, error) {
 	var errs []error
 	for _, file := range files {
 		stem, ok := strings.CutSuffix(file.Name(), sidecarExt)
-		if !ok || isTemp(file.Name()) {
+		if !ok || durable.IsTemp(file.Name()) {
 			removeTemp(filepath.Join(dir, file.Name()), time.Now())
 			continue
 		}
@@ -139,5 +141,5 @@ func (d Dir) readDraft(stem string) (Sidecar, error) {
 // old to belong to one that goes on. It reports whether it did.
 func removeTemp(path string, now time.Time) bool {
 	info, err := os.Lstat(path)
-	return err == nil && isTemp(filepath.Base(path)) && info.Mode().IsRegular() && now.Sub(info.ModTime()) > tempAge && os.Remove(path) == nil
+	return err == nil && durable.IsTemp(filepath.Base(path)) && info.Mode().IsRegular() && now.Sub(info.ModTime()) > tempAge && os.Remove(path) == nil
 }

@@ -68,7 +68,7 @@ func jittered(rnd *rand.Rand, spans []Span) []Span {
 
 // TestFit: whatever the spans are, what comes out agrees with the sound.
 func TestFit(t *testing.T) {
-	rnd := seeded(t, uint64(time.Now().UnixNano()))
+	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
 	path := filepath.Join(t.TempDir(), call+".wav")
 	for range 150 {
 		tr := invent(rnd)
@@ -234,12 +234,12 @@ func TestExamineFile(t *testing.T) {
 	expect(examine(true, func(s *Sidecar) { s.File.Stopped, s.Ended = time.Time{}, day.Add(3*time.Second) }), false, "short: 1000 ms are missing")
 
 	file := sampleSound().WAV()
-	writeFile(t, path, slices.Concat(file[:4], []byte{8, 0, 0, 0}, file[8:40], []byte{0, 0, 0, 0}, file[44:]))
+	testkit.WriteFile(t, path, slices.Concat(file[:4], []byte{8, 0, 0, 0}, file[8:40], []byte{0, 0, 0, 0}, file[44:]))
 	expect(examine(false, same), true)
 	expect(examine(true, same), false, FileRepaired)
 	expect(examine(true, same), true)
 
-	writeFile(t, path, []byte("something"))
+	testkit.WriteFile(t, path, []byte("something"))
 	expect(examine(true, same), false, "unreadable: it is no WAV file")
 }
 

@@ -2,9 +2,7 @@ package recording
 
 import (
 	"log/slog"
-	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -13,16 +11,6 @@ import (
 
 // tone is a sample that is not 0, like speech.
 const tone = 1000
-
-func writeFile(t testing.TB, path string, data []byte) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func tempDir(t testing.TB) Dir {
 	t.Helper()
@@ -87,8 +75,3 @@ func put(t testing.TB, d Dir, s Sidecar) (path string) {
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
-
-func seeded(t testing.TB, seed uint64) *rand.Rand {
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
-}

@@ -3,20 +3,22 @@ package recording
 import (
 	"fmt"
 	"time"
+
+	"tapedeck/recording/audit"
 )
 
 // SetHold puts a recording under hold, or, with nil, ends that. Path is that of
 // its sound or its sidecar. The audit line comes first: a hold that nobody
 // answers for is not set.
-func SetHold(d Dir, path string, hold *Hold, audit *Audit, by Actor, now time.Time) (Sidecar, error) {
+func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now time.Time) (Sidecar, error) {
 	path = SidecarPath(path)
 	place, err := d.Parse(path)
 	if err != nil {
 		return Sidecar{}, err
 	}
-	line := AuditLine{At: now, Who: by.Who, What: AuditUnhold, Organisation: place.Organisation, Recording: place.Stem(), From: by.From}
+	line := audit.Line{At: now, Who: by.Who, What: audit.Unhold, Organisation: place.Organisation, Recording: place.Stem(), From: by.From}
 	if hold != nil {
-		line.What, line.Detail = AuditHold, hold.Reason
+		line.What, line.Detail = audit.Hold, hold.Reason
 	}
 	var s Sidecar
 	err = d.locked(func() error {
@@ -27,13 +29,13 @@ func SetHold(d Dir, path string, hold *Hold, audit *Audit, by Actor, now time.Ti
 		if s.Stem() != place.Stem() || s.Organisation != place.Organisation {
 			return fmt.Errorf("recording: sidecar %s: it is of %s of %s", path, s.Stem(), s.Organisation)
 		}
-		if err = audit.Add(line); err != nil {
+		if err = log.Add(line); err != nil {
 			return err
 		}
 		s.Hold = hold
 		if err = WriteSidecar(path, s); err != nil {
-			line.What, line.Detail = AuditFailed, line.What+": "+err.Error()
-			_ = audit.Add(line) // the error itself is returned
+			line.What, line.Detail = audit.Failed, line.What+": "+err.Error()
+			_ = log.Add(line) // the error itself is returned
 		}
 		return err
 	})

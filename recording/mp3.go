@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"tapedeck/internal/tidy"
 	"tapedeck/recording/sound"
 )
 
@@ -68,7 +69,7 @@ func tagsOf(s Sidecar) sound.Tags {
 		title += ", " + strings.Join(s.Users, ", ")
 	}
 	return sound.Tags{
-		Title: Clean(title, maxReason), Date: utc(s.Started),
-		Album: Clean(s.Organisation, maxReason), Comment: Clean("recording "+s.Stem(), maxReason),
+		Title: tidy.Text(title, maxReason), Date: tidy.Time(s.Started),
+		Album: tidy.Text(s.Organisation, maxReason), Comment: tidy.Text("recording "+s.Stem(), maxReason),
 	}
 }

@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording/sound"
 )
 
@@ -30,7 +32,7 @@ func TestTagsOf(t *testing.T) {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
 	s.External, s.Users, s.Started = "evil\x00\r\nTIT2", []string{strings.Repeat("é", 9999)}, time.Unix(1<<60, 0)
-	want = sound.Tags{Title: Clean("inbound call, "+s.External+", "+s.Users[0], maxReason), Album: "acme", Comment: "recording " + call}
+	want = sound.Tags{Title: tidy.Text("inbound call, "+s.External+", "+s.Users[0], maxReason), Album: "acme", Comment: "recording " + call}
 	if got := tagsOf(s); got != want || !strings.HasPrefix(got.Title, "inbound call, evil\ufffd  TIT2, éé") {
 		t.Errorf("%+v\nwant %+v", got, want)
 	}
@@ -68,7 +70,7 @@ func TestMP3AtOnce(t *testing.T) {
 func TestMP3Left(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
-	writeFile(t, path, testkit.NewClip(2, 8000).Add(20_000, tone).WAV())
+	testkit.WriteFile(t, path, testkit.NewClip(2, 8000).Add(20_000, tone).WAV())
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var group sync.WaitGroup
@@ -97,7 +99,7 @@ func cancelWhenBegun(t *testing.T, ctx context.Context, cancel func(), path stri
 func TestMP3Cancelled(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
-	writeFile(t, path, testkit.NewClip(2, 8000).Add(20_000, tone).WAV())
+	testkit.WriteFile(t, path, testkit.NewClip(2, 8000).Add(20_000, tone).WAV())
 	cancelled := 0
 	for range 20 {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -130,7 +132,7 @@ func temps(t *testing.T, dir string) (names []string) {
 		t.Error(err)
 	}
 	for _, e := range entries {
-		if isTemp(e.Name()) {
+		if durable.IsTemp(e.Name()) {
 			names = append(names, e.Name())
 		}
 	}

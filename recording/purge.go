@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"tapedeck/internal/durable"
+	"tapedeck/recording/audit"
 )
 
 // PurgeConfig is what Purge needs.
@@ -20,8 +23,8 @@ type PurgeConfig struct {
 	Retention func(organisation string) (time.Duration, bool)
 	Live      func(stem string) bool // besides those that have a draft; may be nil
 	Dry       bool                   // nothing is changed, everything is told
-	Audit     *Audit
-	By        Actor                                           // of the audit lines
+	Audit     *audit.Log
+	By        audit.Actor                                     // of the audit lines
 	Deleted   func(Sidecar)                                   // after each deletion, or, dry, instead; may be nil
 	Kept      func(stem, path string, why KeptWhy, err error) // of recordings whose time is over; may be nil
 }
@@ -179,13 +182,13 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 		bytes = sound.Size()
 	}
 	if !p.Dry {
-		line := AuditLine{At: p.Now, Who: p.By.Who, What: AuditDelete, Organisation: s.Organisation, Recording: f.ID, From: p.By.From,
+		line := audit.Line{At: p.Now, Who: p.By.Who, What: audit.Delete, Organisation: s.Organisation, Recording: f.ID, From: p.By.From,
 			Detail: fmt.Sprintf("older than %s: ended %s", p.age(s.Organisation), s.since().Format(time.RFC3339))}
 		if err := p.Audit.Add(line); err != nil {
 			return err
 		}
 		if err := removeFiles(day, f); err != nil {
-			line.What, line.Detail = AuditFailed, AuditDelete+": "+err.Error()
+			line.What, line.Detail = audit.Failed, audit.Delete+": "+err.Error()
 			return errors.Join(err, p.Audit.Add(line))
 		}
 	}
@@ -212,5 +215,5 @@ func removeFiles(day Day, f Found) error {
 			return err
 		}
 	}
-	return syncDir(day.Path)
+	return durable.SyncDir(day.Path)
 }

@@ -12,6 +12,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
+	"tapedeck/internal/tidy"
+	"tapedeck/recording/audit"
 )
 
 const month = 30 * 24 * time.Hour
@@ -77,7 +81,7 @@ func TestPurge(t *testing.T) {
 			}
 			before := filesBelow(t, d)
 			cfg := PurgeConfig{Dir: d, Now: test.now, Retention: keep(test.keep), Live: func(stem string) bool { return stem == test.live },
-				Audit: NewAudit(d), By: Actor{"tapedeck", "retention"}}
+				Audit: audit.New(d.String()), By: audit.Actor{Who: "tapedeck", From: "retention"}}
 			cfg.Dry = true
 			purgeExpects(t, cfg, test.deleted, test.kept)
 			if after := filesBelow(t, d); !slices.Equal(before, after) {
@@ -88,14 +92,14 @@ func TestPurge(t *testing.T) {
 			left := slices.DeleteFunc(before, func(name string) bool {
 				return slices.Contains(test.deleted, strings.TrimSuffix(filepath.Base(name), filepath.Ext(name))) && !strings.HasPrefix(name, draftDir)
 			})
-			after := slices.DeleteFunc(filesBelow(t, d), func(name string) bool { return name == auditName })
+			after := slices.DeleteFunc(filesBelow(t, d), func(name string) bool { return name == "audit.jsonl" })
 			if !slices.Equal(after, left) {
 				t.Errorf("left %q\nwant %q", after, left)
 			}
 			if len(test.deleted) > 0 {
 				var lines []string
-				for _, l := range auditLines(t, cfg.Audit) {
-					if l.What != AuditDelete || l.Who != "tapedeck" || l.Organisation != "acme" || !l.At.Equal(utc(test.now)) {
+				for _, l := range testkit.JSONLines[audit.Line](t, cfg.Audit.Path()) {
+					if l.What != audit.Delete || l.Who != "tapedeck" || l.Organisation != "acme" || !l.At.Equal(tidy.Time(test.now)) {
 						t.Errorf("audit: %+v", l)
 					}
 					lines = append(lines, l.Recording)
@@ -133,10 +137,10 @@ func TestPurgeCleans(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample("one"))
 	dir := filepath.Dir(path)
-	writeFile(t, filepath.Join(dir, "one.mp3"), nil)
-	writeFile(t, filepath.Join(dir, "one.svg"), nil)
+	testkit.WriteFile(t, filepath.Join(dir, "one.mp3"), nil)
+	testkit.WriteFile(t, filepath.Join(dir, "one.svg"), nil)
 	old := filepath.Join(dir, ".one.json.5.tmp")
-	writeFile(t, old, nil)
+	testkit.WriteFile(t, old, nil)
 	if err := os.Chtimes(old, day, day); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +153,7 @@ func TestPurgeCleans(t *testing.T) {
 	if err := os.MkdirAll(today, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: NewAudit(d)}
+	cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit.New(d.String())}
 	if purged, err := Purge(t.Context(), cfg); err != nil || purged.Deleted != 1 {
 		t.Fatalf("%+v, %v", purged, err)
 	}
@@ -175,7 +179,7 @@ func TestPurgeCleans(t *testing.T) {
 
 func TestSetHold(t *testing.T) {
 	d := tempDir(t)
-	path, audit := put(t, d, sample(call)), NewAudit(d)
+	path, log := put(t, d, sample(call)), audit.New(d.String())
 	before, err := ReadSidecar(SidecarPath(path))
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +187,7 @@ func TestSetHold(t *testing.T) {
 	hold := &Hold{By: "carol", Reason: "case 7\n\x00", At: day}
 	for _, path := range []string{path, SidecarPath(path)} {
 		for _, hold := range []*Hold{hold, nil} {
-			if s, err := SetHold(d, path, hold, audit, Actor{"carol", "192.0.2.1"}, day); err != nil || s.Hold != hold {
+			if s, err := SetHold(d, path, hold, log, audit.Actor{Who: "carol", From: "192.0.2.1"}, day); err != nil || s.Hold != hold {
 				t.Errorf("%+v, %v", s, err)
 			}
 			after, err := ReadSidecar(SidecarPath(path))
@@ -195,13 +199,13 @@ func TestSetHold(t *testing.T) {
 			}
 		}
 	}
-	lines := auditLines(t, audit)
-	want := AuditLine{At: day, Who: "carol", What: AuditHold, Organisation: "acme", Recording: call, From: "192.0.2.1", Detail: "case 7 \ufffd"}
-	if len(lines) != 4 || lines[0] != want || lines[1].What != AuditUnhold {
+	lines := testkit.JSONLines[audit.Line](t, log.Path())
+	want := audit.Line{At: day, Who: "carol", What: audit.Hold, Organisation: "acme", Recording: call, From: "192.0.2.1", Detail: "case 7 \ufffd"}
+	if len(lines) != 4 || lines[0] != want || lines[1].What != audit.Unhold {
 		t.Errorf("%+v", lines)
 	}
 	for _, path := range []string{"/etc/passwd", path + "/../x.wav", filepath.Join(filepath.Dir(path), "x.wav")} {
-		if _, err := SetHold(d, path, hold, audit, Actor{}, day); err == nil {
+		if _, err := SetHold(d, path, hold, log, audit.Actor{}, day); err == nil {
 			t.Errorf("%s is held", path)
 		}
 	}
@@ -209,7 +213,7 @@ func TestSetHold(t *testing.T) {
 	if err := WriteSidecar(filepath.Join(filepath.Dir(path), "x.json"), other); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := SetHold(d, filepath.Join(filepath.Dir(path), "x.wav"), hold, audit, Actor{}, day); err == nil {
+	if _, err := SetHold(d, filepath.Join(filepath.Dir(path), "x.wav"), hold, log, audit.Actor{}, day); err == nil {
 		t.Error("a sidecar of another recording is held")
 	}
 }
@@ -218,7 +222,7 @@ func TestSetHold(t *testing.T) {
 // purge is.
 func TestHoldAgainstPurge(t *testing.T) {
 	d := tempDir(t)
-	audit := NewAudit(d)
+	log := audit.New(d.String())
 	held := 0
 	for i := range 60 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
@@ -227,11 +231,11 @@ func TestHoldAgainstPurge(t *testing.T) {
 		start := make(chan struct{})
 		group.Go(func() {
 			<-start
-			_, hold = SetHold(d, path, &Hold{By: "carol"}, audit, Actor{}, day)
+			_, hold = SetHold(d, path, &Hold{By: "carol"}, log, audit.Actor{}, day)
 		})
 		group.Go(func() {
 			<-start
-			cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit}
+			cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: log}
 			if _, err := Purge(t.Context(), cfg); err != nil {
 				t.Error(err)
 			}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tapedeck/internal/tidy"
 )
 
 // Version is that of the sidecars which this package writes and reads.
@@ -137,7 +139,7 @@ func (s Sidecar) Stem() string { return Stem(s.Call, s.Part) }
 // AddProblem adds a problem, unless it is there already. Detail may be empty,
 // and hostile.
 func (s *Sidecar) AddProblem(code, detail string) {
-	if detail = Clean(detail, maxProblem); detail != "" {
+	if detail = tidy.Text(detail, maxProblem); detail != "" {
 		code += ": " + detail
 	}
 	if !slices.Contains(s.Problems, code) {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -131,44 +130,6 @@ func TestSidecarTooLarge(t *testing.T) {
 	if n := len(got.Trace); n < 1000 || got.Trace[0].What != "entered" || got.Trace[n-1].What != "last" || !got.HasProblem(StateUnknown) {
 		t.Errorf("%d notes, problems %q", n, got.Problems)
 	}
-}
-
-func TestClean(t *testing.T) {
-	for _, test := range []struct {
-		text string
-		max  int
-		want string
-	}{
-		{"+44 20 7946 0001", 64, "+44 20 7946 0001"},
-		{" a\tb\r\nc\u2028d ", 64, "a b  c d"},
-		{"a\x00b\x1b[2Jc\u200bd\u202ee\xff\xfef", 64, "a\ufffdb\ufffd[2Jc\ufffdd\ufffde\ufffd\ufffdf"},
-		{"Zoë Łukasz 李", 64, "Zoë Łukasz 李"},
-		{"abcdef", 6, "abcdef"},
-		{"abcdefg", 6, "abc…"},
-		{"日本語", 8, "日…"},
-		{strings.Repeat("x", 1<<20), 5, "xx…"},
-		{"", 5, ""},
-	} {
-		if got := Clean(test.text, test.max); got != test.want {
-			t.Errorf("Clean(%.20q, %d) = %q, want %q", test.text, test.max, got, test.want)
-		}
-	}
-}
-
-func FuzzClean(f *testing.F) {
-	f.Add("a\x00\u202eb", 10)
-	f.Fuzz(func(t *testing.T, text string, max int) {
-		max = 3 + max&0xff
-		got := Clean(text, max)
-		if len(got) > max || !utf8.ValidString(got) || Clean(got, max) != got {
-			t.Fatalf("Clean(%q, %d) = %q, again %q", text, max, got, Clean(got, max))
-		}
-		for _, r := range got {
-			if unicode.Is(unicode.C, r) || r != ' ' && unicode.Is(unicode.Z, r) {
-				t.Fatalf("Clean(%q, %d) = %q", text, max, got)
-			}
-		}
-	})
 }
 
 // FuzzSidecar: whatever is read leads to no path outside, and is written and read

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"tapedeck/internal/durable"
 )
 
 const (
@@ -93,7 +95,7 @@ func WriteSidecar(path string, s Sidecar) error {
 	}
 	data, err := s.encode()
 	if err == nil {
-		err = writeWhole(path, data, true)
+		err = durable.Replace(path, data, true)
 	}
 	if err != nil {
 		return fmt.Errorf("recording: write sidecar: %w", err)

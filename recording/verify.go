@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 
+	"tapedeck/internal/durable"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording/sound"
 )
 
@@ -106,7 +108,7 @@ func (v *verifier) leftoverDrafts(d Dir) error {
 	dir := filepath.Join(d.root, draftDir)
 	files, err := os.ReadDir(dir)
 	for _, f := range files {
-		if isTemp(f.Name()) || strings.HasSuffix(f.Name(), brokenExt) {
+		if durable.IsTemp(f.Name()) || strings.HasSuffix(f.Name(), brokenExt) {
 			v.report(Finding{Path: filepath.Join(dir, f.Name()), What: Leftover})
 		}
 	}
@@ -119,7 +121,7 @@ func (v *verifier) leftoverDrafts(d Dir) error {
 // recording looks at one recording. It fails if ctx has ended.
 func (v *verifier) recording(day Day, f Found) error {
 	path := day.SoundPath(f.ID)
-	found := func(what, detail string) { v.report(Finding{path, f.ID, what, Clean(detail, maxProblem)}) }
+	found := func(what, detail string) { v.report(Finding{path, f.ID, what, tidy.Text(detail, maxProblem)}) }
 	switch {
 	case f.Live:
 		v.counts.Live++

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 func findings(t *testing.T, d Dir) (found []string) {
@@ -38,7 +40,7 @@ func edit(t *testing.T, path string, change func([]byte) []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	writeFile(t, path, change(data))
+	testkit.WriteFile(t, path, change(data))
 }
 
 // alter changes what a sidecar says.
@@ -131,9 +133,9 @@ func TestVerify(t *testing.T) {
 		"leftovers and strays": {func(t *testing.T, d Dir, one, two string) {
 			dir := filepath.Dir(one)
 			for _, name := range []string{".one.json.77.tmp", "notes.txt", "three.mp3", "one.mp3", "one.svg"} {
-				writeFile(t, filepath.Join(dir, name), nil)
+				testkit.WriteFile(t, filepath.Join(dir, name), nil)
 			}
-			writeFile(t, filepath.Join(d.String(), draftDir, ".x.json.1.tmp"), nil)
+			testkit.WriteFile(t, filepath.Join(d.String(), draftDir, ".x.json.1.tmp"), nil)
 		}, []string{".one.json.77.tmp: leftover", "notes.txt: stray", "three.mp3: stray", ".live/.x.json.1.tmp: leftover"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,7 +209,7 @@ func TestOrphanTimes(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
 	for _, file := range [][]byte{sampleSound().WAV(), nil, []byte("nothing that is sound")} {
-		writeFile(t, path, file)
+		testkit.WriteFile(t, path, file)
 		for _, at := range []time.Time{day.AddDate(-3, 0, 0), day, day.AddDate(0, 0, 1), day.AddDate(9, 0, 0)} {
 			if err := os.Chtimes(path, at, at); err != nil {
 				t.Fatal(err)

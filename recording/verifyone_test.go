@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tapedeck/internal/testkit"
 )
 
 // TestVerifyOne finds of one recording what Verify finds of it, and nothing of
@@ -41,7 +43,7 @@ func TestVerifyOne(t *testing.T) {
 			d := tempDir(t)
 			one, two := put(t, d, sample("one")), put(t, d, sample("two"))
 			edit(t, two, flip)
-			writeFile(t, filepath.Join(filepath.Dir(one), "stray.txt"), nil)
+			testkit.WriteFile(t, filepath.Join(filepath.Dir(one), "stray.txt"), nil)
 			test.harm(t, d, one)
 			for _, path := range []string{one, SidecarPath(one), d.relative(one), strings.TrimSuffix(one, soundExt) + ".svg"} {
 				counts, found, err := VerifyOne(t.Context(), d, path)

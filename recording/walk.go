@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tapedeck/internal/durable"
 )
 
 // Day is a folder of recordings: what one organisation recorded on one day.
@@ -154,7 +156,7 @@ func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
 	ext := filepath.Ext(name)
 	call, part, err := ParseStem(strings.TrimSuffix(name, ext))
 	switch {
-	case isTemp(name):
+	case durable.IsTemp(name):
 		d.Leftovers = append(d.Leftovers, name)
 		return
 	case err != nil || !slices.Contains(ownExts, ext) || file.IsDir():

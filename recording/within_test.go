@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tapedeck/recording/audit"
 )
 
 func TestWithin(t *testing.T) {
@@ -25,7 +27,7 @@ func TestWithin(t *testing.T) {
 	for _, path := range []string{
 		"", ".", "..", "/", "/etc/passwd", "../" + base + ".wav", "./" + base + ".wav", "acme/../" + base + ".wav",
 		"acme//2026/03/09/" + call + ".wav", base + ".wav/", base + ".wav/..", base, base + ".txt", base + ".wav\x00", base + ".wav\n",
-		"acme/2026/03/09/../../../../etc/passwd", "acme/2026/03/09/.lock", auditName, ".live/" + call + ".json",
+		"acme/2026/03/09/../../../../etc/passwd", "acme/2026/03/09/.lock", "audit.jsonl", ".live/" + call + ".json",
 		"acme/2026/13/09/" + call + ".wav", "acme/2026/03/" + call + ".wav", "acme/x/2026/03/09/" + call + ".wav", "ACME/2026/03/09/" + call + ".wav",
 		d.String(), d.String() + "x/" + base + ".wav", filepath.Dir(d.String()) + "/" + base + ".wav", d.String() + "/../" + base + ".wav",
 		"acme/2026/03/09/..%2f" + call + ".wav", "acme/2026/03/09/" + strings.Repeat("a", 200) + ".wav", `acme\2026\03\09\x.wav`, "~/" + base + ".wav",
@@ -73,7 +75,7 @@ func TestWithinLinks(t *testing.T) {
 				_, _, verified := VerifyOne(t.Context(), d, path)
 				_, drawn := Waveform(t.Context(), d, path)
 				_, encoded := MP3(t.Context(), t.Context(), d, path, sample(call))
-				deleted := Delete(d, path, NewAudit(d), Actor{}, "", day)
+				deleted := Delete(d, path, audit.New(d.String()), audit.Actor{}, "", day)
 				for _, err := range []error{opened, verified, drawn, encoded, deleted} {
 					if !errors.Is(err, ErrOutside) {
 						t.Errorf("not refused: %v", err)

@@ -12,7 +12,7 @@ import (
 	"tapedeck/console"
 	"tapedeck/console/access"
 	"tapedeck/metrics"
-	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // startConsole starts the web console on a listener.
@@ -28,7 +28,7 @@ func (d *Daemon) startConsole(cfg *config.Config, ln net.Listener, m *metrics.Me
 		}
 	}
 	web, err := console.New(console.Config{
-		Store: d.store, Policy: d.store.Policy, Dir: cfg.Recordings.Dir, Audit: recording.NewAudit(cfg.Recordings.Dir), Accounts: accounts, Calls: d.liveCalls,
+		Store: d.store, Policy: d.store.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String()), Accounts: accounts, Calls: d.liveCalls,
 		Proxies: cfg.HTTP.TrustedProxies, TLS: pair != nil, Log: log,
 	})
 	if err != nil {

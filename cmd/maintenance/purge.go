@@ -9,6 +9,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store"
 )
 
@@ -22,7 +23,7 @@ func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
 	var unread error // of those that are kept because something is wrong, one
 	done, err := recording.Purge(ctx, recording.PurgeConfig{
 		Dir: m.dir, Now: now, Retention: Retention(m.store.Policy()), Live: live,
-		Audit: recording.NewAudit(m.dir), By: recording.Actor{Who: "tapedeck serve", From: "retention"},
+		Audit: audit.New(m.dir.String()), By: audit.Actor{Who: "tapedeck serve", From: "retention"},
 		Deleted: func(s recording.Sidecar) { m.store.DeleteRecording(s.Organisation, s.Stem()) },
 		Kept: func(_, _ string, _ recording.KeptWhy, err error) {
 			if err != nil {

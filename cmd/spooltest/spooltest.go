@@ -14,6 +14,7 @@ import (
 
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // Spool is a folder of recordings, its daemon file and its policy file. No daemon
@@ -143,7 +144,7 @@ func IsThere(path string) bool {
 // Audit returns the lines of the audit file.
 func (s *Spool) Audit() (lines []string) {
 	s.Helper()
-	text, err := os.ReadFile(recording.NewAudit(s.Dir).Path())
+	text, err := os.ReadFile(audit.New(s.Dir.String()).Path())
 	if err != nil && !os.IsNotExist(err) {
 		s.Fatal(err)
 	}

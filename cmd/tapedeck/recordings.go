@@ -16,6 +16,7 @@ import (
 	"unicode/utf16"
 
 	"tapedeck/cmd/config"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 )
 
@@ -65,7 +66,7 @@ func findRecording(ctx context.Context, d recording.Dir, id string) (path string
 // plainText is a text for a terminal: on one line, without anything that a
 // terminal would obey; "-" if there is none.
 func plainText(text string) string {
-	if text = recording.Clean(text, maxCell); text == "" {
+	if text = tidy.Text(text, maxCell); text == "" {
 		return "-"
 	}
 	return text

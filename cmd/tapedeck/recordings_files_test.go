@@ -14,6 +14,7 @@ import (
 	"tapedeck/cmd/spooltest"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // TestRecordingsVerify: each thing that is wrong is a line, and the exit code is 1.
@@ -117,7 +118,7 @@ func TestRecordingsByRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.do("hold", spooltest.IDs+"1", "--by", "me", "--reason", "case 7").want(t, exitDone, "held", "")
-	for _, p := range []string{path, recording.NewAudit(s.Dir).Path(), filepath.Join(s.Dir.String(), ".lock")} {
+	for _, p := range []string{path, audit.New(s.Dir.String()).Path(), filepath.Join(s.Dir.String(), ".lock")} {
 		info, err := os.Stat(p)
 		if err != nil {
 			t.Fatal(err)

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"tapedeck/call"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // recordingsHold keeps a recording from being deleted, whatever its age.
@@ -50,7 +52,7 @@ func recordingsRelease(ctx context.Context, args []string, stdout, _ io.Writer) 
 
 // actorOf is who is in the audit file: who says so, or the login name, or, where
 // nobody has logged in, the user of the process.
-func actorOf(by string) (recording.Actor, error) {
+func actorOf(by string) (audit.Actor, error) {
 	who := strings.TrimSpace(cmp.Or(by, os.Getenv("SUDO_USER"), os.Getenv("USER"), os.Getenv("LOGNAME")))
 	if who == "" {
 		if u, err := user.Current(); err == nil {
@@ -58,13 +60,13 @@ func actorOf(by string) (recording.Actor, error) {
 		}
 	}
 	if who == "" {
-		return recording.Actor{}, usagef("--by: there is no login name: say who does this")
+		return audit.Actor{}, usagef("--by: there is no login name: say who does this")
 	}
-	return recording.Actor{Who: who, From: "command line"}, nil
+	return audit.Actor{Who: who, From: "command line"}, nil
 }
 
 // setHold changes the sidecar, which is the truth, and then the index.
-func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, by recording.Actor, stdout io.Writer) error {
+func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, by audit.Actor, stdout io.Writer) error {
 	cfg, err := loadRecordings(daemonFile)
 	if err != nil {
 		return err
@@ -77,12 +79,12 @@ func setHold(ctx context.Context, daemonFile, id string, hold *recording.Hold, b
 		_, err := fmt.Fprintf(stdout, "%s is not held: nothing changes\n", id)
 		return err
 	}
-	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, recording.NewAudit(cfg.Recordings.Dir), by, time.Now())
+	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, audit.New(cfg.Recordings.Dir.String()), by, time.Now())
 	if err != nil {
 		return err
 	}
 	if before.Hold != nil {
-		fmt.Fprintf(stdout, "it was held by %s: %s\n", plainText(before.Hold.By), recording.Clean(before.Hold.Reason, maxLine))
+		fmt.Fprintf(stdout, "it was held by %s: %s\n", plainText(before.Hold.By), tidy.Text(before.Hold.Reason, maxLine))
 	}
 	fmt.Fprintf(stdout, "%s is %s\n", id, map[bool]string{true: "held, and so is every part of its call", false: "not held any more"}[hold != nil])
 	if cfg.Store.Embedded() {

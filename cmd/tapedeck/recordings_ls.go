@@ -16,6 +16,7 @@ import (
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/maintenance"
 	"tapedeck/flow"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 	"tapedeck/store"
 	"tapedeck/store/index"
@@ -108,7 +109,7 @@ func (l *listing) read(ctx context.Context, cfg *config.Config, stderr io.Writer
 			l.region = p.Region
 		}
 		return l.take(l.onDisk(ctx, cfg.Recordings.Dir, func(err error) {
-			fmt.Fprintf(stderr, "tapedeck recordings ls: left out: %s\n", recording.Clean(err.Error(), 1000))
+			fmt.Fprintf(stderr, "tapedeck recordings ls: left out: %s\n", tidy.Text(err.Error(), 1000))
 		}))
 	}
 	s, err := openStore(ctx, cfg)

@@ -12,7 +12,9 @@ import (
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/maintenance"
 	"tapedeck/flow"
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // recordingsPurge deletes what is older than its organisation keeps it.
@@ -31,7 +33,7 @@ func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: *dry, Audit: recording.NewAudit(cfg.Recordings.Dir), By: actor}
+	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: *dry, Audit: audit.New(cfg.Recordings.Dir.String()), By: actor}
 	if cfg.Store.Embedded() {
 		p, err := flow.Load(cfg.Policy)
 		if err != nil {
@@ -80,7 +82,7 @@ func purge(ctx context.Context, c recording.PurgeConfig, stdout io.Writer, gone 
 		if err != nil {
 			line += ": " + err.Error()
 		}
-		fmt.Fprintln(stdout, recording.Clean(line, maxLine))
+		fmt.Fprintln(stdout, tidy.Text(line, maxLine))
 	}
 	done, err := recording.Purge(ctx, c)
 	fmt.Fprintf(stdout, "%s %s, %s of sound", verb, plural(done.Deleted, "recording"), size(done.Bytes))

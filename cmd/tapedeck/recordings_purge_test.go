@@ -13,6 +13,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 )
@@ -112,7 +113,7 @@ func TestActor(t *testing.T) {
 		t.Setenv("SUDO_USER", c.sudo)
 		t.Setenv("USER", c.login)
 		t.Setenv("LOGNAME", "")
-		if got, err := actorOf(c.by); err != nil || got != (recording.Actor{Who: c.want, From: "command line"}) {
+		if got, err := actorOf(c.by); err != nil || got != (audit.Actor{Who: c.want, From: "command line"}) {
 			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"io"
 
 	"tapedeck/cmd/maintenance"
-	"tapedeck/recording"
+	"tapedeck/internal/tidy"
 )
 
 // recordingsReindex describes the files that nobody has described, and makes the
@@ -33,7 +33,7 @@ func recordingsReindex(ctx context.Context, args []string, stdout, stderr io.Wri
 	unreadable := 0
 	kept, removed, err := s.Reindex(ctx, maintenance.Entries(ctx, cfg.Recordings.Dir, func(err error) {
 		unreadable++
-		fmt.Fprintf(stderr, "tapedeck recordings reindex: left out: %s\n", recording.Clean(err.Error(), maxLine))
+		fmt.Fprintf(stderr, "tapedeck recordings reindex: left out: %s\n", tidy.Text(err.Error(), maxLine))
 	}))
 	fmt.Fprintf(stdout, "in the index: %s; taken out of it: %d\n", plural(kept, "recording"), removed)
 	if err == nil && unreadable > 0 {

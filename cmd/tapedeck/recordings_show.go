@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 )
 
@@ -57,7 +58,7 @@ func (p *page) line(columns ...string) {
 		columns = columns[:len(columns)-1]
 	}
 	for i, text := range columns {
-		columns[i] = recording.Clean(text, maxLine)
+		columns[i] = tidy.Text(text, maxLine)
 	}
 	fmt.Fprintln(p, strings.Join(columns, "\t"))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 )
 
@@ -22,7 +23,7 @@ func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) e
 	if err != nil {
 		return err
 	}
-	report := func(f recording.Finding) { fmt.Fprintln(stdout, recording.Clean(f.String(), maxLine)) }
+	report := func(f recording.Finding) { fmt.Fprintln(stdout, tidy.Text(f.String(), maxLine)) }
 	var counts recording.Counts
 	if len(ids) == 0 {
 		counts, err = recording.Verify(ctx, cfg.Recordings.Dir, report)

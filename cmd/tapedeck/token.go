@@ -9,7 +9,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/flow"
-	"tapedeck/recording"
+	"tapedeck/internal/tidy"
 )
 
 // tokenAdd makes a bearer token for programs. Its secret is on stdout alone, so
@@ -30,7 +30,7 @@ func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error 
 		}
 		t.Expires = t.Created.Add(d)
 	}
-	if recording.Clean(t.Name, 100) != t.Name {
+	if tidy.Text(t.Name, 100) != t.Name {
 		return usagef("--name: write at most 100 letters")
 	}
 	t.Account = names[0]

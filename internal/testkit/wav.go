@@ -2,8 +2,6 @@ package testkit
 
 import (
 	"encoding/binary"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -43,13 +41,7 @@ func (c *Clip) WAV() []byte { return WAV(c.Channels, c.Rate, c.PCM()) }
 // Write writes the file, and makes its folder.
 func (c *Clip) Write(t testing.TB, path string) {
 	t.Helper()
-	err := os.MkdirAll(filepath.Dir(path), 0o755)
-	if err == nil {
-		err = os.WriteFile(path, c.WAV(), 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	WriteFile(t, path, c.WAV())
 }
 
 // WAV returns a file of 16-bit PCM with these samples.

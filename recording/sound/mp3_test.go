@@ -305,7 +305,7 @@ func decodedAs(t *testing.T, name string, channels, several int, in, out []byte)
 
 // TestMP3Extremes: the encoder survives whatever a file may hold.
 func TestMP3Extremes(t *testing.T) {
-	rnd := seeded(t, uint64(time.Now().UnixNano()))
+	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
 	for name, value := range map[string]func(i int) int{
 		"noise":       func(int) int { return rnd.IntN(1<<16) - 1<<15 },
 		"square":      func(i int) int { return 32767 * (1 - i/40%2*2) },

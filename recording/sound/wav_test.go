@@ -154,7 +154,7 @@ func TestAnalyseEnds(t *testing.T) {
 // TestSilences compares the silenceFinder, which gets a file in blocks that end
 // anywhere, with a look at all samples at once.
 func TestSilences(t *testing.T) {
-	rnd := seeded(t, 7)
+	rnd := testkit.Rand(t, 7)
 	for range 100 {
 		s := testkit.NewClip(1+rnd.IntN(3), []int{8000, 16000, 11025, 48000}[rnd.IntN(4)])
 		var want []Silence
@@ -222,10 +222,4 @@ func FuzzWAV(f *testing.F) {
 			t.Fatalf("%+v, then %+v, %v", wav, again, err)
 		}
 	})
-}
-
-func seeded(t testing.TB, seed uint64) *rand.Rand {
-	t.Helper()
-	t.Logf("seed %d", seed)
-	return rand.New(rand.NewPCG(seed, 1))
 }

@@ -91,7 +91,7 @@ func TestWaveform(t *testing.T) {
 	for _, channels := range []int{1, 2} {
 		for _, frames := range []int{1, 2, 7, 999, 1000, 1001, 8000, 123_457} {
 			t.Run(fmt.Sprint(channels, frames), func(t *testing.T) {
-				rnd := seeded(t, uint64(time.Now().UnixNano()))
+				rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
 				var want = make(drawing, channels)
 				var data []byte
 				for i := range frames {

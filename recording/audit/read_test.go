@@ -1,4 +1,4 @@
-package recording
+package audit
 
 import (
 	"context"
@@ -10,10 +10,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
+	"tapedeck/internal/tidy"
 )
 
 // readAll pages through what a query finds, the youngest first.
-func readAll(t *testing.T, a *Audit, q AuditQuery) (all []AuditLine) {
+func readAll(t *testing.T, a *Log, q Query) (all []Line) {
 	t.Helper()
 	for calls := 0; ; calls++ {
 		lines, next, err := a.Read(t.Context(), q)
@@ -32,7 +35,7 @@ func readAll(t *testing.T, a *Audit, q AuditQuery) (all []AuditLine) {
 }
 
 // withoutOffsets are lines as they were added.
-func withoutOffsets(lines []AuditLine) []AuditLine {
+func withoutOffsets(lines []Line) []Line {
 	out := slices.Clone(lines)
 	for i := range out {
 		out[i].Offset = 0
@@ -40,57 +43,57 @@ func withoutOffsets(lines []AuditLine) []AuditLine {
 	return out
 }
 
-func TestAuditRead(t *testing.T) {
-	a := NewAudit(tempDir(t))
-	if lines, next, err := a.Read(t.Context(), AuditQuery{}); lines != nil || next != 0 || err != nil {
+func TestRead(t *testing.T) {
+	a := New(t.TempDir())
+	if lines, next, err := a.Read(t.Context(), Query{}); lines != nil || next != 0 || err != nil {
 		t.Errorf("no file: %v, %d, %v", lines, next, err)
 	}
-	rnd := seeded(t, uint64(time.Now().UnixNano()))
+	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
 	pick := func(words ...string) string { return words[rnd.IntN(len(words))] }
-	var added []AuditLine
+	var added []Line
 	for i := range 400 {
-		l := AuditLine{At: day.Add(time.Duration(i) * time.Minute), Who: pick("anna", "bert", "<carol>"), What: pick(AuditListen, AuditDownload, AuditSignIn),
+		l := Line{At: day.Add(time.Duration(i) * time.Minute), Who: pick("anna", "bert", "<carol>"), What: pick(Listen, Download, SignIn),
 			Organisation: pick("", "acme", "zeta"), Brand: pick("", "north", "south"), Recording: pick("", "one", "one.part2", "two"), Detail: strings.Repeat("é\"\n", rnd.IntN(300))}
 		if err := a.Add(l); err != nil {
 			t.Fatal(err)
 		}
-		l.Detail = Clean(l.Detail, maxReason)
+		l.Detail = tidy.Text(l.Detail, maxDetail)
 		added = append(added, l)
 	}
 	slices.Reverse(added)
 	for name, q := range map[string]struct {
-		AuditQuery
-		wants func(AuditLine) bool
+		Query
+		wants func(Line) bool
 	}{
-		"all":          {AuditQuery{}, func(l AuditLine) bool { return true }},
-		"who":          {AuditQuery{Who: []string{"<carol>"}}, func(l AuditLine) bool { return l.Who == "<carol>" }},
-		"two of them":  {AuditQuery{Who: []string{"anna", "bert"}}, func(l AuditLine) bool { return l.Who != "<carol>" }},
-		"what":         {AuditQuery{What: []string{AuditListen, AuditDownload}}, func(l AuditLine) bool { return l.What != AuditSignIn }},
-		"organisation": {AuditQuery{Organisations: []string{"zeta"}}, func(l AuditLine) bool { return l.Organisation == "zeta" }},
-		"and a brand": {AuditQuery{Organisations: []string{"zeta"}, Brand: "north"}, func(l AuditLine) bool {
+		"all":          {Query{}, func(l Line) bool { return true }},
+		"who":          {Query{Who: []string{"<carol>"}}, func(l Line) bool { return l.Who == "<carol>" }},
+		"two of them":  {Query{Who: []string{"anna", "bert"}}, func(l Line) bool { return l.Who != "<carol>" }},
+		"what":         {Query{What: []string{Listen, Download}}, func(l Line) bool { return l.What != SignIn }},
+		"organisation": {Query{Organisations: []string{"zeta"}}, func(l Line) bool { return l.Organisation == "zeta" }},
+		"and a brand": {Query{Organisations: []string{"zeta"}, Brand: "north"}, func(l Line) bool {
 			return l.Organisation == "zeta" || l.Organisation == "" && l.Brand == "north"
 		}},
-		"recording":   {AuditQuery{Recording: "one"}, func(l AuditLine) bool { return l.Recording == "one" }},
-		"no such":     {AuditQuery{Recording: "on"}, func(l AuditLine) bool { return false }},
-		"from":        {AuditQuery{From: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[100].At) }},
-		"to":          {AuditQuery{To: added[100].At}, func(l AuditLine) bool { return l.At.Before(added[100].At) }},
-		"from and to": {AuditQuery{From: added[200].At, To: added[100].At}, func(l AuditLine) bool { return !l.At.Before(added[200].At) && l.At.Before(added[100].At) }},
-		"all of it": {AuditQuery{Who: []string{"anna"}, What: []string{AuditListen}, Organisations: []string{"acme"}, Recording: "one.part2"}, func(l AuditLine) bool {
-			return l.Who == "anna" && l.What == AuditListen && l.Organisation == "acme" && l.Recording == "one.part2"
+		"recording":   {Query{Recording: "one"}, func(l Line) bool { return l.Recording == "one" }},
+		"no such":     {Query{Recording: "on"}, func(l Line) bool { return false }},
+		"from":        {Query{From: added[100].At}, func(l Line) bool { return !l.At.Before(added[100].At) }},
+		"to":          {Query{To: added[100].At}, func(l Line) bool { return l.At.Before(added[100].At) }},
+		"from and to": {Query{From: added[200].At, To: added[100].At}, func(l Line) bool { return !l.At.Before(added[200].At) && l.At.Before(added[100].At) }},
+		"all of it": {Query{Who: []string{"anna"}, What: []string{Listen}, Organisations: []string{"acme"}, Recording: "one.part2"}, func(l Line) bool {
+			return l.Who == "anna" && l.What == Listen && l.Organisation == "acme" && l.Recording == "one.part2"
 		}},
-		"who has no one": {AuditQuery{Organisations: []string{""}}, func(l AuditLine) bool { return l.Organisation == "" }},
+		"who has no one": {Query{Organisations: []string{""}}, func(l Line) bool { return l.Organisation == "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			want := slices.DeleteFunc(slices.Clone(added), func(l AuditLine) bool { return !q.wants(l) })
+			want := slices.DeleteFunc(slices.Clone(added), func(l Line) bool { return !q.wants(l) })
 			for _, limit := range []int{1, 7, 100, 1000, 5000} {
 				q.Limit = limit
-				if got := withoutOffsets(readAll(t, a, q.AuditQuery)); len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
+				if got := withoutOffsets(readAll(t, a, q.Query)); len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
 					t.Errorf("limit %d: %d lines, want %d\n%+v", limit, len(got), len(want), got)
 				}
 			}
 		})
 	}
-	lines, _, _ := a.Read(t.Context(), AuditQuery{Limit: 5000})
+	lines, _, _ := a.Read(t.Context(), Query{Limit: 5000})
 	if len(lines) != 400 {
 		t.Errorf("%d lines", len(lines))
 	}
@@ -102,16 +105,20 @@ func TestAuditRead(t *testing.T) {
 	}
 }
 
-// TestAuditReadAnywhere: whatever Before is, whole lines before it are found, once.
-func TestAuditReadAnywhere(t *testing.T) {
-	a := NewAudit(tempDir(t))
+// TestReadAnywhere: whatever Before is, whole lines before it are found, once.
+func TestReadAnywhere(t *testing.T) {
+	a := New(t.TempDir())
 	var ends []int
 	size := 0
 	for i := range 5 {
-		if err := a.Add(AuditLine{At: day, Who: fmt.Sprint(i), What: AuditListen}); err != nil {
+		if err := a.Add(Line{At: day, Who: fmt.Sprint(i), What: Listen}); err != nil {
 			t.Fatal(err)
 		}
-		size = int(sizeOf(a.Path()))
+		info, err := os.Stat(a.Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		size = int(info.Size())
 		ends = append(ends, size)
 	}
 	for before := 1; before <= size+10; before++ {
@@ -119,17 +126,17 @@ func TestAuditReadAnywhere(t *testing.T) {
 		for whole < 5 && ends[whole] <= before {
 			whole++
 		}
-		if got := readAll(t, a, AuditQuery{Before: int64(before), Limit: 2}); len(got) != whole || whole > 0 && got[0].Who != fmt.Sprint(whole-1) {
+		if got := readAll(t, a, Query{Before: int64(before), Limit: 2}); len(got) != whole || whole > 0 && got[0].Who != fmt.Sprint(whole-1) {
 			t.Fatalf("before %d: %+v, want %d", before, got, whole)
 		}
 	}
-	if lines, _, err := a.Read(t.Context(), AuditQuery{Before: -5}); len(lines) != 5 || err != nil {
+	if lines, _, err := a.Read(t.Context(), Query{Before: -5}); len(lines) != 5 || err != nil {
 		t.Errorf("%v, %v", lines, err)
 	}
 }
 
-// TestAuditReadTorn: what is no line is left out, however it came to be there.
-func TestAuditReadTorn(t *testing.T) {
+// TestReadTorn: what is no line is left out, however it came to be there.
+func TestReadTorn(t *testing.T) {
 	line := func(n int) string { return fmt.Sprintf(`{"at":"2026-03-09T12:00:00Z","who":"w%d","what":"listen"}`, n) }
 	for name, text := range map[string]string{
 		"empty":             "",
@@ -146,11 +153,11 @@ func TestAuditReadTorn(t *testing.T) {
 		"a long last line":  line(1) + "\n" + line(2) + "\n" + strings.Repeat("x", 300_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := NewAudit(tempDir(t))
-			writeFile(t, a.Path(), []byte(text))
+			a := New(t.TempDir())
+			testkit.WriteFile(t, a.Path(), []byte(text))
 			for _, limit := range []int{1, 100} {
 				got := ""
-				for _, l := range readAll(t, a, AuditQuery{Limit: limit}) {
+				for _, l := range readAll(t, a, Query{Limit: limit}) {
 					got += l.Who
 				}
 				want := "w2w1"
@@ -165,23 +172,23 @@ func TestAuditReadTorn(t *testing.T) {
 	}
 }
 
-// TestAuditReadBounded: one call looks through a part of a large file, and the last
+// TestReadBounded: one call looks through a part of a large file, and the last
 // one has seen all of it; one that asks for the last hours does not.
-func TestAuditReadBounded(t *testing.T) {
-	a := NewAudit(tempDir(t))
+func TestReadBounded(t *testing.T) {
+	a := New(t.TempDir())
 	var text strings.Builder
-	for i := 0; text.Len() < 5*maxAuditRead/2; i++ {
+	for i := 0; text.Len() < 5*maxRead/2; i++ {
 		at := "2026-03-09T12:00:00Z"
 		switch i {
 		case 0:
 			at = "2026-03-09T14:00:00Z"
-		case 5*maxAuditRead/2/280 - 100: // one whose clock was wrong
+		case 5*maxRead/2/280 - 100: // one whose clock was wrong
 			at = "1970-01-01T00:00:00Z"
 		}
 		fmt.Fprintf(&text, `{"at":"%s","who":"w%d","what":"listen","detail":"%0200d"}`+"\n", at, i, 0)
 	}
-	writeFile(t, a.Path(), []byte(text.String()))
-	calls := func(q AuditQuery) (n, found int) {
+	testkit.WriteFile(t, a.Path(), []byte(text.String()))
+	calls := func(q Query) (n, found int) {
 		for {
 			lines, next, err := a.Read(t.Context(), q)
 			if err != nil {
@@ -194,60 +201,59 @@ func TestAuditReadBounded(t *testing.T) {
 			q.Before = next
 		}
 	}
-	if n, found := calls(AuditQuery{Who: []string{"w0"}}); n != 3 || found != 1 {
+	if n, found := calls(Query{Who: []string{"w0"}}); n != 3 || found != 1 {
 		t.Errorf("the first line: %d calls, %d lines", n, found)
 	}
-	if n, found := calls(AuditQuery{Recording: "nowhere"}); n != 3 || found != 0 {
+	if n, found := calls(Query{Recording: "nowhere"}); n != 3 || found != 0 {
 		t.Errorf("nothing: %d calls, %d lines", n, found)
 	}
-	if n, found := calls(AuditQuery{From: day.AddDate(0, 0, 2)}); n != 1 || found != 0 {
+	if n, found := calls(Query{From: day.AddDate(0, 0, 2)}); n != 1 || found != 0 {
 		t.Errorf("later than all: %d calls, %d lines", n, found)
 	}
-	if n, found := calls(AuditQuery{From: day.Add(time.Hour)}); n != 3 || found != 1 {
+	if n, found := calls(Query{From: day.Add(time.Hour)}); n != 3 || found != 1 {
 		t.Errorf("a little later than most: %d calls, %d lines", n, found)
 	}
-	if !strings.Contains(text.String()[text.Len()-maxAuditRead:], `"1970-`) {
+	if !strings.Contains(text.String()[text.Len()-maxRead:], `"1970-`) {
 		t.Error("the first call does not see the wrong clock")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := a.Read(ctx, AuditQuery{}); !errors.Is(err, context.Canceled) {
+	if _, _, err := a.Read(ctx, Query{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
 
 // A line whose clock was wrong hides none of those before it.
-func TestAuditReadClock(t *testing.T) {
-	a := NewAudit(tempDir(t))
+func TestReadClock(t *testing.T) {
+	a := New(t.TempDir())
 	for i, at := range []time.Time{day, day, time.Unix(0, 0), day.Add(time.Hour), time.Unix(0, 0)} {
-		if err := a.Add(AuditLine{At: at, Who: fmt.Sprint(i), What: AuditListen}); err != nil {
+		if err := a.Add(Line{At: at, Who: fmt.Sprint(i), What: Listen}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := readAll(t, a, AuditQuery{From: day, Limit: 1}); len(got) != 3 {
+	if got := readAll(t, a, Query{From: day, Limit: 1}); len(got) != 3 {
 		t.Errorf("%+v", got)
 	}
 }
 
-func TestAuditReadFails(t *testing.T) {
-	d := tempDir(t)
-	a := NewAudit(d)
+func TestReadFails(t *testing.T) {
+	a := New(t.TempDir())
 	if err := os.Mkdir(a.Path(), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := a.Read(t.Context(), AuditQuery{}); err == nil {
+	if _, _, err := a.Read(t.Context(), Query{}); err == nil {
 		t.Error("a folder is read")
 	}
 }
 
-func BenchmarkAuditRead(b *testing.B) {
-	a := NewAudit(tempDir(b))
+func BenchmarkRead(b *testing.B) {
+	a := New(b.TempDir())
 	var text strings.Builder
-	for i := 0; text.Len() < maxAuditRead; i++ {
+	for i := 0; text.Len() < maxRead; i++ {
 		fmt.Fprintf(&text, `{"at":"2026-03-09T12:00:00Z","who":"anna","what":"listen","organisation":"acme","recording":"5f7ad4b6-0d9f-4be5-9a6c-6d4c8f1f%04x","from":"192.0.2.1"}`+"\n", i)
 	}
-	writeFile(b, a.Path(), []byte(text.String()))
-	for name, q := range map[string]AuditQuery{"page": {}, "recording": {Recording: "nowhere"}, "who": {Who: []string{"nobody"}}} {
+	testkit.WriteFile(b, a.Path(), []byte(text.String()))
+	for name, q := range map[string]Query{"page": {}, "recording": {Recording: "nowhere"}, "who": {Who: []string{"nobody"}}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, _, err := a.Read(b.Context(), q); err != nil {
