@@ -25,16 +25,13 @@ import (
 	"tapedeck/store/calls"
 )
 
-// Daemon is every part of a running Tapedeck.
+// Daemon is a running Tapedeck.
 type Daemon struct {
 	store     *store.Store
-	archive   *recording.Archive
-	desk      *call.Desk
+	links     []*esl.Link // one for each switch of the daemon file
 	liveCalls *liveCalls
-	links     []*esl.Link
 	addresses Addresses
-	parts     []*part // running, in the order in which they were started
-	failed    chan error
+	parts     *parts
 	log       *slog.Logger
 }
 
@@ -56,7 +53,7 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 	select {
 	case <-ctx.Done():
 		log.Info("stopping: no more calls are taken, recordings run on")
-	case err = <-d.failed:
+	case err = <-d.parts.failed:
 	}
 	d.Stop()
 	return err
@@ -71,109 +68,93 @@ func (d *Daemon) Policy() *flow.Policy { return d.store.Policy() }
 // Calls returns the live calls of all instances.
 func (d *Daemon) Calls(ctx context.Context) ([]calls.Call, error) { return d.store.Calls(ctx) }
 
-// part is one running part.
-type part struct {
-	name   string
-	cancel context.CancelFunc
-	done   chan struct{}
-}
+// Stop ends everything in the reverse order of its start: no more calls are taken,
+// those in hand are finished, recordings run on.
+func (d *Daemon) Stop() { d.parts.stop() }
 
-// start runs a part until stop. A part that ends by itself ends the daemon.
-func (d *Daemon) start(name string, run func(context.Context) error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	p := &part{name: name, cancel: cancel, done: make(chan struct{})}
-	d.parts = append(d.parts, p)
-	go func() {
-		defer close(p.done)
-		if err := run(ctx); ctx.Err() == nil {
-			select {
-			case d.failed <- fmt.Errorf("%s: %w", name, err):
-			default: // one cause is enough
-			}
+// Start builds a daemon and starts its parts; the one that takes calls is the last but
+// the console. The caller has to Stop it. ctx is for the start alone.
+func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *Daemon, err error) {
+	d := &Daemon{parts: newParts(), log: log}
+	defer func() {
+		if err != nil {
+			d.Stop()
 		}
 	}()
+	m := metrics.New()
+	at, err := listen(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d.parts.atStop(at.close)
+	d.addresses = at.addresses()
+	var desk *call.Desk
+	d.liveCalls = &liveCalls{}
+	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
+		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
+		OnLost:    func(organisation, id string) { desk.Lost(organisation, id) },
+		OnOrphans: func(calls []calls.Call) { desk.Orphans(calls) },
+		OnAsk:     d.liveCalls.answer})
+	if err != nil {
+		return nil, err
+	}
+	d.parts.atStop(d.closeStore)
+	archive, drafts := openArchive(cfg, m, log)
+	d.links = newLinks(cfg, m, log)
+	desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo,
+		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Store: d.store,
+		Archive: archive, Past: drafts, Meter: m, Log: log})
+	d.liveCalls.here, d.liveCalls.store = desk, d.store
+	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
+	upkeep := maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Store: d.store, Archive: archive, Calls: desk, Meter: m, Log: log})
+	var web *webConsole
+	if at.console != nil {
+		if web, err = newWebConsole(cfg, d.store, d.liveCalls, m, log); err != nil {
+			return nil, err
+		}
+	}
+	policy := &policyFile{path: cfg.Policy, named: cfg.PolicyNamed, store: d.store, meter: m, log: log}
+	policy.begin(ctx)
+
+	d.parts.start("store", d.store.Run)
+	d.parts.start("policy", policy.run)
+	d.parts.start("archive", archive.Run)
+	d.parts.start("maintenance", upkeep.Run)
+	d.parts.start("metrics", serveHTTP(at.metrics, &http.Server{Handler: m.Handler(d.ready), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}))
+	d.parts.start("calls", desk.Run)
+	for _, l := range d.links {
+		watch(l, desk, m)
+		d.parts.start("watch link "+l.Name, l.Run)
+	}
+	d.parts.start("outbound socket", func(ctx context.Context) error { return server.Serve(ctx, at.outbound) })
+	if web != nil {
+		d.parts.start("accounts", web.accounts.Run)
+		d.parts.start("console", web.console.Run)
+		d.parts.start("web", serveHTTP(at.console, web.server))
+	}
+	log.Info("tapedeck serves", "socket", d.addresses.Socket.String(), "metrics", d.addresses.Metrics.String(),
+		"console", fmt.Sprint(d.addresses.Console), "switches", len(d.links))
+	return d, nil
 }
 
-// Stop ends the parts in reverse order, each before the next: no more calls are
-// taken, those in hand are finished, recordings run on.
-func (d *Daemon) Stop() {
-	for i := len(d.parts) - 1; i >= 0; i-- {
-		d.parts[i].cancel()
-		<-d.parts[i].done
-	}
+func (d *Daemon) closeStore() {
 	if err := d.store.Close(); err != nil {
 		d.log.Warn("redis not closed", "error", err)
 	}
 }
 
-// Start builds and starts every part. The caller has to Stop the daemon; ctx is for
-// the start alone.
-func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (*Daemon, error) {
-	m := metrics.New()
-	d := &Daemon{failed: make(chan error, 1), log: log}
-	at, err := listen(cfg)
-	if err != nil {
-		return nil, err
-	}
-	d.addresses = Addresses{Socket: at.outbound.Addr(), Metrics: at.metrics.Addr()}
-	d.liveCalls = &liveCalls{}
-	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
-		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
-		OnLost:    func(organisation, id string) { d.desk.Lost(organisation, id) },
-		OnOrphans: func(calls []calls.Call) { d.desk.Orphans(calls) },
-		OnAsk:     d.liveCalls.answer})
-	if err != nil {
-		at.close()
-		return nil, err
-	}
-	switches := map[string]call.Switch{}
-	for _, s := range cfg.Switches {
-		l := &esl.Link{Name: s.Name, Address: s.Address, Password: s.Password, Subscribe: call.Events, Logger: log}
-		d.links = append(d.links, l)
-		switches[s.Name] = l
-		m.WatchUp(s.Name, false)
-	}
+// openArchive makes the recordings' folder if it is not there, and returns the archive
+// and the drafts of recordings that were live when another Tapedeck ended.
+func openArchive(cfg *config.Config, m *metrics.Metrics, log *slog.Logger) (*recording.Archive, []recording.Sidecar) {
 	if err := os.Mkdir(cfg.Recordings.Dir.String(), 0o775); err != nil && !errors.Is(err, fs.ErrExist) {
 		log.Warn("recordings.dir cannot be made: make it, and let FreeSWITCH's user write into it", "error", err)
 	}
-	d.archive = recording.NewArchive(recording.ArchiveConfig{Dir: cfg.Recordings.Dir, Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
-	past, err := d.archive.Drafts()
+	archive := recording.NewArchive(recording.ArchiveConfig{Dir: cfg.Recordings.Dir, Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
+	drafts, err := archive.Drafts()
 	if err != nil {
 		log.Warn("drafts of recordings that were live are not readable", "error", err)
 	}
-	d.desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo,
-		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches, Store: d.store,
-		Archive: d.archive, Past: past, Meter: m, Log: log})
-	d.liveCalls.desk, d.liveCalls.store = d.desk, d.store
-	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: d.desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
-
-	watchPolicy := (&policyFile{path: cfg.Policy, named: cfg.PolicyNamed, store: d.store, meter: m, log: log}).run(ctx)
-	d.start("store", d.store.Run)
-	d.start("policy", watchPolicy)
-	d.start("archive", d.archive.Run)
-	d.start("maintenance", maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Store: d.store, Archive: d.archive, Calls: d.desk, Meter: m, Log: log}).Run)
-	d.start("metrics", serveHTTP(at.metrics, m.Handler(d.ready)))
-	d.start("calls", d.desk.Run)
-	for _, l := range d.links {
-		l.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
-			m.WatchUp(l.Name, true)
-			return d.desk.Connected(ctx, l.Name, conn)
-		}
-		l.OnDown = func(error) { m.WatchUp(l.Name, false) }
-		l.OnEvent = func(ev *esl.Event) { d.desk.Watched(l.Name, ev) }
-		d.start("watch link "+l.Name, l.Run)
-	}
-	d.start("outbound socket", func(ctx context.Context) error { return server.Serve(ctx, at.outbound) })
-	if at.console != nil {
-		d.addresses.Console = at.console.Addr()
-		if err := d.startConsole(cfg, at.console, m, log); err != nil {
-			_ = at.console.Close()
-			d.Stop()
-			return nil, err
-		}
-	}
-	log.Info("tapedeck serves", "socket", d.addresses.Socket.String(), "metrics", d.addresses.Metrics.String(), "console", fmt.Sprint(d.addresses.Console), "switches", len(cfg.Switches))
-	return d, nil
+	return archive, drafts
 }
 
 // grace is how long the outbound socket's calls in hand may take at the end;
@@ -215,19 +196,4 @@ func (d *Daemon) ready() error {
 		return fmt.Errorf("no watch link to switch %s: the log says why", strings.Join(down, ", "))
 	}
 	return nil
-}
-
-func serveHTTP(ln net.Listener, h http.Handler) func(context.Context) error {
-	return func(ctx context.Context) error {
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-		stop := context.AfterFunc(ctx, func() {
-			graceful, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			if s.Shutdown(graceful) != nil {
-				_ = s.Close()
-			}
-		})
-		defer stop()
-		return s.Serve(ln)
-	}
 }

@@ -33,6 +33,16 @@ func listen(cfg *config.Config) (l listeners, err error) {
 	return l, nil
 }
 
+// addresses returns where the listeners are.
+func (l listeners) addresses() Addresses {
+	a := Addresses{Socket: l.outbound.Addr(), Metrics: l.metrics.Addr()}
+	if l.console != nil {
+		a.Console = l.console.Addr()
+	}
+	return a
+}
+
+// close closes them; closing one twice does nothing.
 func (l listeners) close() {
 	for _, ln := range []net.Listener{l.outbound, l.metrics, l.console} {
 		if ln != nil {

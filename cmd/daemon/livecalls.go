@@ -13,113 +13,113 @@ import (
 	"tapedeck/toggle"
 )
 
-// liveCalls switches live calls for the console: those of this instance here, those
-// of another by asking it over Redis.
+// liveCalls lets the console press on live calls: on those of this instance here, on
+// those of another by asking it through Redis.
 type liveCalls struct {
-	desk interface {
+	here interface {
 		Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
 	}
 	store *store.Store
 }
 
-// wish is what one instance asks of another.
-type wish struct {
+// request is what one instance asks of another. Its JSON is read by other versions.
+type request struct {
 	Call    string         `json:"call"`
 	User    string         `json:"user,omitempty"`
 	Account string         `json:"account,omitempty"`
 	Action  console.Action `json:"action"`
 }
 
-// switched is the answer.
-type switched struct {
+// reply is the answer to a request. At most one of Refused, NoCall and Failed is set.
+type reply struct {
 	State   toggle.Status `json:"state,omitempty"`
-	Refused string        `json:"refused,omitempty"`
+	Refused string        `json:"refused,omitempty"` // a toggle.Refusal
 	NoCall  bool          `json:"no_call,omitempty"`
 	Failed  string        `json:"failed,omitempty"`
 }
 
-var presses = map[console.Action]toggle.Press{
+var pressOf = map[console.Action]toggle.Press{
 	console.Start: toggle.TurnOn, console.Resume: toggle.TurnOn, console.Pause: toggle.TurnOff, console.Toggle: toggle.Turn,
 }
 
-// Switch is console.Calls'.
+// Switch is console.Calls' method.
 func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action console.Action) (calls.State, error) {
-	w := wish{Call: id, User: user, Account: account, Action: action}
-	o := l.obey(ctx, w)
-	if o.NoCall && !l.store.Alone() {
+	asked := request{Call: id, User: user, Account: account, Action: action}
+	got := l.press(ctx, asked)
+	if got.NoCall && !l.store.Alone() {
 		var err error
-		if o, err = l.pass(ctx, w); err != nil {
+		if got, err = l.askOwner(ctx, asked); err != nil {
 			return calls.Off, err
 		}
 	}
-	state := calls.State(cmp.Or(o.State, toggle.Off))
+	state := calls.State(cmp.Or(got.State, toggle.Off))
 	switch {
-	case o.NoCall:
+	case got.NoCall:
 		return calls.Off, toggle.ErrNoCall
-	case o.Refused != "":
-		return state, toggle.Refusal(o.Refused)
-	case o.Failed != "":
-		return state, fmt.Errorf("%w: %s", toggle.ErrBusy, o.Failed)
+	case got.Refused != "":
+		return state, toggle.Refusal(got.Refused)
+	case got.Failed != "":
+		return state, fmt.Errorf("%w: %s", toggle.ErrBusy, got.Failed)
 	}
 	return state, nil
 }
 
-// obey carries a wish out here.
-func (l *liveCalls) obey(ctx context.Context, w wish) switched {
-	press, known := presses[w.Action]
+// press presses on a call of this instance.
+func (l *liveCalls) press(ctx context.Context, r request) reply {
+	press, known := pressOf[r.Action]
 	if !known {
-		return switched{Failed: fmt.Sprintf("action %.20q is not known", w.Action)}
+		return reply{Failed: fmt.Sprintf("action %.20q is not known", r.Action)}
 	}
-	told, err := l.desk.Switch(ctx, w.Call, w.User, w.Account, press)
-	o := switched{State: told}
+	status, err := l.here.Switch(ctx, r.Call, r.User, r.Account, press)
+	got := reply{State: status}
 	switch refused, is := errors.AsType[toggle.Refusal](err); {
 	case is:
-		o.Refused = string(refused)
+		got.Refused = string(refused)
 	case errors.Is(err, toggle.ErrNoCall):
-		o.NoCall = true
+		got.NoCall = true
 	case err != nil:
-		o.Failed = err.Error()
+		got.Failed = err.Error()
 	}
-	return o
+	return got
 }
 
-// pass asks the instance that follows the call.
-func (l *liveCalls) pass(ctx context.Context, w wish) (switched, error) {
-	calls, err := l.store.Calls(ctx)
+// askOwner asks the instance that owns the call.
+func (l *liveCalls) askOwner(ctx context.Context, r request) (reply, error) {
+	all, err := l.store.Calls(ctx)
 	if err != nil {
-		return switched{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
+		return reply{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
 	}
-	for _, c := range calls {
-		if c.ID != w.Call || c.Owner == l.store.Instance() {
+	for _, c := range all {
+		if c.ID != r.Call || c.Owner == l.store.Instance() {
 			continue
 		}
-		request, err := json.Marshal(w)
+		text, err := json.Marshal(r)
 		if err != nil {
-			return switched{}, err
+			return reply{}, err
 		}
-		reply, err := l.store.Ask(ctx, c.Owner, request)
-		var o switched
+		answer, err := l.store.Ask(ctx, c.Owner, text)
+		var got reply
 		if err == nil {
-			err = json.Unmarshal(reply, &o)
+			err = json.Unmarshal(answer, &got)
 		}
 		if err != nil {
-			return switched{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
+			return reply{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
 		}
-		return o, nil
+		return got, nil
 	}
-	return switched{NoCall: true}, nil
+	return reply{NoCall: true}, nil
 }
 
-// answer is store.Config's OnAsk: another instance asks.
-func (l *liveCalls) answer(ctx context.Context, request []byte) []byte {
-	var w wish
-	o := switched{Failed: "the request is not understood"}
-	if json.Unmarshal(request, &w) == nil {
-		o = l.obey(ctx, w)
+// answer answers what another instance asks; it is store.Config's OnAsk.
+func (l *liveCalls) answer(ctx context.Context, text []byte) []byte {
+	var asked request
+	got := reply{Failed: "the request is not understood"}
+	if json.Unmarshal(text, &asked) == nil {
+		got = l.press(ctx, asked)
 	}
-	reply, err := json.Marshal(o)
+	answer, err := json.Marshal(got)
 	if err != nil {
 		panic(fmt.Sprintf("daemon: %v", err)) // plain data
 	}
-	return reply
+	return answer
 }

@@ -33,21 +33,22 @@ type policyFile struct {
 // in which a file may be replaced, on every file system.
 const pollPolicy = time.Second
 
-// run reads the policy once, so that the first call finds it, and returns what
-// goes on looking.
-func (f *policyFile) run(ctx context.Context) func(context.Context) error {
+// begin reads the policy for the first time, so that the first call finds it.
+func (f *policyFile) begin(ctx context.Context) {
 	f.look(ctx)
 	f.meter.Policy(f.store.Policy().Revision)
-	return func(ctx context.Context) error {
-		tick := time.NewTicker(pollPolicy)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				f.look(ctx)
-			case <-ctx.Done():
-				return nil
-			}
+}
+
+// run looks for changes until ctx ends.
+func (f *policyFile) run(ctx context.Context) error {
+	tick := time.NewTicker(pollPolicy)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			f.look(ctx)
+		case <-ctx.Done():
+			return nil
 		}
 	}
 }
