@@ -31,6 +31,7 @@ func TestDocuments(t *testing.T) {
 	t.Run("sections", r.sections)
 	t.Run("make", r.targets)
 	t.Run("tapedeck", r.commands)
+	t.Run("answers", r.answers)
 	t.Run("keys", r.keys)
 	t.Run("go test", r.goTests)
 	t.Run("names", r.names)
@@ -220,6 +221,33 @@ func (r *repository) commands(t *testing.T) {
 	})
 }
 
+// answers: what a document shows as the answer of `tapedeck policy` is the answer.
+func (r *repository) answers(t *testing.T) {
+	n := 0
+	for _, d := range r.markdown {
+		for i, l := range d.lines {
+			command, ok := strings.CutPrefix(l.text, "$ tapedeck policy ")
+			if !ok || !l.code {
+				continue
+			}
+			n++
+			shown := ""
+			for _, next := range d.lines[i+1:] {
+				if !next.code {
+					break
+				}
+				shown += next.text + "\n"
+			}
+			if got := run(t, r.program, append([]string{"policy"}, strings.Fields(command)...)...); got != shown {
+				t.Errorf("%s: the answer is\n%s", l.at, got)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no document asks tapedeck policy")
+	}
+}
+
 func run(t *testing.T, program string, args ...string) string {
 	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
@@ -280,16 +308,28 @@ var (
 	nameForm = regexp.MustCompile(`\b(?:tapedeck[_:][a-z_:]*[a-z]|TAPEDECK_[A-Z0-9_]+)\b`)
 	// planned are names of what is not built.
 	planned = []string{"tapedeck_secret"}
+	apiForm = regexp.MustCompile(`/api/v1/[a-z{}./]*[a-z}]`)
 )
 
 // names: each variable, metric, event and environment variable that a document
-// names is in the source.
+// names is in the source, and each path of the API in its description.
 func (r *repository) names(t *testing.T) {
+	var api string
+	for _, p := range r.paths {
+		if path.Base(p) == "openapi.json" {
+			api = r.text(p)
+		}
+	}
 	for _, d := range r.markdown {
 		for _, l := range d.lines {
 			for _, name := range nameForm.FindAllString(l.text, -1) {
 				if !strings.Contains(r.source, name) && !slices.Contains(planned, name) {
 					t.Errorf("%s: the source does not have %s", l.at, name)
+				}
+			}
+			for _, name := range apiForm.FindAllString(l.text, -1) {
+				if !strings.Contains(api, `"`+name+`"`) {
+					t.Errorf("%s: the API has no %s", l.at, name)
 				}
 			}
 		}
