@@ -1,10 +1,8 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -20,25 +18,34 @@ import (
 	"tapedeck/store"
 )
 
-// configReader reads the daemon file node by node, so that one mistake does not
+// reader reads the daemon file node by node, so that one mistake does not
 // hide another, each has its line, and none shows a value that is a secret.
-type configReader struct {
+type reader struct {
 	strictyaml.Reader
 }
 
-// rules are those of the daemon file.
-var rules = strictyaml.Rules{Secret: true}
+// rules are those of the daemon file. No mistake shows a value, because it may be a
+// secret that stands in the wrong place.
+var rules = strictyaml.Rules{
+	Aliases: true, Tags: true, Merge: true, Secret: true,
+	NotMapping: `{what}: write keys and values, "key: value": {a, b}`,
+	NotText:    "{what}: write one value, not a list or a mapping",
+	NoValue:    "{what} has no value: write one, or remove the key (# begins a comment unless it is in quotes)",
+	Twice:      "{name} is said twice{in what}: remove this one or that of line {line}",
+	Unknown:    "unknown key {key}{in what}: use {a, b}",
+	BadKey:     "a key{in what} is no plain text: write a name before the colon",
+}
 
 // Parse reads the text of a daemon file over the defaults. The error is a
 // *strictyaml.Report with every mistake; file is the name that it shows.
 func Parse(file string, text []byte) (*Config, error) {
-	r := &configReader{strictyaml.Reader{Rules: &rules}}
+	r := &reader{strictyaml.Reader{Rules: &rules}}
 	c := Default()
 	if doc := r.Open(strictyaml.Source{Name: file, Text: text}); doc != nil {
 		top := doc.Content[0]
 		r.config(top, c)
 		if (c.HTTP.Certificate == "") != (c.HTTP.Key == "") {
-			r.mistake(top, "http: a certificate needs its key, and a key its certificate: write both http.certificate and http.key")
+			r.Mistake(top, "http: a certificate needs its key, and a key its certificate: write both http.certificate and http.key")
 		}
 	}
 	if err := r.Err(); err != nil {
@@ -47,15 +54,11 @@ func Parse(file string, text []byte) (*Config, error) {
 	return c, nil
 }
 
-func (r *configReader) mistake(n *yaml.Node, format string, args ...any) {
-	r.Mistake(n, format, args...)
-}
-
 // read takes one value.
-type read func(n *yaml.Node)
+type read = func(n *yaml.Node)
 
-func (r *configReader) config(n *yaml.Node, c *Config) {
-	r.mapping(n, "", map[string]read{
+func (r *reader) config(n *yaml.Node, c *Config) {
+	r.Fields(n, "", map[string]read{
 		"listen":   r.address("listen", "127.0.0.1:8084", &c.Listen),
 		"allow":    r.networks("allow", "nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]", &c.Allow),
 		"switches": func(n *yaml.Node) { r.switches(n, c) },
@@ -97,75 +100,15 @@ func (r *configReader) config(n *yaml.Node, c *Config) {
 	})
 }
 
-func (r *configReader) section(name string, known map[string]read) read {
-	return func(n *yaml.Node) { r.mapping(n, name, known) }
-}
-
-// mapping reads keys and values; no value at all leaves the defaults.
-func (r *configReader) mapping(n *yaml.Node, where string, known map[string]read) {
-	n = target(n)
-	if isNull(n) {
-		return
-	}
-	if n.Kind != yaml.MappingNode {
-		r.mistake(n, "%s: write keys and values, \"key: value\": %s", cmp.Or(where, "the file"), keysOf(known))
-		return
-	}
-	seen := map[string]int{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		k, v := n.Content[i], n.Content[i+1]
-		take := known[k.Value]
-		switch line, twice := seen[k.Value]; {
-		case take == nil:
-			r.mistake(k, "unknown key %.60q%s: use %s", k.Value, in(where), keysOf(known))
-		case twice:
-			r.mistake(k, "%s is said twice%s: remove this one or that of line %d", k.Value, in(where), line)
-		default:
-			seen[k.Value] = k.Line
-			take(v)
-		}
-	}
-}
-
-func in(where string) string {
-	if where == "" {
-		return ""
-	}
-	return " in " + where
-}
-
-func keysOf(known map[string]read) string {
-	return strings.Join(slices.Sorted(maps.Keys(known)), ", ")
-}
-
-func target(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
-
-// text is a scalar as it is written. Its mistakes never show the value.
-func (r *configReader) text(n *yaml.Node, key string) (string, bool) {
-	n = target(n)
-	switch {
-	case n.Kind != yaml.ScalarNode:
-		r.mistake(n, "%s: write one value, not a list or a mapping", key)
-	case isNull(n) || n.Value == "":
-		r.mistake(n, "%s has no value: write one, or remove the key (# begins a comment unless it is in quotes)", key)
-	default:
-		return n.Value, true
-	}
-	return "", false
+func (r *reader) section(name string, known map[string]read) read {
+	return func(n *yaml.Node) { r.Fields(n, name, known) }
 }
 
 // items are the entries of a list; one value alone is a list of it.
-func (r *configReader) items(n *yaml.Node) []*yaml.Node {
-	n = target(n)
+func (r *reader) items(n *yaml.Node) []*yaml.Node {
+	n = strictyaml.Target(n)
 	switch {
-	case isNull(n):
+	case strictyaml.IsNull(n):
 		return nil
 	case n.Kind == yaml.SequenceNode:
 		return n.Content
@@ -173,11 +116,11 @@ func (r *configReader) items(n *yaml.Node) []*yaml.Node {
 	return []*yaml.Node{n}
 }
 
-func (r *configReader) word(key string, words []string, take func(string)) read {
+func (r *reader) word(key string, words []string, take func(string)) read {
 	return func(n *yaml.Node) {
-		text, ok := r.text(n, key)
+		text, _, ok := r.Text(n, key)
 		if ok && !slices.Contains(words, text) {
-			r.mistake(n, "%s is %.60q: write %s", key, text, strings.Join(words, " or "))
+			r.Mistake(n, "%s is %.60q: write %s", key, text, strings.Join(words, " or "))
 		} else if ok {
 			take(text)
 		}
@@ -185,8 +128,8 @@ func (r *configReader) word(key string, words []string, take func(string)) read 
 }
 
 // path reads a file's name and reports whether there is one.
-func (r *configReader) path(n *yaml.Node, key string, value *string) bool {
-	text, ok := r.text(n, key)
+func (r *reader) path(n *yaml.Node, key string, value *string) bool {
+	text, _, ok := r.Text(n, key)
 	if ok {
 		*value = text
 	}
@@ -194,14 +137,14 @@ func (r *configReader) path(n *yaml.Node, key string, value *string) bool {
 }
 
 // address reads what is listened on: no host is every address, port 0 a free one.
-func (r *configReader) address(key, example string, value *string) read {
+func (r *reader) address(key, example string, value *string) read {
 	return func(n *yaml.Node) {
-		text, ok := r.text(n, key)
+		text, _, ok := r.Text(n, key)
 		if !ok {
 			return
 		}
 		if _, err := SplitAddress(text); err != nil {
-			r.mistake(n, "%s is %.80q, %v: write HOST:PORT, such as %s or \"[::1]:%s\"", key, text, err, example, portOf(example))
+			r.Mistake(n, "%s is %.80q, %v: write HOST:PORT, such as %s or \"[::1]:%s\"", key, text, err, example, portOf(example))
 			return
 		}
 		*value = text
@@ -229,10 +172,10 @@ func portOf(address string) string {
 }
 
 // addressOrOff is address, or the word off, which is read as "".
-func (r *configReader) addressOrOff(key, example string, value *string) read {
+func (r *reader) addressOrOff(key, example string, value *string) read {
 	address := r.address(key, example, value)
 	return func(n *yaml.Node) {
-		if target(n).Value == "off" {
+		if strictyaml.Target(n).Value == "off" {
 			*value = ""
 			return
 		}
@@ -241,25 +184,25 @@ func (r *configReader) addressOrOff(key, example string, value *string) read {
 }
 
 // networks reads a list of them; none is the mistake that empty tells.
-func (r *configReader) networks(key, empty string, value *[]netip.Prefix) read {
+func (r *reader) networks(key, empty string, value *[]netip.Prefix) read {
 	return func(n *yaml.Node) {
 		*value = nil
 		items := r.items(n)
 		if len(items) == 0 {
-			r.mistake(n, "%s: %s", key, empty)
+			r.Mistake(n, "%s: %s", key, empty)
 		}
 		for _, item := range items {
-			text, ok := r.text(item, key)
+			text, _, ok := r.Text(item, key)
 			if !ok {
 				continue
 			}
 			prefix, err := netip.ParsePrefix(text)
 			if addr, bare := netip.ParseAddr(text); bare == nil {
-				r.mistake(item, "%s: %s is one address: write %s/%d", key, text, text, addr.BitLen())
+				r.Mistake(item, "%s: %s is one address: write %s/%d", key, text, text, addr.BitLen())
 			} else if err != nil {
-				r.mistake(item, "%s: %.60q is no network: write address/bits, such as 127.0.0.0/8 or \"::1/128\"", key, text)
+				r.Mistake(item, "%s: %.60q is no network: write address/bits, such as 127.0.0.0/8 or \"::1/128\"", key, text)
 			} else if prefix.Addr().Is4In6() {
-				r.mistake(item, "%s: %s is IPv4 in IPv6 dress: write the IPv4 network", key, text)
+				r.Mistake(item, "%s: %s is IPv4 in IPv6 dress: write the IPv4 network", key, text)
 			} else {
 				*value = append(*value, prefix)
 			}
@@ -268,20 +211,20 @@ func (r *configReader) networks(key, empty string, value *[]netip.Prefix) read {
 }
 
 // redis reads one address or a list of them.
-func (r *configReader) redis(n *yaml.Node, value *esl.Secret) {
+func (r *reader) redis(n *yaml.Node, value *esl.Secret) {
 	var all []string
 	for _, item := range r.items(n) {
-		if text, ok := r.text(item, "store.redis"); ok {
+		if text, _, ok := r.Text(item, "store.redis"); ok {
 			all = append(all, text)
 		}
 	}
 	if len(r.items(n)) == 0 {
-		r.mistake(n, "store.redis has no value: write embedded, or a redis:// URL")
+		r.Mistake(n, "store.redis has no value: write embedded, or a redis:// URL")
 		return
 	}
 	address := strings.Join(all, ",")
 	if err := store.CheckAddress(address); err != nil && len(all) == len(r.items(n)) {
-		r.mistake(n, "store.redis is %v", err)
+		r.Mistake(n, "store.redis is %v", err)
 		return
 	}
 	*value = esl.NewSecret(address)
@@ -289,98 +232,98 @@ func (r *configReader) redis(n *yaml.Node, value *esl.Secret) {
 
 // folder reads the name of a folder that FreeSWITCH uses; a path below it has to be
 // one argument to it.
-func (r *configReader) folder(n *yaml.Node, key string) (text string, dir recording.Dir, ok bool) {
-	if text, ok = r.text(n, key); !ok {
+func (r *reader) folder(n *yaml.Node, key string) (text string, dir recording.Dir, ok bool) {
+	if text, _, ok = r.Text(n, key); !ok {
 		return "", dir, false
 	}
 	dir, err := recording.NewDir(text)
 	if err != nil {
-		r.mistake(n, "%s: %v", key, err)
+		r.Mistake(n, "%s: %v", key, err)
 		return "", dir, false
 	}
 	return text, dir, true
 }
 
 // language is the name of a folder of prompts.
-func (r *configReader) language(n *yaml.Node, value *string) {
-	text, ok := r.text(n, "prompts.language")
+func (r *reader) language(n *yaml.Node, value *string) {
+	text, _, ok := r.Text(n, "prompts.language")
 	if ok && (text == "" || strings.Trim(text, "abcdefghijklmnopqrstuvwxyz-") != "") {
-		r.mistake(n, "prompts.language is %.60q: write the folder of a language, such as en", text)
+		r.Mistake(n, "prompts.language is %.60q: write the folder of a language, such as en", text)
 	} else if ok {
 		*value = text
 	}
 }
 
-func (r *configReader) switches(n *yaml.Node, c *Config) {
+func (r *reader) switches(n *yaml.Node, c *Config) {
 	taken := map[string]int{}
 	for i, item := range r.items(n) {
-		item = target(item)
+		item = strictyaml.Target(item)
 		what := fmt.Sprintf("switches, entry %d", i+1)
 		var s Switch
 		at := map[string]*yaml.Node{}
 		value := func(key string) read {
 			return func(n *yaml.Node) {
-				if _, ok := r.text(n, what+": "+key); ok {
-					at[key] = target(n)
+				if _, _, ok := r.Text(n, what+": "+key); ok {
+					at[key] = strictyaml.Target(n)
 				}
 			}
 		}
-		r.mapping(item, what, map[string]read{"name": value("name"), "address": value("address"),
+		r.Fields(item, what, map[string]read{"name": value("name"), "address": value("address"),
 			"password": value("password"), "password_file": value("password_file")})
 		if item.Kind == yaml.MappingNode {
 			r.oneSwitch(item, what, at, taken, &s)
 			c.Switches = append(c.Switches, s)
-		} else if isNull(item) {
-			r.mistake(item, "%s is empty: remove it, or give it name, address and password_file", what)
+		} else if strictyaml.IsNull(item) {
+			r.Mistake(item, "%s is empty: remove it, or give it name, address and password_file", what)
 		}
 	}
 }
 
 // oneSwitch checks what an entry of switches says and reads its password file.
-func (r *configReader) oneSwitch(item *yaml.Node, what string, at map[string]*yaml.Node, taken map[string]int, s *Switch) {
+func (r *reader) oneSwitch(item *yaml.Node, what string, at map[string]*yaml.Node, taken map[string]int, s *Switch) {
 	name, address, password, file := at["name"], at["address"], at["password"], at["password_file"]
 	if name == nil {
-		r.mistake(item, "%s has no name: give it one, such as fs1", what)
+		r.Mistake(item, "%s has no name: give it one, such as fs1", what)
 	} else {
 		s.Name, what = name.Value, "switch "+name.Value
 		if line, twice := taken[s.Name]; twice {
-			r.mistake(name, "the name %s is taken by the switch of line %d: give each its own", s.Name, line)
+			r.Mistake(name, "the name %s is taken by the switch of line %d: give each its own", s.Name, line)
 		}
 		taken[s.Name] = name.Line
 	}
 	if address == nil {
-		r.mistake(item, "%s has no address: write listen-ip:listen-port of its event_socket.conf.xml, such as 127.0.0.1:8021", what)
+		r.Mistake(item, "%s has no address: write listen-ip:listen-port of its event_socket.conf.xml, such as 127.0.0.1:8021", what)
 	} else if host, err := SplitAddress(address.Value); err != nil || host == "" {
 		if err == nil {
 			err = errors.New("it has no host")
 		}
-		r.mistake(address, "%s: address is %.80q, %v: write HOST:PORT, such as 127.0.0.1:8021 or \"[::1]:8021\"", what, address.Value, err)
+		r.Mistake(address, "%s: address is %.80q, %v: write HOST:PORT, such as 127.0.0.1:8021 or \"[::1]:8021\"", what, address.Value, err)
 	} else {
 		s.Address = address.Value
 	}
 	switch {
 	case password != nil && file != nil:
-		r.mistake(file, "%s has a password and a password_file: remove one of them", what)
+		r.Mistake(file, "%s has a password and a password_file: remove one of them", what)
 	case password != nil:
 		s.Password = esl.NewSecret(password.Value)
 	case file != nil:
 		s.PasswordFile = file.Value
 		r.passwordFile(file, what, s)
 	default:
-		r.mistake(item, "%s has no password: write password_file (or password), what its event_socket.conf.xml says", what)
+		r.Mistake(item, "%s has no password: write password_file (or password), what its event_socket.conf.xml says", what)
 	}
 }
 
-func (r *configReader) passwordFile(n *yaml.Node, what string, s *Switch) {
+func (r *reader) passwordFile(n *yaml.Node, what string, s *Switch) {
 	text, err := os.ReadFile(s.PasswordFile)
 	password := strings.TrimRight(string(text), "\r\n")
 	switch {
 	case err != nil:
-		r.mistake(n, "%s: password_file: %v: write the password into that file, or name another", what, err)
+		r.Mistake(n, "%s: password_file: %v: write the password into that file, or name another", what, err)
 	case password == "":
-		r.mistake(n, "%s: password_file %s is empty: write the password into it", what, s.PasswordFile)
+		r.Mistake(n, "%s: password_file %s is empty: write the password into it", what, s.PasswordFile)
 	case strings.ContainsAny(password, "\r\n\x00"):
-		r.mistake(n, "%s: password_file %s has more than one line: leave the password alone in it", what, s.PasswordFile)
+		r.Mistake(n, "%s: password_file %s has more than one line: leave the password alone in it", what, s.PasswordFile)
 	default:
 		s.Password = esl.NewSecret(password)
 	}

@@ -43,9 +43,11 @@ type Rules struct {
 	Empty   bool // "" is a text; otherwise it is no value
 	Secret  bool // mistakes do not show values
 
-	// The texts of mistakes. {what} stands for what the caller reads, {found} for
-	// what was found instead, {key} for a quoted key, {line} for the line of the
-	// first of two, {a, b} and {a and b} for the keys that are known.
+	// The texts of mistakes. {what} stands for what the caller reads ("the file" for
+	// its topmost value), {in what} for " in " and that (nothing for the topmost
+	// value), {found} for what was found instead, {key} for a key in quotes, {name}
+	// for a key without them, {line} for the line of the first of two, {a, b} and {a
+	// and b} for the keys that are known. A text that a reader never needs is empty.
 	NotMapping, NotList, NotText, NoValue string
 	Twice, Unknown, BadKey, MergeKey      string
 	Tag, Alias                            string
@@ -161,7 +163,7 @@ func (r *Reader) pairs(n *yaml.Node, what string, known []string, each func(key 
 			continue
 		}
 		if line, twice := seen[key]; twice {
-			r.say(k, r.Rules.Twice, fill(what, "{key}", Quoted(key), "{line}", fmt.Sprint(line))...)
+			r.say(k, r.Rules.Twice, fill(what, "{key}", Quoted(key), "{name}", strings.Trim(Quoted(key), `"`), "{line}", fmt.Sprint(line))...)
 			continue
 		}
 		seen[key] = k.Line
