@@ -69,7 +69,7 @@ func directionOf(d string) direction {
 	return direction{"unknown", "unknown"}
 }
 
-var triggerWords = map[string]string{"automatic": "automatic", "on-demand": "on demand"}
+var triggerWords = map[string]string{recording.TriggerAutomatic: "automatic", recording.TriggerOnDemand: "on demand"}
 
 func listRowOf(rd reader, r index.Recording) listRow {
 	row := listRow{

@@ -51,7 +51,7 @@ func verdictOf(s recording.Sidecar) string {
 		c = wanted(s.Spans)
 	}
 	switch {
-	case c.Toggle == "auto_resume":
+	case c.Toggle == recording.AutoResume:
 		return because + "a pause was over."
 	case c.Toggle != "":
 		return because + "it was asked for by " + switchedBy(c.User, c.Toggle, c.By) + "."
@@ -107,29 +107,29 @@ type walk struct {
 func (w *walk) note(n recording.Note) {
 	step := whyStep{At: w.rd.at(n.At, "clock"), Kind: "plain"}
 	switch n.What {
-	case "entered":
+	case recording.NoteEntered:
 		w.entered(n, &step)
-	case "left":
+	case recording.NoteLeft:
 		step.Words = capital(elementWords(n.Element)) + " left the call"
 		step.Effect = "its setting counts no more"
 		w.chain = slices.DeleteFunc(w.chain, func(s flow.Step) bool { return s.Element.String() == n.Element })
-	case "pressed":
+	case recording.NotePressed:
 		pressedStep(n, &step)
-	case "undone":
+	case recording.NoteUndone:
 		step.Kind, step.Words, step.Effect = "refused", "The switch by "+switchedBy(n.User, n.Method, n.By)+" was taken back", "FreeSWITCH did not carry it out"
-	case "told":
+	case recording.NoteTold:
 		toldStep(n, &step)
-	case "file":
+	case recording.NoteFile:
 		step.Words = "The recording went on in a further file"
 		step.Effect = n.Result
-	case "failed":
+	case recording.NoteFailed:
 		step.Kind, step.Words, step.Effect = "refused", "Something went wrong", n.Result
-	case "disclaimer":
+	case recording.NoteDisclaimer:
 		step.Words = "The announcement was played to " + n.User
 		step.Effect = n.Result
-	case "adopted":
+	case recording.NoteAdopted:
 		step.Words = "Tapedeck took the call over again after a restart"
-	case "cut":
+	case recording.NoteCut:
 		step.Words = n.Result
 	default:
 		return // not for people; the trace below has it
@@ -162,14 +162,14 @@ func (w *walk) entered(n recording.Note, step *whyStep) {
 
 func pressedStep(n recording.Note, step *whyStep) {
 	step.Kind = "person"
-	if n.Method == "auto_resume" {
+	if n.Method == recording.AutoResume {
 		step.Words = "The longest time for a pause was over"
 		return
 	}
 	step.Words = "Switched by " + switchedBy(n.User, n.Method, n.By)
 	switch n.Result {
-	case "ok", "":
-	case "missed":
+	case recording.ResultOK, "":
+	case recording.ResultMissed:
 		step.Kind, step.Effect = "refused", "too late: nobody listened any more"
 	default:
 		step.Kind, step.Effect = "refused", "refused: "+refusalOf(n.Result)

@@ -66,7 +66,7 @@ var methodWords = map[string]string{
 	string(toggle.RecordKey):     "with the record key",
 	string(toggle.BlindTransfer): "by a blind transfer",
 	string(toggle.API):           "from the console or the API",
-	"auto_resume":                "",
+	recording.AutoResume:         "",
 }
 
 // refusalWords say why a switch was not obeyed.
@@ -109,7 +109,7 @@ func switchedBy(user, method, account string) string {
 // phone keys", "number +44… says yes".
 func causeWords(c recording.Cause) string {
 	switch {
-	case c.Toggle == "auto_resume":
+	case c.Toggle == recording.AutoResume:
 		return "by itself, when the longest pause was over"
 	case c.Toggle != "":
 		return "by " + switchedBy(c.User, c.Toggle, c.By)

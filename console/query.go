@@ -38,7 +38,7 @@ func readQuery(values url.Values, p *flow.Policy, zone *time.Location) (index.Qu
 		Number:        number(p, f.text("number")),
 		User:          f.text("user"),
 		Group:         f.text("group"),
-		Trigger:       f.oneOf("trigger", "automatic", "on-demand"),
+		Trigger:       f.oneOf("trigger", recording.TriggerAutomatic, recording.TriggerOnDemand),
 		OnlyProblems:  f.oneOf("problems", "0", "1") == "1",
 		Text:          strings.TrimSpace(f.text("q")),
 		Limit:         int(f.number("limit", 1, maxLimit)),

@@ -12,32 +12,6 @@ import (
 // Version is that of the sidecars which this package writes and reads.
 const Version = 1
 
-// What a span of a file holds.
-const (
-	StateRecording = "recording"
-	StatePaused    = "paused"
-)
-
-// Codes of problems. A problem is a code, or "code: detail".
-const (
-	NotStarted    = "not started"       // wanted, but no file was begun
-	MaskRefused   = "mask refused"      // FreeSWITCH would not silence the file
-	UnmaskRefused = "unmask refused"    // it would not let it speak again
-	Lost          = "lost"              // the recording ended before it should
-	Unconfirmed   = "unconfirmed"       // no answer to a command: what the file holds is not certain
-	FileMissing   = "file missing"      // begun, but there is no file
-	NotGrowing    = "not growing"       // the file did not grow while it should
-	Short         = "short"             // the file is shorter than the time it was written
-	SpeechInPause = "speech in a pause" // a paused span is not silent
-	Silent        = "silent"            // a recording span is digital silence
-	NoStopEvent   = "no stop event"     // RECORD_STOP did not come
-	FileRepaired  = "file repaired"     // its header was never finished; its sizes are now
-	Disk          = "disk"              // the disk refused something
-	StateUnknown  = "state unknown"     // what the file holds, or when, is not known
-	Unwanted      = "unwanted"          // there is a file that nobody wanted
-	Unreadable    = "unreadable"        // the file is no WAV that can be read
-)
-
 // Sidecar is what is known of one recording, which is one file of a call
 // (docs/design.md, section 8). A call whose recording ended although it was still
 // wanted has several, its parts. Times are written in UTC, to the millisecond.
@@ -100,10 +74,6 @@ type Cause struct {
 	User    string `json:"user,omitempty"`
 	By      string `json:"by,omitempty"` // the account that asked for it, in the user's name
 }
-
-// Undecided is the setting of a cause that is nobody's: it is not known who will
-// answer, and somebody who might does not want to be recorded.
-const Undecided = "undecided"
 
 // Wants reports whether the cause asks for speech in the file, as far as it is an
 // element's.

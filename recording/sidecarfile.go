@@ -129,7 +129,7 @@ func (s Sidecar) encode() ([]byte, error) {
 // cutTrace leaves out the middle half of the trace.
 func (s *Sidecar) cutTrace() {
 	quarter := len(s.Trace) / 4
-	cut := Note{At: s.Trace[quarter].At, What: "cut", Result: fmt.Sprintf("%d lines are left out", len(s.Trace)-2*quarter)}
+	cut := Note{At: s.Trace[quarter].At, What: NoteCut, Result: fmt.Sprintf("%d lines are left out", len(s.Trace)-2*quarter)}
 	last := s.Trace[len(s.Trace)-quarter:]
 	s.Trace = append(append(s.Trace[:quarter:quarter], cut), last...)
 }

@@ -74,7 +74,7 @@ func (l *listing) check(from, to string) (err error) {
 	switch {
 	case l.limit < 1:
 		return usagef("--limit: use at least 1")
-	case l.trigger != "" && l.trigger != "automatic" && l.trigger != "on-demand":
+	case l.trigger != "" && l.trigger != recording.TriggerAutomatic && l.trigger != recording.TriggerOnDemand:
 		return usagef("--trigger: use automatic or on-demand")
 	case !l.from.IsZero() && !l.to.IsZero() && !l.from.Before(l.to):
 		return usagef("--from: it has to be before --to")
