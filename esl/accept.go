@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// accept takes connections until ctx ends.
+// accept takes connections from ln until ctx ends. It returns nil then, or the
+// error that ended it.
 func (v *serving) accept(ctx context.Context, ln net.Listener) error {
 	var pause time.Duration
 	for {
@@ -20,12 +21,12 @@ func (v *serving) accept(ctx context.Context, ln net.Listener) error {
 				_ = nc.Close()
 			}
 			return nil
-		case err != nil && passing(err):
-			if exhausted(err) && v.room.relieve() {
-				pause = 0 // there will be room as soon as they have gone
+		case err != nil && temporary(err):
+			if exhausted(err) && v.admission.evict() {
+				pause = 0 // there is room as soon as they are closed
 			}
 			pause = min(max(2*pause, time.Millisecond), 100*time.Millisecond)
-			v.complaints.warn("accept failed, trying again", "accept", "error", err)
+			v.throttledLog.warn("accept failed, trying again", "accept", "error", err)
 			wait(ctx, pause)
 		case err != nil:
 			return fmt.Errorf("esl: serve: %w", err)
@@ -36,9 +37,9 @@ func (v *serving) accept(ctx context.Context, ln net.Listener) error {
 	}
 }
 
-// passing reports whether Accept may work again later: the process or the
+// temporary reports whether Accept may work again later: the process or the
 // machine is out of something, or the peer went away.
-func passing(err error) bool {
+func temporary(err error) bool {
 	for _, e := range []error{syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET, syscall.EINTR} {
 		if errors.Is(err, e) {
 			return true

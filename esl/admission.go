@@ -8,149 +8,149 @@ import (
 	"time"
 )
 
-// Why the Server cut a connection that did nothing wrong by itself.
+// Why the Server cuts a connection that has done nothing wrong.
 var (
 	errEvicted = errors.New("cut to make room: it had not given its channel's data")
 	errHeld    = errors.New("cut to save memory: it held the most of all")
 )
 
-// An admission says which connections a Server keeps when it cannot keep all.
-// A connection waits until it has given its channel's data, which takes a
-// FreeSWITCH some milliseconds; from then on it is a call. When there are too
-// many, one that waits gives way: of the address that has most waiting, the
-// one that waits longest. So a crowd from one address costs the others
-// nothing, and one that shares FreeSWITCH's address must bring a whole house
-// full within those milliseconds. A call never gives way.
+// An admission decides which connections a Server keeps when it cannot keep all.
+// A new connection waits until it has sent its channel's data, which takes a
+// FreeSWITCH some milliseconds; from then on it is a call, and is never cut for
+// lack of room. When there are too many connections, a waiting one is cut: the
+// oldest of the address that has the most of them. So a flood from one address
+// costs the other addresses nothing, and a flood from FreeSWITCH's own address
+// must fill the whole Server within those milliseconds.
 type admission struct {
 	most   int // connections at once
 	memory int // bytes that all of them may hold together
 
 	mu      sync.Mutex
-	guests  map[*guest]struct{}
-	waiting list.List // of *guest, the oldest first
-	crowds  map[netip.Addr]*crowd
-	proven  int   // crowds that are proven
-	shares  []int // how many crowds have this share
-	top     int   // the largest share
-	held    int   // sum of the guests'
+	clients map[*client]struct{}
+	waiting list.List // of *client, the oldest first
+	origins map[netip.Addr]*origin
+	trusted int   // origins that are trusted
+	shares  []int // by share: how many origins have it
+	largest int   // the largest share that an origin has
+	held    int   // bytes that all clients hold
 }
 
-// crowd is what an admission knows of one address.
-type crowd struct {
+// origin is what an admission knows about one address.
+type origin struct {
 	addr    netip.Addr
-	guests  int
-	waiting int
-	proven  bool // it has given a channel's data once: then a sixteenth of most may wait before they count
+	clients int
+	waiting int  // clients that are no calls yet
+	trusted bool // it has sent a channel's data once: a sixteenth of most may wait before they count
 }
 
-// guest is one connection that was let in.
-type guest struct {
-	conn  *Conn
-	crowd *crowd
-	came  time.Time
-	place *list.Element // in waiting, nil of a call
-	data  int           // bytes of its channel's data
-	held  int           // bytes it holds, as last told
-	gone  bool          // it left, or gave way
+// client is one connection that was let in.
+type client struct {
+	conn   *Conn
+	origin *origin
+	came   time.Time
+	place  *list.Element // in waiting; nil once it is a call
+	data   int           // bytes of its channel's data
+	held   int           // bytes that it held when it last reported
+	gone   bool          // it has left, or was cut to make room
 }
 
-// mostProven is how many addresses are remembered to be FreeSWITCH's.
-const mostProven = 256
+// maxTrusted is how many addresses are remembered to be FreeSWITCH's.
+const maxTrusted = 256
 
-// patience is how long a connection has to give its channel's data before it
-// may have to give way. Divided by it, MaxConns is the rate of newcomers that a
-// full Server takes: 10,240 a second.
-const patience = 100 * time.Millisecond
+// connectGrace is how long a connection has to send its channel's data before it
+// may be cut to make room. MaxConns divided by it is the rate of new connections
+// that a full Server takes: 10,240 a second.
+const connectGrace = 100 * time.Millisecond
 
 func newAdmission(most, memory int) *admission {
 	return &admission{most: most, memory: memory, shares: make([]int, most+1),
-		guests: map[*guest]struct{}{}, crowds: map[netip.Addr]*crowd{}}
+		clients: map[*client]struct{}{}, origins: map[netip.Addr]*origin{}}
 }
 
-// enter lets a connection in, nil if there are calls alone and too many. If
-// there may be room in a while, it returns how long that is.
-func (a *admission) enter(addr netip.Addr, conn *Conn) (*guest, time.Duration) {
+// enter lets a connection in. It returns nil if there is no room: at once if all
+// clients are calls; otherwise it also returns after how long there may be room.
+func (a *admission) enter(addr netip.Addr, conn *Conn) (*client, time.Duration) {
 	a.mu.Lock()
-	var victim *guest
-	if len(a.guests) >= a.most {
-		victim = a.choose()
+	var victim *client
+	if len(a.clients) >= a.most {
+		victim = a.victim()
 		if victim == nil {
 			a.mu.Unlock()
 			return nil, 0
 		}
-		if left := patience - time.Since(victim.came); left > 0 {
+		if left := connectGrace - time.Since(victim.came); left > 0 {
 			a.mu.Unlock()
 			return nil, left
 		}
 		a.remove(victim)
 	}
-	c := a.crowds[addr]
-	if c == nil {
-		c = &crowd{addr: addr}
-		a.crowds[addr] = c
+	o := a.origins[addr]
+	if o == nil {
+		o = &origin{addr: addr}
+		a.origins[addr] = o
 		a.shares[0]++
 	}
-	c.guests++
-	a.shift(c, func() { c.waiting++ })
-	g := &guest{conn: conn, crowd: c, came: time.Now()}
-	g.place = a.waiting.PushBack(g)
-	a.guests[g] = struct{}{}
+	o.clients++
+	a.update(o, func() { o.waiting++ })
+	c := &client{conn: conn, origin: o, came: time.Now()}
+	c.place = a.waiting.PushBack(c)
+	a.clients[c] = struct{}{}
 	a.mu.Unlock()
 	if victim != nil {
 		victim.conn.fail(errEvicted)
 	}
-	return g, 0
+	return c, 0
 }
 
-// promote makes a call of a connection that gave its channel's data. It
-// reports false if that has given way meanwhile.
-func (a *admission) promote(g *guest, data int) bool {
+// promote turns a client that has sent its channel's data into a call. It reports
+// false if the client was cut meanwhile.
+func (a *admission) promote(c *client, data int) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if g.gone {
+	if c.gone {
 		return false
 	}
-	a.unwait(g)
-	g.data = data
-	if !g.crowd.proven && a.proven < mostProven {
-		a.shift(g.crowd, func() { g.crowd.proven = true })
-		a.proven++
+	a.unwait(c)
+	c.data = data
+	if !c.origin.trusted && a.trusted < maxTrusted {
+		a.update(c.origin, func() { c.origin.trusted = true })
+		a.trusted++
 	}
 	return true
 }
 
-// leave is told when a connection has ended.
-func (a *admission) leave(g *guest) {
+// leave removes a client whose connection has ended.
+func (a *admission) leave(c *client) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.remove(g)
+	a.remove(c)
 }
 
-// relieve cuts an eighth of those that wait, one at least, and reports whether
-// there was one that could be: when the process has no file descriptor left.
-func (a *admission) relieve() bool {
-	var victims []*guest
+// evict cuts an eighth of the waiting clients, at least one, and reports whether
+// it cut any. It is for a process that has no file descriptor left.
+func (a *admission) evict() bool {
+	var victims []*client
 	a.mu.Lock()
 	for range a.waiting.Len()/8 + 1 {
-		if g := a.choose(); g != nil && time.Since(g.came) >= patience {
-			a.remove(g)
-			victims = append(victims, g)
+		if c := a.victim(); c != nil && time.Since(c.came) >= connectGrace {
+			a.remove(c)
+			victims = append(victims, c)
 		}
 	}
 	a.mu.Unlock()
-	for _, g := range victims {
-		g.conn.fail(errEvicted)
+	for _, c := range victims {
+		c.conn.fail(errEvicted)
 	}
 	return len(victims) > 0
 }
 
-// hold is told by a connection's Run how many bytes it holds. If that makes too
-// many of all together, those that hold the most are cut, and no more is read
-// from the one that asks until their memory is free.
-func (a *admission) hold(g *guest, bytes int) {
+// report takes from a client's Run how many bytes its connection holds. If all
+// clients together hold too much, it cuts those that hold the most, and returns
+// when their memory is free: until then nothing more is read from this client.
+func (a *admission) report(c *client, bytes int) {
 	a.mu.Lock()
-	if !g.gone {
-		a.account(g, bytes)
+	if !c.gone {
+		a.setHeld(c, bytes)
 	}
 	victims := a.heaviest()
 	a.mu.Unlock()
@@ -160,85 +160,85 @@ func (a *admission) hold(g *guest, bytes int) {
 	for _, victim := range victims {
 		select {
 		case <-victim.conn.unread:
-		case <-g.conn.done: // of any that wait for each other, each has been cut
+		case <-c.conn.done: // two reports may wait for each other; then both clients were cut
 		}
 	}
 }
 
-// heaviest removes those that hold the most until the rest is not too much. It
-// counts again before, for events may have been taken since.
-func (a *admission) heaviest() (victims []*guest) {
+// heaviest removes the clients that hold the most, until the rest holds little
+// enough. It counts again first, because events may have been taken since.
+func (a *admission) heaviest() (victims []*client) {
 	if a.held <= a.memory {
 		return nil
 	}
-	for g := range a.guests {
-		a.account(g, g.conn.holds())
+	for c := range a.clients {
+		a.setHeld(c, c.conn.holds())
 	}
 	for a.held > a.memory {
-		var most *guest
-		for g := range a.guests {
-			if most == nil || g.held > most.held {
-				most = g
+		var largest *client
+		for c := range a.clients {
+			if largest == nil || c.held > largest.held {
+				largest = c
 			}
 		}
-		a.remove(most)
-		victims = append(victims, most)
+		a.remove(largest)
+		victims = append(victims, largest)
 	}
 	return victims
 }
 
-func (a *admission) account(g *guest, bytes int) {
-	a.held += g.data + bytes - g.held
-	g.held = g.data + bytes
+func (a *admission) setHeld(c *client, bytes int) {
+	a.held += c.data + bytes - c.held
+	c.held = c.data + bytes
 }
 
-// choose returns who has to give way, nil if nobody waits.
-func (a *admission) choose() *guest {
+// victim returns the client to cut when room is needed; nil if none waits.
+func (a *admission) victim() *client {
 	for e := a.waiting.Front(); e != nil; e = e.Next() {
-		if g := e.Value.(*guest); a.share(g.crowd) == a.top {
-			return g
+		if c := e.Value.(*client); a.share(c.origin) == a.largest {
+			return c
 		}
 	}
 	return nil
 }
 
-// share is how many of an address wait, as it counts against it.
-func (a *admission) share(c *crowd) int {
-	if c.proven {
-		return max(0, c.waiting-a.most/16)
+// share is how many waiting clients count against an origin.
+func (a *admission) share(o *origin) int {
+	if o.trusted {
+		return max(0, o.waiting-a.most/16)
 	}
-	return c.waiting
+	return o.waiting
 }
 
-// shift changes a crowd, and keeps shares and top.
-func (a *admission) shift(c *crowd, change func()) {
-	a.shares[a.share(c)]--
+// update changes an origin, and keeps shares and largest true.
+func (a *admission) update(o *origin, change func()) {
+	a.shares[a.share(o)]--
 	change()
-	share := a.share(c)
+	share := a.share(o)
 	a.shares[share]++
-	for a.top = max(a.top, share); a.top > 0 && a.shares[a.top] == 0; {
-		a.top--
+	for a.largest = max(a.largest, share); a.largest > 0 && a.shares[a.largest] == 0; {
+		a.largest--
 	}
 }
 
-func (a *admission) remove(g *guest) {
-	if g.gone {
+func (a *admission) remove(c *client) {
+	if c.gone {
 		return
 	}
-	g.gone = true
-	a.unwait(g)
-	delete(a.guests, g)
-	a.held -= g.held
-	if g.crowd.guests--; g.crowd.guests == 0 && !g.crowd.proven {
+	c.gone = true
+	a.unwait(c)
+	delete(a.clients, c)
+	a.held -= c.held
+	if c.origin.clients--; c.origin.clients == 0 && !c.origin.trusted {
 		a.shares[0]--
-		delete(a.crowds, g.crowd.addr)
+		delete(a.origins, c.origin.addr)
 	}
 }
 
-func (a *admission) unwait(g *guest) {
-	if g.place != nil {
-		a.waiting.Remove(g.place)
-		g.place = nil
-		a.shift(g.crowd, func() { g.crowd.waiting-- })
+func (a *admission) unwait(c *client) {
+	if c.place != nil {
+		a.waiting.Remove(c.place)
+		c.place = nil
+		a.update(c.origin, func() { c.origin.waiting-- })
 	}
 }

@@ -2,14 +2,15 @@ package esl
 
 import "strings"
 
-// check is one argument of a command and the rule it must keep.
+// check is one argument of a command and its rule, which returns what is wrong
+// with the argument, or "".
 type check struct {
 	what  string
 	value string
 	rule  func(string) (complaint string)
 }
 
-// line: FreeSWITCH reads the argument to the end of the line.
+// line is the rule for an argument that FreeSWITCH reads to the end of the line.
 func line(s string) string {
 	switch {
 	case strings.ContainsAny(s, "\r\n"):
@@ -20,7 +21,7 @@ func line(s string) string {
 	return ""
 }
 
-// filled is a line that is not empty or blank.
+// filled is the rule for a line that must not be blank.
 func filled(s string) string {
 	if strings.TrimSpace(s) == "" {
 		return "is empty"
@@ -28,8 +29,9 @@ func filled(s string) string {
 	return line(s)
 }
 
-// word: FreeSWITCH splits here at spaces, and reads quotes and backslashes
-// (switch_utils.c, separate_string_blank_delim).
+// word is the rule for an argument that FreeSWITCH ends at a space, and in which
+// it interprets quotes and backslashes (switch_utils.c,
+// separate_string_blank_delim).
 func word(s string) string {
 	if complaint := filled(s); complaint != "" {
 		return complaint
@@ -57,7 +59,8 @@ func recordAction(s string) string {
 
 func noVars(string) string { return "takes no variables" }
 
-// recordPath: {a=b} or [a=b] before a path sets parameters of the file.
+// recordPath is the rule for the path of a recording. {a=b} or [a=b] before a path
+// would set parameters of the file.
 func recordPath(s string) string {
 	if strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[") {
 		return "starts with a bracket"
@@ -65,18 +68,20 @@ func recordPath(s string) string {
 	return filled(s)
 }
 
-// braceWord: what stands between the braces of uuid_record is percent-decoded
-// and then split at commas and equals signs (mod_commands.c,
-// session_record_function; switch_event.c, switch_event_create_brackets).
+// braceWord is the rule for a name or value between the braces of uuid_record:
+// FreeSWITCH percent-decodes the text there and then splits it at commas and
+// equals signs (mod_commands.c, session_record_function; switch_event.c,
+// switch_event_create_brackets).
 func braceWord(s string) string {
 	if strings.ContainsAny(s, `{}[],=%^"`) {
-		return "has a character that means something between braces"
+		return "has a character with a meaning between braces"
 	}
 	return word(s)
 }
 
-// eventHeader: the name ends at the first colon, and a length announces a body,
-// for which the next commands would be taken (mod_event_socket.c, read_packet).
+// eventHeader is the rule for the name of a header of sendevent. The name ends at
+// the first colon, and Content-Length would announce a body: FreeSWITCH would read
+// the next commands as that body (mod_event_socket.c, read_packet).
 func eventHeader(s string) string {
 	switch {
 	case strings.EqualFold(s, "content-length"):
@@ -87,21 +92,22 @@ func eventHeader(s string) string {
 	return word(s)
 }
 
-// unloads reports whether FreeSWITCH would take the command for an order to
-// unload or reload the event socket, wherever in it the words stand
-// (mod_event_socket.c, parse_command, unload_cheat).
+// unloads reports whether FreeSWITCH would read the command as an order to unload
+// or reload the event socket module. It looks for these words anywhere in the
+// command (mod_event_socket.c, parse_command, unload_cheat).
 func unloads(wire string) bool {
 	wire = strings.ToLower(wire)
 	return strings.Contains(wire, "mod_event_socket") &&
 		(strings.Contains(wire, "unload") || strings.Contains(wire, "reload"))
 }
 
-// special are the characters that FreeSWITCH reads within an argument
+// special escapes the characters that FreeSWITCH interprets within an argument
 // (switch_utils.c, cleanup_separated_string).
 var special = strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 
-// escape writes s as the last argument of an api command, so that FreeSWITCH
-// reads s: it takes quotes and backslashes away, and spaces at either end.
+// escape writes s as the last argument of an api command so that FreeSWITCH reads
+// exactly s. Without it, FreeSWITCH removes quotes and backslashes, and spaces at
+// both ends.
 func escape(s string) string {
 	body := strings.Trim(s, " ")
 	start := strings.Index(s, body)
@@ -112,7 +118,7 @@ func escape(s string) string {
 	return strings.Repeat(`\s`, start) + special.Replace(body) + strings.Repeat(`\s`, end)
 }
 
-// quote writes s as one argument of several.
+// quote writes s as one of several arguments so that FreeSWITCH reads exactly s.
 func quote(s string) string {
 	if !strings.Contains(s, " ") {
 		return special.Replace(s)

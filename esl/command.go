@@ -10,26 +10,26 @@ import (
 )
 
 // A Command is one command on the wire. Only the constructors of this package
-// make one, and they check every argument: a value that FreeSWITCH would read
-// as two lines or two words gives a Command whose Validate says so, and which
-// Send refuses before it writes anything. The zero Command is refused too.
+// make one, and they check every argument. If FreeSWITCH would read a value as two
+// lines or two words, the Command's Validate returns an error, and Send refuses the
+// Command before it writes anything. The zero Command is refused too.
 //
-// A Command prints as its Name alone, for its text may hold a password.
+// A Command prints only as its Name, because its text may hold a password.
 type Command struct {
 	name string
-	text *string // without the blank line; a pointer for the reason that Secret's is
+	text *string // without the blank line at the end; a pointer for the same reason as Secret.text
 	err  error
 }
 
-// maxCommand is the longest command in bytes. FreeSWITCH takes 10 MB
+// maxCommand is the longest command in bytes. FreeSWITCH accepts 10 MB
 // (mod_event_socket.c, read_packet, max_len).
 const maxCommand = 64 << 10
 
-// Name says what the command does in one word, without arguments: the api
-// command, the application, or the event socket's own verb.
+// Name is what the command does, in one word: the api command, the application,
+// or the event socket's own verb.
 func (c Command) Name() string { return c.name }
 
-// Validate is nil, or says why the command is refused; the error is ErrRefused.
+// Validate returns nil, or an ErrRefused that says why the command is refused.
 func (c Command) Validate() error {
 	if c.err != nil {
 		return c.err
@@ -58,7 +58,8 @@ func (c Command) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, c.name) 
 // LogValue logs the name.
 func (c Command) LogValue() slog.Value { return slog.StringValue(c.name) }
 
-// Connect asks for the channel's data; the first command on an outbound socket.
+// Connect asks for the channel's data. It is the first command on an outbound
+// socket.
 func Connect() Command { return build("connect", command.Connect{}) }
 
 // Exit leaves an outbound socket, after which the dialplan goes on.
@@ -72,7 +73,7 @@ func Auth(password Secret) Command {
 }
 
 // API runs an api command whose arguments are one word each. A word with a
-// space, a quote or a backslash is refused, for FreeSWITCH would split it or
+// space, a quote or a backslash is refused, because FreeSWITCH would split it or
 // change it (switch_utils.c, separate_string_blank_delim). API commands do not
 // expand ${variables}.
 func API(cmd string, words ...string) Command {
@@ -91,8 +92,8 @@ func api(cmd, arguments string, checks ...check) Command {
 	return c
 }
 
-// SetVar sets a channel variable to value exactly as it is, on any channel; an
-// empty value unsets it. The reply is -ERR if there is no such channel.
+// SetVar sets a variable of any channel to exactly this value; an empty value
+// unsets it. The reply is -ERR if there is no such channel.
 func SetVar(uuid, name, value string) Command {
 	arguments := uuid + " " + name
 	if value != "" {
@@ -105,8 +106,8 @@ func SetVar(uuid, name, value string) Command {
 // RecordAction is what Record does.
 type RecordAction string
 
-// The actions of uuid_record that are used. Mask replaces what is recorded by
-// silence, Unmask ends that.
+// The actions of uuid_record that Tapedeck uses. From RecordMask to RecordUnmask
+// the file gets silence.
 const (
 	RecordStart  RecordAction = "start"
 	RecordStop   RecordAction = "stop"
@@ -114,13 +115,13 @@ const (
 	RecordUnmask RecordAction = "unmask"
 )
 
-// A RecordVar is set for one recording (RECORD_STEREO=true) and comes back on
-// RECORD_START and RECORD_STOP as Recording-Variable-<name>.
+// A RecordVar is a variable of one recording (RECORD_STEREO=true). The events
+// RECORD_START and RECORD_STOP have it as Recording-Variable-<name>.
 type RecordVar struct{ Name, Value string }
 
-// Record is `uuid_record`. The path may have spaces and quotes; vars go with
-// RecordStart alone, and a name or value with a character that has a meaning
-// between FreeSWITCH's braces is refused.
+// Record is `uuid_record`. The path may have spaces and quotes. Only RecordStart
+// takes vars; a name or value is refused if it has a character that FreeSWITCH
+// interprets between braces.
 func Record(uuid string, action RecordAction, path string, vars ...RecordVar) Command {
 	checks := []check{{"the uuid", uuid, word}, {"the action", string(action), recordAction}, {"the path", path, recordPath}}
 	arguments := uuid + " " + string(action) + " " + quote(path)
@@ -148,13 +149,13 @@ func braces(vars []RecordVar) string {
 // Execute runs a dialplan application on the outbound socket's own channel. On
 // a synchronous socket the reply comes when the application has ended.
 // FreeSWITCH expands ${variables} and ${functions()} in arg and drops spaces at
-// its start: never put text there that a caller chose.
+// its start: never put text there that the caller of the call can choose.
 func Execute(app, arg string) Command {
 	return execute("", app, arg)
 }
 
-// ExecuteOn runs a dialplan application on a channel; the reply says only that
-// it was queued. The warning of Execute holds.
+// ExecuteOn runs a dialplan application on a channel. The reply says only that
+// it was queued. Execute's warning about arg is true here too.
 func ExecuteOn(uuid, app, arg string) Command {
 	return execute(uuid, app, arg, check{"the uuid", uuid, word})
 }
@@ -169,9 +170,10 @@ func execute(uuid, app, arg string, checks ...check) Command {
 		append(checks, check{"the application", app, word}, check{"the argument", arg, line})...)
 }
 
-// Events subscribes to events, in plain format. A name that is not written in
-// capitals is the subclass of a CUSTOM event; those go last, for FreeSWITCH
-// takes every word after CUSTOM for one (mod_event_socket.c, parse_command).
+// Events subscribes to events, in plain format. A name that is not in capitals is
+// the subclass of a CUSTOM event. The subclasses are written last, because
+// FreeSWITCH reads every word after CUSTOM as one (mod_event_socket.c,
+// parse_command).
 func Events(names ...string) Command {
 	list, checks := eventList(names)
 	return build("event", command.Event{Format: "plain", Listen: list}, checks...)
@@ -204,7 +206,8 @@ type Header struct{ Name, Value string }
 
 // SendEvent makes an event that every subscriber gets (mod_event_socket.c,
 // parse_command, "sendevent"). A CUSTOM event's subclass is its header
-// Event-Subclass. FreeSWITCH percent-decodes the values; they arrive as given.
+// Event-Subclass. Subscribers get the values exactly as given: SendEvent escapes
+// what FreeSWITCH would percent-decode.
 func SendEvent(name string, headers ...Header) Command {
 	var b strings.Builder
 	b.WriteString("sendevent " + name)
@@ -216,13 +219,13 @@ func SendEvent(name string, headers ...Header) Command {
 	return build("sendevent", text(b.String()), checks...)
 }
 
-// text is a command that eslgo has no type for, or one whose text changes from
-// run to run (its SendMessage).
+// text is a command for which eslgo has no type, or whose text eslgo writes in
+// another order each time (SendMessage).
 type text string
 
 func (t text) BuildMessage() string { return string(t) }
 
-// build makes a Command of what eslgo writes, if every check passes.
+// build makes a Command of the text that c writes, if every check passes.
 func build(name string, c command.Command, checks ...check) Command {
 	for _, k := range checks {
 		if complaint := k.rule(k.value); complaint != "" {
@@ -234,13 +237,13 @@ func build(name string, c command.Command, checks ...check) Command {
 		return refuse(name, fmt.Sprintf("longer than %d bytes", maxCommand))
 	}
 	if unloads(wire) {
-		return refuse(name, `FreeSWITCH takes any command that contains "mod_event_socket" and "load" for an order to unload that module`)
+		return refuse(name, `FreeSWITCH reads any command that contains "mod_event_socket" and "unload" or "reload" as an order to unload that module`)
 	}
 	return Command{name: name, text: &wire}
 }
 
-// refuse makes a Command that Send will not write. A name that is itself at
-// fault is not repeated.
+// refuse makes a Command that Send will not write. If the name itself breaks the
+// rules, the error does not repeat it.
 func refuse(name, why string) Command {
 	if word(name) != "" {
 		name = "command"

@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// A Conn is one event socket connection, outbound or inbound. Run reads and
-// writes it; everything else may be called by any goroutine, before, during
-// and after Run.
+// A Conn is one event socket connection, outbound or inbound. Run reads from it
+// and writes to it. Any goroutine may call the other methods, before, during and
+// after Run.
 type Conn struct {
 	nc   net.Conn
 	lim  Limits
-	read *parser // Run's own
+	read *parser // used by Run only
 
 	mu     sync.Mutex
 	out    []byte  // to be written
-	places []place // commands written or in out, in order, whose reply has not come
+	places []place // in order: the commands that have no reply yet, written or still in out
 	events eventQueue
 	err    error // why the connection ended
 
@@ -31,16 +31,16 @@ type Conn struct {
 	arrived chan struct{} // events is not empty
 	greeted chan struct{} // closed by auth/request
 	done    chan struct{} // closed when err is set
-	unread  chan struct{} // closed when nothing is read any more and the parser is gone
+	unread  chan struct{} // closed when reading has ended and the parser is free
 
 	greet sync.Once
-	heard atomic.Int64 // when the peer last showed life, in Unix nanoseconds
+	heard atomic.Int64 // when the peer last gave a sign of life, in Unix nanoseconds
 
-	// account, if set, is told what holds returns, by Run's goroutine. It is
-	// set before Run is called.
-	account func(bytes int)
+	// onHeld, if set, is called by Run after each read, with what holds returns. It
+	// is set before Run is called.
+	onHeld  func(bytes int)
 	partial atomic.Int64 // bytes that the parser holds
-	quota   atomic.Int64 // bytes that the peer may send until probation ends; 0: no matter
+	quota   atomic.Int64 // bytes that the peer may send before it is a call; 0: no quota
 }
 
 // place is a command's place in the order of replies.
@@ -49,16 +49,17 @@ type place struct {
 	index int
 }
 
-// batch is the commands of one SendAll. Conn.mu guards it until done is
-// closed; a batch that its sender has given up keeps taking its replies.
+// batch is the commands of one SendAll. Conn.mu guards it until done is closed.
+// After its sender has given up, it still takes its replies: they must not go to
+// later commands.
 type batch struct {
 	replies []Reply
 	got     int
 	done    chan struct{}
 }
 
-// NewConn makes a Conn of nc and takes it over: Run, when it returns, or Close
-// has closed it.
+// NewConn makes a Conn of nc and owns nc from then on: Close closes it, and Run
+// when it returns.
 func NewConn(nc net.Conn, lim Limits) *Conn {
 	c := &Conn{
 		nc: nc, lim: lim.orDefaults(), read: newParser(lim),
@@ -69,11 +70,11 @@ func NewConn(nc net.Conn, lim Limits) *Conn {
 	return c
 }
 
-// Run carries the connection until it ends and returns why, for errors.Is:
+// Run serves the connection until it ends and returns why, for errors.Is:
 // io.EOF if FreeSWITCH closed it between messages or sent its disconnect
 // notice, io.ErrUnexpectedEOF if it closed within one, ErrProtocol, ErrLimit,
 // ErrOverflow, ErrStalled, ErrACL, ErrClosed after Close, the context's cause,
-// or the network's error. It is called once.
+// or the network's error. It may be called once.
 func (c *Conn) Run(ctx context.Context) error {
 	var writer sync.WaitGroup
 	writer.Go(c.writeAll)
@@ -86,7 +87,7 @@ func (c *Conn) Run(ctx context.Context) error {
 	return c.Err()
 }
 
-// Close ends the connection. What was not written is lost.
+// Close ends the connection. What has not been written is lost.
 func (c *Conn) Close() { c.fail(fmt.Errorf("%w here", ErrClosed)) }
 
 // Err is why the connection ended, nil if it has not.
@@ -107,7 +108,7 @@ func (c *Conn) fail(err error) {
 	if c.err == nil {
 		c.err = err
 		c.places, c.out = nil, nil
-		if errors.Is(err, errHeld) { // it was cut for the sake of this memory
+		if errors.Is(err, errHeld) { // it was cut to free this memory
 			c.events = eventQueue{}
 		}
 		close(c.done)
@@ -116,10 +117,9 @@ func (c *Conn) fail(err error) {
 	_ = c.nc.Close()
 }
 
-// Send writes one command and waits for its reply, until ctx ends or, if that
-// has no deadline, for Limits.Reply. The error is nil if there is a reply,
-// whatever it says, and a *SendError otherwise. A reply that comes after Send
-// gave up is dropped.
+// Send writes one command and waits for its reply: until ctx ends or, if ctx has
+// no deadline, for Limits.Reply. The error is nil if a reply came, even -ERR, and
+// a *SendError otherwise. A reply that comes after Send has given up is dropped.
 func (c *Conn) Send(ctx context.Context, cmd Command) (Reply, error) {
 	replies, err := c.SendAll(ctx, []Command{cmd})
 	if err != nil {
@@ -128,9 +128,9 @@ func (c *Conn) Send(ctx context.Context, cmd Command) (Reply, error) {
 	return replies[0], nil
 }
 
-// SendAll writes several commands at once and waits for all their replies, as
-// Send does. If one is refused, none is written. On an error it returns the
-// replies that came; the *SendError says which command had none.
+// SendAll writes several commands in one piece and waits for all their replies,
+// as Send does. If one command is refused, none is written. On an error it
+// returns the replies that came; the *SendError says which command has none.
 func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 	for i, cmd := range cmds {
 		if err := cmd.Validate(); err != nil {
@@ -152,8 +152,7 @@ func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 	return c.await(ctx, b, cmds)
 }
 
-// enqueue hands the commands to the writer, in one piece, and takes their
-// places.
+// enqueue gives the commands to the writer in one piece, and notes their places.
 func (c *Conn) enqueue(ctx context.Context, cmds []Command) (*batch, error) {
 	size := 0
 	for _, cmd := range cmds {
@@ -190,7 +189,7 @@ func (c *Conn) await(ctx context.Context, b *batch, cmds []Command) ([]Reply, er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var cause error
-	switch { // several may have come at the same moment
+	switch { // more than one of the three may have happened
 	case b.got == len(b.replies):
 		return b.replies, nil
 	case c.err != nil:
@@ -202,8 +201,8 @@ func (c *Conn) await(ctx context.Context, b *batch, cmds []Command) ([]Reply, er
 	return replies, &SendError{Index: b.got, Name: cmds[b.got].Name(), Err: cause}
 }
 
-// Next returns the next event, in the order FreeSWITCH sent them. When the
-// connection has ended it returns what is left in the queue and then an
+// Next returns the next event, in the order in which FreeSWITCH sent them. After
+// the connection has ended it returns the events that are left, and then an
 // ErrClosed that wraps Err.
 func (c *Conn) Next(ctx context.Context) (*Event, error) {
 	for {
@@ -230,7 +229,7 @@ func (c *Conn) Next(ctx context.Context) (*Event, error) {
 	}
 }
 
-// writeAll writes what the senders enqueue. All that waits goes in one write.
+// writeAll writes what the senders enqueue, everything that waits in one write.
 func (c *Conn) writeAll() {
 	var spare []byte
 	for {
@@ -273,21 +272,21 @@ func (c *Conn) write(text []byte) error {
 // readSize is the size of one read: two events of a busy call.
 const readSize = 16 << 10
 
-// lifeSize is how much of a message counts as a sign of life like a whole one:
-// somebody who sends a byte now and then is not alive.
+// lifeSize is how many bytes of a message count as a sign of life, as a whole
+// message does. A byte now and then is no sign of life.
 const lifeSize = 4 << 10
 
 // readAll reads and dispatches until the connection ends.
 func (c *Conn) readAll() error {
 	buffer := make([]byte, readSize)
 	unheard := 0    // bytes since the last sign of life
-	got := int64(0) // bytes, as long as there is a quota
+	got := int64(0) // bytes, while there is a quota
 	for {
 		n, err := c.nc.Read(buffer)
 		if n > 0 {
 			if quota := c.quota.Load(); quota > 0 {
 				if got += int64(n); got > quota {
-					return limitError("%d bytes before what was asked for", got)
+					return limitError("%d bytes before the answer to connect", got)
 				}
 			}
 			if unheard += n; unheard >= lifeSize {
@@ -297,7 +296,7 @@ func (c *Conn) readAll() error {
 			if err := c.take(buffer[:n]); err != nil {
 				return err
 			}
-			c.tell()
+			c.reportHeld()
 		}
 		if errors.Is(err, io.EOF) {
 			return endOf(c.read)
@@ -308,8 +307,8 @@ func (c *Conn) readAll() error {
 	}
 }
 
-// take dispatches the frames that end within b. Each is a sign of life, before
-// anybody sees it.
+// take dispatches the frames that end within b. Each is a sign of life, noted
+// before the frame is dispatched.
 func (c *Conn) take(b []byte) error {
 	for len(b) > 0 {
 		n, f, done, err := c.read.feed(b)
@@ -327,16 +326,16 @@ func (c *Conn) take(b []byte) error {
 	return nil
 }
 
-// tell tells account what the connection holds now.
-func (c *Conn) tell() {
-	if c.account != nil {
+// reportHeld calls onHeld.
+func (c *Conn) reportHeld() {
+	if c.onHeld != nil {
 		c.partial.Store(int64(c.read.held()))
-		c.account(c.holds())
+		c.onHeld(c.holds())
 	}
 }
 
-// holds is how many bytes of unfinished messages and of events that were not
-// taken the connection holds.
+// holds is how many bytes the connection holds, in unfinished messages and in
+// events that were not taken.
 func (c *Conn) holds() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -407,8 +406,8 @@ func (c *Conn) takeReply(f frame) error {
 	return nil
 }
 
-// takeNotice ends the connection as the notice says: FreeSWITCH sends nothing
-// after it, except with linger, where another notice follows
+// takeNotice ends the connection at a disconnect notice: FreeSWITCH sends nothing
+// after it. Only with linger the connection goes on, until another notice
 // (mod_event_socket.c, read_packet and send_disconnect).
 func (c *Conn) takeNotice(f frame) error {
 	head, err := newEvent(f.head, false, c.lim.Headers)
@@ -421,7 +420,7 @@ func (c *Conn) takeNotice(f frame) error {
 	return fmt.Errorf("FreeSWITCH ended the connection: %q: %w", clip(string(bytes.TrimSpace(f.body))), io.EOF)
 }
 
-// signal wakes whoever waits on ch, or the next one who will.
+// signal wakes the goroutine that waits on ch, or the next one that does.
 func signal(ch chan struct{}) {
 	select {
 	case ch <- struct{}{}:

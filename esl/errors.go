@@ -13,12 +13,12 @@ var (
 	ErrProtocol = errors.New("not the event socket protocol")
 	// ErrLimit: the peer sent more than Limits allow.
 	ErrLimit = errors.New("limit exceeded")
-	// ErrOverflow: events came faster than they were taken and the queue is full.
+	// ErrOverflow: events came faster than they were taken, and the queue is full.
 	ErrOverflow = errors.New("event queue overflow")
 	// ErrStalled: the peer does not read what is written to it, or left too
 	// many commands unanswered.
 	ErrStalled = errors.New("peer does not keep up")
-	// ErrSilent: the peer did not answer a heartbeat; the TCP connection is
+	// ErrSilent: the peer did not answer a heartbeat. The TCP connection is
 	// probably half open.
 	ErrSilent = errors.New("peer is silent")
 	// ErrClosed: the connection has ended, or was closed on this side.
@@ -33,8 +33,8 @@ var (
 	ErrACL = errors.New("rejected by access list")
 )
 
-// A SendError says which command of a SendAll was the first not to be
-// answered, or was refused. Err is the cause.
+// A SendError names the command of a Send or SendAll that was refused, or the
+// first one that has no reply. Err is the cause.
 type SendError struct {
 	Index int    // of the command in the slice given to SendAll
 	Name  string // its Command.Name
@@ -46,7 +46,8 @@ func (e *SendError) Error() string { return fmt.Sprintf("esl: send %s: %v", e.Na
 // Unwrap returns the cause.
 func (e *SendError) Unwrap() error { return e.Err }
 
-// Errors within the package carry no "esl:"; what it returns to others does.
+// prefixed adds "esl:" to an error that leaves the package. Errors within the
+// package do not have it.
 func prefixed(err error) error {
 	if err == nil {
 		return nil
@@ -54,17 +55,17 @@ func prefixed(err error) error {
 	return fmt.Errorf("esl: %w", err)
 }
 
-// protocolError is ErrProtocol with what was wrong.
+// protocolError is an ErrProtocol that says what was wrong.
 func protocolError(format string, args ...any) error {
 	return fmt.Errorf("read: %w: %s", ErrProtocol, fmt.Sprintf(format, args...))
 }
 
-// limitError is ErrLimit with which one.
+// limitError is an ErrLimit that says which limit.
 func limitError(format string, args ...any) error {
 	return fmt.Errorf("read: %w: %s", ErrLimit, fmt.Sprintf(format, args...))
 }
 
-// closedError is what a caller gets from a connection that ended with cause.
+// closedError is the ErrClosed of a connection that ended with cause.
 func closedError(cause error) error {
 	if errors.Is(cause, ErrClosed) {
 		return cause

@@ -6,9 +6,9 @@ import (
 )
 
 // An Event is a set of headers and perhaps a body: an event of FreeSWITCH, a
-// channel's data, or the headers of a reply. Names keep FreeSWITCH's spelling
-// and are case-sensitive (variable_sip_h_X-Tag). Values are given decoded. An
-// Event does not change and may be read by several goroutines.
+// channel's data, or the headers of a reply. Names have FreeSWITCH's spelling
+// and are case-sensitive (variable_sip_h_X-Tag). Values are decoded. An Event
+// never changes; several goroutines may read it.
 type Event struct {
 	text    []byte // as it came
 	heads   []span
@@ -19,11 +19,12 @@ type Event struct {
 // span is one header's place in Event.text.
 type span struct{ name, nameEnd, value, valueEnd uint32 }
 
-// newEvent takes text over. FreeSWITCH percent-encodes the values of what it
-// writes with switch_event_serialize: every event, and the channel data. Everything after the first blank line is the body:
-// FreeSWITCH measures both the whole and the body with strlen, so an event's
-// own Content-Length adds nothing (switch_event.c, switch_event_serialize; an
-// event made by `sendevent` has two).
+// newEvent parses text and owns it from then on. FreeSWITCH percent-encodes the
+// values of what switch_event_serialize writes: every event, and the channel data.
+// The body is everything after the first blank line. An event's own Content-Length
+// is not needed for that: FreeSWITCH measures the whole and the body with strlen
+// (switch_event.c, switch_event_serialize), and an event that `sendevent` made has
+// two of these headers.
 func newEvent(text []byte, encoded bool, maxHeaders int) (*Event, error) {
 	e := &Event{text: text, body: len(text), encoded: encoded}
 	lines := min(bytes.Count(text, []byte{'\n'})+1, maxHeaders)
@@ -52,8 +53,8 @@ func (e *Event) Name() string { return e.Get("Event-Name") }
 // Subclass is the Event-Subclass of a CUSTOM event.
 func (e *Event) Subclass() string { return e.Get("Event-Subclass") }
 
-// Get returns the value of a header, the first if there are several, or "". A
-// list comes in FreeSWITCH's notation, ARRAY::a|:b.
+// Get returns the value of a header, or "". If there are several of that name, it
+// returns the first. A list is in FreeSWITCH's notation, ARRAY::a|:b.
 func (e *Event) Get(header string) string {
 	value, _ := e.find("", header)
 	return value
@@ -65,7 +66,8 @@ func (e *Event) Variable(name string) string {
 	return value
 }
 
-// Body is the event's own body, nil if there is none. It must not be changed.
+// Body is the event's own body, nil if there is none. The caller must not change
+// it.
 func (e *Event) Body() []byte {
 	if e == nil || e.body == len(e.text) {
 		return nil
@@ -81,7 +83,7 @@ func (e *Event) Len() int {
 	return len(e.heads)
 }
 
-// All yields every header in the order it came.
+// All yields every header, in the order of the event.
 func (e *Event) All() iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
 		if e == nil {
@@ -95,7 +97,7 @@ func (e *Event) All() iter.Seq2[string, string] {
 	}
 }
 
-// size is what the event holds of memory, about.
+// size is about how many bytes of memory the event holds.
 func (e *Event) size() int { return len(e.text) + 16*cap(e.heads) + 64 }
 
 func (e *Event) find(prefix, name string) (string, bool) {
@@ -115,7 +117,7 @@ func (e *Event) find(prefix, name string) (string, bool) {
 	return "", false
 }
 
-// undefined is what FreeSWITCH writes for an empty value
+// undefined is the text that FreeSWITCH writes for an empty value
 // (switch_event_serialize).
 const undefined = "_undef_"
 
@@ -131,9 +133,9 @@ func (e *Event) value(s span) string {
 	return decode(raw)
 }
 
-// decode undoes switch_url_encode: %XX is a byte, anything else is itself, "+"
-// too. FreeSWITCH leaves a "%" that two hex digits follow as it is, so such a
-// value cannot be told from an encoded one.
+// decode undoes switch_url_encode: %XX is a byte, everything else is itself, also
+// "+". FreeSWITCH does not encode a "%" that two hex digits follow, so nobody can
+// tell such a value from an encoded one.
 func decode(raw []byte) string {
 	at := bytes.IndexByte(raw, '%')
 	if at < 0 {
@@ -152,7 +154,7 @@ func decode(raw []byte) string {
 	return string(out)
 }
 
-// unhex is the value of a hex digit, -1 of any other byte.
+// unhex is the value of each hex digit, and -1 for every other byte.
 var unhex = func() (t [256]int8) {
 	for i := range t {
 		t[i] = -1

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What a peer may send wrongly, and what becomes of it:
+// What a peer may send wrongly, and what follows:
 //
 //	header line without a colon in a block       ErrProtocol
 //	... in an event                              a header of that name, no value
@@ -17,10 +17,10 @@ import (
 //	block above Limits.Block, or never ending    ErrLimit, at the first byte too many
 //	more than Limits.Headers lines               ErrLimit
 //	stream ends within a block or a body         io.ErrUnexpectedEOF
-//	body shorter than said                       the next block is read as body; then one of the above
-//	body longer than said                        the rest is read as a block; then one of the above
+//	body shorter than announced                  the next block is read as body; then one of the above
+//	body longer than announced                   the rest is read as a block; then one of the above
 //	blank lines before a block                   skipped
-//	lines that end in CR LF                      taken like LF
+//	lines that end in CR LF                      read as if they ended in LF
 //	header names like variable_a[0], in UTF-8    kept as they are
 //	bad percent escapes                          kept as they are
 //	NUL and other control bytes                  kept as they are
@@ -29,9 +29,9 @@ import (
 //	log/data, unknown Content-Type               skipped with its body
 //	bytes after a disconnect notice              not read
 //
-// A channel's variables are named by whoever writes the dialplan, so an event
-// is never refused for the looks of a name; the headers of a block are
-// FreeSWITCH's own.
+// Whoever writes the dialplan names the variables of a channel, so an event is
+// never refused for the form of a name. The headers of a block are FreeSWITCH's
+// own.
 
 // kind is a frame's Content-Type.
 type kind uint8
@@ -62,13 +62,14 @@ var kinds = map[string]kind{
 // Content-Length announces.
 type frame struct {
 	kind kind
-	head []byte // header lines, each with its line end; valid until the parser is fed again
-	body []byte // belongs to whoever takes the frame
+	head []byte // header lines, each with its line end; valid until the next feed
+	body []byte // owned by whoever gets the frame from feed
 }
 
-// parser cuts a byte stream into frames. It is pure and incremental: however
-// the same bytes are cut into chunks, it gives the same frames and the same
-// error. It holds no more than the bytes that arrived, at most doubled.
+// parser cuts a byte stream into frames. It is pure and incremental: the same
+// bytes give the same frames and the same error, in whatever chunks they come. The
+// memory that it holds is at most twice the bytes of the unfinished frame, or
+// keptBlock.
 type parser struct {
 	lim    Limits
 	block  []byte // the block so far
@@ -77,7 +78,7 @@ type parser struct {
 	inBody bool
 	need   int // length of the body
 	cur    frame
-	err    error // the stream is beyond repair
+	err    error // final
 }
 
 func newParser(lim Limits) *parser { return &parser{lim: lim.orDefaults()} }
@@ -88,12 +89,11 @@ func (p *parser) idle() bool { return !p.inBody && len(p.block) == 0 }
 // held is how many bytes the parser holds.
 func (p *parser) held() int { return cap(p.block) + cap(p.cur.body) }
 
-// keptBlock is how much memory is kept from one block for the next.
+// keptBlock is how much memory, in bytes, is kept from one block for the next.
 const keptBlock = 16 << 10
 
-// feed takes bytes from b up to the end of a frame. It returns how many it
-// took; f is valid if done. It takes all of b, completes a frame or fails; an
-// error is final.
+// feed takes bytes from b, up to the end of a frame or of b, and returns how many
+// it took. If done, f is a frame. An error is final.
 func (p *parser) feed(b []byte) (n int, f frame, done bool, err error) {
 	if p.err != nil {
 		return 0, frame{}, false, p.err
@@ -120,10 +120,10 @@ func (p *parser) feed(b []byte) (n int, f frame, done bool, err error) {
 	return n, f, true, nil
 }
 
-// takeLine takes up to one line of a block. done is set when the block ends
-// and has no body.
+// takeLine takes up to one line of a block from b and returns how many bytes it
+// took. It sets done when the block has ended and announces no body.
 func (p *parser) takeLine(b []byte, done *bool) int {
-	if len(p.block) == 0 && b[0] == '\n' { // blank lines before the block, quickly
+	if len(p.block) == 0 && b[0] == '\n' { // blank lines before the block
 		return len(b) - len(bytes.TrimLeft(b, "\n"))
 	}
 	n := len(b)
@@ -192,8 +192,9 @@ func (p *parser) endBlock() {
 	p.cur = frame{kind: kinds[string(contentType)], head: p.block}
 }
 
-// takeBody takes what b has of the body. Memory is had for bytes that are
-// here, never for those that Content-Length promises.
+// takeBody takes the bytes of the body that b has and returns how many. It
+// allocates memory for bytes that have come, never for those that Content-Length
+// only announces.
 func (p *parser) takeBody(b []byte) int {
 	body := p.cur.body
 	n := min(len(b), p.need-len(body))
@@ -213,7 +214,7 @@ func parseLength(s []byte, most int) (int, error) {
 		if c < '0' || c > '9' {
 			return 0, protocolError("Content-Length is not a number: %q", clip(string(s)))
 		}
-		n = min(n*10+int(c-'0'), most+1) // stays small however many digits
+		n = min(n*10+int(c-'0'), most+1) // so that no number of digits overflows it
 	}
 	if len(s) == 0 {
 		return 0, protocolError("Content-Length is empty")
@@ -235,9 +236,9 @@ func trimLine(line []byte) []byte {
 	return bytes.TrimSuffix(bytes.TrimSuffix(line, []byte{'\n'}), []byte{'\r'})
 }
 
-// splitHeader cuts a line at ": ", as FreeSWITCH writes it (switch_event.c,
-// switch_event_serialize), so that a name may contain a colon; else at the
-// first colon. Without one the line is a name.
+// splitHeader cuts a line at ": ", which FreeSWITCH writes (switch_event.c,
+// switch_event_serialize), so that a name may contain a colon. If there is no
+// ": ", it cuts at the first colon; if there is none, the whole line is the name.
 func splitHeader(line []byte) (name, value []byte) {
 	if i := bytes.Index(line, []byte(": ")); i >= 0 {
 		return line[:i], line[i+2:]

@@ -276,7 +276,7 @@ func TestServerFlood(t *testing.T) {
 	}
 }
 
-// TestAdmissionShares: who gives way when room is needed.
+// TestAdmissionShares: which connection is cut when room is needed.
 func TestAdmissionShares(t *testing.T) { synctest.Test(t, testAdmissionShares) }
 
 func testAdmissionShares(t *testing.T) {
@@ -285,59 +285,59 @@ func testAdmissionShares(t *testing.T) {
 	defer near.Close()
 	a := newAdmission(32, 1<<20)
 	addr := loopback[0].Addr()
-	enter := func(n int) *guest {
+	enter := func(n int) *client {
 		at := addr
 		for range n {
 			at = at.Next()
 		}
 		for {
-			g, later := a.enter(at, NewConn(near, Limits{}))
-			if g == nil && later == 0 {
+			c, later := a.enter(at, NewConn(near, Limits{}))
+			if c == nil && later == 0 {
 				t.Fatalf("%d is turned away", n)
 			}
-			if g != nil {
-				return g
+			if c != nil {
+				return c
 			}
 			wait(t.Context(), later)
 		}
 	}
 	first := enter(1)
-	var crowd []*guest
+	var flood []*client
 	for range 31 {
-		crowd = append(crowd, enter(2))
+		flood = append(flood, enter(2))
 	}
 	began := time.Now()
 	enter(3)
-	if d := time.Since(began); d != patience {
-		t.Errorf("the oldest of the crowd had %v", d)
+	if d := time.Since(began); d != connectGrace {
+		t.Errorf("the oldest of the flood had %v", d)
 	}
-	if first.gone || !crowd[0].gone || crowd[1].gone {
-		t.Error("not the oldest of the crowd gave way")
+	if first.gone || !flood[0].gone || flood[1].gone {
+		t.Error("the connection that was cut is not the oldest of the flood")
 	}
-	if !a.promote(first, 0) || a.promote(crowd[0], 0) {
-		t.Error("who has gone is no call, who has not is one")
+	if !a.promote(first, 0) || a.promote(flood[0], 0) {
+		t.Error("a client that was cut became a call, or one that was not did not")
 	}
-	for _, g := range crowd[1:] {
-		a.promote(g, 0)
+	for _, c := range flood[1:] {
+		a.promote(c, 0)
 	}
-	last := enter(4) // of 3 and 4, which wait, the former is older
+	last := enter(4) // it displaces 3, the only one that waits
 	a.promote(last, 0)
-	if g, later := a.enter(addr, NewConn(near, Limits{})); g != nil || later != 0 {
-		t.Error("a call gave way")
+	if c, later := a.enter(addr, NewConn(near, Limits{})); c != nil || later != 0 {
+		t.Error("a call was cut")
 	}
-	for g := range a.guests {
-		a.leave(g)
+	for c := range a.clients {
+		a.leave(c)
 	}
-	if len(a.guests) != 0 || a.waiting.Len() != 0 || a.held != 0 || len(a.crowds) != 3 { // those who were calls
+	if len(a.clients) != 0 || a.waiting.Len() != 0 || a.held != 0 || len(a.origins) != 3 { // the origins of the calls
 		t.Errorf("%+v", a)
 	}
-	// FreeSWITCH's own burst does not count against it: address 1 has given a
-	// channel's data, 5 to 34 not.
-	own := []*guest{enter(1), enter(1)}
+	// A burst from FreeSWITCH itself does not count against it: address 1 has sent a
+	// channel's data, addresses 5 to 34 have not.
+	own := []*client{enter(1), enter(1)}
 	for n := range 31 {
 		enter(5 + n)
 	}
-	if slices.ContainsFunc(own, func(g *guest) bool { return g.gone }) {
-		t.Error("FreeSWITCH gave way to strangers")
+	if slices.ContainsFunc(own, func(c *client) bool { return c.gone }) {
+		t.Error("a connection of FreeSWITCH was cut for strangers")
 	}
 }

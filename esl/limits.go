@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Limits bound what a peer can cost. The zero value of a field means its
-// default.
+// Limits bound the memory and the time that a peer can cost. Zero means the
+// default, which stands at each field.
 type Limits struct {
 	// Block is the largest header block in bytes: 256 KB. The largest one that
 	// FreeSWITCH writes is the channel data that answers `connect`, about 7 KB.
@@ -20,8 +20,8 @@ type Limits struct {
 	// and how much memory they may hold (64 MB). One more ends the connection
 	// with ErrOverflow.
 	Events, EventBytes int
-	// Unanswered is how many commands may wait for their reply, those included
-	// whose sender gave up: 4096.
+	// Unanswered is how many commands may wait for their reply: 4096. A command
+	// whose sender has given up still counts.
 	Unanswered int
 	// Reply is how long a Send waits when its context has no deadline: 10 s.
 	Reply time.Duration
@@ -32,7 +32,7 @@ type Limits struct {
 // maxOut is how many bytes may wait to be written to a peer.
 const maxOut = 4 << 20
 
-// orDefaults fills what is zero.
+// orDefaults replaces each zero by the default.
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		Block:      cmp.Or(l.Block, 256<<10),

@@ -13,19 +13,19 @@ import (
 	"time"
 )
 
-// A Link is an inbound connection to one FreeSWITCH that is made again
-// whenever it is lost. Its fields are not changed after Run was called.
+// A Link is an inbound connection to one FreeSWITCH. Whenever it is lost, it dials
+// again. Its fields must not change after Run was called.
 type Link struct {
 	Name      string   // in logs and errors
 	Address   string   // host:port of event_socket.conf.xml, listen-ip and listen-port
 	Password  Secret   // its password
 	Subscribe []string // event names and CUSTOM subclasses, see Events
 
-	// OnConnect, if set, is called after each connection, when events already
-	// come and wait: the place to compare with what is live and catch up. An
-	// error ends the connection. OnEvent has every event, in order. OnDown, if
-	// set, is told why a connection ended that OnConnect was called for. All
-	// three are called by Run's goroutine, one at a time.
+	// OnConnect, if set, is called after each log-in, when events already come and
+	// wait: the place to ask which channels are live and to catch up. Its error
+	// ends the connection. OnEvent gets every event, in order. OnDown, if set, gets
+	// the reason why a logged-in connection has ended. Run's goroutine calls all
+	// three, one at a time.
 	OnConnect func(context.Context, *Conn) error
 	OnEvent   func(*Event)
 	OnDown    func(error)
@@ -33,14 +33,16 @@ type Link struct {
 	Logger *slog.Logger // nil: slog.Default
 	Limits Limits
 
-	// DialTimeout is how long the connection and the log-in may take each: 5 s.
+	// DialTimeout is how long dialling may take, and then how long the log-in may
+	// take: 5 s each.
 	DialTimeout time.Duration
-	// MinBackoff and MaxBackoff are the pauses between two attempts, 100 ms
-	// doubling up to 2 s, each shortened by up to a half at random.
+	// MinBackoff and MaxBackoff are the shortest and the longest pause between two
+	// attempts: 100 ms and 2 s. The pause doubles with each attempt, and each is
+	// shortened at random by up to a half.
 	MinBackoff, MaxBackoff time.Duration
 	// Idle is how long the peer may be silent before it is asked for a sign of
-	// life: 3 s; Answer is how long that may take: 2 s. A sign of life is a whole
-	// message, or 4 KB of one.
+	// life: 3 s. Answer is how long it may take to give one: 2 s. A sign of life is
+	// a whole message, or 4 KB of one.
 	Idle, Answer time.Duration
 
 	conn atomic.Pointer[Conn]
@@ -56,8 +58,8 @@ func (l *Link) live() *Conn {
 	return nil
 }
 
-// Send is Conn.Send on the connection of the moment. Without one it fails at
-// once with ErrLinkDown.
+// Send is Conn.Send on the present connection. Without one it fails at once with
+// ErrLinkDown.
 func (l *Link) Send(ctx context.Context, cmd Command) (Reply, error) {
 	c := l.live()
 	if c == nil {
@@ -66,8 +68,8 @@ func (l *Link) Send(ctx context.Context, cmd Command) (Reply, error) {
 	return c.Send(ctx, cmd)
 }
 
-// SendAll is Conn.SendAll on the connection of the moment. Without one it
-// fails at once with ErrLinkDown.
+// SendAll is Conn.SendAll on the present connection. Without one it fails at once
+// with ErrLinkDown.
 func (l *Link) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 	c := l.live()
 	if c == nil {
@@ -80,8 +82,8 @@ func (l *Link) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 	return c.SendAll(ctx, cmds)
 }
 
-// Run keeps the link connected until ctx ends, and returns its cause. It is
-// called once.
+// Run keeps the link connected until ctx ends, and returns the cause of that. It
+// may be called once.
 func (l *Link) Run(ctx context.Context) error {
 	log := cmp.Or(l.Logger, slog.Default()).With("switch", l.Name)
 	least, most := cmp.Or(l.MinBackoff, 100*time.Millisecond), cmp.Or(l.MaxBackoff, 2*time.Second)
@@ -92,10 +94,10 @@ func (l *Link) Run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return fmt.Errorf("esl: link %s: %w", l.Name, context.Cause(ctx))
 		}
-		if time.Since(began) > most { // it worked for a while
+		if time.Since(began) > most { // the session was up for a while
 			pause, last = least, ""
 		}
-		if text := rootOf(err).Error(); text != last { // the same cause is told once
+		if text := rootOf(err).Error(); text != last { // the same cause is logged once
 			log.Warn("link is down, redialling", "error", err)
 			last = text
 		}
@@ -104,7 +106,8 @@ func (l *Link) Run(ctx context.Context) error {
 	}
 }
 
-// rootOf is the last cause of an error, which names no port of ours.
+// rootOf is the innermost cause of an error. Unlike the outer ones it does not name
+// the local port, which changes with each attempt.
 func rootOf(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -156,7 +159,7 @@ func (l *Link) dial(ctx context.Context) (*Conn, error) {
 	return NewConn(nc, l.Limits), nil
 }
 
-// login waits to be asked, gives the password and subscribes.
+// login waits for auth/request, sends the password and subscribes.
 func (l *Link) login(ctx context.Context, conn *Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(l.DialTimeout, 5*time.Second))
 	defer cancel()
@@ -218,12 +221,13 @@ func (l *Link) deliver(ctx context.Context, conn *Conn) error {
 	}
 }
 
-// heartbeat ends a connection whose other end has vanished without a word. It
-// asks when nothing came for a while, with a command that costs FreeSWITCH
-// nothing; any message will do. So no command of a link may keep FreeSWITCH
-// busy for longer than Idle and Answer. An event cannot serve: HEARTBEAT comes
-// as rarely as switch.conf says, and proves only one direction. TCP's keepalive
-// needs half a minute, and does not see a FreeSWITCH that hangs.
+// heartbeat ends a connection whose peer has vanished without closing it. When
+// nothing has come for Idle, it sends a command that costs FreeSWITCH nothing; then
+// any message counts as an answer. So no command on a link may keep FreeSWITCH
+// busy for longer than Idle and Answer. FreeSWITCH's event HEARTBEAT is no
+// substitute: it comes as rarely as switch.conf says, and proves one direction
+// only. Nor is TCP's keepalive: it takes half a minute, and does not notice a
+// FreeSWITCH that hangs.
 func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
 	idle, answer := cmp.Or(l.Idle, 3*time.Second), cmp.Or(l.Answer, 2*time.Second)
 	for {
@@ -245,9 +249,9 @@ func (l *Link) heartbeat(ctx context.Context, conn *Conn) {
 	}
 }
 
-// failed is an error of this link: what it was doing, and why that failed.
+// failed is an error of this link: what it was doing, and the cause.
 func (l *Link) failed(doing string, err error) error {
-	if sent, ok := err.(*SendError); ok { // its text has the package's name too
+	if sent, ok := err.(*SendError); ok { // its text would repeat the prefix
 		err = sent.Err
 	}
 	return fmt.Errorf("esl: link %s: %s: %w", l.Name, doing, err)

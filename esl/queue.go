@@ -1,7 +1,7 @@
 package esl
 
-// eventQueue holds events in order until they are taken. It is bounded by
-// number and by bytes. Its owner locks.
+// eventQueue holds events in order until they are taken. Its number of events and
+// its bytes are limited. The owner locks it.
 type eventQueue struct {
 	events []*Event
 	first  int // index of the oldest
@@ -10,8 +10,8 @@ type eventQueue struct {
 
 func (q *eventQueue) len() int { return len(q.events) - q.first }
 
-// push appends e, and reports false if that would exceed a limit. One event
-// always fits.
+// push appends e. It reports false if that would exceed a limit; into an empty
+// queue any event fits.
 func (q *eventQueue) push(e *Event, lim Limits) bool {
 	if q.len() > 0 && (q.len() >= lim.Events || q.bytes+e.size() > lim.EventBytes) {
 		return false

@@ -15,7 +15,7 @@ import (
 func TestRejectionLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		v := &serving{Server: &Server{}, complaints: &complaints{log: slog.New(slog.NewTextHandler(&log, nil))}}
+		v := &serving{Server: &Server{}, throttledLog: &throttledLog{log: slog.New(slog.NewTextHandler(&log, nil))}}
 		for range 1000 {
 			v.reject(ReasonBadProtocol, &net.TCPAddr{}, protocolError("a\nb"))
 		}
@@ -25,7 +25,7 @@ func TestRejectionLog(t *testing.T) {
 			t.Errorf("%q", log.String())
 		}
 		log.Reset()
-		wait(t.Context(), complaintPause)
+		wait(t.Context(), throttlePause)
 		v.reject(ReasonBadProtocol, &net.TCPAddr{}, io.EOF)
 		if strings.Count(log.String(), "\n") != 1 || !strings.Contains(log.String(), "omitted=999") {
 			t.Errorf("%q", log.String())

@@ -13,24 +13,24 @@ type Reply struct {
 	api   bool
 }
 
-// newReply takes the body over and copies the head. The answer to connect is
-// an event (mod_event_socket.c, parse_command); any other reply is written with
-// switch_snprintf, and its text is not encoded.
+// newReply makes a Reply of a frame. It copies the head, and owns the body from
+// then on. The answer to connect is an event (mod_event_socket.c, parse_command);
+// the headers of every other reply are not encoded.
 func newReply(f frame, maxHeaders int) (Reply, error) {
 	encoded := bytes.HasPrefix(f.head, []byte("Event-Name:"))
 	e, err := newEvent(bytes.Clone(f.head), encoded, maxHeaders)
 	return Reply{event: e, body: f.body, api: f.kind == kindAPI}, err
 }
 
-// OK reports whether FreeSWITCH said +OK. An api command that answers with
+// OK reports whether the reply begins with +OK. An api command that answers with
 // data (uuid_getvar, show) says neither +OK nor -ERR: read Text.
 func (r Reply) OK() bool { return strings.HasPrefix(r.Text(), "+OK") }
 
-// Text is what FreeSWITCH said, without space around it.
+// Text is Raw without space at both ends.
 func (r Reply) Text() string { return strings.TrimSpace(r.Raw()) }
 
-// Raw is what FreeSWITCH said, exactly: the Reply-Text, or the body of an api
-// command's answer.
+// Raw is the exact text of the reply: the Reply-Text, or the body of the answer to
+// an api command.
 func (r Reply) Raw() string {
 	if r.api {
 		return string(r.body)
@@ -38,8 +38,8 @@ func (r Reply) Raw() string {
 	return r.event.Get("Reply-Text")
 }
 
-// Err is nil if OK, else an error that quotes the reply in one short line.
-// -USAGE and -ERR are both failures.
+// Err is nil if OK, and otherwise an error that quotes the reply in one short
+// line. -USAGE and -ERR are both failures.
 func (r Reply) Err() error { return prefixed(r.failure()) }
 
 func (r Reply) failure() error {

@@ -6,10 +6,10 @@ import (
 	"log/slog"
 )
 
-// A Secret is a password. It can be given on, but no way of printing, logging
-// or encoding shows it. The zero Secret is empty.
+// A Secret is a password. Printing, logging or encoding it never shows its text;
+// only Reveal does. The zero Secret is empty.
 type Secret struct {
-	text *string // a pointer: fmt reads the unexported fields of others without asking their methods
+	text *string // a pointer, because fmt prints unexported fields of a struct without calling their methods
 }
 
 const hidden = "[secret]"
