@@ -19,7 +19,10 @@ var mayImport = map[string][]string{
 	"cmd/maintenance":       {"call", "flow", "metrics", "recording", "recording/audit", "store", "store/index"},
 	"cmd/spooltest":         {"internal/testkit", "recording", "recording/audit"},
 
-	"call":                {"esl", "flow", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call":                {"call/files", "call/handover", "call/survey", "esl", "flow", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call/files":          {"internal/tidy", "recording", "toggle"},
+	"call/handover":       {"flow", "recording", "store/calls", "toggle"},
+	"call/survey":         {"call/handover", "esl"},
 	"console":             {"console/access", "flow", "recording", "recording/audit", "store", "store/calls", "store/index", "toggle"},
 	"toggle":              {"flow"},
 	"store":               {"flow", "store/calls", "store/index"},

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/toggle"
@@ -22,7 +23,7 @@ func (l *lab) restart(p *flow.Policy, between func()) {
 	l.settle()
 	l.stop()
 	between()
-	l.desk, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: later{}, Archive: unwritten{}})
+	l.ctl, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: later{}, Archive: unwritten{}})
 	l.settle()
 }
 
@@ -143,11 +144,11 @@ func TestWatchdog(t *testing.T) {
 	l.waitState(a, "on")
 	l.talk(second)
 	first := a.Get("tapedeck_file")
-	l.desk.ask(t.Context(), func() {
+	l.ctl.ask(t.Context(), func(now time.Time) {
 		for range 2 {
-			for _, k := range l.desk.beingWritten() {
+			for _, k := range (watchdog{l.ctl}).files() {
 				k.err = fs.ErrNotExist
-				l.desk.seen(k)
+				k.call.seen(k, now)
 			}
 		}
 	})
@@ -157,10 +158,10 @@ func TestWatchdog(t *testing.T) {
 		t.Errorf("files: %q", files)
 	}
 	l.waitState(a, "on")
-	l.desk.ask(t.Context(), func() {
-		c := l.desk.calls[a.UUID()]
-		if len(c.parts) != 2 || c.parts[0].path != first || c.path == first || len(c.parts[0].faults) == 0 || len(c.parts[1].faults) != 0 {
-			t.Errorf("parts %+v %+v", c.parts[0], c.file())
+	l.ctl.ask(t.Context(), func(now time.Time) {
+		c := l.ctl.calls[a.UUID()]
+		if all := c.files.All(); len(all) != 2 || all[0].Path != first || all[1].Path == first || len(all[0].Problems) == 0 || len(all[1].Problems) != 0 {
+			t.Errorf("parts %+v %+v", all[0], c.files.Last())
 		}
 	})
 	a.Hangup("")
@@ -193,12 +194,12 @@ func TestSwitchDuringATakeOver(t *testing.T) {
 	a := l.inbound("+442079460001")
 	b := l.ring(a, "1004")
 	l.answer(b)
-	k, err := readControl(a.Get(liveVariable))
+	k, err := handover.Read(a.Get(handover.Variable))
 	l.must(err)
 	l.restart(p, func() {})
 	l.state(a, "on")
 	k.Person, k.Method, k.User, k.Pressed = toggle.SwitchedOff, "dtmf", "dave", time.Now()
-	a.Set(liveVariable, k.encode())
+	a.Set(handover.Variable, k.Encode())
 	l.until("it is paused", func() bool { return a.Get("tapedeck_state") == "paused" })
 	l.press(b)
 	l.state(a, "on")
@@ -220,7 +221,7 @@ func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	b := l.out(a)
 	l.settle()
 	l.stop()
-	l.desk, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: beside{}, Archive: unwritten{}})
+	l.ctl, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: beside{}, Archive: unwritten{}})
 	b.Answer()
 	if a.BlindTransfer("1005") != b {
 		t.Fatal("the leg that has answered is not transferred")
@@ -243,20 +244,20 @@ func TestEnteredElsewhereDuringACut(t *testing.T) {
 	w.answer(d)
 	w.state(a, "off")
 	up := w.linkDown()
-	a.Set(relayedVariable, "application/survey") // says yes
+	a.Set(handover.RelayedVariable, "application/survey") // says yes
 	up()
 	w.until("it is recorded", func() bool { return a.Get("tapedeck_state") == "on" })
-	w.until("it is noted that it was seen", func() bool { return a.Get(relayedVariable) == "" })
+	w.until("it is noted that it was seen", func() bool { return a.Get(handover.RelayedVariable) == "" })
 	w.press(d)
 	w.state(a, "paused")
-	a.Set(relayedVariable, "application/survey") // as if that were lost with the link
-	w.deskHas("and known", func(desk *Desk) bool {
-		c := desk.calls[a.UUID()]
-		c.seen = []string{"application/survey"}
+	a.Set(handover.RelayedVariable, "application/survey") // as if that were lost with the link
+	w.ctlHas("and known", func(ctl *Controller) bool {
+		c := ctl.calls[a.UUID()]
+		c.absence.seen = []string{"application/survey"}
 		return true
 	})
 	w.relink()
-	w.until("it is noted again", func() bool { return a.Get(relayedVariable) == "" })
+	w.until("it is noted again", func() bool { return a.Get(handover.RelayedVariable) == "" })
 	w.state(a, "paused") // what was entered long ago does not end the pause
 	w.over()
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tapedeck/esl/esltest"
 )
@@ -197,8 +198,8 @@ func TestLinkCutCallEnds(t *testing.T) {
 		}
 		w.inbound("+442079460003").Hangup("") // came and went
 	})
-	w.deskHas("one call and its two legs, and no file to be described", func(d *Desk) bool {
-		return len(d.calls) == 1 && d.calls[kept.UUID()] != nil && len(d.finishing) == 0 && len(d.legs) <= 3 // one is settle's mark
+	w.ctlHas("one call and its two legs, and no file to be described", func(ctl *Controller) bool {
+		return len(ctl.calls) == 1 && ctl.calls[kept.UUID()] != nil && len(ctl.describer.working) == 0 && len(ctl.legs.all) <= 3 // one is settle's mark
 	})
 	if n := w.diary.len(); n != 1 {
 		t.Errorf("%d calls are live in the store", n)
@@ -214,9 +215,9 @@ func TestLinkCutOutgoing(t *testing.T) {
 	b := w.out(a)
 	w.away(func() { b.Answer() })
 	w.talk(second)
-	w.deskHas("the recorded leg", func(d *Desk) bool {
-		c := d.calls[a.UUID()]
-		return c != nil && c.anchor == b.UUID() && c.rec.Answered
+	w.ctlHas("the recorded leg", func(ctl *Controller) bool {
+		c := ctl.calls[a.UUID()]
+		return c != nil && c.route.anchor == b.UUID() && c.rec.Answered
 	})
 	w.state(b, "on")
 	b = a.BlindTransfer("1002")
@@ -243,7 +244,7 @@ func TestEntryDuringReconnect(t *testing.T) {
 	w.sw.DropLinks()
 	<-listed
 	a := w.inbound("+442079460001")
-	w.deskHas("the call", func(d *Desk) bool { return d.calls[a.UUID()] != nil })
+	w.ctlHas("the call", func(ctl *Controller) bool { return ctl.calls[a.UUID()] != nil })
 	w.wire.release()
 	w.reconnected()
 	w.answer(w.ring(a, "1004"))
@@ -274,7 +275,7 @@ func TestReplyAfterTheEnd(t *testing.T) {
 	})
 	b.Answer()
 	<-asked
-	w.desk.post(func() { w.desk.hungUp(b.UUID()); w.desk.hungUp(a.UUID()) })
+	w.ctl.post(func(now time.Time) { w.ctl.hungUp(b.UUID(), now); w.ctl.hungUp(a.UUID(), now) })
 	a.Hangup("")
 	w.wire.release()
 	w.over()

@@ -46,7 +46,7 @@ func TestEntryRepliesLost(t *testing.T) {
 			})
 			a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: tc.number, ToneHz: outside})
 			_, _ = a.Socket(t.Context(), entry.ln.Addr().String())
-			w.deskHas("the call", func(d *Desk) bool { return d.calls[a.UUID()] != nil })
+			w.ctlHas("the call", func(ctl *Controller) bool { return ctl.calls[a.UUID()] != nil })
 			w.settle()
 			w.answer(w.ring(a, tc.phone))
 			state := a.Get("tapedeck_state")
@@ -196,14 +196,14 @@ type floor struct {
 // spied is a watch link that tells when commands are handed to its socket, and
 // when they have been answered.
 type spied struct {
-	Switch
+	Link
 	handed, answered func([]esl.Command)
 }
 
 func (s spied) SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error) {
 	s.handed(commands)
 	defer s.answered(commands)
-	return s.Switch.SendAll(ctx, commands)
+	return s.Link.SendAll(ctx, commands)
 }
 
 // newFloor makes one; seen, if not nil, is told of every event that arrives, and
@@ -221,34 +221,34 @@ func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event), spy *spied) *
 		dir, _ = recording.NewDir("/tmp/tapedeck-bench")
 	}
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
-	var watch Switch = link
+	var watch Link = link
 	if spy != nil {
-		spy.Switch = link
+		spy.Link = link
 		watch = spy
 	}
-	desk := NewDesk(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
-		Switches: map[string]Switch{"fs1": watch}, Store: nowhere{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
+	ctl := New(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
+		Switches: map[string]Link{"fs1": watch}, Store: nowhere{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		defer once()
-		return desk.Connected(ctx, "fs1", conn)
+		return ctl.Connected(ctx, "fs1", conn)
 	}
 	link.OnEvent = func(ev *esl.Event) {
 		if seen != nil {
 			seen(ev)
 		}
-		desk.Watched("fs1", ev)
+		ctl.Watched("fs1", ev)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
 	}
 	f.socket = ln.Addr().String()
-	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: desk.Handle, Logger: log}
+	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: ctl.Handle, Logger: log}
 	ctx, stop := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
-	parts.Go(func() { _ = desk.Run(ctx) })
+	parts.Go(func() { _ = ctl.Run(ctx) })
 	parts.Go(func() { _ = link.Run(ctx) })
 	parts.Go(func() { _ = server.Serve(ctx, ln) })
 	b.Cleanup(func() {
@@ -265,7 +265,7 @@ func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event), spy *spied) *
 		f.legs = append(f.legs, a)
 	}
 	for live := 0; live < 1000; time.Sleep(time.Millisecond) {
-		desk.ask(b.Context(), func() { live = len(desk.calls) })
+		ctl.ask(b.Context(), func(now time.Time) { live = len(ctl.calls) })
 	}
 	return f
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
@@ -118,7 +119,7 @@ func (tr trouble) at(w *wired, action string) *atomic.Int32 {
 
 func (w *wired) afterTrouble(a *esltest.Channel, tr trouble, action string, failed *atomic.Int32) {
 	w.Helper()
-	w.deskHas("the failure", func(*Desk) bool { return failed.Load() > 0 && w.log.lines("recording command failed") > 0 })
+	w.ctlHas("the failure", func(*Controller) bool { return failed.Load() > 0 && w.log.lines("recording command failed") > 0 })
 	switch tr.verdict {
 	case stall:
 		w.wire.release()
@@ -183,15 +184,15 @@ func (w *wired) truth(a *esltest.Channel, state string, before int) {
 		w.Errorf("tapedeck_state is %q; speech is written: %t (%s)", state, speech, w.hear())
 	}
 	told := ""
-	w.desk.ask(w.Context(), func() {
-		for _, c := range w.desk.calls {
-			if c.anchor == a.UUID() {
+	w.ctl.ask(w.Context(), func(now time.Time) {
+		for _, c := range w.ctl.calls {
+			if c.route.anchor == a.UUID() {
 				told = string(c.rec.Status())
 			}
 		}
 	})
 	if told != "" && told != state {
-		w.Errorf("the desk says %q, the channel %q", told, state)
+		w.Errorf("the controller says %q, the channel %q", told, state)
 	}
 }
 
@@ -257,9 +258,9 @@ func TestArmedTroubles(t *testing.T) {
 			tc.trouble(w)
 			a := w.inbound(tc.number)
 			w.ring(a, tc.phone).Answer()
-			w.deskHas("an end of the start", func(d *Desk) bool {
-				c := d.calls[a.UUID()]
-				return c != nil && c.rec.Answered && c.rec.Pending == 0 && c.overdue == nil && c.peer != ""
+			w.ctlHas("an end of the start", func(ctl *Controller) bool {
+				c := ctl.calls[a.UUID()]
+				return c != nil && c.rec.Answered && c.rec.Pending == 0 && !c.timers.overdue.running() && c.route.peer != ""
 			})
 			w.settle()
 			state, before := a.Get("tapedeck_state"), w.lengths()

@@ -292,30 +292,30 @@ func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
 	l.must(err)
 	link := &esl.Link{Name: "fs1", Address: w.wire.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
 		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
-	l.desk = NewDesk(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
-		Switches: map[string]Switch{"fs1": link}, Store: w.diary, Archive: unwritten{}, Meter: l.meter, Log: log})
+	l.ctl = New(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
+		Switches: map[string]Link{"fs1": link}, Store: w.diary, Archive: unwritten{}, Meter: l.meter, Log: log})
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
-		err := l.desk.Connected(ctx, "fs1", conn)
+		err := l.ctl.Connected(ctx, "fs1", conn)
 		select {
 		case w.connected <- struct{}{}:
 		default: // it does not come back, and the test is about to fail
 		}
 		return err
 	}
-	link.OnEvent = func(ev *esl.Event) { l.desk.Watched("fs1", ev) }
+	link.OnEvent = func(ev *esl.Event) { l.ctl.Watched("fs1", ev) }
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	l.must(err)
 	l.socket = ln.Addr().String()
 	handle := func(ctx context.Context, leg *esl.Call) {
 		defer w.handled.Add(1)
-		l.desk.Handle(ctx, leg)
+		l.ctl.Handle(ctx, leg)
 	}
 	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: handle, Logger: log}
 	ctx, stop := context.WithCancel(context.Background())
-	deskCtx, stopDesk := context.WithCancel(ctx)
+	ctlCtx, stopDesk := context.WithCancel(ctx)
 	w.stopDesk = stopDesk
 	var parts sync.WaitGroup
-	parts.Go(func() { _ = l.desk.Run(deskCtx) })
+	parts.Go(func() { _ = l.ctl.Run(ctlCtx) })
 	parts.Go(func() { _ = link.Run(ctx) })
 	parts.Go(func() { _ = server.Serve(ctx, ln) })
 	t.Cleanup(func() {
@@ -342,12 +342,12 @@ func (w *wired) reconnected() {
 	}
 }
 
-// deskHas waits until the Desk's state is so.
-func (w *wired) deskHas(what string, so func(*Desk) bool) {
+// ctlHas waits until the Desk's state is so.
+func (w *wired) ctlHas(what string, so func(*Controller) bool) {
 	w.Helper()
 	for deadline := time.Now().Add(8 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		ok := false
-		if !w.desk.ask(w.Context(), func() { ok = so(w.desk) }) {
+		if !w.ctl.ask(w.Context(), func(now time.Time) { ok = so(w.ctl) }) {
 			w.Fatalf("the desk is gone, waiting for: %s", what)
 		}
 		if ok {
@@ -363,7 +363,7 @@ func (w *wired) over() {
 	for _, c := range w.sw.Channels() {
 		c.Hangup("")
 	}
-	w.deskHas("no calls, no legs and no files to be described", func(d *Desk) bool { return len(d.calls)+len(d.legs)+len(d.finishing) == 0 })
+	w.ctlHas("no calls, no legs and no files to be described", func(ctl *Controller) bool { return len(ctl.calls)+len(ctl.legs.all)+len(ctl.describer.working) == 0 })
 	w.settle()
 	if n := w.diary.len(); n != 0 {
 		w.Errorf("%d calls are live in the store after their end", n)

@@ -14,7 +14,7 @@ import (
 // wait lets the Desk do nothing until release is called.
 func (w *wired) wait() (release func()) {
 	busy := make(chan struct{})
-	w.desk.post(func() { <-busy })
+	w.ctl.post(func(now time.Time) { <-busy })
 	return sync.OnceFunc(func() { close(busy) })
 }
 
@@ -96,7 +96,7 @@ func TestEntryAfterHangup(t *testing.T) {
 			dialplan.Wait()
 			w.settle()
 			entry.release()
-			w.deskHas("the entry", func(*Desk) bool { return w.handled.Load() > 0 })
+			w.ctlHas("the entry", func(*Controller) bool { return w.handled.Load() > 0 })
 			w.settle()
 			w.over()
 			if n := len(w.files()); n != 0 {
@@ -132,9 +132,9 @@ func TestInboxFull(t *testing.T) {
 	w := newWired(t)
 	free := w.wait()
 	defer free()
-	for len(w.desk.inbox) < cap(w.desk.inbox) {
+	for len(w.ctl.inbox) < cap(w.ctl.inbox) {
 		select {
-		case w.desk.inbox <- func() {}:
+		case w.ctl.inbox <- func(time.Time) {}:
 		default:
 		}
 	}
@@ -200,7 +200,7 @@ func TestStopInEveryPhase(t *testing.T) {
 				leg = phase(w, leg)
 			}
 			w.stopDesk()
-			<-w.desk.done
+			<-w.ctl.done
 			w.talk(second)
 			next := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
 			began := time.Now()
@@ -231,8 +231,8 @@ func TestEntriesAtOnce(t *testing.T) {
 	}
 	both.Wait()
 	w.settle()
-	w.desk.ask(t.Context(), func() {
-		if c := w.desk.calls[a.UUID()]; c == nil || len(c.passed) < 2 {
+	w.ctl.ask(t.Context(), func(now time.Time) {
+		if c := w.ctl.calls[a.UUID()]; c == nil || len(c.route.passed) < 2 {
 			t.Errorf("the call is %+v", c)
 		}
 	})
@@ -254,8 +254,8 @@ func TestElementOfAnotherLeg(t *testing.T) {
 	w.settle()
 	w.state(a, "on")
 	w.talk(second)
-	w.desk.ask(t.Context(), func() {
-		if c := w.desk.calls[a.UUID()]; c == nil || len(c.passed) != 2 || c.anchor != a.UUID() {
+	w.ctl.ask(t.Context(), func(now time.Time) {
+		if c := w.ctl.calls[a.UUID()]; c == nil || len(c.route.passed) != 2 || c.route.anchor != a.UUID() {
 			t.Errorf("the call is %+v", c)
 		}
 	})
@@ -296,7 +296,9 @@ func TestUnknownPeer(t *testing.T) {
 	})
 	b := w.ring(a, "1002")
 	b.Answer()
-	w.deskHas("the bridge", func(d *Desk) bool { return d.calls[a.UUID()] != nil && d.calls[a.UUID()].peer == b.UUID() })
+	w.ctlHas("the bridge", func(ctl *Controller) bool {
+		return ctl.calls[a.UUID()] != nil && ctl.calls[a.UUID()].route.peer == b.UUID()
+	})
 	w.wire.judgeBy(nil)
 	w.settle()
 	w.talk(second)

@@ -556,7 +556,7 @@ func (w *walk) noLegsLeft() {
 	w.Helper()
 	w.settle()
 	left := -1
-	w.desk.ask(w.Context(), func() { left = len(w.desk.legs) })
+	w.ctl.ask(w.Context(), func(now time.Time) { left = len(w.ctl.legs.all) })
 	if left > 1 { // the mark of settle
 		w.fail("%d legs are still known", left)
 	}

@@ -2,256 +2,239 @@ package call
 
 import (
 	"log/slog"
-	"slices"
 	"time"
 
-	"tapedeck/flow"
+	"tapedeck/call/files"
 	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
-// call is one call from the socket to the closed file. The Desk's loop owns it.
+// call is one call from the socket to the closed file. The controller's goroutine
+// owns it. Each part keeps its own state and its own file; what a part wants to be
+// said to FreeSWITCH goes out by way of the line.
 type call struct {
-	id        string
-	on        string // the switch that has it; "" if no watch link has said so yet
-	core      string // UUID of its FreeSWITCH
-	org       *flow.Organisation
-	direction flow.Direction
-	first     string // the leg that reached the socket
-	anchor    string // the leg that is recorded; "" until an outgoing call is answered
-	external  string // the outside party's number; "" of an internal call
-	path      string // of its last file, whether or not there is one yet
-	parts     []*part
-	began     time.Time
-	answered  time.Time // the recorded leg was; zero: not yet
-	ended     time.Time
-	relayed   string    // leg whose relayedVariable was seen to, and still says so; "" if none
-	seen      []string  // elements that it says, and that are entered
-	caughtUp  time.Time // when it was read last, because the news may have been lost
-	yielded   bool      // to another instance: nothing is sent for it any more
-	lost      bool      // its end was not seen
-	fading    bool      // its first leg is gone, and whether anybody has answered is not known yet
-	log       *slog.Logger
-
-	passed     []passing       // the elements, in order; users with their leg
-	fresh      bool            // one with an explicit setting was entered, and toggle does not know it yet
-	away       flow.Element    // the user who left last, until another one comes
-	ringing    map[string]bool // legs that FreeSWITCH is dialling for this call
-	peer       string          // the leg that the anchor is bridged with; "" if none
-	talked     []string        // the users who have been on the call, in order
-	rec        toggle.State
-	pressing   string // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
-	unclear    string // the same, of which FreeSWITCH was told and has not confirmed it
-	switched   press  // the switch that was obeyed last
-	switchedAt time.Time
-	wished     time.Time // since when what is to be written is what it is
-	touched    time.Time // since when it is not certain what the file holds; zero: it is
-	token      int64     // of our ownership among several instances
-	serial     int64     // of what liveVariable says
-	said       spoken    // what it was set to last
-	long       bool      // it was too long once, and the log has been told
-	kept       kept      // what was written down last
-	told       told      // what was said of the recording last
-	telling    bool      // it is on its way
-	errands    []errand  // on the watch link; the first is on its way
-	starting   bool      // RECORD_START has come, what the answer runs besides is not done yet
-	presses    []press   // obeyed, and the user has not heard yet what came of it
-	stands     standing  // what people had switched before them
-	trace      []recording.Note
-	counted    toggle.File // as what the call is counted among the recordings
-	lit        lamps       // what the users' lamps show of the call
-	disclaim   disclaiming
-	retry      *time.Timer   // runs while speech may be written that must not be
-	resume     *time.Timer   // runs from a pause to its end by itself
-	overdue    *time.Timer   // runs from the answer until the recording is under way
-	again      *time.Timer   // runs while a recording is wanted and there is none
-	wait       time.Duration // before the next attempt
-	why        string        // FreeSWITCH's word on what it refused last
+	identity
+	ctl        *Controller
+	route      route
+	rec        recorder
+	files      files.Files
+	trace      trace
+	presses    presses
+	line       line
+	lease      lease
+	announced  announced
+	disclaimer disclaimer
+	timers     timers
+	absence    absence
 }
 
-// passing is one step of the chain. leg is the phone of a user who is on the
-// call; "" for every other element, and for a user whom the dialplan announced
-// and who is not on the call yet.
-type passing struct {
-	flow.Step
-	leg string
+// identity is what never changes of a call.
+type identity struct {
+	id       string
+	core     string // UUID of its FreeSWITCH; "" if the call was taken over
+	external string // the outside party's number; "" of an internal call
+	began    time.Time
+	log      *slog.Logger
 }
 
-// step is an element with its setting for this call. One that the policy does
-// not know says nothing.
-func (c *call) step(e flow.Element) flow.Step {
-	if in, ok := c.org.Chain(e); ok {
-		return in.Step(c.direction)
+// recorder is the recording: what is wanted and what FreeSWITCH has confirmed.
+type recorder struct {
+	toggle.State
+	answered time.Time   // the anchor was; zero: not yet
+	ended    time.Time   // the anchor hung up; zero: not yet, or not known
+	wished   time.Time   // since when what is to be written is what it is
+	starting bool        // RECORD_START has come, and what the answer runs besides is not done yet
+	why      string      // FreeSWITCH's word on what it refused last
+	counted  toggle.File // as what the call is counted among the recordings
+}
+
+// newCall makes a call on a switch; it has no file yet.
+func newCall(ctl *Controller, id identity, r route, on string) *call {
+	c := &call{identity: id, ctl: ctl, route: r}
+	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
+	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
+	c.presses.call, c.line.call, c.lease.call = c, c, c
+	c.announced.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c
+	c.line.on = on
+	return c
+}
+
+// isLive reports whether the call is followed here and has not ended.
+func (c *call) isLive() bool { return c.ctl.calls[c.id] == c }
+
+// fact takes one fact into the call and returns the command that it calls for,
+// toggle.None if there is none.
+func (c *call) fact(f toggle.Fact, now time.Time) toggle.Command {
+	before := c.rec.State
+	next, commands := toggle.Next(before, f)
+	c.rec.State = next
+	for _, problem := range (next.Problems &^ before.Problems).Names() {
+		c.fault(c.files.Last(), problem, c.rec.why, now)
 	}
-	return flow.Step{Element: e}
+	c.rec.why = ""
+	if next.Person != toggle.SwitchedOff {
+		c.timers.resume.stop()
+	}
+	if next.Wish() != before.Wish() {
+		c.rec.wished = now
+	}
+	if next.Answered && c.rec.answered.IsZero() {
+		c.rec.answered = now
+	}
+	if before.File == toggle.Closed && next.File == toggle.NoFile {
+		c.nextPart(now)
+	}
+	c.files.Follow(before, next, c.cause, now)
+	c.timers.keepOverdue()
+	if len(commands) == 0 {
+		return toggle.None
+	}
+	return commands[0]
 }
 
-// passes adds an element to the chain (design.md section 2, rules 3 and 4). An
-// outgoing call shows one number: a later one takes the earlier one's place.
-func (c *call) passes(e flow.Element, leg string) {
-	if e.Kind == flow.Number && c.direction == flow.Outbound {
-		c.drop(func(p passing) bool { return p.Element.Kind == flow.Number })
-	}
-	if n := len(c.passed); n > 0 && c.passed[n-1].Element == e && c.passed[n-1].leg == leg {
+// happened takes a fact that the watch link told, and sends what follows.
+func (c *call) happened(f toggle.Fact, now time.Time) {
+	c.line.carryOut(c.fact(f, now), now)
+	c.followUp(now)
+}
+
+// rethink takes what the chain now wants.
+func (c *call) rethink(now time.Time) {
+	c.happened(c.route.wish(c.rec.Answered), now)
+}
+
+// followUp does what the call's new state asks for besides recording commands.
+func (c *call) followUp(now time.Time) {
+	c.timers.keepAgain(now)
+	c.presses.settle(now)
+	c.disclaimer.keep(now)
+	c.keepMarkers(now)
+	c.timers.keepRetry()
+	c.publish(now)
+}
+
+// publish tells programs and people how the recording stands; of a call that has
+// ended nothing more, whatever reply comes late.
+func (c *call) publish(now time.Time) {
+	if !c.isLive() {
 		return
 	}
-	step := c.step(e)
-	c.passed = folded(append(c.passed, passing{step, leg}))
-	c.fresh = c.fresh || step.Setting != flow.DontCare
-	c.note(recording.Note{What: "entered", Element: e.String(), Setting: step.Setting.String()})
+	c.announced.tell(now)
+	c.lease.keep(now)
+	c.count()
 }
 
-// folded is a chain without those earlier repeats of its last step that change
-// nothing (design.md section 2, rules 1 and 2), so that a caller who goes round in
-// an IVR does not make it longer and longer. The last of equal steps counts, and,
-// of a yes or no under "precedence: first", the first. Equal steps leave the chain
-// together.
-func folded(passed []passing) []passing {
-	last := len(passed) - 1
-	step := passed[last]
-	from := slices.Index(passed, step)
-	if step.Setting == flow.Yes || step.Setting == flow.No {
-		from++
+// count counts the call among the recordings; one that has ended is none.
+func (c *call) count() {
+	is := c.rec.File
+	if !c.isLive() {
+		is = toggle.NoFile
 	}
-	if from >= last {
-		return passed
-	}
-	between := slices.DeleteFunc(passed[from:last], func(p passing) bool { return p == step })
-	return append(passed[:from+len(between)], step)
+	c.ctl.count(c.rec.counted, is)
+	c.rec.counted = is
 }
 
-func (c *call) drop(which func(passing) bool) { c.passed = slices.DeleteFunc(c.passed, which) }
+// cause is why the file holds what it holds now.
+func (c *call) cause() recording.Cause {
+	if c.rec.Person != toggle.Nobody {
+		last := c.presses.last
+		return recording.Cause{Toggle: string(last.method), User: last.user, By: last.account}
+	}
+	return c.route.decided(c.rec.On && c.rec.Guard)
+}
 
-// joins makes a leg the one that talks to the anchor: its user comes, and every
-// user before goes, but not the anchor's own (an internal call's caller).
-func (c *call) joins(uuid string, l *leg) {
-	c.peer = uuid
-	clear(c.ringing)
-	if !l.is(c.org.ID) {
-		c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor })
+// fault writes a problem down, once, on the file that it is of.
+func (c *call) fault(p *files.Part, problem, detail string, now time.Time) {
+	if !p.AddProblem(problem, detail) {
 		return
 	}
-	user := flow.Element{Kind: flow.User, ID: l.user}
-	if !slices.Contains(c.talked, l.user) {
-		c.talked = append(c.talked, l.user)
-	}
-	for i, p := range c.passed {
-		if p.Element == user && p.leg == "" { // announced by the dialplan
-			c.passed[i].leg = uuid
-		}
-	}
-	c.drop(func(p passing) bool { return p.Element.Kind == flow.User && p.leg != c.anchor && p.leg != uuid })
-	if !slices.ContainsFunc(c.passed, func(p passing) bool { return p.leg == uuid }) {
-		before := c.fresh
-		c.passes(user, uuid)
-		if user == c.away { // back from a hold, or from a transfer that was refused: nothing new
-			c.fresh = before
-		}
-	}
-	c.away = flow.Element{}
+	c.ctl.cfg.Meter.Problem(problem)
+	c.trace.add(recording.Note{What: "failed", Result: p.Problems[len(p.Problems)-1]}, now)
+	c.log.Warn("recording has a problem", "problem", problem, "detail", detail, "part", p.N)
 }
 
-// leaves takes a leg and its user off the call.
-func (c *call) leaves(uuid string) {
-	delete(c.ringing, uuid)
-	if c.peer == uuid {
-		c.peer = ""
+// addPart makes the call's next file the one that is written.
+func (c *call) addPart() error {
+	path, err := c.ctl.cfg.Recordings.PartPath(c.route.org.ID, c.began, c.id, len(c.files.All())+1)
+	if err == nil {
+		c.files.Add(path)
 	}
-	if uuid == c.anchor || uuid == "" {
+	return err
+}
+
+// nextPart is addPart, for a recording that has to begin again. The problems of the
+// file before stay with that file.
+func (c *call) nextPart(now time.Time) {
+	if err := c.addPart(); err != nil { // the first one could be named, so can this
+		c.log.Error("no file name for a further file", "error", err)
 		return
 	}
-	c.drop(func(p passing) bool {
-		if p.leg == uuid {
-			c.away = p.Element
-			c.note(recording.Note{What: "left", Element: p.Element.String()})
-		}
-		return p.leg == uuid
-	})
+	c.rec.Problems = 0
+	p := c.files.Last()
+	c.trace.add(recording.Note{What: "file", Result: p.String()}, now)
+	c.log.Warn("recording begins again in a further file", "part", p.N)
 }
 
-// chain is the elements as the rules see them.
-func (c *call) chain() flow.Chain {
-	chain := make(flow.Chain, len(c.passed))
-	for i, p := range c.passed {
-		chain[i] = p.Step
+// answered: this leg was. It may be the one that is recorded: of an outgoing call
+// that is the leg that the outside party answers.
+func (c *call) answered(uuid string, now time.Time) {
+	if c.route.anchor == "" && uuid != c.route.first && c.route.ringing[uuid] {
+		c.route.anchor = uuid
+		c.line.disarmFirst(now)
 	}
-	return chain
-}
-
-// effective is what the chain says; for an organisation without recording it
-// says nothing (design.md section 2, rule 5).
-func (c *call) effective() flow.Effective {
-	if !c.org.Recording {
-		return flow.Effective{}
-	}
-	return flow.Resolve(c.org.Precedence, c.chain())
-}
-
-// chained is what the chain says now, for toggle. Fresh: an element with an
-// explicit setting was entered since the last time.
-func (c *call) chained(legs map[string]*leg) toggle.Fact {
-	e := c.effective()
-	f := toggle.Fact{What: toggle.Chain, On: e.On, Guard: e.CouldEnd(c.org.Precedence, c.coming(legs)),
-		Fresh: c.fresh, Sticky: c.org.OnDemand.StickyPause}
-	c.fresh = false
-	return f
-}
-
-// coming is the settings of the users who may be about to talk: before the
-// answer of a call to the organisation anybody, later the users whose phones
-// ring, and anybody again when the anchor talks to a leg that nobody knows.
-func (c *call) coming(legs map[string]*leg) flow.SettingSet {
-	anybody := c.org.Unknown(flow.Element{}).Ahead[c.direction]
-	if !c.rec.Answered && c.direction != flow.Outbound {
-		return anybody
-	}
-	if c.peer != "" && legs[c.peer] == nil {
-		return anybody
-	}
-	var set flow.SettingSet
-	for uuid := range c.ringing {
-		if l := legs[uuid]; l.is(c.org.ID) {
-			set.Add(c.step(flow.Element{Kind: flow.User, ID: l.user}).Setting)
-		}
-	}
-	return set
-}
-
-// dialled are the legs of which one may become an outgoing call's recorded one.
-func (c *call) dialled() map[string]bool {
-	if c.direction != flow.Outbound || c.anchor != "" {
-		return nil
-	}
-	return c.ringing
-}
-
-// users are the users on the call, in order.
-func (c *call) users() []string {
-	var users []string
-	for _, p := range c.passed {
-		if p.Element.Kind == flow.User && p.leg != "" {
-			users = append(users, p.Element.ID)
-		}
-	}
-	return users
-}
-
-// has reports whether a leg in the dialplan is still on this call: the recorded
-// one is, and the first as long as there is no other. An outgoing call's first
-// leg is back when the outside party has hung up, which the watch link may tell
-// later than the socket.
-func (c *call) has(uuid string) bool {
-	return uuid == c.anchor || c.anchor == "" && uuid == c.first
-}
-
-// maxTrace bounds the trace of a call.
-const maxTrace = 500
-
-// note adds a line to the call's trace.
-func (c *call) note(n recording.Note) {
-	if len(c.trace) >= maxTrace {
+	if uuid != c.route.anchor || c.rec.Answered {
 		return
 	}
-	n.At = time.Now().UTC()
-	c.trace = append(c.trace, n)
+	delete(c.route.ringing, uuid)
+	c.happened(toggle.Fact{What: toggle.Answered}, now)
+	c.rethink(now)
+}
+
+// joined: the anchor talks to this leg.
+func (c *call) joined(uuid string, now time.Time) {
+	c.route.join(uuid, now)
+	c.rethink(now)
+}
+
+// left: this leg is not on the call any more.
+func (c *call) left(uuid string, now time.Time) {
+	c.route.leave(uuid, now)
+	c.rethink(now)
+}
+
+// started: RECORD_START of the file that is written. One that begins masked counts
+// as started when the mask has run too: an unmask could come before the mask.
+func (c *call) started(uuid string, now time.Time) {
+	c.route.anchor = uuid
+	c.happened(toggle.Fact{What: toggle.Answered}, now)
+	if c.rec.File == toggle.ArmedMasked && c.rec.Wish() == toggle.Speech {
+		c.rec.starting = true
+		return
+	}
+	c.happened(toggle.Fact{What: toggle.Started}, now)
+}
+
+// armedDone: everything that the answer runs has run.
+func (c *call) armedDone(now time.Time) {
+	if c.rec.starting {
+		c.rec.starting = false
+		c.happened(toggle.Fact{What: toggle.Started}, now)
+	}
+}
+
+// end ends a call whose recorded leg is gone.
+func (c *call) end(now time.Time) {
+	c.fact(toggle.Fact{What: toggle.HungUp}, now)
+	c.timers.stop()
+	c.presses.settle(now)
+	delete(c.ctl.calls, c.id)
+	delete(c.ctl.relays, c.id)
+	c.rec.ended = now
+	if c.rec.Problems&toggle.NotStarted != 0 && !c.files.Any() {
+		c.ctl.cfg.Meter.Missing()
+	}
+	c.announced.tellEnd(now)
+	c.ctl.describer.finish(c, now)
+	c.log.Info("call ended", "file", c.files.Any(), "files", len(c.files.All()), "problems", c.rec.Problems.Names())
+	c.count()
 }

@@ -4,25 +4,20 @@ import (
 	"cmp"
 	"strings"
 
+	"tapedeck/call/handover"
 	"tapedeck/flow"
 	"tapedeck/internal/tidy"
 	"tapedeck/toggle"
 )
 
-// headers is channel data or an event: what FreeSWITCH says of a channel.
-type headers interface {
-	Get(header string) string
-	Variable(name string) string
-}
-
 // entry is what the channel data of a leg that reached the socket says
-// (design.md section 3, step 1).
+// (docs/design.md, section 3, step 1).
 type entry struct {
 	leg         string // UUID of the leg
 	core        string // UUID of its FreeSWITCH
 	call        string // the call that it already belongs to; "" if none
 	answered    bool
-	called      bool               // FreeSWITCH dialled it
+	dialledLeg  bool               // FreeSWITCH dialled it
 	org         *flow.Organisation // nil: nobody's
 	direction   flow.Direction
 	domain      string         // SIP domain of the leg
@@ -32,7 +27,7 @@ type entry struct {
 	hint        string         // the element that the dialplan entered, as it wrote it; "" if none
 	dialled     string         // the number that it is on its way to
 	switches    bool           // the dialplan says that this is a switch, not a transfer
-	live        string         // what a Tapedeck that follows the call has left on the leg; "" if none
+	snapshot    string         // what a Tapedeck that follows the call has left on the leg; "" if none
 	relayed     string         // elements that were entered elsewhere, and that no owner has seen to
 	external    string         // the outside party's number, as it came
 	begun       int            // how many calls have begun on it, as far as is known
@@ -41,7 +36,7 @@ type entry struct {
 
 // readEntry reads the channel data. Nothing in it is trusted further than the
 // policy knows it.
-func readEntry(p *flow.Policy, data headers) entry {
+func readEntry(p *flow.Policy, data channelData) entry {
 	e := entry{
 		leg:         data.Get("Unique-ID"),
 		core:        data.Get("Core-UUID"),
@@ -51,10 +46,10 @@ func readEntry(p *flow.Policy, data headers) entry {
 		dialled:     data.Get("Caller-Destination-Number"),
 		transferrer: data.Variable("blind_transfer_uuid"),
 		switches:    data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
-		live:        data.Variable(liveVariable),
-		relayed:     data.Variable(relayedVariable),
+		snapshot:    data.Variable(handover.Variable),
+		relayed:     data.Variable(handover.RelayedVariable),
 		answered:    data.Get("Answer-State") == "answered",
-		called:      isDialled(data),
+		dialledLeg:  isDialled(data),
 	}
 	if data.Variable("tapedeck_file") != "" { // without one, tapedeck_call only says that Tapedeck was asked
 		e.begun = begunBy(e.leg, e.call)
@@ -79,7 +74,7 @@ func readEntry(p *flow.Policy, data headers) entry {
 }
 
 // externalOf is the outside party's number, as E.164 where it is one.
-func externalOf(p *flow.Policy, data headers, direction flow.Direction) string {
+func externalOf(p *flow.Policy, data channelData, direction flow.Direction) string {
 	number := ""
 	switch direction {
 	case flow.Inbound:
@@ -104,7 +99,7 @@ func (e *entry) passes(k flow.Kind, id string) {
 
 // readParties finds the organisation and the direction, and the dialled number
 // if it is one of the organisation's.
-func (e *entry) readParties(p *flow.Policy, data headers) (number string) {
+func (e *entry) readParties(p *flow.Policy, data channelData) (number string) {
 	hinted, isHinted := p.Organisations[data.Variable("tapedeck_org")]
 	direction, err := flow.ParseDirection(data.Variable("tapedeck_direction"))
 	if err != nil && data.Variable("tapedeck_direction") != "" {
@@ -156,7 +151,7 @@ const shortestNumber = 7
 // or the leg's domain names: tapedeck_user, else the directory's dialed_user or
 // user_name. Only a leg that FreeSWITCH dialled is told by dialed_user: a
 // bridge copies it to the other leg.
-func userOf(p *flow.Policy, data headers) (*flow.Organisation, string) {
+func userOf(p *flow.Policy, data channelData) (*flow.Organisation, string) {
 	org := organisationOf(p, data)
 	if org == nil {
 		return nil, ""
@@ -173,9 +168,9 @@ func userOf(p *flow.Policy, data headers) (*flow.Organisation, string) {
 }
 
 // isDialled reports whether FreeSWITCH made the leg: its phone was called.
-func isDialled(data headers) bool { return data.Get("Call-Direction") == "outbound" }
+func isDialled(data channelData) bool { return data.Get("Call-Direction") == "outbound" }
 
-func organisationOf(p *flow.Policy, data headers) *flow.Organisation {
+func organisationOf(p *flow.Policy, data channelData) *flow.Organisation {
 	if org, ok := p.Organisations[data.Variable("tapedeck_org")]; ok {
 		return org
 	}
@@ -184,13 +179,13 @@ func organisationOf(p *flow.Policy, data headers) *flow.Organisation {
 }
 
 // domainOf is the SIP domain of a leg's user.
-func domainOf(data headers) string {
+func domainOf(data channelData) string {
 	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), data.Variable("sip_from_host"))
 }
 
 // dialledNumber is the organisation's number that was dialled. The dialplan may
 // have changed the destination already: then the number is still in the request.
-func dialledNumber(p *flow.Policy, data headers) (*flow.Organisation, string) {
+func dialledNumber(p *flow.Policy, data channelData) (*flow.Organisation, string) {
 	for _, dialled := range []string{data.Get("Caller-Destination-Number"), data.Variable("sip_req_user"), data.Variable("sip_to_user")} {
 		if org, e164, ok := p.FindNumber(dialled); ok {
 			return org, e164
@@ -201,7 +196,7 @@ func dialledNumber(p *flow.Policy, data headers) (*flow.Organisation, string) {
 
 // outgoingNumber is the number that an outgoing call shows, if the organisation
 // has it.
-func outgoingNumber(p *flow.Policy, org *flow.Organisation, data headers) string {
+func outgoingNumber(p *flow.Policy, org *flow.Organisation, data channelData) string {
 	for _, name := range []string{"tapedeck_number", "effective_caller_id_number", "outbound_caller_id_number"} {
 		if shown := data.Variable(name); shown != "" {
 			if owner, e164, ok := p.FindNumber(shown); ok && owner == org {

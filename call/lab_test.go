@@ -40,7 +40,7 @@ var tones = []float64{outside, alice, bob, carol, dave, frank, grace}
 type lab struct {
 	*testing.T
 	sw     *esltest.Switch
-	desk   *Desk
+	ctl    *Controller
 	socket string
 	dir    string
 	log    *safeBuffer
@@ -160,7 +160,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.desk, l.socket = l.start(address, Config{Policy: func() *flow.Policy { return p }, Store: nowhere{}, Archive: unwritten{}})
+	l.ctl, l.socket = l.start(address, Config{Policy: func() *flow.Policy { return p }, Store: nowhere{}, Archive: unwritten{}})
 	t.Cleanup(func() {
 		_ = l.sw.Close()
 		if t.Failed() {
@@ -173,7 +173,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 
 // start runs a Desk on the switch, with its watch link and its socket, until
 // l.stop is called.
-func (l *lab) start(address string, cfg Config) (d *Desk, socket string) {
+func (l *lab) start(address string, cfg Config) (d *Controller, socket string) {
 	l.Helper()
 	dir, err := recording.NewDir(l.dir)
 	if err != nil {
@@ -186,8 +186,8 @@ func (l *lab) start(address string, cfg Config) (d *Desk, socket string) {
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
 	cfg.Prompts, cfg.Recordings, cfg.Stereo = Prompts{Dir: sounds, Language: "en"}, dir, true
-	cfg.Switches, cfg.Meter, cfg.Log = map[string]Switch{"fs1": link}, l.meter, log
-	d = NewDesk(cfg)
+	cfg.Switches, cfg.Meter, cfg.Log = map[string]Link{"fs1": link}, l.meter, log
+	d = New(cfg)
 	connected := make(chan struct{}, 16)
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		err := d.Connected(ctx, "fs1", conn)
@@ -223,10 +223,10 @@ func (l *lab) settle() {
 	deadline := time.Now().Add(5 * time.Second)
 	for time.Now().Before(deadline) {
 		quiet := false
-		l.desk.ask(context.Background(), func() {
-			quiet = l.desk.legs[mark.UUID()] != nil
-			for _, c := range l.desk.calls {
-				quiet = quiet && c.rec.Pending == 0 && !c.telling && len(c.errands) == 0
+		l.ctl.ask(context.Background(), func(now time.Time) {
+			quiet = l.ctl.legs.all[mark.UUID()] != nil
+			for _, c := range l.ctl.calls {
+				quiet = quiet && c.rec.Pending == 0 && !c.announced.telling && len(c.line.orders) == 0
 			}
 		})
 		if quiet {
@@ -234,12 +234,12 @@ func (l *lab) settle() {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	l.desk.ask(context.Background(), func() {
-		for _, c := range l.desk.calls {
-			l.Logf("call %s: %+v telling %t", c.id, c.rec, c.telling)
+	l.ctl.ask(context.Background(), func(now time.Time) {
+		for _, c := range l.ctl.calls {
+			l.Logf("call %s: %+v telling %t", c.id, c.rec, c.announced.telling)
 		}
 	})
-	l.Fatal("the desk does not come to rest")
+	l.Fatal("the controller does not come to rest")
 }
 
 // office is the company of policyText.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"strings"
+	"time"
 
 	"tapedeck/esl"
 	"tapedeck/toggle"
@@ -20,77 +21,84 @@ type lamp struct{ extension, domain string }
 type lamps map[lamp]toggle.Status
 
 // lampsOf is what the lamps of a call's users are to show.
-func (d *Desk) lampsOf(c *call) lamps {
-	now := lamps{}
+func (c *call) lampsOf() lamps {
+	show := lamps{}
 	if c.rec.Gone {
-		return now
+		return show
 	}
-	for _, uuid := range []string{c.anchor, c.peer} {
-		l := d.legs[uuid]
-		if !l.is(c.org.ID) || !isPlain(l.domain) || c.org.Users[l.user] == nil {
+	for _, uuid := range []string{c.route.anchor, c.route.peer} {
+		l, org := c.ctl.legs.get(uuid), c.route.org
+		if !l.is(org.ID) || !isPlain(l.user.domain) || org.Users[l.user.id] == nil {
 			continue
 		}
-		now[lamp{cmp.Or(c.org.Users[l.user].Extension, l.user), l.domain}] = c.rec.Status()
+		show[lamp{cmp.Or(org.Users[l.user.id].Extension, l.user.id), l.user.domain}] = c.rec.Status()
 	}
-	return now
+	return show
 }
 
-// light is what makes the lamps show a call's state: those of its users, and
+// light is what makes the lamps show the call's state: those of its users, and
 // those of the users who have left.
-func (d *Desk) light(c *call) []esl.Command {
-	before, now := c.lit, d.lampsOf(c)
+func (a *announced) light() []esl.Command {
+	board, anchor := a.call.ctl.lamps, a.call.route.anchor
+	before, now := a.lamps, a.call.lampsOf()
 	if maps.Equal(before, now) {
 		return nil
 	}
-	c.lit = now
+	a.lamps = now
 	var send []esl.Command
 	for l := range before {
 		if _, stays := now[l]; !stays {
-			send = append(send, d.show(c, l, toggle.Off))
+			send = append(send, board.show(l, anchor, toggle.Off))
 		}
 	}
-	for l, state := range now {
-		if state != before[l] {
-			send = append(send, d.show(c, l, state))
+	for l, status := range now {
+		if status != before[l] {
+			send = append(send, board.show(l, anchor, status))
 		}
 	}
 	return send
 }
 
-// show is a user's lamp after a call's state: a user on two calls is shown the
-// one that is being recorded.
-func (d *Desk) show(c *call, l lamp, state toggle.Status) esl.Command {
-	if d.lit[l] == nil {
-		d.lit[l] = map[string]toggle.Status{}
+// unlight forgets what the call's lamps show: from now on another instance says it.
+func (a *announced) unlight() {
+	for l := range a.lamps {
+		a.call.ctl.lamps.forget(l, a.call.route.anchor)
 	}
-	d.lit[l][c.anchor] = state
-	if state == toggle.Off {
-		delete(d.lit[l], c.anchor)
-	}
-	if len(d.lit[l]) == 0 {
-		delete(d.lit, l)
-	}
-	return d.presence(l)
+	a.lamps = nil
 }
 
-// unlight forgets what a call's lamps show: from now on another instance says it.
-func (d *Desk) unlight(c *call) {
-	for l := range c.lit {
-		delete(d.lit[l], c.anchor)
-		if len(d.lit[l]) == 0 {
-			delete(d.lit, l)
-		}
+// lampBoard is what each lamp shows of each call, by the call's anchor; off is left
+// out.
+type lampBoard map[lamp]map[string]toggle.Status
+
+// show is a user's lamp after a call's state: a user on two calls is shown the one
+// that is being recorded.
+func (b lampBoard) show(l lamp, anchor string, status toggle.Status) esl.Command {
+	if status == toggle.Off {
+		b.forget(l, anchor)
+		return b.presence(l)
 	}
-	c.lit = nil
+	if b[l] == nil {
+		b[l] = map[string]toggle.Status{}
+	}
+	b[l][anchor] = status
+	return b.presence(l)
 }
 
-// presence is the event that makes a lamp show what it should. FreeSWITCH takes
-// it for the end of a call unless it is about a live channel, and shows instead
-// how any other call of the user stands (sofia_presence.c,
+func (b lampBoard) forget(l lamp, anchor string) {
+	delete(b[l], anchor)
+	if len(b[l]) == 0 {
+		delete(b, l)
+	}
+}
+
+// presence is the event that makes a lamp show what it should. FreeSWITCH takes it
+// for the end of a call unless it is about a live channel, and shows instead how
+// any other call of the user stands (sofia_presence.c,
 // actual_sofia_presence_event_handler); and an event that is sent about a live
 // channel goes to the channel alone (mod_event_socket.c, parse_command,
 // "sendevent"). So the recorded leg makes it itself; a dark lamp needs none.
-func (d *Desk) presence(l lamp) esl.Command {
+func (b lampBoard) presence(l lamp) esl.Command {
 	watched := "record+" + l.extension
 	event := []esl.Header{
 		{Name: "proto", Value: "record"}, {Name: "login", Value: watched}, {Name: "from", Value: watched + "@" + l.domain},
@@ -99,8 +107,8 @@ func (d *Desk) presence(l lamp) esl.Command {
 		{Name: "Caller-Destination-Number", Value: watched}, // not the one that was dialled: watchers would be shown it
 	}
 	state, anchor := "", ""
-	for leg, told := range d.lit[l] {
-		if state, anchor = "early", leg; told == toggle.On {
+	for leg, status := range b[l] {
+		if state, anchor = "early", leg; status == toggle.On {
 			state = "confirmed"
 			break
 		}
@@ -116,27 +124,28 @@ func (d *Desk) presence(l lamp) esl.Command {
 	return esl.ExecuteOn(anchor, "event", args)
 }
 
-// probed answers a phone that has just begun to watch: FreeSWITCH tells it
-// nothing by itself.
-func (d *Desk) probed(on string, ev *esl.Event) {
+// probed answers a phone that has just begun to watch: FreeSWITCH tells it nothing
+// by itself.
+func (ctl *Controller) probed(on string, ev *esl.Event, now time.Time) {
 	watched, domain, _ := strings.Cut(ev.Get("to"), "@")
 	extension, isOurs := strings.CutPrefix(watched, "record+")
 	if !isOurs {
 		return
 	}
-	if org, ok := d.cfg.Policy().OrganisationByDomain(domain); !ok || !isPlain(domain) {
+	if org, ok := ctl.cfg.Policy().OrganisationByDomain(domain); !ok || !isPlain(domain) {
 		return
 	} else if _, _, known := org.FindUser(extension); !known {
 		return
 	}
-	if d.lit[lamp{extension, domain}] == nil && !d.cfg.Store.Alone() { // another instance may know more
+	l := lamp{extension, domain}
+	if ctl.lamps[l] == nil && !ctl.cfg.Store.Alone() { // another instance may know more
 		return
 	}
-	d.sendTo(on, []esl.Command{d.presence(lamp{extension, domain})}, func([]esl.Reply, error) {})
+	ctl.send(on, []esl.Command{ctl.lamps.presence(l)}, ignored, now)
 }
 
-// isPlain reports whether a domain is one that FreeSWITCH cannot take for more:
-// the port of the one that a phone names is whatever the phone wrote there.
+// isPlain reports whether a domain is one that FreeSWITCH cannot take for more: the
+// port of the one that a phone names is whatever the phone wrote there.
 func isPlain(domain string) bool {
 	return domain != "" && !strings.ContainsFunc(domain, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-:[]_", r)

@@ -141,7 +141,7 @@ func TestLampAfterYield(t *testing.T) {
 	d := l.ring(a, "1004")
 	l.answer(d)
 	l.next(lamps, "answer-state", "confirmed")
-	l.desk.ask(t.Context(), func() { l.desk.yield(l.desk.calls[a.UUID()]) })
+	l.ctl.ask(t.Context(), func(now time.Time) { l.ctl.calls[a.UUID()].yield() })
 	a.Hangup("")
 	l.settle()
 	b := l.inbound("+442079460001")

@@ -1,133 +1,146 @@
 package call
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"slices"
 	"time"
 
+	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
-// press is one person's switch during a call.
+// press is one person's toggle during a call.
 type press struct {
-	method toggle.Method
-	leg    string // the person's phone; "" by the API
-	user   string // who; "" is nobody of the call's organisation
-	by     string // by the API: the account that asked for it, in the user's name
-	ask    toggle.Press
-	answer func(toggle.Status, error) // by the API; nil otherwise
+	method  toggle.Method
+	leg     string // the person's phone; "" by the API, until the press is obeyed
+	user    string // who; "" is nobody of the call's organisation
+	account string // by the API: the account that asked for it, in the user's name
+	ask     toggle.Press
+	answer  func(toggle.Status, error) // by the API; nil otherwise
 }
 
 // autoResume is the method of a pause that ends by itself.
 const autoResume toggle.Method = "auto_resume"
 
-// pressed takes a person's switch: it is obeyed or refused, and either is
-// counted and written down (design.md section 2, rules 6 and 7).
-func (d *Desk) pressed(c *call, p press) {
-	refusal := toggle.Permit(c.org, p.user, p.method, c.effective())
+func (p press) reply(status toggle.Status, err error) {
+	if p.answer != nil {
+		p.answer(status, err)
+	}
+}
+
+// presses are what people have pressed during one call.
+type presses struct {
+	call    *call
+	waiting []press   // obeyed, and the person has not heard yet what came of it
+	last    press     // obeyed last
+	lastAt  time.Time // when
+	stands  standing  // before the waiting ones
+	code    string    // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
+	unclear string    // the same, of which FreeSWITCH was told and has not confirmed it
+}
+
+// standing is what people have switched, who did, and when.
+type standing struct {
+	person toggle.Person
+	last   press
+	lastAt time.Time
+}
+
+// take takes a person's press: it is obeyed or refused, and either is counted and
+// written down (docs/design.md, section 2, rules 6 and 7).
+func (ps *presses) take(p press, now time.Time) {
+	c := ps.call
+	refusal := toggle.Permit(c.route.org, p.user, p.method, c.route.effective())
 	result := string(refusal)
 	if refusal == toggle.Permitted {
 		result = "ok"
 	}
-	d.cfg.Meter.Toggle(string(p.method), result)
-	c.note(recording.Note{What: "pressed", Method: string(p.method), User: p.user, By: p.by, Result: result})
+	c.ctl.cfg.Meter.Toggle(string(p.method), result)
+	c.trace.add(recording.Note{What: "pressed", Method: string(p.method), User: p.user, By: p.account, Result: result}, now)
 	c.log.Info("switch pressed", "method", string(p.method), "ask", p.ask.String(), "result", result)
-	c.log.Debug("pressed by", "user", p.user, "account", p.by)
+	c.log.Debug("pressed by", "user", p.user, "account", p.account)
 	if refusal != toggle.Permitted {
-		d.hear(c, p, notPermitted)
+		ps.tell(p, notPermitted, now)
 		p.reply(c.rec.Status(), refusal)
 		return
 	}
-	d.obey(c, p)
+	ps.obey(p, now)
 }
 
-// obey carries a switch out. Of one by the API the phone hears that is on the
-// call.
-func (d *Desk) obey(c *call, p press) {
+// obey carries a press out. A press by the API is announced on the phone that is in
+// the call.
+func (ps *presses) obey(p press, now time.Time) {
+	c := ps.call
 	if p.method == toggle.API {
-		p.leg = c.phone(d.legs)
+		p.leg = c.route.phone()
 	}
-	if len(c.presses) == 0 || c.rec.Person == toggle.Nobody {
-		c.stands = standing{c.rec.Person, c.switched, c.switchedAt}
+	if len(ps.waiting) == 0 || c.rec.Person == toggle.Nobody {
+		ps.stands = standing{c.rec.Person, ps.last, ps.lastAt}
 	}
-	c.presses = append(c.presses, p)
+	ps.waiting = append(ps.waiting, p)
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
-		c.switched, c.switchedAt = p, time.Now()
+		ps.last, ps.lastAt = p, now
 	}
-	d.happened(c, toggle.Fact{What: toggle.Pressed, Press: p.ask})
+	c.happened(toggle.Fact{What: toggle.Pressed, Press: p.ask}, now)
 }
 
-func (p press) reply(told toggle.Status, err error) {
-	if p.answer != nil {
-		p.answer(told, err)
+// tell plays a prompt to the person who pressed, mixed into the talk. Whoever is
+// nobody of the organisation hears nothing.
+func (ps *presses) tell(p press, prompt string, now time.Time) {
+	if p.user != "" || p.method == autoResume {
+		ps.call.play(p.leg, prompt, now)
 	}
 }
 
-// pressedOn takes a switch from a leg. The call is the one whose recorded leg
-// this is, or the one whose recorded leg it talks to.
-func (d *Desk) pressedOn(uuid string, m toggle.Method, ask toggle.Press) {
-	c := d.callOn(uuid)
-	if c == nil {
-		d.cfg.Log.Info("switch pressed on a leg of no call", "leg", uuid, "method", string(m))
+// settle tells the people who pressed what came of it, once FreeSWITCH has
+// confirmed it, or has not.
+func (ps *presses) settle(now time.Time) {
+	c := ps.call
+	if len(ps.waiting) == 0 || !ps.settled() {
 		return
 	}
-	d.pressed(c, press{method: m, leg: uuid, user: c.userOn(d.legs[uuid]), ask: ask})
-}
-
-// callOn is the live call in which a leg talks: the one whose recorded leg it
-// is, or whose recorded leg it is bridged with.
-func (d *Desk) callOn(uuid string) *call {
-	if c := d.callAnchored(uuid); c != nil {
-		return c
-	}
-	if l := d.legs[uuid]; l != nil {
-		return d.callAnchored(l.peer)
-	}
-	return nil
-}
-
-// userOn is the user of the call's organisation whose phone a leg is.
-func (c *call) userOn(l *leg) string {
-	if l.is(c.org.ID) {
-		return l.user
-	}
-	return ""
-}
-
-// settlePresses tells the people who pressed what came of it, once FreeSWITCH
-// has confirmed it, or has not.
-func (d *Desk) settlePresses(c *call) {
-	if len(c.presses) == 0 || !c.settled() {
-		return
-	}
-	done := c.presses
-	c.presses = nil
-	told, prompt := c.rec.Status(), c.outcome()
+	done := ps.waiting
+	ps.waiting = nil
+	status, prompt := c.rec.Status(), ps.outcome()
 	var err error
 	if prompt == notPermitted {
-		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the switch out", told)
+		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the switch out", status)
 	}
-	heard := map[string]bool{}
+	told := map[string]bool{}
 	for i := len(done) - 1; i >= 0; i-- { // once on each phone, however often it pressed
-		done[i].reply(told, err)
-		if !heard[done[i].leg] {
-			heard[done[i].leg] = true
-			d.hear(c, done[i], prompt)
+		done[i].reply(status, err)
+		if !told[done[i].leg] {
+			told[done[i].leg] = true
+			ps.tell(done[i], prompt, now)
 		}
 	}
 	if err != nil && !c.rec.Gone && done[len(done)-1].method != autoResume {
-		d.undo(c, done[0])
+		ps.undo(done[0], now)
 	}
-	d.keepResume(c)
+	ps.keepResume(now)
+}
+
+// settled reports whether what was asked for last has been done, or has failed. A
+// file that ended is not the last word if a further one begins soon.
+func (ps *presses) settled() bool {
+	s := ps.call.rec.State
+	switch {
+	case s.Gone:
+		return true
+	case s.Pending != toggle.None, ps.call.timers.beginsSoon():
+		return false
+	case s.Held, s.File == toggle.Closed:
+		return true
+	case s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:
+		return false
+	}
+	return !s.Wanted() || s.Status() == toggle.On || !s.Answered
 }
 
 // outcome is the prompt that says whether what is wanted is what is. Before the
 // answer it is what the answer will start that counts.
-func (c *call) outcome() string {
-	s := c.rec
+func (ps *presses) outcome() string {
+	s := ps.call.rec.State
 	on, off := s.Status() == toggle.On, s.Status() != toggle.On
 	if !s.Answered {
 		on = on || s.File == toggle.Armed || s.File == toggle.ArmedMasked && s.Guard
@@ -142,156 +155,95 @@ func (c *call) outcome() string {
 	return notPermitted
 }
 
-// standing is what people have switched, who did, and when.
-type standing struct {
-	person     toggle.Person
-	switched   press
-	switchedAt time.Time
-}
-
 // undo takes a start or a resume back that could not be carried out: whoever
 // pressed has been told that it was not, so it must not be later. A pause that
 // lasts is one from then on, whatever stood before the first of several presses. A
 // pause that could not be carried out is tried again until it is.
-func (d *Desk) undo(c *call, first press) {
+func (ps *presses) undo(first press, now time.Time) {
+	c := ps.call
 	if c.rec.Person != toggle.SwitchedOn {
 		return
 	}
-	c.note(recording.Note{What: "undone", Method: string(c.switched.method), User: c.switched.user, By: c.switched.by})
-	c.log.Info("switch taken back: it was not carried out", "method", string(c.switched.method))
+	c.trace.add(recording.Note{What: "undone", Method: string(ps.last.method), User: ps.last.user, By: ps.last.account}, now)
+	c.log.Info("switch taken back: it was not carried out", "method", string(ps.last.method))
 	before := toggle.Nobody
 	switch {
-	case c.stands.person == toggle.SwitchedOff:
-		before, c.switched, c.switchedAt = toggle.SwitchedOff, c.stands.switched, c.stands.switchedAt
+	case ps.stands.person == toggle.SwitchedOff:
+		before, ps.last, ps.lastAt = toggle.SwitchedOff, ps.stands.last, ps.stands.lastAt
 	case c.rec.Status() == toggle.Paused:
-		before, c.switched = toggle.SwitchedOff, first
+		before, ps.last = toggle.SwitchedOff, first
 	}
-	d.happened(c, toggle.Fact{What: toggle.Stands, Person: before})
-}
-
-// settled reports whether what was asked for last has been done, or has failed.
-// A file that ended is not the last word if a further one begins soon.
-func (c *call) settled() bool {
-	s := c.rec
-	switch {
-	case s.Gone:
-		return true
-	case s.Pending != toggle.None, c.beginsSoon():
-		return false
-	case s.Held, s.File == toggle.Closed:
-		return true
-	case s.Answered && s.File != toggle.NoFile && s.File < toggle.Open:
-		return false
-	}
-	return !s.Wanted() || s.Status() == toggle.On || !s.Answered
-}
-
-// keepResume runs a timer while a person's pause lasts, if the organisation
-// wants pauses to end by themselves.
-func (d *Desk) keepResume(c *call) {
-	limit := c.org.OnDemand.AutoResume
-	paused := c.rec.Person == toggle.SwitchedOff && !c.rec.Gone
-	left := limit - time.Since(c.switchedAt) // of a call that was taken over
-	switch {
-	case !paused || limit == 0:
-		c.stopResume()
-	case c.resume != nil: // it runs already
-	case left <= reminderBefore:
-		c.resumeIn(d, max(left, 0), func() { d.resumeByItself(c) })
-	default:
-		c.resumeIn(d, left-reminderBefore, func() {
-			d.remind(c)
-			c.resumeIn(d, reminderBefore, func() { d.resumeByItself(c) })
-		})
-	}
+	c.happened(toggle.Fact{What: toggle.Stands, Person: before}, now)
 }
 
 // reminderBefore is how long before a pause ends by itself the user is told.
 const reminderBefore = 10 * time.Second
 
-// resumeIn calls then, in Run, after a while, unless the pause ends before.
-func (c *call) resumeIn(d *Desk, after time.Duration, then func()) {
-	var t *time.Timer
-	t = time.AfterFunc(after, func() {
-		d.post(func() {
-			if c.resume == t {
-				then()
-			}
+// keepResume runs a timer while a person's pause lasts, if the organisation wants
+// pauses to end by themselves. Of a call that was taken over, a part of the time is
+// over already.
+func (ps *presses) keepResume(now time.Time) {
+	c := ps.call
+	limit := c.route.org.OnDemand.AutoResume
+	paused := c.rec.Person == toggle.SwitchedOff && !c.rec.Gone
+	left := limit - now.Sub(ps.lastAt)
+	timer := &c.timers.resume
+	switch {
+	case !paused || limit == 0:
+		timer.stop()
+	case timer.running():
+	case left <= reminderBefore:
+		timer.start(c.ctl, max(left, 0), ps.resume)
+	default:
+		timer.start(c.ctl, left-reminderBefore, func(now time.Time) {
+			c.play(c.route.phone(), pauseEndsSoon, now)
+			timer.start(c.ctl, reminderBefore, ps.resume)
 		})
-	})
-	c.resume = t
-}
-
-func (c *call) stopResume() {
-	if c.resume != nil {
-		c.resume.Stop()
-		c.resume = nil
 	}
 }
 
-// resumeByItself ends a pause. Against a lock nobody resumes: then the chain says
+// resume ends a pause by itself. Against a lock nobody resumes: then the chain says
 // what is so.
-func (d *Desk) resumeByItself(c *call) {
-	c.resume = nil
-	if e := c.effective(); e.Locked {
+func (ps *presses) resume(now time.Time) {
+	c := ps.call
+	if c.route.effective().Locked {
 		c.log.Info("pause ends by itself: the lock says what is recorded")
-		d.happened(c, toggle.Fact{What: toggle.Stands})
+		c.happened(toggle.Fact{What: toggle.Stands}, now)
 		return
 	}
-	d.cfg.Meter.Toggle(string(autoResume), "ok")
-	c.note(recording.Note{What: "pressed", Method: string(autoResume), Result: "ok"})
+	c.ctl.cfg.Meter.Toggle(string(autoResume), "ok")
+	c.trace.add(recording.Note{What: "pressed", Method: string(autoResume), Result: "ok"}, now)
 	c.log.Info("pause ends by itself")
-	d.obey(c, press{method: autoResume, leg: c.phone(d.legs), ask: toggle.TurnOn})
+	ps.obey(press{method: autoResume, leg: c.route.phone(), ask: toggle.TurnOn}, now)
 }
 
-// phone is the leg of the user on the call, "" if there is none: the one that
-// talks to the recorded leg, or an internal call's recorded leg itself.
-func (c *call) phone(legs map[string]*leg) string {
-	for _, uuid := range []string{c.peer, cmp.Or(c.anchor, c.first)} { // before the answer of an outgoing call: who calls
-		if legs[uuid].is(c.org.ID) {
-			return uuid
-		}
+// yield answers the API for a call that another instance follows from now on.
+func (ps *presses) yield() {
+	for _, p := range ps.waiting {
+		p.reply(ps.call.rec.Status(), toggle.ErrNoCall)
 	}
-	return ""
+	ps.waiting = nil
 }
 
-// Switch is the door for the API: it switches a live call in the name of a user
-// on it ("": the one who talks now), asked for by an account, with the same rights
-// and the same result as on the phone. It returns the state that FreeSWITCH has
-// confirmed. The errors are a toggle.Refusal, toggle.ErrNoCall and toggle.ErrBusy.
-func (d *Desk) Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error) {
-	type result struct {
-		told toggle.Status
-		err  error
+// lastDigits is the variable of a phone's leg that FreeSWITCH sets to the code when
+// it is pressed, before it makes the event (mod_dptools.c, digit_action_callback).
+// It is cleared in one write with what follows from the press. So a code that was
+// pressed while nobody listened is still there (absence.go).
+const lastDigits = "last_matching_digits"
+
+// clearCode clears the code of the press that was taken, if there is one.
+func (ps *presses) clearCode() (send []esl.Command, leg string) {
+	if ps.code == "" {
+		return nil, ""
 	}
-	answer := make(chan result, 1)
-	work := func() {
-		c := d.calls[id]
-		if c == nil {
-			answer <- result{toggle.Off, toggle.ErrNoCall}
-			return
-		}
-		name, _, _ := c.org.FindUser(user)
-		switch {
-		case user == "":
-			name = c.userOn(d.legs[c.phone(d.legs)])
-		case !slices.Contains(c.users(), name):
-			name = "" // a user's rights count on the user's own calls
-		}
-		d.pressed(c, press{method: toggle.API, user: name, by: account, ask: ask,
-			answer: func(t toggle.Status, err error) { answer <- result{t, err} }})
+	leg = ps.code
+	ps.code, ps.unclear = "", leg
+	return []esl.Command{esl.SetVar(leg, lastDigits, "")}, leg
+}
+
+// codeCleared notes that FreeSWITCH has cleared the code of a leg.
+func (ps *presses) codeCleared(leg string) {
+	if ps.unclear == leg {
+		ps.unclear = ""
 	}
-	if !d.post(work) {
-		return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
-	}
-	select {
-	case r := <-answer:
-		if r.err != nil {
-			return r.told, fmt.Errorf("call: switch: %w", r.err)
-		}
-		return r.told, nil
-	case <-ctx.Done():
-	case <-d.done:
-	}
-	return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
 }

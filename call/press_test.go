@@ -428,7 +428,7 @@ func TestSwitchByAPI(t *testing.T) {
 		{a.UUID(), "", toggle.TurnOn, toggle.On, nil},
 		{"none", "dave", toggle.TurnOff, toggle.Off, func(err error) bool { return errors.Is(err, toggle.ErrNoCall) }},
 	} {
-		told, err := l.desk.Switch(context.Background(), tc.id, tc.user, "root", tc.ask)
+		told, err := l.ctl.Toggle(context.Background(), tc.id, tc.user, "root", tc.ask)
 		if tc.check == nil && err != nil || tc.check != nil && !tc.check(err) {
 			t.Errorf("%s %s: %v", tc.user, tc.ask, err)
 		}
@@ -439,7 +439,7 @@ func TestSwitchByAPI(t *testing.T) {
 	l.settle()
 	l.hears(d, "is-being-recorded.wav")
 	l.maskFails()
-	if told, err := l.desk.Switch(context.Background(), a.UUID(), "dave", "", toggle.TurnOff); told == toggle.Paused {
+	if told, err := l.ctl.Toggle(context.Background(), a.UUID(), "dave", "", toggle.TurnOff); told == toggle.Paused {
 		t.Errorf("told %s, %v: nothing was masked", told, err)
 	}
 }
@@ -456,7 +456,7 @@ func TestSwitchInTheNameOfSomebodyElsewhere(t *testing.T) {
 		before := a.Get("tapedeck_state")
 		for user, want := range map[string]toggle.Refusal{"": toggle.Locked, "dave": toggle.Locked, "frank": toggle.NotItsUser} {
 			var refused toggle.Refusal
-			if told, err := l.desk.Switch(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused != want {
+			if told, err := l.ctl.Toggle(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused != want {
 				t.Errorf("%s, in the name of %q: %s, %v; want %s", record, user, told, err, want)
 			}
 		}
@@ -637,7 +637,7 @@ func resuming(t *testing.T, after time.Duration, sticky bool) (l *lab, anchor, d
 // resumes reports whether a pause of the call would end by itself.
 func (l *lab) resumes(anchor *esltest.Channel) (timer *time.Timer) {
 	l.Helper()
-	if !l.desk.ask(l.Context(), func() { timer = l.desk.calls[anchor.UUID()].resume }) {
+	if !l.ctl.ask(l.Context(), func(now time.Time) { timer = l.ctl.calls[anchor.UUID()].timers.resume.t }) {
 		l.Fatal("the desk is gone")
 	}
 	return timer

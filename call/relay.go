@@ -3,25 +3,18 @@ package call
 import (
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
+	"tapedeck/call/handover"
+	"tapedeck/call/survey"
 	"tapedeck/esl"
 )
 
 // A call has one owner among several Tapedecks. A leg of a call that another one
-// owns may reach our socket all the same: then the leg itself tells the owner,
-// by an event that carries its channel data, and we do no more than what depends
-// on the organisation alone. If the owner is dead, whoever takes the call over
-// has heard the event too.
-
-// relayedVariable keeps, on the leg, the elements that it entered elsewhere, until
-// the owner has seen to them: whoever takes the call over finds them there, if
-// nobody who heard the event is left.
-const (
-	relayedVariable = "tapedeck_relayed"
-	maxRelayed      = 2048
-)
+// owns may reach our socket all the same: then the leg itself tells the owner, by an
+// event that carries its channel data, and we do no more than what depends on the
+// organisation alone. If the owner is dead, whoever takes the call over has heard
+// the event too.
 
 // enteredSubclass is that event; relayHeader names it among others.
 const (
@@ -30,122 +23,112 @@ const (
 )
 
 // relay lets the owner know of a leg that entered here.
-func (d *Desk) relay(k control, e entry) turn {
-	org := d.cfg.Policy().Organisations[k.Organisation]
+func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
+	org := ctl.cfg.Policy().Organisations[s.Organisation]
 	if org == nil {
-		d.cfg.Log.Warn("call of an organisation that the policy does not have: left alone", "call", k.Call)
-		return turn{exits: true, send: []esl.Command{esl.Exit()}}
+		ctl.cfg.Log.Warn("call of an organisation that the policy does not have: left alone", "call", s.Call)
+		return leave()
 	}
-	d.cfg.Log.Info("call belongs to another instance: told", "call", k.Call, "owner", k.Owner)
-	c := &call{org: org, direction: k.Direction, first: k.First}
-	d.serials++
-	id := d.cfg.Store.Instance() + "-" + strconv.Itoa(d.serials)
-	d.relays[k.Call] = append(d.relays[k.Call], relayed{id, e, time.Now()})
-	send := append(c.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
-	if el, err := readElement(d.cfg.Policy(), org, e.hint); e.hint != "" && err == nil && len(e.relayed) < maxRelayed {
-		send = append(send, esl.Execute("set", relayedVariable+"="+strings.TrimPrefix(e.relayed+","+el.String(), ",")))
+	ctl.cfg.Log.Info("call belongs to another instance: told", "call", s.Call, "owner", s.Owner)
+	r := &route{org: org, direction: s.Direction, first: s.First}
+	id := ctl.cfg.Store.Instance() + "-" + strconv.FormatInt(ctl.serial(), 10)
+	ctl.relays.add(s.Call, relayed{id, e, now})
+	send := append(r.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
+	if el, err := readElement(ctl.cfg.Policy(), org, e.hint); e.hint != "" && err == nil {
+		if text, ok := handover.AddRelayed(e.relayed, el); ok {
+			send = append(send, esl.Execute("set", handover.RelayedVariable+"="+text))
+		}
 	}
 	if e.hint != "" {
 		send = append(send, esl.Execute("unset", "tapedeck_element"))
 	}
-	if e.transferrer != "" && c.refuses(e) {
-		send = append(send, refused()...)
+	if r.refuses(e) {
+		send = append(send, failTransfer()...)
 	}
-	return turn{exits: true, send: append(send, esl.Exit())}
+	return leave(send...)
 }
 
-// relayed is a leg that entered at an instance which did not own its call.
+// relays are legs that entered at an instance which did not own their call, by call:
+// those of calls that nobody owns are kept for a while, in case they become ours.
+type relays map[string][]relayed
+
+// relayed is one leg that entered.
 type relayed struct {
 	id    string
 	entry entry
 	at    time.Time
 }
 
-// relayedLife is how long one is kept for a call that has no owner yet.
+// relayedLife is how long a relayed leg is kept for a call that has no owner yet.
 const relayedLife = 10 * time.Second
 
-// enteredElsewhere takes a leg that entered at another instance into our call; of
-// a call that is not ours it is kept for a while, in case it becomes ours.
-func (d *Desk) enteredElsewhere(on string, ev *esl.Event) {
-	e := readEntry(d.cfg.Policy(), ev)
-	k, err := readControl(e.live)
+// add keeps a relayed leg, once.
+func (r relays) add(call string, one relayed) {
+	if !slices.ContainsFunc(r[call], func(kept relayed) bool { return kept.id == one.id }) {
+		r[call] = append(r[call], one)
+	}
+}
+
+// forget forgets those of calls that nobody took.
+func (r relays) forget(now time.Time) {
+	for id, entered := range r {
+		if now.Sub(entered[len(entered)-1].at) > relayedLife {
+			delete(r, id)
+		}
+	}
+}
+
+// enteredElsewhere takes a leg that entered at another instance into our call.
+func (ctl *Controller) enteredElsewhere(on string, ev *esl.Event, now time.Time) {
+	e := readEntry(ctl.cfg.Policy(), ev)
+	s, err := handover.Read(e.snapshot)
 	if err != nil {
-		d.cfg.Log.Warn("leg that entered elsewhere not understood", "leg", e.leg, "error", err)
+		ctl.cfg.Log.Warn("leg that entered elsewhere not understood", "leg", e.leg, "error", err)
 		return
 	}
-	if d.legs[e.leg] == nil {
-		d.created(on, e.leg, ev)
+	if ctl.legs.get(e.leg) == nil {
+		ctl.created(on, e.leg, ev, now)
 	}
-	if c := d.calls[k.Call]; c != nil {
-		d.enterRelayed(c, e, d.when(on, ev))
+	at := ctl.switches.when(on, ev, now)
+	if c := ctl.calls[s.Call]; c != nil {
+		c.absence.enterRelayed(e, at, now)
 		return
 	}
-	id := ev.Get(relayHeader)
-	if !slices.ContainsFunc(d.relays[k.Call], func(r relayed) bool { return r.id == id }) { // it was not ours
-		d.relays[k.Call] = append(d.relays[k.Call], relayed{id, e, d.when(on, ev)})
-	}
+	ctl.relays.add(s.Call, relayed{ev.Get(relayHeader), e, at})
 }
 
 // enterRelayed does over the watch link what the socket would have done.
-func (d *Desk) enterRelayed(c *call, e entry, at time.Time) {
-	d.answeredBefore(c, e)
-	if e.transferrer != "" && c.refuses(e) {
-		d.pressedByTransfer(c, e)
+func (a *absence) enterRelayed(e entry, at, now time.Time) {
+	c := a.call
+	c.answeredBefore(e, now)
+	if !c.rec.Gone && c.route.refuses(e) {
+		c.pressedByTransfer(e, now)
 		return
 	}
-	if el, err := readElement(d.cfg.Policy(), c.org, e.hint); e.hint != "" && (err != nil || at.After(c.caughtUp) || !slices.Contains(c.seen, el.String())) {
-		d.enterElement(c, e.hint)
-		c.relayed, c.seen = e.leg, append(c.seen, el.String())
+	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, e.hint)
+	if e.hint != "" && (err != nil || at.After(a.caughtUp) || !slices.Contains(a.seen, el.String())) {
+		c.enterElement(e.hint, now)
+		a.relayed, a.seen = e.leg, append(a.seen, el.String())
 	}
-	d.rethink(c)
+	c.rethink(now)
 }
 
-// takeRelays takes what reached the others while the call had no owner: elements
-// are entered, because a leg that talks now left the dialplan before; switches are
+// takeRelays takes what reached the others while the call had no owner: elements are
+// entered, because a leg that talks now left the dialplan before; presses are
 // returned, for when it is known who is on the call.
-func (d *Desk) takeRelays(c *call, since time.Time, now scene) (switches []entry) {
-	left := ""
-	if on := now.dumps[c.holder()]; on != nil {
-		left = on.Variable(relayedVariable)
-	}
-	for _, r := range d.relays[c.id] {
+func (a *absence) takeRelays(since time.Time, s survey.Survey, now time.Time) (presses []entry) {
+	c := a.call
+	left := s.Variable(c.route.holder(), handover.RelayedVariable)
+	for _, r := range c.ctl.relays[c.id] {
 		switch {
 		case !r.at.After(since): // its owner saw to it
-		case r.entry.transferrer != "" && c.refuses(r.entry):
-			switches = append(switches, r.entry)
+		case c.route.refuses(r.entry):
+			presses = append(presses, r.entry)
 		case r.entry.hint != "" && left == "":
-			d.enterElement(c, r.entry.hint)
+			c.enterElement(r.entry.hint, now)
 		}
 	}
-	d.catchUpRelays(c, now)
-	delete(d.relays, c.id)
-	return switches
-}
-
-// catchUpRelays enters what other instances have noted on the leg while nobody
-// told us.
-func (d *Desk) catchUpRelays(c *call, now scene) {
-	on := now.dumps[c.holder()]
-	if on == nil || on.Variable(relayedVariable) == "" {
-		return
-	}
-	c.relayed, c.caughtUp = c.holder(), time.Now()
-	seen := slices.Clone(c.seen)
-	for element := range strings.SplitSeq(on.Variable(relayedVariable), ",") {
-		if i := slices.Index(seen, element); i >= 0 {
-			seen = slices.Delete(seen, i, i+1)
-			continue
-		}
-		d.enterElement(c, element)
-		c.seen = append(c.seen, element)
-	}
-}
-
-// forgetRelays forgets those of calls that nobody took.
-func (d *Desk) forgetRelays(now time.Time) {
-	for id, entered := range d.relays {
-		if now.Sub(entered[len(entered)-1].at) > relayedLife {
-			delete(d.relays, id)
-		}
-	}
+	c.absence.catchUpRelays(s, now)
+	delete(c.ctl.relays, c.id)
+	return presses
 }

@@ -3,6 +3,7 @@ package call
 import (
 	"sync"
 	"testing"
+	"time"
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
@@ -12,8 +13,8 @@ import (
 // trace is what a live call has written down.
 func (l *lab) trace(leg *esltest.Channel, what string) (notes []recording.Note) {
 	l.Helper()
-	l.desk.ask(l.Context(), func() {
-		if c := l.desk.callOn(leg.UUID()); c != nil {
+	l.ctl.ask(l.Context(), func(now time.Time) {
+		if c := l.ctl.callOn(leg.UUID()); c != nil {
 			for _, n := range c.trace {
 				if n.What == what {
 					notes = append(notes, n)

@@ -5,37 +5,39 @@ import (
 	"errors"
 	"time"
 
+	"tapedeck/call/handover"
+	"tapedeck/call/survey"
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/toggle"
 )
 
-// Handle serves one leg on the outbound socket: it takes what the channel data
-// says into the call, tells FreeSWITCH what follows, and leaves. Whatever goes
-// wrong, it leaves in time and the dialplan goes on.
-func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
+// Handle serves one leg on the outbound socket: it takes what the channel data says
+// into the call, tells FreeSWITCH what follows, and leaves. Whatever goes wrong, it
+// leaves in time and the dialplan goes on.
+func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
 	defer cancel()
-	defer context.AfterFunc(ctx, leg.Close)() // even if the Desk has no room for work
-	e := readEntry(d.cfg.Policy(), leg.Data)
-	e.begun = d.begun(ctx, e)
+	defer context.AfterFunc(ctx, leg.Close)() // even if the Controller has no room for work
+	e := readEntry(ctl.cfg.Policy(), leg.Data)
+	e.begun = ctl.begun.ask(ctx, e)
 	var t turn
-	work := func() { t = d.enter(e) }
+	work := func(now time.Time) { t = ctl.enter(e, now) }
 	for {
-		if !d.ask(ctx, work) {
-			d.post(func() { d.replied(t, nil, errLeft) })
+		if !ctl.ask(ctx, work) {
+			ctl.post(func(now time.Time) { t.replied(nil, errLeft, now) })
 			return
 		}
-		if len(t.send) == 0 {
+		if len(t.commands) == 0 {
 			return
 		}
-		now := t
-		replies, err := leg.SendAll(ctx, now.send)
-		work = func() { t = d.replied(now, replies, err) }
-		if now.exits {
-			d.cfg.Meter.Decision(time.Since(began))
-			d.post(work)
+		sent := t
+		replies, err := leg.SendAll(ctx, sent.commands)
+		work = func(now time.Time) { t = sent.replied(replies, err, now) }
+		if sent.exits {
+			ctl.cfg.Meter.Decision(time.Since(began))
+			ctl.post(work)
 			return
 		}
 	}
@@ -43,55 +45,48 @@ func (d *Desk) Handle(ctx context.Context, leg *esl.Call) {
 
 var errLeft = errors.New("call: the leg left the socket before it could be told")
 
-// turn is what is to be sent on the socket next: what carries the recording
-// command out, and the exit, if there is nothing that would have to wait for the
-// command's reply.
+// turn is what is to be sent on the socket next: a batch, and the exit, if nothing
+// has to wait for the batch's reply.
 type turn struct {
-	call    *call
-	command toggle.Command
-	send    []esl.Command
-	from    int // the replies from here on are the command's
-	exits   bool
+	batch
+	call  *call // whose batch it is; nil if it has no recording command
+	exits bool
 }
 
-// next is the turn for a recording command, after what is to be sent anyway.
-func (d *Desk) next(c *call, send []esl.Command, command toggle.Command) turn {
-	if text, fresh := d.live(c); fresh {
-		send = append(send, esl.Execute("set", liveVariable+"="+text))
-		if c.onAnswering() {
-			send = append(send, esl.Execute("export", c.onFirst(liveVariable)+"="+text))
-		}
-	}
-	t := turn{call: c, command: command, from: len(send), exits: command < toggle.Start}
-	t.send = append(send, d.entryCommands(c, command)...)
+// leave is the turn that sends these commands and leaves.
+func leave(send ...esl.Command) turn {
+	return turn{batch: batch{commands: append(send, esl.Exit())}, exits: true}
+}
+
+// turn is the turn for a recording command, after what is to be sent anyway.
+func (c *call) turn(send []esl.Command, command toggle.Command, now time.Time) turn {
+	t := turn{batch: c.line.onSocket(send, command, now), call: c, exits: command < toggle.Start}
 	if t.exits {
-		t.send = append(t.send, esl.Exit())
+		t.commands = append(t.commands, esl.Exit())
 	}
 	return t
 }
 
-// replied takes the replies of a turn and returns the next one. Behind an exit
-// the call may have gone on: what follows then goes over the watch link.
-func (d *Desk) replied(t turn, replies []esl.Reply, err error) turn {
-	if t.call == nil || t.command == toggle.None {
+// replied takes the replies of a turn and returns the next one. Behind an exit the
+// call may have gone on: what follows then goes over the watch link.
+func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
+	c := t.call
+	if c == nil || t.command == toggle.None {
 		return turn{}
 	}
-	if err == nil {
-		replies = replies[t.from:]
-	}
-	fate := d.fate(t.call, t.command, replies, err)
+	fate := c.line.read(t.batch, replies, err)
 	if err != nil && t.canRepeat() {
-		d.send(t.call, t.command)
+		c.line.carryOut(t.command, now)
 		return turn{}
 	}
-	command := d.fact(t.call, fate)
+	command := c.fact(fate, now)
 	if t.exits || err != nil {
-		d.send(t.call, command)
-		d.followUp(t.call)
+		c.line.carryOut(command, now)
+		c.followUp(now)
 		return turn{}
 	}
-	next := d.next(t.call, nil, command)
-	d.followUp(t.call)
+	next := c.turn(nil, command, now)
+	c.followUp(now)
 	return next
 }
 
@@ -102,185 +97,181 @@ func (t turn) canRepeat() bool {
 	return rec.Pending == t.command && !(rec.Answered && t.command < toggle.Start)
 }
 
-// enter takes a leg that reached the socket: it begins a call, or enters an
-// element into the one that the leg is of.
-func (d *Desk) enter(e entry) turn {
+// enter takes a leg that reached the socket: it begins a call, or enters an element
+// into the one that the leg is of.
+func (ctl *Controller) enter(e entry, now time.Time) turn {
 	if e.bad != "" {
-		d.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.bad, "leg", e.leg)
+		ctl.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.bad, "leg", e.leg)
 	}
-	if _, late := d.gone[e.leg]; late { // the watch link was faster: nothing would end the call
-		return turn{exits: true, send: []esl.Command{esl.Exit()}}
+	if ctl.legs.late(e.leg) { // the watch link was faster: nothing would end the call
+		return leave()
 	}
-	d.knowEntry(e)
-	c := d.calls[e.call]
+	ctl.knowEntry(e)
+	c := ctl.calls[e.call]
 	if c == nil { // its tapedeck_call may not have reached FreeSWITCH
-		c = d.callOf(e.leg)
+		c = ctl.callOf(e.leg)
 	}
-	if c == nil && e.live != "" {
+	if c == nil && e.snapshot != "" {
 		var t turn
-		if c, t = d.stranger(e); c == nil && len(t.send) > 0 {
+		if c, t = ctl.enterForeign(e, now); c == nil && len(t.commands) > 0 {
 			return t
 		}
 	}
 	if c != nil {
-		d.answeredBefore(c, e)
+		c.answeredBefore(e, now)
 	}
-	if c != nil && e.transferrer != "" && c.refuses(e) {
-		return d.refuseTransfer(c, e)
+	if c != nil && !c.rec.Gone && c.route.refuses(e) {
+		return c.refuseTransfer(e, now)
 	}
-	if c == nil || c.rec.Gone || !c.has(e.leg) {
+	if c == nil || c.rec.Gone || !c.route.has(e.leg) {
 		if e.org == nil || !e.org.Recording {
-			return d.turnAway(e)
+			return ctl.turnAway(e)
 		}
-		if c = d.begin(e); c == nil {
-			return turn{exits: true, send: []esl.Command{esl.Exit()}}
+		if c = ctl.begin(e, now); c == nil {
+			return leave()
 		}
-		return d.arm(c, e, d.greeting(c))
+		return c.arm(e, c.greeting(), now)
 	}
-	return d.arm(c, e, c.onPhones(e.leg))
+	return c.arm(e, c.route.onPhones(e.leg), now)
 }
 
-// answeredBefore takes the answer of an outgoing call from the leg that has
-// answered and reaches the socket now: the watch link may tell later, or never.
-func (d *Desk) answeredBefore(c *call, e entry) {
-	if c.onAnswering() && e.leg != c.first && e.called && e.answered {
-		d.legs[e.leg].call = c.id
-		c.ringing[e.leg] = true
-		d.answered(e.leg)
+// answeredBefore takes the answer of an outgoing call from the leg that has answered
+// and reaches the socket now: the watch link may tell later, or never.
+func (c *call) answeredBefore(e entry, now time.Time) {
+	if c.route.awaitsAnchor() && e.leg != c.route.first && e.dialledLeg && e.answered {
+		c.ctl.legs.get(e.leg).call = c.id
+		c.route.ringing[e.leg] = true
+		c.answered(e.leg, now)
 	}
 }
 
-// knowEntry takes the leg's user from the channel data, which is later and says
-// more than CHANNEL_CREATE did.
-func (d *Desk) knowEntry(e entry) {
-	l := d.legs[e.leg]
+// knowEntry takes the leg's user from the channel data, which is later and says more
+// than CHANNEL_CREATE did.
+func (ctl *Controller) knowEntry(e entry) {
+	l := ctl.legs.get(e.leg)
 	if l == nil {
-		l = &leg{uuid: e.leg, on: d.switchOf(e), core: e.core}
-		d.legs[e.leg] = l
+		l = ctl.legs.add(&leg{uuid: e.leg, on: ctl.switches.nameOf(e.core), core: e.core})
 	}
-	if !l.dialed && e.user != "" {
-		l.org, l.user, l.domain = e.org.ID, e.user, e.domain
+	if !l.dialled && e.user != "" {
+		l.user = user{e.org.ID, e.user, e.domain}
 	}
 }
 
-// turnAway leaves a leg alone that nothing is recorded for. tapedeck_call tells
-// the mandatory dialplan that Tapedeck was asked.
-func (d *Desk) turnAway(e entry) turn {
+// turnAway leaves a leg alone that nothing is recorded for. tapedeck_call tells the
+// mandatory dialplan that Tapedeck was asked.
+func (ctl *Controller) turnAway(e entry) turn {
 	if e.call == "" {
 		direction, state := "unknown", "unknown"
 		if e.org != nil {
 			direction, state = e.direction.String(), "disabled"
 		}
-		d.cfg.Meter.Call(direction, state)
-		d.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
+		ctl.cfg.Meter.Call(direction, state)
+		ctl.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
 	}
-	if d.cfg.Switches[d.legs[e.leg].on] == nil { // nobody would tell of its hangup
-		delete(d.legs, e.leg)
+	if !ctl.switches.watched(ctl.legs.get(e.leg).on) { // nobody would tell of its hangup
+		delete(ctl.legs.all, e.leg)
 	}
-	return turn{exits: true, send: []esl.Command{
+	return leave(
 		esl.Execute("set", "tapedeck_call="+e.leg),
 		esl.Execute("set", "tapedeck_state=off"),
 		esl.Execute("export", "sip_disable_recording=true"),
 		esl.Execute("unset", "tapedeck_element"),
-		esl.Exit(),
-	}}
+	)
 }
 
 // begin makes the call of a leg that belongs to none; nil if the leg has no UUID
 // that a file could be named after, as FreeSWITCH always has.
-func (d *Desk) begin(e entry) *call {
-	l := d.legs[e.leg]
-	l.files = max(l.files, e.begun)
-	c := &call{
-		id: idOf(e.leg, l.files), on: d.switchOf(e), core: e.core, org: e.org, direction: e.direction, first: e.leg,
-		began: time.Now(), ringing: map[string]bool{}, told: told{state: toggle.Off, anchor: e.leg},
-		external: e.external, token: 1,
-	}
-	c.log = d.cfg.Log.With("call", c.id, "organisation", c.org.ID)
+func (ctl *Controller) begin(e entry, now time.Time) *call {
+	l := ctl.legs.get(e.leg)
+	l.begun = max(l.begun, e.begun)
+	c := newCall(ctl, identity{id: idOf(e.leg, l.begun), core: e.core, external: e.external, began: now},
+		route{org: e.org, direction: e.direction, first: e.leg}, ctl.switches.nameOf(e.core))
+	c.lease.token = 1
+	c.announced.last = announcement{status: toggle.Off, anchor: e.leg}
 	c.rec.Answered = e.answered && e.direction != flow.Outbound
 	if e.direction != flow.Outbound {
-		c.anchor = e.leg
+		c.route.anchor = e.leg
 	}
-	if err := d.addPart(c); err != nil {
+	if err := c.addPart(); err != nil {
 		c.log.Error("no file name for the call: it is left alone", "error", err)
 		return nil
 	}
-	l.files++
+	l.begun++
 	l.call = c.id
 	for _, el := range e.first {
 		at := ""
 		if el.Kind == flow.User {
 			at = e.leg
-			c.talked = append(c.talked, el.ID)
+			c.route.talked = append(c.route.talked, el.ID)
 		}
-		c.passes(el, at)
+		c.route.enter(el, at, now)
 	}
-	d.calls[c.id] = c
-	if d.cfg.Switches[c.on] == nil {
+	ctl.calls[c.id] = c
+	if !ctl.switches.watched(c.line.on) {
 		c.log.Warn("call cannot be followed", "error", errNoLink, "core", e.core)
 	}
-	d.cfg.Meter.Call(e.direction.String(), stateName(c.effective().On))
+	ctl.cfg.Meter.Call(e.direction.String(), stateName(c.route.effective().On))
 	return c
 }
 
-// greeting is what the legs of a new call are told: the call to which the legs
-// to come belong, and how things stand.
-func (d *Desk) greeting(c *call) []esl.Command {
-	return append(append(c.bind(), c.onPhones(c.first)...),
+// greeting is what the legs of a new call are told: the call to which the legs to
+// come belong, and how things stand.
+func (c *call) greeting() []esl.Command {
+	return append(append(c.route.bind(), c.route.onPhones(c.route.first)...),
 		esl.Execute("export", "tapedeck_call="+c.id),
 		esl.Execute("set", "tapedeck_state=off"),
-		esl.Execute("set", "tapedeck_file="+c.path),
+		esl.Execute("set", "tapedeck_file="+c.files.Last().Path),
 	)
 }
 
-// arm enters the element, if the dialplan named one, and brings the recording
-// in line with the chain.
-func (d *Desk) arm(c *call, e entry, send []esl.Command) turn {
+// arm enters the element, if the dialplan named one, and brings the recording in
+// line with the chain.
+func (c *call) arm(e entry, send []esl.Command, now time.Time) turn {
 	if e.hint != "" {
-		d.enterElement(c, e.hint)
+		c.enterElement(e.hint, now)
 		send = append(send, esl.Execute("unset", "tapedeck_element"))
 	}
-	command := d.fact(c, c.chained(d.legs))
-	effective := c.effective()
-	c.log.Info("call decided", "direction", c.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
+	command := c.fact(c.route.wish(c.rec.Answered), now)
+	effective := c.route.effective()
+	c.log.Info("call decided", "direction", c.route.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
 		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish().String())
 	c.log.Debug("decided by", "element", effective.Decider.String())
-	t := d.next(c, send, command)
-	d.followUp(c)
+	t := c.turn(send, command, now)
+	c.followUp(now)
 	return t
 }
 
 // enterElement adds what the dialplan entered to the chain.
-func (d *Desk) enterElement(c *call, hint string) {
-	el, err := readElement(d.cfg.Policy(), c.org, hint)
+func (c *call) enterElement(hint string, now time.Time) {
+	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, hint)
 	if err != nil {
 		c.log.Warn("tapedeck_element not understood: ignored: write number/, ring_group/, application/ or user/ and an id")
 		c.log.Debug("tapedeck_element", "error", err)
 		return
 	}
-	if _, known := c.org.Settings(el); !known {
+	if _, known := c.route.org.Settings(el); !known {
 		c.log.Warn("element is not in the policy: it counts as dont-care", "kind", string(el.Kind))
 	}
-	c.passes(el, "")
+	c.route.enter(el, "", now)
 }
 
-// stranger is the call of a leg that another Tapedeck has followed: taken over at
-// once if that was one before this; or else the turn that tells its owner.
-func (d *Desk) stranger(e entry) (*call, turn) {
-	k, err := readControl(e.live)
-	if err == nil && k.Anchor == "" && e.leg != k.First && e.called && e.answered { // its owner may not know yet who has answered
-		k.Anchor = e.leg
-		k.Serial++
+// enterForeign is the call of a leg that another Tapedeck has followed: taken over
+// at once if that was one before this; or else the turn that tells its owner.
+func (ctl *Controller) enterForeign(e entry, now time.Time) (*call, turn) {
+	s, err := handover.Read(e.snapshot)
+	if err == nil && s.Anchor == "" && e.leg != s.First && e.dialledLeg && e.answered { // its owner may not know yet who has answered
+		s.Anchor = e.leg
+		s.Serial++
 	}
 	switch {
 	case err != nil:
-		d.cfg.Log.Warn("call of another Tapedeck not understood", "leg", e.leg, "error", err)
-	case k.Owner == d.cfg.Store.Instance(), k.holder() != e.leg: // it is over
-	case d.cfg.Store.Alone():
-		k.Switch = d.switchOf(e)
-		return d.adopt(k, k.Token+1, richer(k.Call, nil, d.cfg.Past), scene{live: liveLegs{e.leg: e.answered}}), turn{}
+		ctl.cfg.Log.Warn("call of another Tapedeck not understood", "leg", e.leg, "error", err)
+	case s.Owner == ctl.cfg.Store.Instance(), s.Holder() != e.leg: // it is over
+	case ctl.cfg.Store.Alone():
+		s.Switch = ctl.switches.nameOf(e.core)
+		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Past), survey.Of(e.leg, e.answered), now), turn{}
 	default:
-		return nil, d.relay(k, e)
+		return nil, ctl.relay(s, e, now)
 	}
 	return nil, turn{}
 }

@@ -54,14 +54,14 @@ func TestTakeOverOfMany(t *testing.T) {
 	l := newLab(t)
 	reads, left := &atomic.Int32{}, survivor{mu: &sync.Mutex{}, mine: map[string]bool{}}
 	l.stop()
-	l.desk, _ = l.start(l.address, Config{Policy: l.desk.cfg.Policy, Store: left, Archive: readOften{reads: reads}})
+	l.ctl, _ = l.start(l.address, Config{Policy: l.ctl.cfg.Policy, Store: left, Archive: readOften{reads: reads}})
 	orphans := make([]calls.Call, many)
 	for i := range orphans {
 		id := fmt.Sprintf("c0ffee00-0000-4000-8000-%012d", i)
 		orphans[i] = calls.Call{ID: id, Organisation: "acme", Switch: "fs1", Leg: id, Anchor: id, Owner: "dead", Token: 1}
 	}
 	before, began := reads.Load(), time.Now()
-	l.desk.Orphans(orphans)
+	l.ctl.Orphans(orphans)
 	l.until("all calls are taken over", func() bool { return left.has() == many })
 	t.Logf("taken over in %s", time.Since(began))
 	if n := reads.Load() - before; n > 3 { // the reaper, and the look after the link's beginning, read too

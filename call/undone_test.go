@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tapedeck/esl/esltest"
 	"tapedeck/toggle"
@@ -94,13 +95,13 @@ func TestPressBetweenTwoFiles(t *testing.T) {
 		}
 		return pass
 	})
-	w.deskHas("the file is broken", func(desk *Desk) bool {
-		desk.happened(desk.calls[a.UUID()], toggle.Fact{What: toggle.Broken})
+	w.ctlHas("the file is broken", func(ctl *Controller) bool {
+		ctl.calls[a.UUID()].happened(toggle.Fact{What: toggle.Broken}, time.Now())
 		return true
 	})
 	w.until("it is being stopped", stopping.Load)
 	d.PressDigits("*1")
-	w.deskHas("the press", func(desk *Desk) bool { return len(desk.calls[a.UUID()].presses) == 1 })
+	w.ctlHas("the press", func(ctl *Controller) bool { return len(ctl.calls[a.UUID()].presses.waiting) == 1 })
 	w.wire.release()
 	w.until("it goes on in a further file", func() bool { return a.Get("tapedeck_state") == "on" })
 	w.settle()
@@ -127,7 +128,7 @@ func TestTwoPressesResumeRefused(t *testing.T) {
 	d.PressDigits("*1")
 	w.until("the mask is on its way", stalled.Load)
 	d.PressDigits("*1")
-	w.deskHas("both presses", func(desk *Desk) bool { return len(desk.calls[a.UUID()].presses) == 2 })
+	w.ctlHas("both presses", func(ctl *Controller) bool { return len(ctl.calls[a.UUID()].presses.waiting) == 2 })
 	w.wire.release()
 	w.wire.judgeBy(nil)
 	w.until("it is refused", func() bool { return len(d.Hears()) > 0 })
@@ -147,18 +148,18 @@ func TestAskedAgainRefused(t *testing.T) {
 	w.press(d)
 	w.state(a, "on")
 	mended := w.recordFails("start")
-	w.deskHas("the file is broken", func(desk *Desk) bool {
-		desk.happened(desk.calls[a.UUID()], toggle.Fact{What: toggle.Broken})
+	w.ctlHas("the file is broken", func(ctl *Controller) bool {
+		ctl.calls[a.UUID()].happened(toggle.Fact{What: toggle.Broken}, time.Now())
 		return true
 	})
-	w.deskHas("it does not begin again", func(desk *Desk) bool { return desk.calls[a.UUID()].wait >= 2*second })
-	if told, err := w.desk.Switch(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
+	w.ctlHas("it does not begin again", func(ctl *Controller) bool { return ctl.calls[a.UUID()].timers.wait >= 2*second })
+	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
 		t.Fatal("not refused:", told)
 	}
 	mended()
 	w.relink()
 	w.state(a, "off")
-	w.deskHas("the switch is taken back", func(desk *Desk) bool { return desk.calls[a.UUID()].rec.Person == toggle.Nobody })
+	w.ctlHas("the switch is taken back", func(ctl *Controller) bool { return ctl.calls[a.UUID()].rec.Person == toggle.Nobody })
 	w.press(d)
 	w.state(a, "on")
 	w.over()
@@ -183,7 +184,7 @@ func (w *wired) linkDown() (up func()) {
 func TestStartWithoutLink(t *testing.T) {
 	w, a, d := newPressed(t, "+442079460004")
 	up := w.linkDown()
-	if told, err := w.desk.Switch(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil || told == toggle.On {
+	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil || told == toggle.On {
 		t.Errorf("told %s, %v; want an error", told, err)
 	}
 	up()
@@ -202,7 +203,7 @@ func TestPauseWithoutLink(t *testing.T) {
 	b := w.out(a)
 	w.settle()
 	up := w.linkDown()
-	if told, err := w.desk.Switch(t.Context(), a.UUID(), "alice", "", toggle.TurnOff); err == nil {
+	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "alice", "", toggle.TurnOff); err == nil {
 		t.Errorf("told %s without an error", told)
 	}
 	up()
@@ -220,7 +221,7 @@ func TestStartWhileOutgoingRings(t *testing.T) {
 	a := w.from("1004", "07700900123") // dave does not care
 	b := w.out(a)
 	w.settle()
-	if told, err := w.desk.Switch(t.Context(), a.UUID(), "", "sue", toggle.TurnOn); err != nil {
+	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "", "sue", toggle.TurnOn); err != nil {
 		t.Fatal(told, err)
 	}
 	w.answer(b)

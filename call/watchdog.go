@@ -6,36 +6,29 @@ import (
 	"io/fs"
 	"time"
 
-	"tapedeck/recording"
+	"tapedeck/call/files"
 	"tapedeck/toggle"
 )
 
-// What FreeSWITCH says of a file, and what there is on the disk, are two things.
-// So every file that is being written is looked at: it has to be there, and to
-// grow.
-const (
-	lookEvery  = 2 * time.Second
-	stillLooks = 3 // looks at a file that does not grow before that is a fault
-)
+// What FreeSWITCH says of a file, and what there is on the disk, are two things. So
+// every file that is being written is looked at each lookEvery: it has to be there,
+// and to grow.
+const lookEvery = 2 * time.Second
 
-// watched is what was seen of a file on the disk.
-type watched struct {
-	bytes int64
-	still int // looks since it last grew
-}
+// watchdog looks at the files that are being written.
+type watchdog struct{ ctl *Controller }
 
-// look is one file that is to be looked at.
+// look is one look at a file of a call.
 type look struct {
-	call *call
-	part *part
-	path string
-	size int64
-	err  error
+	call  *call
+	part  *files.Part
+	bytes int64
+	err   error
 }
 
-// lookAt looks at files in turn, and tells the Desk. The disk may take as long as
-// it likes; calls do not wait for it.
-func (d *Desk) lookAt(ctx context.Context, every time.Duration) {
+// run looks at files in turn, and tells the calls. The disk may take as long
+// as it likes; calls do not wait for it.
+func (w watchdog) run(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -45,94 +38,42 @@ func (d *Desk) lookAt(ctx context.Context, every time.Duration) {
 			return
 		}
 		var looks []look
-		if !d.ask(ctx, func() { looks = d.beingWritten() }) {
+		if !w.ctl.ask(ctx, func(time.Time) { looks = w.files() }) {
 			return
 		}
-		for i := range looks {
-			looks[i].size, looks[i].err = d.cfg.Archive.Probe(looks[i].path)
+		for i, l := range looks {
+			looks[i].bytes, looks[i].err = w.ctl.cfg.Archive.Probe(l.part.Path)
 		}
-		d.post(func() {
+		w.ctl.post(func(now time.Time) {
 			for _, l := range looks {
-				d.seen(l)
+				l.call.seen(l, now)
 			}
 		})
 	}
 }
 
-// beingWritten are the files that should grow now.
-func (d *Desk) beingWritten() []look {
+// files are the files that should grow now.
+func (w watchdog) files() []look {
 	var looks []look
-	for _, c := range d.calls {
-		if p := c.file(); c.rec.File >= toggle.Open && c.rec.File < toggle.Closed && !c.rec.Gone && !c.rec.Doomed {
-			looks = append(looks, look{call: c, part: p, path: p.path})
+	for _, c := range w.ctl.calls {
+		if c.rec.File >= toggle.Open && c.rec.File < toggle.Closed && !c.rec.Gone && !c.rec.Doomed {
+			looks = append(looks, look{call: c, part: c.files.Last()})
 		}
 	}
 	return looks
 }
 
-// seen takes what was seen of a file. One that is gone, or does not grow, is
-// stopped, so that the recording can go on in a further file.
-func (d *Desk) seen(l look) {
-	c, p := l.call, l.part
-	if d.calls[c.id] != c || c.file() != p || c.rec.Gone || c.rec.File == toggle.Closed || c.rec.Doomed {
+// seen takes one look. A file that is gone, or does not grow, is stopped, so that
+// the recording can go on in a further file.
+func (c *call) seen(l look, now time.Time) {
+	if !c.isLive() || c.files.Last() != l.part || c.rec.Gone || c.rec.File == toggle.Closed || c.rec.Doomed {
 		return
 	}
-	problem := ""
-	switch {
-	case errors.Is(l.err, fs.ErrNotExist):
-		problem = recording.FileMissing
-		p.watched.still++
-		if p.watched.still < 2 { // it may be seen before FreeSWITCH has made it
-			return
-		}
-	case l.err != nil: // the disk's matter, not the file's
+	if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) { // the disk's matter, not the file's
 		c.log.Warn("recording cannot be looked at", "error", l.err)
-		return
-	case l.size != p.watched.bytes:
-		p.watched = watched{bytes: l.size}
-		return
-	default:
-		p.watched.still++
-		if p.watched.still < stillLooks {
-			return
-		}
-		problem = recording.NotGrowing
 	}
-	d.fault(c, p, problem, "stopped, to begin again in a further file")
-	d.happened(c, toggle.Fact{What: toggle.Broken})
-}
-
-// The pauses before a recording that ended, or could not be started, is begun
-// again: soon after one that ran well, later and later while it does not.
-const (
-	againSoon = 100 * time.Millisecond
-	againNext = time.Second
-	againLate = 30 * time.Second
-	ranWell   = 10 * time.Second
-)
-
-// keepRecording runs a timer while a recording is wanted and there is none.
-func (d *Desk) keepRecording(c *call) {
-	lacks := c.rec.Held && !c.rec.Gone && c.rec.Answered && c.rec.Pending == toggle.None && c.rec.Wish() == toggle.Speech &&
-		(c.rec.File == toggle.Closed || c.rec.File == toggle.NoFile)
-	switch {
-	case !lacks && c.again != nil:
-		c.again.Stop()
-		c.again = nil
-	case lacks && c.again == nil:
-		if p := c.file(); !p.began.IsZero() && time.Since(p.began) > ranWell {
-			c.wait = 0
-		}
-		wait := c.wait
-		c.wait = min(max(2*c.wait, againNext), againLate)
-		c.again = time.AfterFunc(max(wait, againSoon), func() {
-			d.post(func() {
-				c.again = nil
-				d.happened(c, toggle.Fact{What: toggle.Reconnected})
-			})
-		})
+	if problem := l.part.Growth.Look(l.bytes, l.err); problem != "" {
+		c.fault(l.part, problem, "stopped, to begin again in a further file", now)
+		c.happened(toggle.Fact{What: toggle.Broken}, now)
 	}
 }
-
-// beginsSoon reports whether the first attempt to begin again is about to be made.
-func (c *call) beginsSoon() bool { return c.again != nil && c.wait == againNext }

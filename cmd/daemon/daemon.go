@@ -88,12 +88,12 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	}
 	d.parts.atStop(at.close)
 	d.addresses = at.addresses()
-	var desk *call.Desk
+	var controller *call.Controller
 	d.liveCalls = &liveCalls{}
 	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
 		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
-		OnLost:    func(organisation, id string) { desk.Lost(organisation, id) },
-		OnOrphans: func(calls []calls.Call) { desk.Orphans(calls) },
+		OnLost:    func(organisation, id string) { controller.Lost(organisation, id) },
+		OnOrphans: func(calls []calls.Call) { controller.Orphans(calls) },
 		OnAsk:     d.liveCalls.answer})
 	if err != nil {
 		return nil, err
@@ -101,12 +101,12 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	d.parts.atStop(d.closeStore)
 	archive, drafts := openArchive(cfg, m, log)
 	d.links = newLinks(cfg, m, log)
-	desk = call.NewDesk(call.Config{Policy: d.store.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo,
+	controller = call.New(call.Config{Policy: d.store.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo,
 		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Store: d.store,
 		Archive: archive, Past: drafts, Meter: m, Log: log})
-	d.liveCalls.here, d.liveCalls.store = desk, d.store
-	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: desk.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
-	upkeep := maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Store: d.store, Archive: archive, Calls: desk, Meter: m, Log: log})
+	d.liveCalls.here, d.liveCalls.store = controller, d.store
+	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: controller.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
+	upkeep := maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Store: d.store, Archive: archive, Calls: controller, Meter: m, Log: log})
 	var web *webConsole
 	if at.console != nil {
 		if web, err = newWebConsole(cfg, d.store, d.liveCalls, m, log); err != nil {
@@ -121,9 +121,9 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	d.parts.start("archive", archive.Run)
 	d.parts.start("maintenance", upkeep.Run)
 	d.parts.start("metrics", serveHTTP(at.metrics, &http.Server{Handler: m.Handler(d.ready), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}))
-	d.parts.start("calls", desk.Run)
+	d.parts.start("calls", controller.Run)
 	for _, l := range d.links {
-		watch(l, desk, m)
+		watch(l, controller, m)
 		d.parts.start("watch link "+l.Name, l.Run)
 	}
 	d.parts.start("outbound socket", func(ctx context.Context) error { return server.Serve(ctx, at.outbound) })

@@ -20,21 +20,21 @@ func newLinks(cfg *config.Config, m *metrics.Metrics, log *slog.Logger) (links [
 }
 
 // switches returns the links by the names of their switches.
-func switches(links []*esl.Link) map[string]call.Switch {
-	byName := map[string]call.Switch{}
+func switches(links []*esl.Link) map[string]call.Link {
+	byName := map[string]call.Link{}
 	for _, l := range links {
 		byName[l.Name] = l
 	}
 	return byName
 }
 
-// watch hands everything that a link brings to the desk. It has to be called before
+// watch hands everything that a link brings to the controller. It has to be called before
 // the link runs.
-func watch(l *esl.Link, desk *call.Desk, m *metrics.Metrics) {
+func watch(l *esl.Link, controller *call.Controller, m *metrics.Metrics) {
 	l.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		m.WatchUp(l.Name, true)
-		return desk.Connected(ctx, l.Name, conn)
+		return controller.Connected(ctx, l.Name, conn)
 	}
 	l.OnDown = func(error) { m.WatchUp(l.Name, false) }
-	l.OnEvent = func(ev *esl.Event) { desk.Watched(l.Name, ev) }
+	l.OnEvent = func(ev *esl.Event) { controller.Watched(l.Name, ev) }
 }

@@ -17,7 +17,7 @@ import (
 // those of another by asking it through Redis.
 type liveCalls struct {
 	here interface {
-		Switch(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
+		Toggle(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
 	}
 	store *store.Store
 }
@@ -70,7 +70,7 @@ func (l *liveCalls) press(ctx context.Context, r request) reply {
 	if !known {
 		return reply{Failed: fmt.Sprintf("action %.20q is not known", r.Action)}
 	}
-	status, err := l.here.Switch(ctx, r.Call, r.User, r.Account, press)
+	status, err := l.here.Toggle(ctx, r.Call, r.User, r.Account, press)
 	got := reply{State: status}
 	switch refused, is := errors.AsType[toggle.Refusal](err); {
 	case is:

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strconv"
 	"testing"
+	"time"
 
+	"tapedeck/call/handover"
 	"tapedeck/flow"
 )
 
@@ -14,24 +16,24 @@ import (
 // with what is repeated.
 func TestFolded(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	var steps []passing
+	var steps []step
 	for s := flow.DontCare; s <= flow.Never; s++ {
 		for _, id := range []string{"a", "b"} {
-			steps = append(steps, passing{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: id}, Setting: s}},
-				passing{flow.Step{Element: flow.Element{Kind: flow.User, ID: id}, Setting: s}, "leg-" + id})
+			steps = append(steps, step{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: id}, Setting: s}},
+				step{flow.Step{Element: flow.Element{Kind: flow.User, ID: id}, Setting: s}, "leg-" + id})
 		}
 	}
 	for range 5000 {
-		some := make([]passing, 2+r.IntN(4)) // few, so that much is repeated
+		some := make([]step, 2+r.IntN(4)) // few, so that much is repeated
 		for i := range some {
 			some[i] = steps[r.IntN(len(steps))]
 		}
-		var whole, short []passing
+		var whole, short []step
 		for range 40 {
 			if r.IntN(8) == 0 { // a user leaves
 				gone := "leg-" + string("ab"[r.IntN(2)])
-				whole = slices.DeleteFunc(whole, func(p passing) bool { return p.leg == gone })
-				short = slices.DeleteFunc(short, func(p passing) bool { return p.leg == gone })
+				whole = slices.DeleteFunc(whole, func(p step) bool { return p.leg == gone })
+				short = slices.DeleteFunc(short, func(p step) bool { return p.leg == gone })
 			} else {
 				step := some[r.IntN(len(some))]
 				whole, short = append(whole, step), folded(append(short, step))
@@ -40,7 +42,7 @@ func TestFolded(t *testing.T) {
 				t.Fatalf("%d steps of %d kinds: %v", len(short), len(some), short)
 			}
 			for _, p := range []flow.Precedence{flow.Last, flow.First} {
-				got, want := flow.Resolve(p, (&call{passed: short}).chain()), flow.Resolve(p, (&call{passed: whole}).chain())
+				got, want := flow.Resolve(p, (&route{passed: short}).chain()), flow.Resolve(p, (&route{passed: whole}).chain())
 				if got != want {
 					t.Fatalf("precedence %v: %+v, want %+v\nfolded %v\nwhole  %v", p, got, want, short, whole)
 				}
@@ -63,9 +65,9 @@ func TestLongWayRound(t *testing.T) {
 			policy := pressPolicy(t)
 			l := newLabWith(t, policy)
 			a := l.inbound("+442079460001")
-			l.desk.ask(t.Context(), func() {
+			l.ctl.ask(t.Context(), func(now time.Time) {
 				for i := range rounds {
-					l.desk.enterElement(l.desk.calls[a.UUID()], round(i))
+					l.ctl.calls[a.UUID()].enterElement(round(i), now)
 				}
 			})
 			d := l.ring(a, "1004")
@@ -93,15 +95,15 @@ func TestTooLongForALeg(t *testing.T) {
 	d := l.ring(a, "1004")
 	l.answer(d)
 	l.waitState(a, "on")
-	l.desk.ask(t.Context(), func() {
-		c := l.desk.calls[a.UUID()]
+	l.ctl.ask(t.Context(), func(now time.Time) {
+		c := l.ctl.calls[a.UUID()]
 		for i := range 2000 {
-			c.passed = append(c.passed, passing{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: strconv.Itoa(i)}, Setting: flow.Yes}})
+			c.route.passed = append(c.route.passed, step{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: strconv.Itoa(i)}, Setting: flow.Yes}})
 		}
 	})
 	l.press(d)
 	l.state(a, "paused")
-	if left := a.Get(liveVariable); left != "" {
+	if left := a.Get(handover.Variable); left != "" {
 		t.Errorf("what was true once is still on the leg: %d bytes", len(left))
 	}
 	l.press(d)

@@ -3,43 +3,12 @@ package call
 import (
 	"os"
 	"path/filepath"
-	"reflect"
 	"testing"
 	"time"
 
-	"tapedeck/flow"
 	"tapedeck/recording"
-	"tapedeck/store/calls"
 	"tapedeck/store/index"
-	"tapedeck/toggle"
 )
-
-// TestFromControl: of a call whose owner was killed before it wrote a draft, the
-// snapshot says whose it was and what decided.
-func TestFromControl(t *testing.T) {
-	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
-	k := control{
-		Version: controlVersion, Call: "c1", Organisation: "acme", Direction: flow.Inbound, Switch: "fs1", First: "c1", Anchor: "c1",
-		External: "+447700900123", Began: began, File: toggle.ArmedMasked, Part: 1, Trigger: "automatic",
-		Decided: recording.Cause{Element: "number/+442079460001", Setting: "yes"},
-		Passed:  []controlStep{{Element: "number/+442079460001", Setting: flow.Yes}, {Element: "user/alice"}, {Element: "user/alice"}, {Element: "nonsense"}},
-	}
-	got := fromControl(calls.Call{Snapshot: k.encode()})
-	if len(got) != 1 {
-		t.Fatalf("%d sidecars", len(got))
-	}
-	s := got[0]
-	if s.Call != "c1" || s.Organisation != "acme" || s.Number != "+442079460001" || s.External != k.External || s.Anchor != "c1" ||
-		!s.Started.Equal(began) || s.Decided != k.Decided || !reflect.DeepEqual(s.Users, []string{"alice"}) || len(s.Trace) != 3 {
-		t.Errorf("%+v", s)
-	}
-	if want := []recording.Span{{State: spanPaused, Cause: k.Decided}}; !reflect.DeepEqual(s.Spans, want) {
-		t.Errorf("spans %+v", s.Spans)
-	}
-	if got := fromControl(calls.Call{Snapshot: "rubbish"}); got != nil {
-		t.Errorf("of rubbish: %+v", got)
-	}
-}
 
 // indexing is a Store that remembers what it was given for the index.
 type indexing struct {
@@ -58,7 +27,7 @@ func TestKnownBetter(t *testing.T) {
 		t.Skip(err) // a name that FreeSWITCH would misread
 	}
 	var saved []index.Recording
-	d := NewDesk(Config{Recordings: dir, Store: indexing{saved: &saved}, Archive: unwritten{}})
+	d := New(Config{Recordings: dir, Store: indexing{saved: &saved}, Archive: unwritten{}}).describer
 	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
 	s := recording.Sidecar{Version: recording.Version, Call: "c1", Organisation: "acme", Started: began,
 		Trace: []recording.Note{{At: began, What: "entered"}, {At: began, What: "told"}}, File: &recording.File{DurationMS: 7000}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"path"
 	"strconv"
+	"time"
 
 	"tapedeck/esl"
 	"tapedeck/flow"
@@ -27,8 +28,8 @@ const (
 	pauseEndsSoon   = "pause-ends-soon"
 )
 
-// file is a prompt for an organisation on a leg of a sampling rate. A name with
-// a slash at its start is a file of the organisation's own.
+// file is a prompt for an organisation on a leg of a sampling rate. A name with a
+// slash at its start is a file of the organisation's own. "" is no prompt.
 func (p Prompts) file(o *flow.Organisation, name string, rate int) string {
 	own := map[string]string{recorded: o.Prompts.Recorded, isBeingRecorded: o.Prompts.IsBeingRecorded,
 		notPermitted: o.Prompts.NotPermitted, pauseEndsSoon: o.Prompts.PauseEndsSoon}
@@ -50,31 +51,16 @@ func (p Prompts) file(o *flow.Organisation, name string, rate int) string {
 	return path.Join(p.Dir, language, strconv.Itoa(folder), name)
 }
 
-// hear plays a prompt to the person who pressed, mixed into the talk.
-func (d *Desk) hear(c *call, p press, name string) {
-	if c.rec.Gone || p.leg == "" || p.user == "" && p.method != autoResume {
-		return
-	}
-	d.play(c, p.leg, name)
-}
-
-// remind tells the user that the pause ends soon.
-func (d *Desk) remind(c *call) {
-	if leg := c.phone(d.legs); leg != "" {
-		d.play(c, leg, pauseEndsSoon)
-	}
-}
-
-// play mixes a prompt into what one leg hears; the other party does not get it,
-// nor does a recording that began before it (mod_commands.c,
-// uuid_displace_function). A prompt that still plays is cut: two at once cannot
-// be understood. It returns the file, "" if there is nothing to play.
-func (d *Desk) play(c *call, uuid, name string) (file string) {
-	l := d.legs[uuid]
-	if l == nil {
+// play mixes a prompt into what one leg hears; the other party does not get it, nor
+// does a recording that began before it (mod_commands.c, uuid_displace_function). A
+// prompt that still plays is cut: two at once cannot be understood. It returns the
+// file, "" if there is nothing to play or nobody to hear it.
+func (c *call) play(uuid, name string, now time.Time) (file string) {
+	l := c.ctl.legs.get(uuid)
+	if l == nil || c.rec.Gone {
 		return ""
 	}
-	if file = d.cfg.Prompts.file(c.org, name, l.rate); file == "" {
+	if file = c.ctl.cfg.Prompts.file(c.route.org, name, l.rate); file == "" {
 		return ""
 	}
 	var send []esl.Command
@@ -83,7 +69,7 @@ func (d *Desk) play(c *call, uuid, name string) (file string) {
 	}
 	l.prompt = file
 	send = append(send, esl.API("uuid_displace", uuid, "start", file, "0", "mux"))
-	d.overLink(c, send, func(replies []esl.Reply, err error) {
+	c.line.send(send, func(replies []esl.Reply, err error, _ time.Time) {
 		if err == nil {
 			if last := replies[len(replies)-1]; refusal(toggle.None, last.Text()) != toggle.HungUp { // a phone that is gone hears nothing
 				err = last.Err()
@@ -92,6 +78,6 @@ func (d *Desk) play(c *call, uuid, name string) (file string) {
 		if err != nil {
 			c.log.Warn("prompt not played", "prompt", name, "error", err)
 		}
-	})
+	}, now)
 	return file
 }

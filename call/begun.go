@@ -13,9 +13,8 @@ import (
 // dialplan again, and calls again. None may write over the file of one before, also
 // if that was another Tapedeck's.
 
-// idOf names the nth call that began on one leg, from 0: a leg that comes back
-// after its call ended must not write over that call's file, nor be taken for that
-// call.
+// idOf names the nth call that began on one leg, from 0: a leg that comes back after
+// its call ended must not write over that call's file, nor be taken for that call.
 func idOf(leg string, n int) string {
 	if n == 0 {
 		return leg
@@ -35,8 +34,12 @@ func begunBy(leg, call string) int {
 	return 0
 }
 
-// lookup asks how many calls of a leg have a file.
-type lookup struct {
+// begunLookups carries questions about files that may be there already to the one
+// goroutine that asks the disk.
+type begunLookups chan begunLookup
+
+// begunLookup asks how many calls of a leg have a file.
+type begunLookup struct {
 	organisation, leg string
 	found             chan int
 }
@@ -45,17 +48,17 @@ type lookup struct {
 // likes.
 const diskPatience = 50 * time.Millisecond
 
-// begun is how many calls have begun on a leg: as its channel data says, or else the
+// ask is how many calls have begun on a leg: as its channel data says, or else the
 // disk.
-func (d *Desk) begun(ctx context.Context, e entry) int {
+func (b begunLookups) ask(ctx context.Context, e entry) int {
 	if e.begun > 0 || e.org == nil || !e.org.Recording {
 		return e.begun
 	}
 	ctx, cancel := context.WithTimeout(ctx, diskPatience)
 	defer cancel()
-	l := lookup{e.org.ID, e.leg, make(chan int, 1)}
+	l := begunLookup{e.org.ID, e.leg, make(chan int, 1)}
 	select {
-	case d.lookups <- l:
+	case b <- l:
 	case <-ctx.Done():
 		return 0
 	}
@@ -67,21 +70,21 @@ func (d *Desk) begun(ctx context.Context, e entry) int {
 	}
 }
 
-// lookUp answers lookups.
-func (d *Desk) lookUp(ctx context.Context) {
+// serve answers lookups until ctx ends.
+func (b begunLookups) serve(ctx context.Context, dir recording.Dir) {
 	for {
 		select {
-		case l := <-d.lookups:
-			l.found <- d.onDisk(l)
+		case l := <-b:
+			l.found <- l.count(dir)
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (d *Desk) onDisk(l lookup) (n int) {
+func (l begunLookup) count(dir recording.Dir) (n int) {
 	for ; ; n++ {
-		path, err := d.cfg.Recordings.Path(l.organisation, time.Now(), idOf(l.leg, n))
+		path, err := dir.Path(l.organisation, time.Now(), idOf(l.leg, n))
 		if err != nil || !recording.Taken(path) {
 			return n
 		}

@@ -1,0 +1,80 @@
+package call
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"tapedeck/call/survey"
+	"tapedeck/toggle"
+)
+
+// Toggle takes a press by the API: it switches a live call in the name of a user on
+// it ("": the one who talks now), asked for by an account, with the same rights and
+// the same result as on the phone. It returns the status that FreeSWITCH has
+// confirmed. The errors are a toggle.Refusal, toggle.ErrNoCall and toggle.ErrBusy.
+func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error) {
+	type result struct {
+		status toggle.Status
+		err    error
+	}
+	answer := make(chan result, 1)
+	work := func(now time.Time) {
+		c := ctl.calls[id]
+		if c == nil {
+			answer <- result{toggle.Off, toggle.ErrNoCall}
+			return
+		}
+		c.presses.take(press{method: toggle.API, user: c.route.named(user), account: account, ask: ask,
+			answer: func(s toggle.Status, err error) { answer <- result{s, err} }}, now)
+	}
+	if !ctl.post(work) {
+		return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
+	}
+	select {
+	case r := <-answer:
+		if r.err != nil {
+			return r.status, fmt.Errorf("call: switch: %w", r.err)
+		}
+		return r.status, nil
+	case <-ctx.Done():
+	case <-ctl.done:
+	}
+	return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
+}
+
+// named is the user on the call that an account names by id or extension, or, for
+// "", the one who talks now; "" if there is none. A user's rights count on the
+// user's own calls.
+func (r *route) named(user string) string {
+	if user == "" {
+		return r.userOn(r.phone())
+	}
+	if id, _, _ := r.org.FindUser(user); slices.Contains(r.users(), id) {
+		return id
+	}
+	return ""
+}
+
+// Live says which of these calls go on: on one of the FreeSWITCHes, whoever follows
+// them. With an error that is not known.
+func (ctl *Controller) Live(ctx context.Context, calls []string) (map[string]bool, error) {
+	live := map[string]bool{}
+	if len(ctl.cfg.Switches) == 0 {
+		return nil, errors.New("call: ask for calls: there is no switch to ask")
+	}
+	asked := slices.DeleteFunc(slices.Clone(calls), func(id string) bool { return !survey.IsUUID(id) })
+	for name, link := range ctl.cfg.Switches {
+		now, err := survey.All(ctx, link, asked)
+		if err != nil {
+			return nil, fmt.Errorf("call: ask switch %s for calls: %w", name, err)
+		}
+		for uuid := range maps.Keys(now.Data) {
+			live[uuid], live[now.Variable(uuid, "tapedeck_call")] = true, true
+		}
+	}
+	return live, nil
+}

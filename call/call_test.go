@@ -1,0 +1,47 @@
+package call
+
+import (
+	"testing"
+	"time"
+
+	"tapedeck/call/files"
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// TestAnswerBeforeTheReply: a call is answered, and its file begins, before the
+// reply to the command that armed it has been taken. What the file begins with is
+// what was armed.
+func TestAnswerBeforeTheReply(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		before  toggle.State
+		state   string
+		certain bool
+	}{
+		{"armed", toggle.State{On: true, Pending: toggle.Arm}, recording.StateRecording, true},
+		{"armed masked", toggle.State{On: true, Guard: true, Pending: toggle.ArmMasked}, recording.StatePaused, true},
+		{"armed, being armed masked", toggle.State{On: true, Guard: true, File: toggle.Armed, Pending: toggle.ArmMasked}, recording.StatePaused, false},
+		{"armed masked, being armed", toggle.State{On: true, File: toggle.ArmedMasked, Pending: toggle.Arm}, recording.StatePaused, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			l := newLabWith(t, pressPolicy(t))
+			a := l.inbound("+442079460004")
+			l.ctl.ask(t.Context(), func(now time.Time) {
+				c := l.ctl.calls[a.UUID()]
+				c.rec.State = tc.before
+				foretold := c.sidecars(now)
+				if len(foretold) != 1 || foretold[0].Spans[0].State != tc.state && tc.certain {
+					t.Errorf("the draft says %+v; want %s", foretold, tc.state)
+				}
+				c.fact(toggle.Fact{What: toggle.Answered}, now)
+				c.fact(toggle.Fact{What: toggle.Started}, now)
+				edges := c.files.Last().Edges
+				if len(edges) != 1 || edges[0].State != tc.state || c.files.Unsure().Equal(files.LongAgo) == tc.certain {
+					t.Errorf("edges %+v, in doubt since %v; want %s, certain: %t", edges, c.files.Unsure(), tc.state, tc.certain)
+				}
+			})
+			a.Hangup("")
+		})
+	}
+}

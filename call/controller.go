@@ -1,0 +1,226 @@
+// Package call is the way of a call from the outbound socket to the closed file.
+// It turns what FreeSWITCH says into facts for toggle, and toggle's commands into
+// what FreeSWITCH is told. docs/architecture.md walks through it file by file.
+//
+// One goroutine, Controller.Run, owns every call. A call is composed of parts, each
+// in a file of its own: the route, the presses, the files, the line to FreeSWITCH,
+// what was announced, what is kept for a handover. What happens after a restart, a
+// lost link or another instance's death stands apart, in reconnect.go, adopt.go,
+// takeover.go, orphans.go, relay.go, absence.go and reaper.go.
+package call
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// Config is what a Controller needs.
+type Config struct {
+	Policy     func() *flow.Policy // the policy in force; never nil
+	Recordings recording.Dir
+	Stereo     bool // channel 1 the recorded leg's own voice, channel 2 what it hears
+	Prompts    Prompts
+	Switches   map[string]Link // by the switch's name
+	Store      Store
+	Archive    Archive
+	Past       []recording.Sidecar // drafts that a Tapedeck before this one has left
+	Meter      Meter
+	Log        *slog.Logger
+}
+
+// The times that a call may cost. A leg on the socket waits for entryDeadline at
+// the most; a watch link command for commandDeadline; RECORD_START is due within
+// startDeadline of the answer.
+const (
+	entryDeadline   = 250 * time.Millisecond
+	commandDeadline = 2 * time.Second
+	startDeadline   = 2 * time.Second
+)
+
+// A call on a FreeSWITCH that no watch link goes to ends unseen: it is forgotten
+// after unwatchedLife, looked for every sweepEvery.
+const (
+	unwatchedLife = 4 * time.Hour
+	sweepEvery    = time.Minute
+)
+
+// Controller owns the live calls. Its goroutine, Run, has all of their state and
+// takes what happens in order; everything else hands it work.
+type Controller struct {
+	cfg   Config
+	inbox chan func(now time.Time)
+	done  chan struct{} // closed when Run ends
+	work  sync.WaitGroup
+	ctx   context.Context // of Run
+	begun begunLookups
+
+	// owned by Run
+	calls     map[string]*call
+	legs      *legs
+	switches  switches
+	lamps     lampBoard
+	relays    relays
+	takeover  *takeover
+	describer *describer
+	serials   int64 // of what needs a number of its own: markers, relayed legs
+	counts    struct{ recording, paused int }
+}
+
+// New makes a Controller. Nothing happens before Run.
+func New(cfg Config) *Controller {
+	ctl := &Controller{
+		cfg:      cfg,
+		inbox:    make(chan func(time.Time), 1024),
+		done:     make(chan struct{}),
+		begun:    make(begunLookups),
+		calls:    map[string]*call{},
+		legs:     newLegs(),
+		switches: newSwitches(cfg.Switches),
+		lamps:    lampBoard{},
+		relays:   relays{},
+	}
+	ctl.takeover = newTakeover(ctl)
+	ctl.describer = newDescriber(ctl)
+	return ctl
+}
+
+// Run owns the calls until ctx ends. It leaves recordings running and returns when
+// no command is on its way any more.
+func (ctl *Controller) Run(ctx context.Context) error {
+	ctl.ctx = ctx
+	defer ctl.work.Wait()
+	defer close(ctl.done)
+	sweep, tick := time.NewTicker(sweepEvery), time.NewTicker(time.Second)
+	defer sweep.Stop()
+	defer tick.Stop()
+	ctl.work.Go(func() { watchdog{ctl}.run(ctx, lookEvery) })
+	ctl.work.Go(func() { reaper{ctl}.run(ctx) })
+	ctl.work.Go(func() { ctl.begun.serve(ctx, ctl.cfg.Recordings) })
+	for {
+		select {
+		case work := <-ctl.inbox:
+			ctl.takeover.mayAct(ctx)
+			work(time.Now())
+		case now := <-sweep.C:
+			ctl.forgetUnwatched(now)
+			ctl.legs.forgetGone(now)
+		case now := <-tick.C:
+			ctl.relays.forget(now)
+			ctl.takeover.takeStrays(now)
+		case <-ctx.Done():
+			for _, c := range ctl.calls {
+				c.timers.stop()
+			}
+			return nil
+		}
+	}
+}
+
+// post hands work to Run, and reports whether Run will do it.
+func (ctl *Controller) post(work func(now time.Time)) bool {
+	select {
+	case ctl.inbox <- work:
+		return true
+	case <-ctl.done:
+		return false
+	}
+}
+
+// ask hands work to Run and waits until it is done. It reports whether it was.
+func (ctl *Controller) ask(ctx context.Context, work func(now time.Time)) bool {
+	ready := make(chan struct{})
+	if !ctl.post(func(now time.Time) { work(now); close(ready) }) {
+		return false
+	}
+	select {
+	case <-ready:
+		return true
+	case <-ctl.done:
+		return false
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// send sends to a switch without waiting. then is called by Run with the replies,
+// at once if no link goes to the switch.
+func (ctl *Controller) send(on string, commands []esl.Command, then outcome, now time.Time) {
+	link := ctl.cfg.Switches[on]
+	if link == nil {
+		then(nil, errNoLink, now)
+		return
+	}
+	ctl.work.Go(func() {
+		ctx, cancel := context.WithTimeout(ctl.ctx, commandDeadline)
+		defer cancel()
+		replies, err := link.SendAll(ctx, commands)
+		ctl.post(func(now time.Time) { then(replies, err, now) })
+	})
+}
+
+// serial is a number that this Controller has not given out yet.
+func (ctl *Controller) serial() int64 {
+	ctl.serials++
+	return ctl.serials
+}
+
+// callOf is the live call that a leg belongs to; nil if none.
+func (ctl *Controller) callOf(uuid string) *call {
+	if l := ctl.legs.get(uuid); l != nil {
+		return ctl.calls[l.call]
+	}
+	return nil
+}
+
+// callAnchored is the live call whose anchor this is; nil if none.
+func (ctl *Controller) callAnchored(uuid string) *call {
+	if c := ctl.callOf(uuid); c != nil && c.route.anchor == uuid {
+		return c
+	}
+	return nil
+}
+
+// callOn is the live call in which a leg talks: the one whose anchor it is, or
+// whose anchor it is bridged with; nil if none.
+func (ctl *Controller) callOn(uuid string) *call {
+	if c := ctl.callAnchored(uuid); c != nil {
+		return c
+	}
+	if l := ctl.legs.get(uuid); l != nil {
+		return ctl.callAnchored(l.peer)
+	}
+	return nil
+}
+
+// count keeps the number of recordings that run, as one call goes from one state
+// to another, and tells the meter.
+func (ctl *Controller) count(from, to toggle.File) {
+	add := func(file toggle.File, n int) {
+		switch file {
+		case toggle.Open, toggle.Recording:
+			ctl.counts.recording += n
+		case toggle.Masked:
+			ctl.counts.paused += n
+		}
+	}
+	add(from, -1)
+	add(to, +1)
+	ctl.cfg.Meter.Live(len(ctl.calls), ctl.counts.recording, ctl.counts.paused)
+}
+
+// forgetUnwatched ends calls whose hangup nobody will tell.
+func (ctl *Controller) forgetUnwatched(now time.Time) {
+	for _, c := range ctl.calls {
+		if !ctl.switches.watched(c.line.on) && now.Sub(c.began) > unwatchedLife {
+			c.end(now)
+			delete(ctl.legs.all, c.route.first)
+		}
+	}
+}

@@ -1,0 +1,258 @@
+package call
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"tapedeck/call/files"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/store/index"
+)
+
+// sidecar is what is known of one file of the call, up to now.
+func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
+	if p.Origin.Trigger == "" {
+		p.Origin = files.OriginOf(c.rec.State, c.cause())
+	}
+	s := recording.Sidecar{
+		Version: recording.Version, Call: c.id, Organisation: c.route.org.ID, Direction: c.route.direction.String(),
+		External: c.external, Number: c.route.number(), Users: c.route.talked, Switch: c.line.on, Anchor: c.route.holder(),
+		Started: c.began, Answered: c.rec.answered, Ended: c.rec.ended,
+		Trigger: p.Origin.Trigger, RequestedBy: p.Origin.By, Decided: p.Origin.Decided,
+		Spans: p.Spans(now), Trace: c.trace, Problems: p.Problems,
+	}
+	all := c.files.All()
+	if p.N > 1 {
+		s.Part, s.Previous = p.N, filepath.Base(all[p.N-2].Path)
+	}
+	if p.N < len(all) && !all[p.N].Began.IsZero() {
+		s.Next = filepath.Base(all[p.N].Path)
+	}
+	if p.Began.IsZero() && p == c.files.Last() && files.MayStart(c.rec.State) {
+		s.Spans = files.Foretold(c.rec.State, c.cause())
+	}
+	if !p.Began.IsZero() {
+		s.File = &recording.File{Name: filepath.Base(p.Path), Began: p.Began, Stopped: p.Stopped, Concluded: !p.Confirmed}
+	}
+	return s
+}
+
+// sidecars are those of the call's files, as drafts: of those that are there, or
+// should be, and of one that the answer starts.
+func (c *call) sidecars(now time.Time) []recording.Sidecar {
+	var all []recording.Sidecar
+	for _, p := range c.files.All() {
+		if p.Counts() || p == c.files.Last() && files.MayStart(c.rec.State) {
+			all = append(all, c.sidecar(p, now))
+		}
+	}
+	return all
+}
+
+// describer has the files of calls that are over examined and described. A call is
+// over for the other instances with its last description: until then another one
+// could have had to describe its files.
+type describer struct {
+	ctl     *Controller
+	working map[string]int // files that are being described, by call; owned by Run
+}
+
+func newDescriber(ctl *Controller) *describer {
+	return &describer{ctl: ctl, working: map[string]int{}}
+}
+
+// busy reports whether files of the call are being described.
+func (d *describer) busy(call string) bool { return d.working[call] > 0 }
+
+// finish has each file of a call that is over described.
+func (d *describer) finish(c *call, now time.Time) {
+	all := c.files.All()
+	for _, p := range all {
+		if !p.Began.IsZero() && p.Stopped.IsZero() {
+			c.fault(p, recording.NoStopEvent, "", now)
+			c.rec.ended = time.Time{} // some time ago: the file tells
+		}
+		if p.N > 1 && p.Began.IsZero() { // the file before says that there was to be another
+			before := all[p.N-2]
+			before.Problems = append(before.Problems, p.Problems...)
+		}
+	}
+	groups := c.route.groups()
+	for _, p := range all {
+		unseen := c.absence.endUnseen && p == c.files.Last() && files.MayStart(c.rec.State)
+		if unseen || p.Counts() && (p.N == 1 || !p.Began.IsZero()) {
+			d.begin(c.sidecar(p, c.rec.ended), groups)
+		} else {
+			d.ctl.cfg.Archive.Discard(recording.Stem(c.id, p.N))
+		}
+	}
+	d.endIfIdle(c.route.org.ID, c.id)
+}
+
+// begin has one file described, behind the calls' back.
+func (d *describer) begin(s recording.Sidecar, groups []string) {
+	d.working[s.Call]++
+	d.ctl.work.Go(func() { d.conclude(s, groups) })
+}
+
+// endIfIdle ends a call for the other instances if none of its files is being
+// described.
+func (d *describer) endIfIdle(organisation, call string) {
+	if !d.busy(call) {
+		d.ctl.cfg.Store.EndCall(organisation, call)
+	}
+}
+
+// done: one file of a call is described, or needs no description.
+func (d *describer) done(s recording.Sidecar) {
+	d.ctl.post(func(time.Time) {
+		if d.working[s.Call]--; !d.busy(s.Call) {
+			delete(d.working, s.Call)
+		}
+		d.endIfIdle(s.Organisation, s.Call)
+	})
+}
+
+// conclude hands a draft over to the archive, with what follows from its file. It
+// waits for the disk. A call that nobody was seen to answer may have a file all the
+// same; without one, and without a problem, there is nothing to be told.
+func (d *describer) conclude(s recording.Sidecar, groups []string) {
+	archive := d.ctl.cfg.Archive
+	if there, better := d.knownBetter(s); better {
+		archive.Discard(s.Stem())
+		d.ctl.cfg.Store.SaveRecording(Index(d.ctl.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
+		d.done(s)
+		return
+	}
+	if s.File == nil && len(s.Problems) == 0 {
+		name, err := d.fileOf(s)
+		if err != nil {
+			archive.Discard(s.Stem())
+			d.done(s)
+			return
+		}
+		s.File = &recording.File{Name: name}
+		s.Problems = []string{recording.NoStopEvent + ": the call was answered while Tapedeck did not follow it"}
+	}
+	if s.Ended.IsZero() {
+		s.Ended = d.lastWrite(s)
+	}
+	if s.File != nil && s.File.Stopped.IsZero() {
+		s = prolonged(s)
+	}
+	archive.Finish(s, func(described recording.Sidecar, err error) { d.described(s, described, groups, err) })
+}
+
+// described puts a recording into the index, once the archive has looked at its file
+// and written the sidecar down.
+func (d *describer) described(draft, s recording.Sidecar, groups []string, err error) {
+	d.done(draft)
+	if err != nil { // the archive has logged it
+		return
+	}
+	cfg := &d.ctl.cfg
+	for _, p := range s.Problems {
+		if !slices.Contains(draft.Problems, p) {
+			cfg.Meter.Problem(recording.ProblemCode(p))
+			cfg.Log.Warn("recording has a problem", "call", s.Call, "organisation", s.Organisation, "problem", p, "part", max(1, s.Part))
+		}
+	}
+	result := "complete"
+	if !s.Complete || len(s.Problems) > 0 {
+		result = "problem"
+	}
+	if s.File != nil || !s.HasProblem(recording.NotStarted) { // that is counted as missing
+		cfg.Meter.Recording(result)
+	}
+	cfg.Store.SaveRecording(Index(cfg.Recordings, s, groups))
+}
+
+// path is where the file of a sidecar lies.
+func (d *describer) path(s recording.Sidecar) (string, error) {
+	return d.ctl.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
+}
+
+// fileOf is the name of the file that a draft without one has all the same.
+func (d *describer) fileOf(s recording.Sidecar) (name string, err error) {
+	path, err := d.path(s)
+	if err != nil {
+		return "", err
+	}
+	_, err = d.ctl.cfg.Archive.Probe(path)
+	return filepath.Base(path), err
+}
+
+// knownBetter is the sidecar of a recording that was described already by an
+// instance that knew more of its call: its owner was only cut off from Redis, or
+// died just then.
+func (d *describer) knownBetter(s recording.Sidecar) (there recording.Sidecar, better bool) {
+	path, err := d.path(s)
+	if err != nil {
+		return there, false
+	}
+	there, err = recording.ReadSidecar(recording.SidecarPath(path))
+	return there, err == nil && there.Stem() == s.Stem() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
+}
+
+// prolonged is a draft whose file was written on after it was made: what it held
+// then it held to its end, because nobody told FreeSWITCH otherwise.
+func prolonged(s recording.Sidecar) recording.Sidecar {
+	if !s.HasProblem(recording.NoStopEvent) {
+		s.Problems = append(slices.Clone(s.Problems), recording.NoStopEvent)
+	}
+	if n := len(s.Spans); n > 0 && s.Next == "" {
+		s.Spans = slices.Clone(s.Spans)
+		s.Spans[n-1].ToMS = math.MaxInt32 // the file's end is nearer
+	}
+	return s
+}
+
+// lastWrite is when a file was written last: its call cannot have ended before. It
+// is now if the file cannot be looked at.
+func (d *describer) lastWrite(s recording.Sidecar) time.Time {
+	if path, err := d.path(s); err == nil {
+		if at, err := d.ctl.cfg.Archive.LastWrite(path); err == nil {
+			return at
+		}
+	}
+	return time.Now()
+}
+
+// Index is what the recordings index says of a sidecar. groups are the ring groups
+// on the call's route; nil: those that the trace names.
+func Index(dir recording.Dir, s recording.Sidecar, groups []string) index.Recording {
+	r := index.Recording{
+		ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
+		External: s.External, Number: s.Number, Users: s.Users, Groups: groups, Trigger: s.Trigger, RequestedBy: s.RequestedBy,
+		Started: s.Started, Ended: s.Ended, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil,
+	}
+	if groups == nil {
+		r.Groups = groupsOf(s.Trace)
+	}
+	if file, err := dir.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part)); err == nil {
+		r.Path, _ = filepath.Rel(dir.String(), file)
+	}
+	if s.File != nil {
+		r.DurationMS, r.Bytes, r.SHA256 = s.File.DurationMS, s.File.Bytes, s.File.SHA256
+	}
+	for _, span := range s.Spans {
+		if span.State == recording.StatePaused {
+			r.PausedMS += span.ToMS - span.FromMS
+		}
+	}
+	return r
+}
+
+// groupsOf are the ring groups that a trace names.
+func groupsOf(trace []recording.Note) []string {
+	var groups []string
+	for _, n := range trace {
+		if e, err := flow.ParseElement(n.Element); err == nil && e.Kind == flow.RingGroup && !slices.Contains(groups, e.ID) {
+			groups = append(groups, e.ID)
+		}
+	}
+	return groups
+}

@@ -1,0 +1,179 @@
+// Package files is what the files of one call hold: which stretch is speech and
+// which is silence, since when, and why. It is pure: it takes what toggle knows
+// and what FreeSWITCH told, and touches no disk.
+package files
+
+import (
+	"time"
+
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// Files are the files of one call. The last one is the one that is written. The
+// zero value has none; a call has at least one from its beginning on, whether or
+// not anything is written to it.
+type Files struct {
+	parts  []*Part
+	unsure time.Time // since when it is not certain what the last file holds; zero: it is certain
+}
+
+// Add makes path the call's next file.
+func (f *Files) Add(path string) *Part {
+	p := &Part{N: len(f.parts) + 1, Path: path}
+	f.parts = append(f.parts, p)
+	return p
+}
+
+// All are the files in order.
+func (f *Files) All() []*Part { return f.parts }
+
+// Last is the file that is written.
+func (f *Files) Last() *Part { return f.parts[len(f.parts)-1] }
+
+// Find is the file with this path; nil if the call has none.
+func (f *Files) Find(path string) *Part {
+	for _, p := range f.parts {
+		if p.Path == path {
+			return p
+		}
+	}
+	return nil
+}
+
+// Any reports whether the call has a file on the disk.
+func (f *Files) Any() bool { return !f.parts[0].Began.IsZero() }
+
+// Assumed is how the file stands, with a command on its way about what the answer
+// starts: that command may have been carried out.
+func Assumed(s toggle.State) toggle.File {
+	switch {
+	case s.File == toggle.NoFile && s.Pending == toggle.Arm:
+		return toggle.Armed
+	case s.File == toggle.NoFile && s.Pending == toggle.ArmMasked:
+		return toggle.ArmedMasked
+	case s.File >= toggle.Armed && s.File < toggle.Open && s.Pending >= toggle.Arm && s.Pending <= toggle.Disarm:
+		return toggle.ArmedUnsure
+	}
+	return s.File
+}
+
+// MayStart reports whether FreeSWITCH may begin the last file without a further
+// word.
+func MayStart(s toggle.State) bool {
+	is := Assumed(s)
+	return is >= toggle.Armed && is < toggle.Open
+}
+
+// Foretold is what a file will hold that the answer starts.
+func Foretold(s toggle.State, cause recording.Cause) []recording.Span {
+	state := recording.StateRecording
+	if Assumed(s) == toggle.ArmedMasked {
+		state = recording.StatePaused
+	}
+	return []recording.Span{{State: state, Cause: cause}}
+}
+
+// Follow brings the last file's edges in line with what FreeSWITCH has confirmed.
+// why says why the file holds what it holds after.
+func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, now time.Time) {
+	p := f.Last()
+	if before.Pending != after.Pending && after.Pending > toggle.Disarm && f.unsure.IsZero() {
+		f.unsure = now
+	}
+	if before.File == toggle.Open && after.File == toggle.NoFile { // what might have started has not
+		p.Began, p.Edges = time.Time{}, nil
+	}
+	if after.Gone || after.File < toggle.Open || after.File == toggle.Closed {
+		return
+	}
+	if p.Began.IsZero() {
+		p.Began = now
+	}
+	before.File = Assumed(before)
+	f.addEdge(before, after, why(), now)
+	f.settle(before, after, now)
+}
+
+// addEdge adds the edge that the new state makes, if it makes one.
+func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now time.Time) {
+	p := f.Last()
+	state := p.state(before.File, after.File)
+	ends := after.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
+	if n := len(p.Edges); n > 0 && p.lastState() == state && (state == recording.StateRecording || ends || p.Edges[n-1].Cause == cause) {
+		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsure.IsZero() {
+			p.doubtPause(f.unsure, now, cause)
+		}
+		return
+	}
+	if before.File == toggle.ArmedUnsure { // it may have begun either way
+		f.unsure = LongAgo
+	}
+	e := Edge{At: now, Since: now, State: state, Cause: cause}
+	switch {
+	case len(p.Edges) == 0:
+		e.At, e.Since = p.Began, p.Began
+		p.Origin = OriginOf(after, cause)
+	case !f.unsure.IsZero() && p.lastState() != state:
+		e.Since = f.unsure
+	}
+	p.Edges = append(p.Edges, e)
+}
+
+// LongAgo is before any file began.
+var LongAgo = time.Unix(1, 0)
+
+// settle notes that what the file holds is known again, until the next command.
+func (f *Files) settle(before, after toggle.State, now time.Time) {
+	if after.File == toggle.Open || after.File == before.File && after.Pending == before.Pending {
+		return
+	}
+	if f.unsure = (time.Time{}); after.Pending != toggle.None {
+		f.unsure = now
+	}
+}
+
+// Unsure is since when it is not certain what the last file holds; zero: it is.
+func (f *Files) Unsure() time.Time { return f.unsure }
+
+// Known is what a snapshot says of the last file.
+type Known struct {
+	Since     time.Time // since when what is to be written is what it is
+	Began     time.Time
+	Confirmed bool
+	Origin    Origin
+}
+
+// Recall takes what was written down of the files, and what the snapshot of the
+// call says of the last one.
+func (f *Files) Recall(drafts []recording.Sidecar, known Known) {
+	f.unsure = known.Since
+	for _, s := range drafts {
+		if n := max(1, s.Part); n <= len(f.parts) {
+			f.parts[n-1].recall(s)
+		}
+	}
+	p := f.Last()
+	if p.Began.IsZero() {
+		p.Began = known.Began
+	}
+	p.Confirmed = known.Confirmed
+	if p.Origin.Trigger == "" {
+		p.Origin = known.Origin
+	}
+}
+
+// Foresee notes what the last file should hold since a time, if what was written
+// down of it says otherwise: the command was on its way and may have been carried
+// out.
+func (f *Files) Foresee(s toggle.State, since time.Time, why func() recording.Cause, now time.Time) {
+	p, state := f.Last(), recording.StatePaused
+	if s.Wish() == toggle.Speech {
+		state = recording.StateRecording
+	}
+	n := len(p.Edges)
+	if s.File != toggle.Open || n == 0 || p.lastState() == state || since.Before(p.Edges[n-1].At) {
+		return
+	}
+	p.Edges = append(p.Edges, Edge{now, since, state, why()})
+}

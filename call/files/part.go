@@ -1,0 +1,171 @@
+package files
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tapedeck/internal/tidy"
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// Part is one file of a call. A call has a further one if a recording ended
+// although it was still wanted. All times are by our clock, but for Made.
+type Part struct {
+	N         int       // 1 is the first
+	Path      string    // as FreeSWITCH sees it
+	Began     time.Time // the file's first packet; zero: nothing was started
+	Confirmed bool      // RECORD_START said when it began; otherwise that was concluded
+	Made      time.Time // RECORD_START by FreeSWITCH's clock; zero: not known
+	Stopped   time.Time // RECORD_STOP; zero: it did not come
+	Edges     []Edge
+	Origin    Origin
+	Problems  []string // as in the sidecar
+	Growth    Growth
+}
+
+// Edge is where the file begins to hold speech or silence.
+type Edge struct {
+	At    time.Time // it holds State from here on for certain
+	Since time.Time // it may hold State from here on
+	State string    // recording.StateRecording or recording.StatePaused
+	Cause recording.Cause
+}
+
+// Origin is on whose wish a file was begun.
+type Origin struct {
+	Trigger string // Automatic or OnDemand; "" as long as the file has not begun
+	By      string // the user who asked for it
+	Decided recording.Cause
+}
+
+// Values of Origin.Trigger, as in the sidecar.
+const (
+	Automatic = "automatic"
+	OnDemand  = "on-demand"
+)
+
+// OriginOf is the origin of a file that begins now for this cause.
+func OriginOf(s toggle.State, cause recording.Cause) Origin {
+	o := Origin{Trigger: Automatic, Decided: cause}
+	if s.Person == toggle.SwitchedOn {
+		o.Trigger, o.By = OnDemand, cause.User
+	}
+	return o
+}
+
+// Counts reports whether there is something to be told of the file: that it is
+// there, or why it is not.
+func (p *Part) Counts() bool { return !p.Began.IsZero() || len(p.Problems) > 0 }
+
+// Begin takes RECORD_START. It corrects what was concluded before it came.
+func (p *Part) Begin(at time.Time) {
+	p.Began, p.Confirmed = at, true
+	if len(p.Edges) > 0 {
+		p.Edges[0].At, p.Edges[0].Since = at, at
+	}
+}
+
+// clockSlack is how much longer a file may be than the time between its events.
+const clockSlack = 40 * time.Millisecond
+
+// End takes RECORD_STOP, and the file's length in milliseconds if the event has
+// it (0: it has not). The length says when the file began, if nothing told that,
+// or if it was told late. A file that is shorter has lost something.
+func (p *Part) End(at time.Time, ms int) {
+	p.Stopped = at
+	began := at.Add(-time.Duration(ms) * time.Millisecond)
+	if ms > 0 && (!p.Confirmed || p.Began.Sub(began) > clockSlack) {
+		p.Begin(began)
+	}
+}
+
+// Empty takes it that not one packet came: FreeSWITCH has deleted the file.
+func (p *Part) Empty() { p.Began, p.Stopped, p.Edges = time.Time{}, time.Time{}, nil }
+
+// maxProblems is how many problems a file has before each kind is written down
+// only once.
+const maxProblems = 20
+
+// AddProblem writes a problem down, with FreeSWITCH's word on it ("": none). It
+// reports whether the problem is new.
+func (p *Part) AddProblem(problem, detail string) bool {
+	text := problem
+	if detail != "" {
+		text += ": " + tidy.Text(detail, 200)
+	}
+	if slices.ContainsFunc(p.Problems, func(known string) bool {
+		return known == text || strings.HasPrefix(known, problem) && len(p.Problems) > maxProblems
+	}) {
+		return false
+	}
+	p.Problems = append(p.Problems, text)
+	return true
+}
+
+// Spans are the file's edges as pieces, up to end if the file was not stopped
+// before.
+func (p *Part) Spans(end time.Time) []recording.Span {
+	spans := make([]recording.Span, 0, len(p.Edges))
+	for i, e := range p.Edges {
+		until := cmp.Or(p.Stopped, end)
+		if i+1 < len(p.Edges) {
+			until = p.Edges[i+1].At
+		}
+		from := p.ms(e.At)
+		spans = append(spans, recording.Span{FromMS: from, ToMS: max(from, p.ms(until)), State: e.State, Cause: e.Cause, SlackMS: from - p.ms(e.Since)})
+	}
+	return spans
+}
+
+// ms is a time as milliseconds of the file.
+func (p *Part) ms(at time.Time) int64 { return max(0, at.Sub(p.Began).Milliseconds()) }
+
+// state is what the file holds now. A file in doubt holds what it held before.
+func (p *Part) state(before, now toggle.File) string {
+	switch {
+	case now == toggle.Masked:
+		return recording.StatePaused
+	case now == toggle.Recording:
+		return recording.StateRecording
+	case len(p.Edges) > 0:
+		return p.lastState()
+	case before == toggle.ArmedMasked, before == toggle.ArmedUnsure:
+		return recording.StatePaused
+	}
+	return recording.StateRecording
+}
+
+// lastState is what the last edge says; "" without one.
+func (p *Part) lastState() string {
+	if n := len(p.Edges); n > 0 {
+		return p.Edges[n-1].State
+	}
+	return ""
+}
+
+// doubtPause notes that the file may have been silent until now, and since when:
+// nobody confirmed a mask. The audio tells.
+func (p *Part) doubtPause(since, now time.Time, cause recording.Cause) {
+	p.Edges = append(p.Edges, Edge{now.Add(-time.Millisecond), since, recording.StatePaused, cause}, Edge{now, now, recording.StateRecording, cause})
+}
+
+// recall takes what a sidecar or a draft says of the file.
+func (p *Part) recall(s recording.Sidecar) {
+	p.Problems = slices.Clone(s.Problems)
+	p.Origin = Origin{s.Trigger, s.RequestedBy, s.Decided}
+	if s.File == nil {
+		return
+	}
+	p.Began, p.Stopped, p.Confirmed = s.File.Began, s.File.Stopped, !s.File.Concluded
+	for _, span := range s.Spans {
+		at := p.Began.Add(time.Duration(span.FromMS) * time.Millisecond)
+		p.Edges = append(p.Edges, Edge{at, at.Add(-time.Duration(span.SlackMS) * time.Millisecond), span.State, span.Cause})
+	}
+}
+
+// String names the part in log lines.
+func (p *Part) String() string { return "part " + strconv.Itoa(p.N) }

@@ -1,0 +1,144 @@
+package call
+
+import (
+	"encoding/json"
+	"time"
+
+	"tapedeck/call/files"
+	"tapedeck/call/handover"
+	"tapedeck/esl"
+	"tapedeck/recording"
+	"tapedeck/store/calls"
+	"tapedeck/toggle"
+)
+
+// lease is our ownership of a call among several instances, and what is kept for
+// whoever has to take the call over: the snapshot on the recorded leg and in Redis,
+// and the drafts beside the files.
+type lease struct {
+	call   *call
+	token  int64        // grows with each change of owner
+	serial int64        // of the snapshot that was said last
+	said   saidSnapshot // what the recorded leg was told last
+	kept   kept         // what was written down last
+	long   bool         // the snapshot was too long once, and the log has been told
+}
+
+// saidSnapshot is a snapshot that was set on a leg.
+type saidSnapshot struct{ leg, stable string }
+
+// snapshot is what there is to hand on of the call. What FreeSWITCH has confirmed
+// of a file beyond its start does not count: whoever takes over asks FreeSWITCH.
+func (l *lease) snapshot() handover.Snapshot {
+	c := l.call
+	r, p, last := &c.route, c.files.Last(), c.presses.last
+	s := handover.Snapshot{
+		Version: handover.Version, Owner: c.ctl.cfg.Store.Instance(), Token: l.token, Serial: l.serial, At: c.rec.wished,
+		Call: c.id, Organisation: r.org.ID, Direction: r.direction, Switch: c.line.on, First: r.first, Anchor: r.anchor, Peer: r.peer,
+		External: c.external, Began: c.began, Answered: c.rec.answered,
+		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(last.method), User: last.user, Account: last.account, Pressed: c.presses.lastAt,
+		File: files.Assumed(c.rec.State), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartTold: p.Confirmed,
+		Disclaimed: c.disclaimer.begun, Problems: c.rec.Problems,
+		Decided: p.Origin.Decided, Trigger: p.Origin.Trigger, By: p.Origin.By,
+	}
+	if s.File > toggle.Open && s.File < toggle.Closed {
+		s.File = toggle.Open
+	}
+	for _, step := range r.passed {
+		s.Passed = append(s.Passed, handover.Step{Element: step.Element.String(), Setting: step.Setting, Leg: step.leg})
+	}
+	if r.away.ID != "" {
+		s.Away = r.away.String()
+	}
+	return s
+}
+
+// news is the text of the snapshot for the recorded leg, if it says something new
+// since the last time.
+func (l *lease) news(now time.Time) (text string, isNew bool) {
+	s := l.snapshot()
+	said := saidSnapshot{s.Holder(), s.Stable()}
+	if said == l.said {
+		return "", false
+	}
+	l.said = said
+	l.serial++
+	s.Serial, s.Changed = l.serial, now
+	return l.short(s), true
+}
+
+// unsaid notes that the recorded leg may not have been told.
+func (l *lease) unsaid() { l.said = saidSnapshot{} }
+
+// short is the snapshot's text. The log is told once of a call for which it has to
+// be shortened.
+func (l *lease) short(s handover.Snapshot) string {
+	text, shortened := s.EncodeShort()
+	if shortened && !l.long {
+		l.long = true
+		l.call.log.Warn("call has passed very many elements: what is kept of it for a take-over is shortened", "elements", len(s.Passed))
+	}
+	return text
+}
+
+// preface sets the snapshot, if it says something new.
+func (l *lease) preface(w way, now time.Time) []esl.Command {
+	if text, isNew := l.news(now); isNew {
+		return w.snapshot(&l.call.route, text)
+	}
+	return nil
+}
+
+// kept is what of a call was last written down.
+type kept struct {
+	snapshot string
+	notes    int
+	edges    int
+	problems int
+	began    time.Time
+	status   toggle.Status
+}
+
+// keep writes down, without delaying the call, what another Tapedeck would need to
+// go on with it: into Redis, on the recorded leg, and beside the files.
+func (l *lease) keep(now time.Time) {
+	c, s, p := l.call, l.snapshot(), l.call.files.Last()
+	kept := kept{s.Stable(), len(c.trace), len(p.Edges), len(p.Problems), p.Began, c.rec.Status()}
+	if kept == l.kept {
+		return
+	}
+	l.kept = kept
+	drafts := c.sidecars(now)
+	for i, d := range drafts {
+		if i == len(drafts)-1 || d.Next != "" && i == len(drafts)-2 {
+			c.ctl.cfg.Archive.Draft(d)
+		}
+	}
+	if live, ok := l.liveCall(s, drafts); ok {
+		c.ctl.cfg.Store.SaveCall(live)
+	}
+	c.line.remember(now)
+}
+
+// liveCall is the call's entry in Redis.
+func (l *lease) liveCall(s handover.Snapshot, drafts []recording.Sidecar) (live calls.Call, ok bool) {
+	text, err := json.Marshal(drafts)
+	if err != nil {
+		l.call.log.Error("call not written down", "error", err)
+		return live, false
+	}
+	c := l.call
+	live = s.LiveCall(l.short(s))
+	live.Number, live.Chain, live.Users = c.route.number(), c.route.chain(), c.route.users()
+	live.State, live.Since, live.Locked, live.Because = calls.State(c.rec.Status()), c.since(), c.route.effective().Locked, calls.Cause(c.cause())
+	live.File, live.Draft = c.files.Last().Path, text
+	return live, true
+}
+
+// since is when what is to be written became what it is.
+func (c *call) since() time.Time {
+	if c.rec.wished.Before(c.rec.answered) {
+		return c.rec.answered
+	}
+	return c.rec.wished
+}

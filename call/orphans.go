@@ -1,0 +1,67 @@
+package call
+
+import (
+	"sync"
+	"time"
+
+	"tapedeck/call/handover"
+	"tapedeck/recording"
+)
+
+// stray is a call of another instance that was met on a FreeSWITCH. Redis may not
+// know it: then nobody else tells that it is an orphan.
+type stray struct {
+	snapshot handover.Snapshot
+	met      time.Time
+	dead     int // looks at which its owner gave no sign of life
+}
+
+// A stray is taken over strayAfter it was met at the earliest, so that the store
+// comes first if it knows the call; and if its owner was dead at deadLooks looks, a
+// second apart.
+const (
+	strayAfter = 2 * time.Second
+	deadLooks  = 2
+)
+
+// meet keeps a call of another instance in sight.
+func (t *takeover) meet(s handover.Snapshot, now time.Time) {
+	t.strays[s.Call] = stray{snapshot: s, met: now}
+}
+
+// takeStrays takes over the strays whose owner is dead.
+func (t *takeover) takeStrays(now time.Time) {
+	drafts := sync.OnceValue(reaper{t.ctl}.drafts)
+	for id, s := range t.strays {
+		link := t.ctl.cfg.Switches[s.snapshot.Switch]
+		switch {
+		case t.ctl.calls[id] != nil, link == nil, t.ctl.legs.get(s.snapshot.Holder()) == nil:
+			delete(t.strays, id)
+		case !t.claiming[id] && now.Sub(s.met) > strayAfter:
+			t.claiming[id] = true
+			legs := t.legsOf(s.snapshot.LiveCall(s.snapshot.Encode()))
+			t.ctl.work.Go(func() { t.takeStray(link, s, legs, drafts) })
+		}
+	}
+}
+
+// takeStray takes one over, unless its owner lives.
+func (t *takeover) takeStray(link Link, s stray, legs []string, drafts func() []recording.Sidecar) {
+	id := s.snapshot.Call
+	alive, err := t.ctl.cfg.Store.Alive(t.ctl.ctx, s.snapshot.Owner)
+	if err == nil && !alive {
+		s.dead++
+	}
+	if s.dead >= deadLooks {
+		t.take(link, s.snapshot.LiveCall(s.snapshot.Encode()), legs, drafts)
+		return
+	}
+	t.ctl.post(func(time.Time) {
+		delete(t.claiming, id)
+		if alive {
+			delete(t.strays, id)
+		} else if _, still := t.strays[id]; still {
+			t.strays[id] = s
+		}
+	})
+}

@@ -1,0 +1,81 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/recording"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
+)
+
+// Link is the watch link to one FreeSWITCH. Commands handed to SendAll together go
+// out in one write, and its replies match them by place.
+type Link interface {
+	SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error)
+}
+
+// Meter counts. Its methods are called by several goroutines and must not block.
+type Meter interface {
+	// Call counts a call that reached the socket: direction is inbound, outbound,
+	// internal or unknown; state is on, off, disabled (an organisation without
+	// recording) or unknown (nobody's number).
+	Call(direction, state string)
+	// Live is how many calls are live, how many of them are being recorded, and
+	// how many recordings are paused.
+	Live(calls, recording, paused int)
+	// Decision is the time from the channel data to the last command's reply.
+	Decision(time.Duration)
+	// Command counts a recording command: result is ok, refused, missing,
+	// unanswered or unsent.
+	Command(command, result string)
+	// Toggle counts a press: method is dtmf, record_key, blind_transfer, api or
+	// auto_resume; result is ok or why it was refused.
+	Toggle(method, result string)
+	// Recording counts a file that was described: result is complete or problem.
+	Recording(result string)
+	// Problem counts a problem of a recording.
+	Problem(problem string)
+	// Adopted counts a call that another Tapedeck followed before: outcome is
+	// adopted, ended (nobody followed it when it did), failed or yielded (to another
+	// instance).
+	Adopted(outcome string)
+	// Missing counts a recording that was wanted and did not start.
+	Missing()
+	// Event counts an event of the watch link by its name.
+	Event(name string)
+}
+
+// Store keeps the state of live calls for others to see, and who owns them.
+// SaveCall, EndCall and SaveRecording do not block.
+type Store interface {
+	SaveCall(calls.Call)
+	EndCall(organisation, id string)
+	SaveRecording(index.Recording)
+	Instance() string
+	Alone() bool // there can be no other instance
+	Holds() bool // false: another instance may have taken our calls
+	Alive(ctx context.Context, instance string) (bool, error)
+	Claim(context.Context, calls.Call) (calls.Call, error)
+	Calls(context.Context) ([]calls.Call, error)
+}
+
+// Archive keeps what is known of files beside them. Draft, Finish and Discard do
+// not block.
+type Archive interface {
+	Draft(recording.Sidecar)
+	Finish(s recording.Sidecar, then func(recording.Sidecar, error))
+	Discard(stem string)
+	// These may wait for the disk.
+	Drafts() ([]recording.Sidecar, error)
+	Probe(file string) (bytes int64, err error)
+	LastWrite(file string) (time.Time, error)
+}
+
+// channelData is what FreeSWITCH says of a channel: an event, or the data that a
+// leg brings to the socket.
+type channelData interface {
+	Get(header string) string
+	Variable(name string) string
+}

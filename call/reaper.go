@@ -1,0 +1,148 @@
+package call
+
+import (
+	"context"
+	"time"
+
+	"tapedeck/call/survey"
+	"tapedeck/recording"
+)
+
+// reaper describes the files of calls that ended while nobody followed them.
+type reaper struct{ ctl *Controller }
+
+// describe describes the files of such a call.
+func (r reaper) describe(organisation, id string, history []recording.Sidecar) {
+	for _, s := range history {
+		if s.Call == id && s.Organisation == organisation {
+			r.ctl.describer.begin(s, nil)
+		}
+	}
+	r.ctl.describer.endIfIdle(organisation, id)
+	r.ctl.cfg.Meter.Adopted("ended")
+	r.ctl.cfg.Log.Info("call ended while nobody followed it", "call", id, "files", len(history))
+}
+
+// reapEvery is how soon files are found whose call ended while nobody followed it,
+// and of which Redis does not know.
+const reapEvery = 5 * time.Second
+
+// run looks, from time to time, for drafts whose call is over.
+func (r reaper) run(ctx context.Context) {
+	tick := time.NewTicker(reapEvery)
+	defer tick.Stop()
+	before := map[string]bool{}
+	for {
+		select {
+		case <-tick.C:
+			before = r.once(ctx, before)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// once describes the calls that were over the last time too, and returns those
+// that are: whoever follows one has had the time to describe it.
+func (r reaper) once(ctx context.Context, before map[string]bool) (over map[string]bool) {
+	var drafts []recording.Sidecar
+	read := r.drafts()
+	if len(read) == 0 || !r.ctl.ask(ctx, func(time.Time) { drafts = r.notFollowed(read) }) || len(drafts) == 0 {
+		return nil
+	}
+	followed, err := r.followedElsewhere(ctx)
+	if err != nil {
+		return before
+	}
+	left := map[string][]recording.Sidecar{}
+	for _, s := range drafts {
+		if !followed[s.Call] && r.isOver(ctx, s) {
+			left[s.Call] = append(left[s.Call], s)
+		}
+	}
+	over = map[string]bool{}
+	for id, history := range left {
+		over[id] = true
+		if before[id] {
+			r.ctl.post(func(time.Time) { r.describeLeft(history) })
+		}
+	}
+	return over
+}
+
+// leftAlone is how long a file has not been written whose call is over, if there is
+// no FreeSWITCH to ask.
+const leftAlone = 10 * time.Minute
+
+// isOver reports whether the call of a draft is.
+func (r reaper) isOver(ctx context.Context, s recording.Sidecar) bool {
+	if link := r.ctl.cfg.Switches[s.Switch]; link != nil {
+		now, err := survey.Ask(ctx, link, []string{s.Anchor})
+		return err == nil && !now.Live.Has(s.Anchor)
+	}
+	path, err := r.ctl.describer.path(s)
+	if err != nil {
+		return false
+	}
+	at, err := r.ctl.cfg.Archive.LastWrite(path)
+	return err == nil && time.Since(at) > leftAlone
+}
+
+// isFollowed reports whether a call is live here, or its files are being described.
+func (r reaper) isFollowed(id string) bool {
+	return r.ctl.calls[id] != nil || r.ctl.describer.busy(id)
+}
+
+// notFollowed are those drafts whose call is not followed here.
+func (r reaper) notFollowed(drafts []recording.Sidecar) []recording.Sidecar {
+	var left []recording.Sidecar
+	for _, s := range drafts {
+		if !r.isFollowed(s.Call) {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// followedElsewhere are the calls that Redis knows of.
+func (r reaper) followedElsewhere(ctx context.Context) (map[string]bool, error) {
+	if r.ctl.cfg.Store.Alone() {
+		return nil, nil
+	}
+	calls, err := r.ctl.cfg.Store.Calls(ctx)
+	followed := make(map[string]bool, len(calls))
+	for _, c := range calls {
+		followed[c.ID] = true
+	}
+	return followed, err
+}
+
+// describeGone describes, of a switch's drafts, those whose leg it has no more.
+func (r reaper) describeGone(on string, now survey.Survey, drafts []recording.Sidecar) {
+	left := map[string][]recording.Sidecar{}
+	for _, s := range r.notFollowed(drafts) {
+		if s.Switch == on && !now.Live.Has(s.Anchor) {
+			left[s.Call] = append(left[s.Call], s)
+		}
+	}
+	for _, history := range left {
+		r.describeLeft(history)
+	}
+}
+
+// describeLeft describes the files of one call, if it is still nobody's.
+func (r reaper) describeLeft(history []recording.Sidecar) {
+	if s := history[0]; !r.isFollowed(s.Call) {
+		r.describe(s.Organisation, s.Call, history)
+	}
+}
+
+// drafts are the descriptions that somebody began. It waits for the disk, and is not
+// for Run's goroutine.
+func (r reaper) drafts() []recording.Sidecar {
+	drafts, err := r.ctl.cfg.Archive.Drafts()
+	if err != nil {
+		r.ctl.cfg.Log.Warn("drafts of live recordings not read", "error", err)
+	}
+	return drafts
+}

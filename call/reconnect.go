@@ -1,0 +1,215 @@
+package call
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tapedeck/call/handover"
+	"tapedeck/call/survey"
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/recording"
+)
+
+// recovery brings the live calls in line with a FreeSWITCH, after the watch link was
+// away or Tapedeck was.
+type recovery struct{ ctl *Controller }
+
+// Connected takes a watch link's (re)connection: it learns which FreeSWITCH that is,
+// which legs are gone since, and which calls there are that somebody has to follow.
+func (ctl *Controller) Connected(ctx context.Context, on string, conn Link) error {
+	r := recovery{ctl}
+	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid")})
+	if err != nil {
+		return err
+	}
+	core := replies[0].Text()
+	known := map[string]bool{} // a leg that comes after this is live, whatever is said of it
+	if !ctl.ask(ctx, func(time.Time) { known = ctl.legs.on(on, core) }) {
+		return ctx.Err() // the link has gone, or the Controller is ending
+	}
+	here := make([]string, 0, len(known))
+	for uuid, is := range known {
+		if is {
+			here = append(here, uuid)
+		}
+	}
+	s, err := survey.All(ctx, conn, here)
+	if err != nil {
+		return err
+	}
+	drafts := reaper{ctl}.drafts()
+	ctl.ask(ctx, func(now time.Time) {
+		r.connected(on, core, known, s, now)
+		r.meet(on, s, drafts, now)
+		ctl.work.Go(func() { r.lookAgain(ctx, on, conn) })
+	})
+	return nil
+}
+
+// on says of each leg whether it is on this switch, as far as is known.
+func (ls *legs) on(name, core string) map[string]bool {
+	is := map[string]bool{}
+	for uuid, l := range ls.all {
+		is[uuid] = l.on == name || l.on == "" && l.core == core
+	}
+	return is
+}
+
+// listedBy is how late a leg may be listed (switch_core_sqldb.c, the writing
+// thread).
+const listedBy = 2 * time.Second
+
+// lookAgain finds the legs that came shortly before the connection, and were not
+// listed yet.
+func (r recovery) lookAgain(ctx context.Context, on string, conn Link) {
+	ctl := r.ctl
+	select {
+	case <-time.After(listedBy):
+	case <-ctx.Done():
+		return
+	case <-ctl.done:
+		return
+	}
+	legs, err := survey.Listed(ctx, conn)
+	if err != nil {
+		return // the link is down: the next one looks too
+	}
+	if !ctl.ask(ctx, func(time.Time) {
+		legs = slices.DeleteFunc(legs, func(uuid string) bool { return ctl.legs.get(uuid) != nil })
+	}) {
+		return
+	}
+	s, err := survey.Ask(ctx, conn, legs)
+	if err != nil {
+		return
+	}
+	drafts := reaper{ctl}.drafts()
+	ctl.ask(ctx, func(now time.Time) {
+		for uuid := range s.Data { // of the legs that are known the events have told later news
+			if !ctl.legs.isNew(uuid) {
+				delete(s.Data, uuid)
+			}
+		}
+		r.learn(on, s, now)
+		r.meet(on, s, drafts, now)
+		r.fade(on, s, now)
+		for _, c := range ctl.calls {
+			if c.line.on == on && c.route.awaitsAnchor() {
+				c.absence.catchUp(s, now)
+			}
+		}
+	})
+}
+
+// connected ends what is gone, of the legs that were known before the survey was
+// made, and what is left gets commands again. What entered before it was known which
+// switch has that core is that switch's from now on.
+func (r recovery) connected(on, core string, known map[string]bool, s survey.Survey, now time.Time) {
+	ctl := r.ctl
+	ctl.switches.cores[core] = on
+	for _, c := range ctl.calls {
+		if c.line.on == "" && c.core == core {
+			c.line.on = on
+		}
+	}
+	r.learn(on, s, now)
+	for _, c := range ctl.calls {
+		if c.line.on == on {
+			c.absence.catchUpAnswer(s, now)
+		}
+	}
+	for uuid, l := range ctl.legs.all {
+		if l.on == "" && l.core == core {
+			l.on = on
+		}
+		if known[uuid] && !s.Live.Has(uuid) {
+			r.vanished(uuid, now)
+		}
+	}
+	for _, c := range ctl.calls {
+		if c.line.on == on {
+			if c.route.direction == flow.Outbound && c.route.anchor != "" { // it may have been lost with the link
+				c.line.disarmFirst(now)
+			}
+			c.lease.unsaid()
+			c.absence.catchUp(s, now)
+		}
+	}
+}
+
+// vanished takes it that a leg hung up while the link was away. With the first leg of
+// an outgoing call the call may go on: the outside party may have answered, and its
+// leg is not listed yet.
+func (r recovery) vanished(uuid string, now time.Time) {
+	ctl := r.ctl
+	c := ctl.callOf(uuid)
+	if c != nil && c.route.awaitsAnchor() && uuid == c.route.first {
+		c.absence.fading = true
+		return
+	}
+	if c != nil {
+		c.absence.endUnseen = true
+	}
+	ctl.hungUp(uuid, now)
+}
+
+// learn takes what there is to know of legs.
+func (r recovery) learn(on string, s survey.Survey, now time.Time) {
+	ctl := r.ctl
+	for uuid, data := range s.Data {
+		ctl.created(on, uuid, data, now)
+		ctl.legs.learnRate(uuid, data)
+		ctl.legs.pair(uuid, s.Peers[uuid])
+		if l := ctl.legs.get(uuid); l != nil {
+			l.answered = s.Live[uuid]
+		}
+	}
+}
+
+// fade ends the outgoing calls whose first leg is gone, and which nobody is found to
+// have answered.
+func (r recovery) fade(on string, s survey.Survey, now time.Time) {
+	ctl := r.ctl
+	for _, c := range ctl.calls {
+		if c.line.on != on || !c.absence.fading {
+			continue
+		}
+		c.absence.fading = false
+		if c.absence.catchUpAnswer(s, now); c.route.anchor != "" {
+			c.left(c.route.first, now)
+			c.absence.catchUp(s, now)
+			continue
+		}
+		c.absence.endUnseen = true
+		ctl.hungUp(c.route.first, now)
+	}
+}
+
+// meet takes the calls that somebody else followed: those of an instance before this
+// one at once, if there can be no other. Those of other instances, which may be
+// alive, are orphans only when Redis says that they are.
+func (r recovery) meet(on string, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
+	ctl := r.ctl
+	alone := ctl.cfg.Store.Alone()
+	for id, snapshot := range s.Snapshots(r.unreadable) {
+		snapshot.Switch = on
+		switch {
+		case ctl.calls[id] != nil:
+		case alone:
+			r.adopt(snapshot, snapshot.Token+1, handover.Richer(id, nil, drafts), s, now)
+		default:
+			ctl.takeover.meet(snapshot, now)
+		}
+	}
+	if alone {
+		reaper{ctl}.describeGone(on, s, drafts)
+	}
+}
+
+// unreadable counts a call of another Tapedeck whose snapshot cannot be read.
+func (r recovery) unreadable(leg string, err error) {
+	r.ctl.cfg.Log.Warn("call of another Tapedeck not understood", "leg", leg, "error", err)
+	r.ctl.cfg.Meter.Adopted("failed")
+}

@@ -1,0 +1,126 @@
+package call
+
+import (
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/toggle"
+)
+
+// A phone's Record key is a SIP INFO that mod_sofia answers by itself: `on` starts a
+// recording of the phone's own leg, to the path that the profile's record-path and
+// record-template give, `off` stops it (sofia.c, sofia_handle_sip_i_info). Those
+// recordings are only markers: they are silent, and FreeSWITCH throws them away
+// because they are shorter than RECORD_MIN_SEC. What FreeSWITCH holds back of their
+// audio (RECORD_PRE_BUFFER_FRAMES, 500 ms) is longer than a mask takes, so that next
+// to nothing of the talk gets into one.
+//
+// A marker runs on each phone exactly while the call is being recorded. So both
+// keys always say something: `on` starts one, `off` stops one; and a key that asks
+// for what is already so does neither.
+const (
+	markerPrefix = "tapedeck-key-"
+	markerMinSec = "86400"
+)
+
+// marker is the marker that runs on a leg; the zero value is none.
+type marker struct {
+	file   string
+	serial string // "" if the key started it, anySerial if that is not known
+}
+
+// isMarker tells a marker by its file's name.
+func isMarker(file string) bool { return strings.HasPrefix(path.Base(file), markerPrefix) }
+
+// markerFile is where a phone's marker lies: what the profile makes of
+// freeswitch-conf's record-path and record-template.
+func (ctl *Controller) markerFile(uuid string) string {
+	return path.Join(ctl.cfg.Recordings.String(), ".keys", markerPrefix+uuid+".wav")
+}
+
+// markerSerial names a marker that we started, among those of its leg; it comes
+// back on the marker's events. One without was started by the key.
+const markerSerial = "tapedeck_marker"
+
+// anySerial is the serial of a marker that was found running: another Tapedeck, or
+// the key, may have started it.
+const anySerial = "*"
+
+// keyOn takes RECORD_START of a marker: unless it is ours, somebody pressed the key.
+func (ctl *Controller) keyOn(uuid, file string, ev *esl.Event, now time.Time) {
+	l, c := ctl.legs.get(uuid), ctl.callOn(uuid)
+	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
+		return
+	}
+	if c == nil && l.call != "" && !ctl.cfg.Store.Alone() { // its call is another instance's
+		return
+	}
+	if c == nil { // a phone that is on no call of ours: what it started must not go on
+		ctl.cfg.Log.Warn("record key pressed on a leg of no call: stopped", "leg", uuid)
+		ctl.send(l.on, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, ignored, now)
+		return
+	}
+	if l.marker.file != "" && l.marker.file != file { // the profile's template is not ours: the key's own takes its place
+		c.sendMarker(now, esl.Record(uuid, esl.RecordStop, l.marker.file))
+	}
+	l.marker = marker{file: file}
+	c.sendMarker(now, esl.Record(uuid, esl.RecordMask, file))
+	ctl.pressedOn(uuid, toggle.RecordKey, toggle.TurnOn, now)
+	c.keepMarkers(now)
+}
+
+// keyOff takes RECORD_STOP of a marker: if it is the one that is to run, and the leg
+// has not hung up, somebody pressed the key.
+func (ctl *Controller) keyOff(uuid string, ev *esl.Event, now time.Time) {
+	l := ctl.legs.get(uuid)
+	if l == nil || l.marker.file == "" || l.marker.serial != anySerial && l.marker.serial != ev.Get("Recording-Variable-"+markerSerial) {
+		return
+	}
+	l.marker.file = ""
+	if !hasHungUp(ev) {
+		ctl.pressedOn(uuid, toggle.RecordKey, toggle.TurnOff, now)
+		if c := ctl.callOn(uuid); c != nil {
+			c.keepMarkers(now)
+		}
+	}
+}
+
+// keepMarkers starts and stops markers, so that they run on the call's phones
+// exactly while it is being recorded.
+func (c *call) keepMarkers(now time.Time) {
+	if !c.route.org.OnDemand.RecordKey || c.rec.Pending != toggle.None {
+		return
+	}
+	for _, uuid := range c.route.phones() {
+		l, on := c.ctl.legs.get(uuid), c.rec.Status() == toggle.On && !c.rec.Gone
+		switch file := c.ctl.markerFile(uuid); {
+		case on && l.marker.file == "":
+			l.marker = marker{file, c.ctl.cfg.Store.Instance() + "-" + strconv.FormatInt(c.ctl.serial(), 10)}
+			c.sendMarker(now, esl.SetVar(uuid, "sofia_record_file", file),
+				esl.Record(uuid, esl.RecordStart, file, esl.RecordVar{Name: "RECORD_MIN_SEC", Value: markerMinSec},
+					esl.RecordVar{Name: markerSerial, Value: l.marker.serial}),
+				esl.Record(uuid, esl.RecordMask, file))
+		case !on && l.marker.file != "":
+			c.sendMarker(now, esl.Record(uuid, esl.RecordStop, l.marker.file))
+			l.marker.file = ""
+		}
+	}
+}
+
+// sendMarker sends what concerns a marker; a phone that is gone needs nothing, and
+// one without a marker needs none stopped.
+func (c *call) sendMarker(now time.Time, commands ...esl.Command) {
+	c.line.send(commands, func(replies []esl.Reply, err error, _ time.Time) {
+		for _, r := range replies {
+			if what := refusal(toggle.Stop, r.Text()); err == nil && what != toggle.HungUp && what != toggle.Missing {
+				err = r.Err()
+			}
+		}
+		if err != nil {
+			c.log.Warn("record key: marker not set", "error", err)
+		}
+	}, now)
+}

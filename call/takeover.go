@@ -1,0 +1,258 @@
+package call
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"tapedeck/call/handover"
+	"tapedeck/call/survey"
+	"tapedeck/esl"
+	"tapedeck/recording"
+	"tapedeck/store"
+	"tapedeck/store/calls"
+)
+
+// takeover gives calls from one instance to another: it takes the orphans, whose
+// owner is dead, and leaves the calls that another instance has taken from us.
+type takeover struct {
+	ctl    *Controller
+	claims chan struct{} // one for each call that is being claimed
+
+	lostMu sync.Mutex
+	lost   []lostCall // calls that another instance has taken
+
+	// owned by Run
+	strays   map[string]stray // calls of others that Redis may not know
+	claiming map[string]bool  // calls that are being taken over
+}
+
+type lostCall struct{ organisation, id string }
+
+func newTakeover(ctl *Controller) *takeover {
+	return &takeover{ctl: ctl, claims: make(chan struct{}, claimsAtOnce), strays: map[string]stray{}, claiming: map[string]bool{}}
+}
+
+// adoptedSubclass is the event that tells the other instances who owns a call from
+// now on.
+const adoptedSubclass = "tapedeck::adopted"
+
+// announceOwner tells the other instances that the call is ours, and looks what the
+// owner before has written meanwhile.
+func (a *absence) announceOwner(now time.Time) {
+	c := a.call
+	if !c.ctl.switches.watched(c.line.on) {
+		return
+	}
+	text, _ := c.lease.news(now)
+	holder := c.route.holder()
+	c.line.send([]esl.Command{esl.API("uuid_getvar", holder, handover.Variable), esl.SetVar(holder, handover.Variable, text), esl.SendEvent("CUSTOM",
+		esl.Header{Name: "Event-Subclass", Value: adoptedSubclass},
+		esl.Header{Name: "Tapedeck-Call", Value: c.id},
+		esl.Header{Name: "Tapedeck-Owner", Value: c.ctl.cfg.Store.Instance()},
+		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.lease.token)})}, func(replies []esl.Reply, err error, now time.Time) {
+		if err != nil {
+			c.lease.unsaid()
+			return
+		}
+		a.heed(replies[0].Text(), now)
+	}, now)
+}
+
+// adoptedElsewhere takes the news that another instance owns a call.
+func (t *takeover) adoptedElsewhere(ev *esl.Event) {
+	c := t.ctl.calls[ev.Get("Tapedeck-Call")]
+	if c == nil || ev.Get("Tapedeck-Owner") == t.ctl.cfg.Store.Instance() {
+		return
+	}
+	var token int64
+	if _, err := fmt.Sscan(ev.Get("Tapedeck-Token"), &token); err == nil && token > c.lease.token {
+		c.yield()
+	}
+}
+
+// Lost takes the store's word that another instance owns a call.
+func (ctl *Controller) Lost(organisation, id string) {
+	t := ctl.takeover
+	t.lostMu.Lock()
+	t.lost = append(t.lost, lostCall{organisation, id})
+	t.lostMu.Unlock()
+	ctl.post(func(time.Time) {})
+}
+
+// mayAct waits until it is certain that our calls are still ours, and leaves those
+// that are not, before anything that waits is done for them. It is certain all the
+// time, but for an instance that stood still longer than its lease.
+func (t *takeover) mayAct(ctx context.Context) {
+	for !t.ctl.cfg.Store.Holds() {
+		select {
+		case <-time.After(holdsAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+	t.lostMu.Lock()
+	lost := t.lost
+	t.lost = nil
+	t.lostMu.Unlock()
+	for _, id := range lost {
+		if c := t.ctl.calls[id.id]; c != nil && c.route.org.ID == id.organisation {
+			c.yield()
+		}
+	}
+}
+
+// holdsAgain is how soon the store is asked again.
+const holdsAgain = 2 * time.Millisecond
+
+// yield leaves a call to the instance that has taken it over: nothing is done for it
+// here any more, and nothing of it is ended.
+func (c *call) yield() {
+	c.timers.stop()
+	c.line.yielded = true
+	delete(c.ctl.calls, c.id)
+	c.presses.yield()
+	c.announced.unlight()
+	c.count()
+	c.ctl.cfg.Meter.Adopted("yielded")
+	c.log.Info("call taken over by another instance", "token", c.lease.token)
+}
+
+// Orphans takes live calls whose owner is dead. The store tells of them again while
+// they remain.
+func (ctl *Controller) Orphans(orphans []calls.Call) {
+	drafts := sync.OnceValue(reaper{ctl}.drafts) // for all of them: a dead owner writes no more
+	ctl.post(func(time.Time) {
+		for _, live := range orphans {
+			if link := ctl.cfg.Switches[live.Switch]; link != nil && ctl.calls[live.ID] == nil {
+				ctl.takeover.begin(link, live, drafts)
+			}
+		}
+	})
+}
+
+// begin takes a call over, unless that is under way already.
+func (t *takeover) begin(link Link, live calls.Call, drafts func() []recording.Sidecar) {
+	if t.claiming[live.ID] {
+		return
+	}
+	t.claiming[live.ID] = true
+	legs := t.legsOf(live)
+	t.ctl.work.Go(func() { t.take(link, live, legs, drafts) })
+}
+
+// legsOf are the legs on which a call may be found.
+func (t *takeover) legsOf(live calls.Call) []string {
+	legs := []string{live.Leg}
+	if live.Anchor != "" && live.Anchor != live.Leg {
+		legs = append(legs, live.Anchor)
+	}
+	for uuid, l := range t.ctl.legs.all {
+		if l.call == live.ID && uuid != live.Leg && uuid != live.Anchor {
+			legs = append(legs, uuid)
+		}
+	}
+	return legs
+}
+
+// take asks FreeSWITCH how a call stands, and adopts it, or describes its files if it
+// is over, unless another instance is faster. drafts is the Controller's drafts, or
+// what that was a moment ago.
+func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func() []recording.Sidecar) {
+	ctl := t.ctl
+	defer ctl.post(func(time.Time) { delete(t.claiming, live.ID) })
+	for asked := false; ; {
+		mine, s, history, err := t.claim(link, live, legs, drafts)
+		switch asked = asked || errors.Is(err, store.ErrAway); {
+		case err == nil:
+			if !ctl.post(func(now time.Time) { t.inherit(mine, s, history, now) }) {
+				ctl.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
+			}
+			return
+		case !asked, errors.Is(err, store.ErrTaken):
+			ctl.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", live.Token, "error", err)
+			return
+		}
+		// Redis did not answer: the call may be ours all the same, and then nobody
+		// else is told of it.
+		select {
+		case <-time.After(claimAgain):
+		case <-ctl.ctx.Done():
+			return
+		}
+	}
+}
+
+// claimAgain is how soon a claim is repeated that had no answer.
+const claimAgain = 200 * time.Millisecond
+
+// claimsAtOnce is how many calls are claimed at the same time: of all the calls of an
+// instance at once, each would wait for all the others, and none be in time.
+const claimsAtOnce = 32
+
+// claim asks FreeSWITCH how a call stands, and then Redis for the call. Without a
+// link to FreeSWITCH it does not ask for the call: the store tells of it again.
+func (t *takeover) claim(link Link, live calls.Call, legs []string, drafts func() []recording.Sidecar) (mine calls.Call, s survey.Survey, history []recording.Sidecar, err error) {
+	t.claims <- struct{}{}
+	defer func() { <-t.claims }()
+	ctx, cancel := context.WithTimeout(t.ctl.ctx, commandDeadline)
+	defer cancel()
+	if s, err = survey.Ask(ctx, link, legs); err != nil {
+		return live, s, nil, err
+	}
+	history = drafts()                                 // the disk has its own time
+	mine, err = t.ctl.cfg.Store.Claim(t.ctl.ctx, live) // and so has Redis
+	return mine, s, history, err
+}
+
+// inherit adopts a claimed call, or describes its files if it is over.
+func (t *takeover) inherit(live calls.Call, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
+	ctl := t.ctl
+	var history []recording.Sidecar
+	if err := json.Unmarshal(live.Draft, &history); err != nil && len(live.Draft) > 0 {
+		ctl.cfg.Log.Warn("what was known of a call's files is not readable", "call", live.ID, "error", err)
+	}
+	history = handover.Richer(live.ID, history, drafts)
+	ctl.legs.refresh(s)
+	snapshot, there := s.Snapshots(recovery{ctl}.unreadable)[live.ID]
+	err := error(nil)
+	if holder := cmp.Or(live.Anchor, live.Leg); !there && s.Live.Has(holder) {
+		there = true
+		snapshot, err = handover.Read(live.Snapshot)
+	}
+	switch {
+	case !there:
+		if last, err := handover.Read(live.Snapshot); len(history) == 0 && err == nil {
+			history = []recording.Sidecar{last.Draft()}
+		}
+		reaper{ctl}.describe(live.Organisation, live.ID, history)
+	case err != nil:
+		ctl.cfg.Meter.Adopted("failed")
+		ctl.cfg.Log.Warn("call not taken over", "call", live.ID, "error", err)
+	default:
+		recovery{ctl}.adopt(snapshot, live.Token, history, s, now)
+	}
+}
+
+// refresh brings a survey up to date with what the events have told since: which legs
+// are gone; of those that are known, who talks to whom, and who has answered.
+func (ls *legs) refresh(s survey.Survey) {
+	for uuid := range s.Live {
+		if ls.late(uuid) {
+			delete(s.Live, uuid)
+			continue
+		}
+		l := ls.get(uuid)
+		if l == nil {
+			continue
+		}
+		s.Live[uuid] = s.Live[uuid] || l.answered
+		if delete(s.Peers, uuid); l.peer != "" {
+			s.Peers[uuid] = l.peer
+		}
+	}
+}
