@@ -1,22 +1,22 @@
 package flow
 
-// Inheritance is everything of the policy that a decision about one element
-// needs, in one piece: what the store caches for each element.
+// Inheritance is all of the policy that a decision about one element needs. The store
+// caches one for each element.
 type Inheritance struct {
 	Organisation string     `json:"organisation"`
-	Recording    bool       `json:"recording"` // false: nothing is recorded for the organisation (section 2, rule 5)
+	Recording    bool       `json:"recording"` // false: nothing is recorded for the organisation (docs/design.md, section 2, rule 5)
 	Precedence   Precedence `json:"precedence"`
 	Element      Element    `json:"element"`
 	Settings     Settings   `json:"settings"`
 
-	// Leads is what the policy's own route and members lead to, in order: from a
-	// number its route's element and, if that is a group, the group's members;
-	// from a group its members. It says what may follow, not what will.
+	// Leads are the elements to which the policy itself leads, in order: from a number
+	// its route and, if that is a group, the group's members; from a group its
+	// members. They are what may follow, not what will.
 	Leads []Link `json:"leads,omitempty"`
 
-	// Ahead is what the organisation's users may still bring: any of them may
-	// come on the call by a transfer. It holds every user's setting, and
-	// dont-care always, because a phone that the policy does not know may come.
+	// Ahead are the settings of the users who may still join: any user of the
+	// organisation may, by a transfer. dont-care is always among them, because a phone
+	// that the policy does not know may join, too.
 	Ahead SettingSets `json:"ahead"`
 }
 
@@ -32,8 +32,8 @@ func (l Link) Step(d Direction) Step { return Step{l.Element, l.Settings[d]} }
 // Step is the element itself in a call's direction.
 func (in Inheritance) Step(d Direction) Step { return Step{in.Element, in.Settings[d]} }
 
-// Chain is the inheritance of one element; not ok when the organisation has no
-// such element. A caller treats that one as dont-care in the call's organisation.
+// Chain is the inheritance of one element. It is not ok if the organisation has no
+// such element; Unknown is what counts then.
 func (o *Organisation) Chain(e Element) (in Inheritance, ok bool) {
 	s, ok := o.Settings(e)
 	if !ok {
@@ -42,8 +42,8 @@ func (o *Organisation) Chain(e Element) (in Inheritance, ok bool) {
 	return o.inheritance(e, s), true
 }
 
-// Unknown is the inheritance of an element that the policy does not know:
-// dont-care, leading nowhere.
+// Unknown is the inheritance of an element that the policy does not know: it is
+// dont-care, and leads nowhere.
 func (o *Organisation) Unknown(e Element) Inheritance { return o.inheritance(e, Settings{}) }
 
 // Chains is the inheritance of every element of the organisation.

@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// Explanation says, element by element, how a call's state comes about.
+// Explanation says how a call's state comes about, element by element.
 type Explanation struct {
 	Precedence Precedence `json:"precedence"`
 	Recording  bool       `json:"recording"` // the organisation's
 	Lines      []Line     `json:"chain"`
 	Recorded   bool       `json:"recorded"`
 	Locked     bool       `json:"locked"`
-	Decider    Element    `json:"decider"` // empty: nobody said anything, or nobody was asked
+	Decider    Element    `json:"decider"` // the zero Element: no element has an explicit setting, or the organisation has no recording
 	Verdict    string     `json:"verdict"`
 }
 
-// Line is one element of the chain: what it says, what that did, and the state
+// Line is one element of the chain: its setting, what the setting did, and the state
 // after it.
 type Line struct {
 	Element Element `json:"element"`
@@ -29,8 +29,8 @@ type Line struct {
 const notForOrganisation = "the organisation has recording: false"
 
 // Explain walks the chain as Resolve does and says what each element did.
-// recording is the organisation's: when it is false, no element counts
-// (docs/design.md, section 2, rule 5).
+// recording is the organisation's: if it is false, no element counts (docs/design.md,
+// section 2, rule 5).
 func Explain(p Precedence, recording bool, chain Chain) Explanation {
 	x := Explanation{Precedence: p, Recording: recording, Lines: make([]Line, 0, len(chain))}
 	var e Effective
@@ -48,7 +48,7 @@ func Explain(p Precedence, recording bool, chain Chain) Explanation {
 	return x
 }
 
-// effectOf says what a step did that brought the state from before to after.
+// effectOf says what a step did. before and after are the states around it.
 func effectOf(p Precedence, before, after Effective, step Step) string {
 	lock := step.Setting == Force || step.Setting == Never
 	switch {
@@ -86,7 +86,7 @@ func verdict(recording bool, e Effective) string {
 	return fmt.Sprintf("not recorded, because %s says %s", e.Decider, e.Setting)
 }
 
-// String is a line for each element and the verdict, for people.
+// String is the explanation for people: a line for each element, and the verdict.
 func (x Explanation) String() string {
 	element, setting := 0, 0
 	for _, l := range x.Lines {

@@ -1,6 +1,6 @@
-// Package flow is the recording policy: the elements that a call passes, the
-// setting that each has, and what follows from them. It is pure: no clock, no
-// network, no goroutine. docs/design.md, sections 2 and 5 are its contract.
+// Package flow is the recording policy: the elements that a call passes, the setting
+// of each, and what follows for the call. It has no clock, no network and no
+// goroutine. docs/design.md, sections 2 and 5, are its contract.
 package flow
 
 import (
@@ -161,7 +161,8 @@ func (e *Element) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// Precedence says which of several explicit yes and no counts.
+// Precedence says which of several explicit settings counts, yes or no (docs/design.md,
+// section 2, rule 1).
 type Precedence uint8
 
 // Last: the last explicit setting wins. First: the first one does.

@@ -11,7 +11,7 @@ type SettingSets [directions]SettingSet
 // MarshalJSON writes {"inbound":"yes",…}, every direction.
 func (s Settings) MarshalJSON() ([]byte, error) { return marshalDirections(s) }
 
-// UnmarshalJSON reads what MarshalJSON writes; an absent direction is dont-care.
+// UnmarshalJSON reads what MarshalJSON writes. A direction that is absent is dont-care.
 func (s *Settings) UnmarshalJSON(b []byte) error {
 	return unmarshalDirections(b, (*[directions]Setting)(s))
 }
@@ -19,7 +19,7 @@ func (s *Settings) UnmarshalJSON(b []byte) error {
 // MarshalJSON writes {"inbound":["dont-care","yes"],…}, every direction.
 func (s SettingSets) MarshalJSON() ([]byte, error) { return marshalDirections(s) }
 
-// UnmarshalJSON reads what MarshalJSON writes; an absent direction is empty.
+// UnmarshalJSON reads what MarshalJSON writes. A direction that is absent is empty.
 func (s *SettingSets) UnmarshalJSON(b []byte) error {
 	return unmarshalDirections(b, (*[directions]SettingSet)(s))
 }

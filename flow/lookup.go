@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// FindNumber finds the organisation that has a number, in whatever form the
-// number is written (see Normalise). Digits that start with a country code but
-// without + are found too when the policy has exactly that number, whatever the
-// region. When no organisation has it, e164 is what Normalise says.
+// FindNumber finds the organisation that has a number, however the number is written
+// (see Normalise). Digits that begin with a country code and without + are found, too,
+// if the policy has exactly that number, in any region. If no organisation has the
+// number, e164 is what Normalise says.
 func (p *Policy) FindNumber(raw string) (o *Organisation, e164 string, ok bool) {
 	if o, ok = p.numbers[raw]; ok {
 		return o, raw, true
@@ -25,8 +25,8 @@ func (p *Policy) FindNumber(raw string) (o *Organisation, e164 string, ok bool) 
 	return nil, e164, false
 }
 
-// OrganisationByDomain finds the organisation that has a SIP domain, in any
-// case and with or without a port.
+// OrganisationByDomain finds the organisation that has a SIP domain. Case and port do
+// not matter.
 func (p *Policy) OrganisationByDomain(domain string) (*Organisation, bool) {
 	if len(domain) > maxDomain {
 		return nil, false
@@ -35,11 +35,11 @@ func (p *Policy) OrganisationByDomain(domain string) (*Organisation, bool) {
 	return o, ok
 }
 
-// maxDomain bounds what is looked up: 253 of RFC 1035 section 2.3.4, and a port.
+// maxDomain bounds what is looked up: 253 bytes (RFC 1035, section 2.3.4) and a port.
 const maxDomain = 253 + len(":65535")
 
-// hostOf is a domain in the form in which domains are compared: lower case,
-// without port, without the root's dot, an IPv6 address in its canonical form
+// hostOf is a domain in the form in which domains are compared: in lower case, without
+// port and without the dot of the root; an IPv6 address in its canonical form,
 // without brackets.
 func hostOf(domain string) string {
 	host := domain
@@ -65,8 +65,8 @@ func (o *Organisation) FindUser(idOrExtension string) (id string, u *UserEntry, 
 	return "", nil, false
 }
 
-// Settings is what the policy says about an element; not ok when the
-// organisation has no such element, which then counts as dont-care.
+// Settings is what the policy says about an element. It is not ok if the organisation
+// has no such element, which then counts as dont-care.
 func (o *Organisation) Settings(e Element) (s Settings, ok bool) {
 	switch e.Kind {
 	case Number:

@@ -19,14 +19,14 @@ const (
 // Normalise.
 func (p *Policy) Normalise(raw string) (e164 string, ok bool) { return Normalise(p.Region, raw) }
 
-// Normalise reads a telephone number as people and carriers write it, with
-// spaces and separators, in national form (if region, an ISO 3166 code, is
-// given), with the international prefix, with the country code alone, or as a
-// sip: or tel: address, and gives it in the form of E.164: +442079460001.
+// Normalise reads a telephone number as people and carriers write it and returns its
+// E.164 form, +442079460001. The number may have spaces and separators, the
+// international prefix or the country code alone, or be a sip: or tel: address. Its
+// national form is read if region, an ISO 3166 code, is given.
 //
-// A number is taken when it is possible in its country (its length is), not
-// only when its range is in use: the ranges reserved for drama and those
-// opened after this program was built are numbers too.
+// A number counts if its length is possible in its country. Its range need not be in
+// use: ranges reserved for drama, and those opened after this program was built, are
+// numbers, too.
 func Normalise(region, raw string) (e164 string, ok bool) {
 	text, ok := cleanNumber(raw)
 	if !ok || (region == "" && text[0] != '+') {
@@ -36,8 +36,9 @@ func Normalise(region, raw string) (e164 string, ok bool) {
 	if !ok || e164 == text {
 		return e164, ok
 	}
-	// Zeros in a row can be taken for trunk prefixes one after another. What
-	// does not stay what it is would be found under one form and not the other.
+	// Several zeros in a row can be read as several trunk prefixes. A number whose
+	// form changes when it is read again would be found in one form and not in the
+	// other.
 	if again, _ := parseNumber("", e164); again != e164 {
 		return "", false
 	}
@@ -56,8 +57,8 @@ func parseNumber(region, text string) (e164 string, ok bool) {
 	return e164, true
 }
 
-// cleanNumber takes the number out of an address and the separators out of the
-// number: digits are left, after a + perhaps.
+// cleanNumber returns the number of an address without its separators: digits, perhaps
+// after a +.
 func cleanNumber(raw string) (string, bool) {
 	if len(raw) > maxAddress {
 		return "", false
@@ -81,8 +82,8 @@ func cleanNumber(raw string) (string, bool) {
 	return string(clean), true
 }
 
-// userPart is what an address says before its parameters and its host. A tel:
-// address of local form is completed by its phone-context (RFC 3966, 5.1.5).
+// userPart is the part of an address before its parameters and its host. A local tel:
+// address is completed by its phone-context (RFC 3966, section 5.1.5).
 func userPart(address string) string {
 	scheme, rest, found := strings.Cut(address, ":")
 	isTel := found && strings.EqualFold(scheme, "tel")
@@ -108,8 +109,8 @@ func userPart(address string) string {
 // knownRegion reports whether region is an ISO 3166 code with a numbering plan.
 func knownRegion(region string) bool { return phonenumbers.GetSupportedRegions()[region] }
 
-// warm makes the library compile the region's patterns now and not in the first
-// call's decision: it does so at first use, some 0.5 ms.
+// warm makes the library compile the region's patterns now. Otherwise it would do so
+// at first use, which is some 0.5 ms of the first call's decision.
 func warm(region string) {
 	if region == "" {
 		region = "GB"

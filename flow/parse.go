@@ -11,10 +11,10 @@ import (
 	"tapedeck/internal/strictyaml"
 )
 
-// Load reads a policy file, or a folder whose *.yaml files are one policy
-// together: each may say the version, one of them the region and the
-// precedence, and each organisation is in one of them. When the policy has
-// mistakes, the error is a *strictyaml.Report of all of them.
+// Load reads a policy file, or a folder whose *.yaml files are one policy together:
+// each file may say the version, one of them the region and the precedence, and each
+// organisation is in one file. If the policy has mistakes, the error is a
+// *strictyaml.Report with all of them (docs/design.md, section 5).
 func Load(path string) (*Policy, error) {
 	files, report, err := readSources(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -39,18 +39,18 @@ var rules = strictyaml.Rules{
 	Tag:        "the tag {found} has no meaning here: remove it",
 }
 
-// parser is the state of reading one policy.
+// parser reads one policy.
 type parser struct {
 	strictyaml.Reader
 	policy    *Policy
-	badRegion bool // it says a region, and that is none
+	badRegion bool // the region is said, and is none
 
-	said          map[string]strictyaml.Place // where the keys that may be said once are said
+	said          map[string]strictyaml.Place // where keys are said that only one file may say
 	organisations map[string]strictyaml.Place
 	numbers       map[string]owned // by E.164
 	domains       map[string]owned
 	extensions    map[extensionKey]extensionOf
-	later         []func() // checks of references, when everything is read
+	later         []func() // checks of references, for when everything is read
 }
 
 // owned is where something that belongs to one organisation is written.
@@ -67,8 +67,8 @@ type extensionOf struct {
 	user string
 }
 
-// parse reads a policy from the texts of its files. report has the mistakes that
-// were found already.
+// parse reads a policy from the texts of its files. report holds the mistakes that
+// were found before.
 func parse(files []strictyaml.Source, report *strictyaml.Report) (*Policy, error) {
 	p := &parser{
 		Reader:        strictyaml.Reader{Report: *report, Rules: &rules},
@@ -89,7 +89,7 @@ func parse(files []strictyaml.Source, report *strictyaml.Report) (*Policy, error
 	return p.policy, nil
 }
 
-// files reads what stands at the top of every file first: numbers need the
+// files reads the top of every file first, then the organisations: numbers need the
 // region, whichever file says it.
 func (p *parser) files(files []strictyaml.Source) {
 	type section struct {
@@ -97,7 +97,7 @@ func (p *parser) files(files []strictyaml.Source) {
 		node *yaml.Node
 	}
 	var sections []section
-	total, broken := 0, len(files) == 0 // no file: the report says so
+	total, broken := 0, len(files) == 0 // without a file, the report says so
 	for _, f := range files {
 		if total += len(f.Text); total > maxSource {
 			p.MistakeAt(strictyaml.Place{File: f.Name, Line: 1}, "the policy's files are larger than %d MB together: this is more than is read", maxSource>>20)
@@ -142,7 +142,7 @@ func (p *parser) top(n *yaml.Node, organisations func(*yaml.Node)) {
 	})
 }
 
-// once reads what only one of the files may say.
+// once reads a key that only one of the files may have.
 func (p *parser) once(key string, v *yaml.Node, read func(*yaml.Node)) {
 	if first, twice := p.said[key]; twice {
 		p.Mistake(v, "%s is already said at %s: remove one of them", key, first)
@@ -178,7 +178,7 @@ func (p *parser) region(v *yaml.Node) {
 	case !ok:
 		p.badRegion = true
 	case knownRegion(meant):
-		p.policy.Region = meant // to go on with
+		p.policy.Region = meant // so that its numbers can be read
 		p.MistakeAt(at, "region is %s: write %s, the ISO 3166 code", strictyaml.Quoted(text), meant)
 	default:
 		p.badRegion = true

@@ -11,11 +11,11 @@ import (
 // Version is the format of policy files that this package reads.
 const Version = 1
 
-// Policy is what the policy files say, checked and whole. Load makes one; so does
-// json.Unmarshal. A policy put together by hand needs Compile
-// before its methods work. Afterwards it is read only, by any number of
-// goroutines; the organisations and entries that its methods hand out belong to
-// it and are not to be changed.
+// Policy is what the policy files say, checked and complete. Load and json.Unmarshal
+// make one; a policy put together by hand needs Compile before its methods work.
+// After that it is read only, and any number of goroutines may read it. The
+// organisations and entries that its methods return belong to it: nobody changes
+// them.
 type Policy struct {
 	Version       int                      `json:"version"`
 	Revision      string                   `json:"revision"` // hex SHA-256 of the content: the same content has the same revision
@@ -27,8 +27,8 @@ type Policy struct {
 	domains map[string]*Organisation // by hostOf
 }
 
-// Organisation is one tenant. It is whole by itself: json.Unmarshal of one
-// organisation gives one whose methods work without its policy.
+// Organisation is one tenant. Its methods work without its policy: json.Unmarshal of
+// an organisation alone gives one that is complete.
 type Organisation struct {
 	ID           string                       `json:"id"`
 	Name         string                       `json:"name,omitempty"`
@@ -64,8 +64,8 @@ const (
 	Both     Parties = "both"
 )
 
-// OnDemand is what an organisation's users may switch during a call. The zero
-// value grants nothing.
+// OnDemand is how an organisation's users may press during a call. The zero value
+// grants nothing.
 type OnDemand struct {
 	DTMF          string        `json:"dtmf,omitempty"`           // digits; empty: off
 	RecordKey     bool          `json:"record_key,omitempty"`     // SIP INFO with a Record header
@@ -75,8 +75,8 @@ type OnDemand struct {
 	StickyPause   bool          `json:"sticky_pause,omitempty"`
 }
 
-// Prompts are what an organisation's users hear when they switch. The zero value
-// is the operator's language and files.
+// Prompts are what an organisation's users hear when they press. The zero value means
+// the language and the files of the daemon file.
 type Prompts struct {
 	Language        string `json:"language,omitempty"`          // folder of a language
 	Recorded        string `json:"recorded,omitempty"`          // files, as FreeSWITCH reads them
@@ -85,16 +85,15 @@ type Prompts struct {
 	PauseEndsSoon   string `json:"pause_ends_soon,omitempty"`   //
 }
 
-// Grant says what one user may switch of what the organisation grants.
+// Grant says which of the organisation's methods one user may use.
 type Grant uint8
 
-// Enable, the default: what the organisation grants. Disable: nothing.
-// Override: also against a lock (docs/design.md, section 2, rule 7).
+// The grants (docs/design.md, section 2, rule 7).
 const (
-	Enable Grant = iota
-	Disable
-	Override
-	grants // how many there are
+	Enable   Grant = iota // all that the organisation grants; the default
+	Disable               // none
+	Override              // all, and against a lock, too
+	grants                // how many there are
 )
 
 var grantNames = [grants]string{"enable", "disable", "override"}
@@ -129,7 +128,7 @@ func (g *Grant) UnmarshalText(b []byte) (err error) {
 // NumberEntry is a telephone number of an organisation.
 type NumberEntry struct {
 	Record Settings `json:"record,omitzero"`
-	Route  Element  `json:"route,omitzero"` // where its inbound calls go first; the zero Element: not said
+	Route  Element  `json:"route,omitzero"` // where its inbound calls go first; the zero Element: the file does not say
 }
 
 // RingGroupEntry is a group of users that ring together.
@@ -150,10 +149,10 @@ type UserEntry struct {
 	OnDemand  Grant    `json:"on_demand,omitzero"`
 }
 
-// Compile builds what the lookups need, hands the policy's precedence to its
-// organisations and sets Revision. It refuses what no parsed policy can be: a
-// number or a domain in two organisations, an extension of two users, an entry
-// without content. It is not to be called while others use the policy.
+// Compile builds what the lookups need, gives the policy's precedence to its
+// organisations and sets Revision. It refuses what Load refuses with a better
+// message: a number or a domain in two organisations, an extension of two users, an
+// entry without content. Nobody else may use the policy meanwhile.
 func (p *Policy) Compile() error {
 	p.numbers, p.domains = map[string]*Organisation{}, map[string]*Organisation{}
 	if p.Organisations == nil {
@@ -198,8 +197,8 @@ func (p *Policy) index(o *Organisation) error {
 	return nil
 }
 
-// setRevision hashes the policy's JSON, which is canonical: fields in the order
-// of the types, keys sorted by encoding/json.
+// setRevision hashes the policy's JSON, which is the same for the same content:
+// encoding/json writes fields in the order of the types and sorts keys.
 func (p *Policy) setRevision() error {
 	p.Revision = ""
 	b, err := json.Marshal(p)
@@ -222,8 +221,8 @@ func (p *Policy) UnmarshalJSON(b []byte) error {
 	return p.Compile()
 }
 
-// Compile builds what the organisation's lookups need. Policy.Compile calls it;
-// only an organisation put together by hand and used alone needs it.
+// Compile builds what the organisation's lookups need. Policy.Compile calls it. Only
+// an organisation that was put together by hand and has no policy needs it.
 func (o *Organisation) Compile() error {
 	if err := o.complete(); err != nil {
 		return fmt.Errorf("flow: compile: organisation %s: %w", o.ID, err)
@@ -248,7 +247,7 @@ func (o *Organisation) Compile() error {
 	return nil
 }
 
-// complete says which entry has no content, if there is one.
+// complete returns an error that names an entry without content, if there is one.
 func (o *Organisation) complete() error {
 	for id, n := range o.Numbers {
 		if n == nil {

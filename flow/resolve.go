@@ -13,9 +13,9 @@ type Chain []Step
 // Effective is what a chain says about its call.
 type Effective struct {
 	On      bool    `json:"on"`
-	Locked  bool    `json:"locked"`            // set by force or never: only another of these changes it
-	Decider Element `json:"decider"`           // the zero Element: nobody said anything
-	Setting Setting `json:"setting,omitempty"` // what Decider said
+	Locked  bool    `json:"locked"`            // force or never has set it, and only another of these changes it
+	Decider Element `json:"decider"`           // the zero Element: no element has an explicit setting
+	Setting Setting `json:"setting,omitempty"` // Decider's
 }
 
 // Resolve walks the chain from its start (docs/design.md, section 2, rules 1 and 2).
@@ -27,7 +27,7 @@ func Resolve(p Precedence, chain Chain) Effective {
 	return e
 }
 
-// after is the state when the call has passed one more element.
+// after is the state after one more element.
 func (e Effective) after(p Precedence, step Step) Effective {
 	switch step.Setting {
 	case Force, Never:
@@ -42,12 +42,12 @@ func (e Effective) after(p Precedence, step Step) Effective {
 	return e
 }
 
-// CouldEnd reports whether an explicit setting of these, passed next, would
-// leave the call off: one that its chain turned on, or one that a person did, for
-// a new explicit setting takes back what people switched (docs/design.md, section 2,
-// rule 8). Where none could, no sequence of them could either. It does not ask
-// what happens when a user leaves: whoever wants to know what a transfer may
-// bring asks the state of the chain without its user elements.
+// CouldEnd reports whether one of these settings, if the call passed an element with
+// it next, would leave the call off. That also holds for a call that a person turned
+// on, because a new explicit setting takes back what people pressed (docs/design.md,
+// section 2, rule 8). If no single setting could, no sequence of them could either.
+// It does not look at users who leave: to know what a transfer may bring, ask the
+// state of the chain without its users.
 func (e Effective) CouldEnd(p Precedence, ahead SettingSet) bool {
 	for s := range settings {
 		if s != DontCare && ahead.Has(s) && !e.after(p, Step{Setting: s}).On {

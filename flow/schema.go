@@ -136,8 +136,7 @@ func (p *parser) number(o *Organisation, raw string, k, v *yaml.Node) {
 	put(&o.Numbers, e164, entry)
 }
 
-// unreadable says why a number cannot be read, unless the region, which is
-// reported already, is the reason.
+// unreadable notes why a number cannot be read. A bad region is noted already.
 func (p *parser) unreadable(raw string, k *yaml.Node) {
 	digits, clean := cleanNumber(raw)
 	national := clean && !strings.HasPrefix(digits, "+")
@@ -262,7 +261,7 @@ func parseParties(s string) (Parties, error) {
 	return "", fmt.Errorf("unknown parties %q: use external or both", s)
 }
 
-// put adds an entry to a map that is made when it has its first.
+// put adds an entry to a map, and makes the map for the first one.
 func put[T any](m *map[string]T, key string, value T) {
 	if *m == nil {
 		*m = map[string]T{}

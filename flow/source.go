@@ -11,8 +11,9 @@ import (
 // maxSource is how large a policy's files may be together.
 const maxSource = 64 << 20
 
-// readSources reads a file, or every *.yaml of a folder in the order of their
-// names. Hidden files are left out, as editors keep their copies in such.
+// readSources reads a file, or every *.yaml of a folder in the order of their names.
+// Hidden files are left out: editors keep their copies in them. The report has the
+// mistakes that are no matter of one file's text.
 func readSources(path string) ([]strictyaml.Source, *strictyaml.Report, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -23,7 +23,7 @@ const (
 	maxName = 200
 )
 
-// only reports whether text has 1 to longest bytes, all of an alphabet.
+// only reports whether text has 1 to longest bytes, all of them from alphabet.
 func only(alphabet, text string, longest int) bool {
 	return text != "" && len(text) <= longest && strings.Trim(text, alphabet) == ""
 }
@@ -36,12 +36,12 @@ func isExtension(s string) bool {
 	return only(lower+strings.ToUpper(lower)+digits+"-_.+*#", s, maxID)
 }
 
-// isPlayable accepts what reaches FreeSWITCH as one argument, whole.
+// isPlayable accepts the names that FreeSWITCH takes as one argument.
 func isPlayable(s string) bool {
 	return only(lower+strings.ToUpper(lower)+digits+"_./:-", s, 255)
 }
 
-// isDomain accepts an address or a name, in the form that hostOf gives.
+// isDomain accepts an address or a name in the form that hostOf returns.
 func isDomain(s string) bool {
 	if _, err := netip.ParseAddr(s); err == nil {
 		return true
@@ -76,13 +76,13 @@ func ParseDuration(s string) (time.Duration, error) {
 	} else if !found {
 		return 0, errors.New("no duration")
 	}
-	if d <= 0 { // nothing, or more than fits
+	if d <= 0 { // zero, or an overflow
 		return 0, fmt.Errorf("bad duration %s", strictyaml.Quoted(s))
 	}
 	return d, nil
 }
 
-// name reads words for people.
+// name reads a text that people read: one line.
 func (p *parser) name(n *yaml.Node, what string, value *string) {
 	text, at, ok := p.Text(n, what)
 	switch {
@@ -94,7 +94,7 @@ func (p *parser) name(n *yaml.Node, what string, value *string) {
 	}
 }
 
-// word reads text of a restricted alphabet.
+// word reads a text that valid accepts. instead says what to write otherwise.
 func (p *parser) word(n *yaml.Node, what string, valid func(string) bool, instead string, value *string) {
 	text, at, ok := p.Text(n, what)
 	switch {
@@ -106,6 +106,7 @@ func (p *parser) word(n *yaml.Node, what string, valid func(string) bool, instea
 	}
 }
 
+// duration reads what ParseDuration does.
 func (p *parser) duration(n *yaml.Node, what string, value *time.Duration) {
 	text, at, ok := p.Text(n, what)
 	if !ok {
@@ -119,8 +120,8 @@ func (p *parser) duration(n *yaml.Node, what string, value *time.Duration) {
 	*value = d
 }
 
-// boolean is true or false, and not the yes and no of older YAML, since these
-// are settings here.
+// boolean reads true or false, and not the yes and no of older YAML: these are
+// settings here.
 func (p *parser) boolean(n *yaml.Node, what string, value *bool) {
 	text, at, ok := p.Text(n, what)
 	switch {
@@ -132,7 +133,7 @@ func (p *parser) boolean(n *yaml.Node, what string, value *bool) {
 	}
 }
 
-// record reads a setting for every direction, or one for each.
+// record reads one setting for all directions, or a mapping with one for each.
 func (p *parser) record(n *yaml.Node, what string, value *Settings) {
 	if strictyaml.Target(n).Kind != yaml.MappingNode {
 		var s Setting
@@ -147,7 +148,7 @@ func (p *parser) record(n *yaml.Node, what string, value *Settings) {
 	p.Fields(n, "record of "+what, known)
 }
 
-// meant is what people write for a setting who know another program, or YAML's
+// meant is the setting behind what people write who know another program, or YAML's
 // booleans.
 var meant = map[string]Setting{
 	"true": Yes, "on": Yes, "y": Yes, "always": Force, "forced": Force,
@@ -155,6 +156,7 @@ var meant = map[string]Setting{
 	"dontcare": DontCare, "dont_care": DontCare, "dont care": DontCare, "don't care": DontCare, "don't-care": DontCare, "null": DontCare,
 }
 
+// setting reads the name of a setting, and says which one was probably meant.
 func (p *parser) setting(n *yaml.Node, what string, value *Setting) {
 	text, at, ok := p.Text(n, what)
 	if !ok {

@@ -13,7 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics counts. Its methods may be called from any goroutine and never block.
+// Metrics holds every metric. Its methods may be called from any goroutine and never
+// block.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -27,7 +28,7 @@ type Metrics struct {
 	watchUp, policy                                        *prometheus.GaugeVec
 }
 
-// New registers every metric on a registry of its own.
+// New registers every metric with a registry that nobody else uses.
 func New() *Metrics {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -50,7 +51,7 @@ func New() *Metrics {
 		commands: counters("tapedeck_commands_total",
 			"Recording commands by result: ok, refused, missing (no such recording or channel), unanswered, unsent (the link is down).", "command", "result"),
 		toggles: counters("tapedeck_toggles_total",
-			"People's switches by how (dtmf, record_key, blind_transfer, api; auto_resume is a pause that ended by itself) and result: ok, or why not.",
+			"Presses by method (dtmf, record_key, blind_transfer, api; auto_resume is a pause that ended by itself) and result: ok, or why not.",
 			"method", "result"),
 		recordings: counters("tapedeck_recordings_total", "Files that were examined and described at the end of their call: complete, problem.", "result"),
 		problems: counters("tapedeck_recording_problems_total",
@@ -90,66 +91,66 @@ func (m *Metrics) Live(calls, recording, paused int) {
 	m.recordingsPaused.Set(float64(paused))
 }
 
-// Decision observes one leg's time on the socket.
+// Decision observes how long one leg was on the socket.
 func (m *Metrics) Decision(d time.Duration) { m.decision.Observe(d.Seconds()) }
 
-// Command counts a recording command.
+// Command counts a recording command by what became of it.
 func (m *Metrics) Command(command, result string) {
 	m.commands.WithLabelValues(word(command), word(result)).Inc()
 }
 
-// Toggle counts a person's switch.
+// Toggle counts a press.
 func (m *Metrics) Toggle(method, result string) {
 	m.toggles.WithLabelValues(word(method), word(result)).Inc()
 }
 
-// Recording counts a file at the end of its call.
+// Recording counts a file that was examined at the end of its call.
 func (m *Metrics) Recording(result string) { m.recordings.WithLabelValues(word(result)).Inc() }
 
 // Problem counts a problem of a recording.
 func (m *Metrics) Problem(problem string) { m.problems.WithLabelValues(word(problem)).Inc() }
 
-// Adopted counts a call that another Tapedeck followed before.
+// Adopted counts a call that another Tapedeck followed before, by what became of it.
 func (m *Metrics) Adopted(outcome string) { m.adopted.WithLabelValues(word(outcome)).Inc() }
 
-// Missing counts a recording that was wanted and does not exist.
+// Missing counts a recording that was wanted and has no file.
 func (m *Metrics) Missing() { m.missing.Inc() }
 
-// Purged counts recordings whose time was over, and that were deleted.
+// Purged counts recordings that were deleted because their retention is over.
 func (m *Metrics) Purged(n int) { m.purged.Add(float64(n)) }
 
-// Event counts an event of a watch link. Only subscribed names come here, so
-// the label has few values.
+// Event counts an event of a watch link. The links subscribe to few events, so the
+// label has few values.
 func (m *Metrics) Event(name string) { m.events.WithLabelValues(word(name)).Inc() }
 
-// Connections adds to the open connections of the outbound socket.
+// Connections adds delta to the number of open connections of the outbound socket.
 func (m *Metrics) Connections(delta int) { m.connections.Add(float64(delta)) }
 
 // Rejected counts a connection to the outbound socket that was refused.
 func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(word(reason)).Inc() }
 
-// WatchUp says whether a switch's watch link is up.
+// WatchUp sets whether the watch link to a FreeSWITCH is up.
 func (m *Metrics) WatchUp(name string, up bool) { m.watchUp.WithLabelValues(name).Set(one(up)) }
 
-// StoreUp says whether Redis answers.
+// StoreUp sets whether Redis answers.
 func (m *Metrics) StoreUp(up bool) { m.storeUp.Set(one(up)) }
 
-// Store observes a Redis operation.
+// Store observes how long a Redis operation took.
 func (m *Metrics) Store(operation string, d time.Duration, _ error) {
 	m.storeSeconds.WithLabelValues(word(operation)).Observe(d.Seconds())
 }
 
-// Policy names the policy in force.
+// Policy sets the revision of the policy that counts.
 func (m *Metrics) Policy(revision string) {
 	m.policy.Reset()
 	m.policy.WithLabelValues(revision).Set(1)
 }
 
-// longestWord is more than any label's value has that is a name.
+// longestWord bounds a label's value: no name that the program gives is as long.
 const longestWord = 64
 
-// word is a label's value: a name that a program or the daemon file gives. What
-// has a digit could be somebody's number, or one of endlessly many ids, and is
+// word is a label's value: a name that the program or the daemon file gives. A text
+// with a digit could be a telephone number, or one of endlessly many ids: it becomes
 // "other".
 func word(s string) string {
 	if s == "" || len(s) > longestWord || strings.ContainsFunc(s, isNoLetter) {
@@ -169,8 +170,8 @@ func one(b bool) float64 {
 	return 0
 }
 
-// Handler serves /metrics, /healthz (the process runs) and /readyz (ready says
-// why it should not be sent calls; nil is ready).
+// Handler serves /metrics, /healthz (200: the process runs) and /readyz (503 with the
+// error of ready, if it should not be sent calls).
 func (m *Metrics) Handler(ready func() error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{Registry: m.registry}))
@@ -179,8 +180,8 @@ func (m *Metrics) Handler(ready func() error) http.Handler {
 	return mux
 }
 
-// Console counts the requests to a handler. (What they ask for is no label: ids
-// are in it.)
+// Console counts the requests to a handler, by method and status. The path is no
+// label, because ids are in it.
 func (m *Metrics) Console(h http.Handler) http.Handler {
 	return promhttp.InstrumentHandlerCounter(m.console, h)
 }
@@ -192,5 +193,5 @@ func write(w http.ResponseWriter, err error) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		text = err.Error() + "\n"
 	}
-	_, _ = w.Write([]byte(text)) // the asker is gone: nothing to do
+	_, _ = w.Write([]byte(text)) // an error means that the client is gone
 }

@@ -12,12 +12,12 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// What the chain may say. Fresh: because an element with an explicit setting was
-// entered.
+// What the chain may say. In those whose names begin with fresh or sticky an element
+// with an explicit setting was entered.
 var (
 	chainOff     = Fact{What: Chain}
 	chainGuarded = Fact{What: Chain, On: true, Guard: true}
-	offGuarded   = Fact{What: Chain, Guard: true} // of a call that a person switched on
+	offGuarded   = Fact{What: Chain, Guard: true} // a person turned the call on, and a user may join who would turn it off
 	chainOn      = Fact{What: Chain, On: true}
 	freshOff     = Fact{What: Chain, Fresh: true}
 	freshOn      = Fact{What: Chain, On: true, Fresh: true}
@@ -25,13 +25,13 @@ var (
 	stickyOn     = Fact{What: Chain, On: true, Fresh: true, Sticky: true}
 )
 
-// intents are what the chain and people may say; the file follows the wish that
-// comes of it.
+// intents are what the chain and people may say. They make the wish, which the file
+// follows.
 var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, freshOn, stickyOff, stickyOn,
 	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff},
 	{What: Stands}, {What: Stands, Person: SwitchedOn}, {What: Stands, Person: SwitchedOff}}
 
-// fileFacts are each wish, once, and all that may happen to the file.
+// fileFacts are one fact for each wish, and all that may happen to the file.
 func fileFacts() []Fact {
 	facts := []Fact{chainOff, chainGuarded, chainOn, {What: Answered}, {What: Started}, {What: Overdue}, {What: Reconnected}, {What: Stopped}, {What: HungUp}, {What: Broken}}
 	for c := Arm; c <= Stop; c++ {
@@ -43,7 +43,7 @@ func fileFacts() []Fact {
 }
 
 // reachable is every state that facts can lead to, in the order of discovery.
-// Problems are left out: they only add up, and no decision reads them.
+// Problems are left out, because no decision reads them.
 func reachable(facts []Fact) []State {
 	states, seen := []State{{}}, map[State]bool{{}: true}
 	for i := 0; i < len(states); i++ {
@@ -94,7 +94,7 @@ func TestTransitions(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# What is wanted: what the chain and people say, and the wish that comes of it.\n")
 	printTable(&b, intents, State.intent, func(State) string { return "" })
-	b.WriteString("\n# What becomes of the file: wish, file (told);\n" +
+	b.WriteString("\n# What becomes of the file: wish, file (status);\n" +
 		"# fact -> state after it => command to FreeSWITCH ! problem noted. Facts that change nothing are left out.\n")
 	printTable(&b, fileFacts(), State.file, func(s State) string { return fmt.Sprintf(" (%s)", s.Status()) })
 	const golden = "testdata/transitions.golden"
@@ -113,21 +113,21 @@ func TestTransitions(t *testing.T) {
 }
 
 // printTable prints the states that facts lead to, each part of a state once.
-func printTable(b *strings.Builder, facts []Fact, part, told func(State) string) {
+func printTable(b *strings.Builder, facts []Fact, part, status func(State) string) {
 	printed := map[string]bool{}
 	for _, s := range reachable(facts) {
 		if printed[part(s)] {
 			continue
 		}
 		printed[part(s)] = true
-		fmt.Fprintf(b, "\n%s%s\n", part(s), told(s))
+		fmt.Fprintf(b, "\n%s%s\n", part(s), status(s))
 		for _, f := range facts {
 			next, commands := Next(s, f)
 			if part(next) == part(s) && len(commands) == 0 {
 				continue
 			}
 			fmt.Fprintf(b, "  %s -> %s", f, part(next))
-			if told(s) != "" {
+			if status(s) != "" {
 				for _, c := range commands {
 					fmt.Fprintf(b, " => %s", c)
 				}
@@ -140,8 +140,8 @@ func printTable(b *strings.Builder, facts []Fact, part, told func(State) string)
 	}
 }
 
-// model is what FreeSWITCH really does with the commands; it tells whether
-// speech is being written.
+// model is what FreeSWITCH really does with the commands. It knows whether speech is
+// being written.
 type model struct {
 	armed, armedMasked, running, masked bool
 	starts                              int
@@ -170,22 +170,22 @@ func (m *model) obey(c Command) What {
 	return Done
 }
 
-// play runs steps through the machine with a switch that obeys, refuses or is
-// silent, and checks after each what must always hold.
+// play is a sequence of steps, with a FreeSWITCH that carries commands out, refuses
+// them or does not answer. After each step it checks what must always hold.
 type play struct {
 	t       *testing.T
 	state   State
 	model   model
-	pending Command // sent, not answered by the switch yet
-	obeyed  What    // what came of it, if the switch has carried it out already
+	pending Command // sent, and not answered by FreeSWITCH yet
+	obeyed  What    // what came of it, if FreeSWITCH has carried it out already; Chain if not
 	path    []string
 }
 
 func (p *play) fact(f Fact) {
 	next, commands := Next(p.state, f)
-	if p.state.File == Closed && next.File == NoFile { // a further file
+	if p.state.File == Closed && next.File == NoFile { // the call's next file
 		if p.model.running {
-			p.fail("a further file, and the one before runs on")
+			p.fail("the next file begins, and the one before is still running")
 		}
 		p.model.starts = 0
 	}
@@ -204,7 +204,7 @@ func (p *play) fact(f Fact) {
 
 func (p *play) fail(why string) {
 	p.t.Helper()
-	p.t.Fatalf("%s: %+v, switch %+v, after %s", why, p.state, p.model, strings.Join(p.path, ", "))
+	p.t.Fatalf("%s: %+v, FreeSWITCH %+v, after %s", why, p.state, p.model, strings.Join(p.path, ", "))
 }
 
 func (p *play) check() {
@@ -215,27 +215,27 @@ func (p *play) check() {
 		p.fail("a second file")
 	}
 	if s.Pending != None && p.obeyed != Chain {
-		return // its reply will tell
+		return // the reply will say what is
 	}
 	switch {
 	case speech && s.Status() == Paused, speech && s.Status() == Off && !s.starting():
-		p.fail("speech is written, and told is " + string(s.Status()))
+		p.fail("speech is being written, and the status is " + string(s.Status()))
 	case !speech && s.Status() == On && resting:
-		p.fail("told on, and no speech is written")
+		p.fail("the status is on, and no speech is being written")
 	case resting && s.Wish() != Speech && speech:
-		p.fail("speech is written that is not wanted, and nothing is being done about it")
+		p.fail("unwanted speech is being written, and nothing is done about it")
 	case resting && s.Wish() == Speech && !m.running && s.Begun && s.Answered:
-		p.fail("the recording has ended, and nothing is being done about it")
+		p.fail("the recording has ended, and nothing is done about it")
 	case resting && s.Wish() == Speech && m.running && m.masked:
-		p.fail("silence is written, and nothing is being done about it")
+		p.fail("unwanted silence is being written, and nothing is done about it")
 	}
 }
 
-// starting reports whether the answer is starting the file, or a start is on
-// its way: FreeSWITCH writes already, and has not said so yet.
+// starting reports whether the answer is starting the file, or a start is on its way:
+// FreeSWITCH may be writing, and has not said so yet.
 func (s State) starting() bool { return s.unstarted() && (s.Answered || s.Pending == Start) }
 
-// obey lets the switch carry the waiting command out; its reply is on its way.
+// obey lets FreeSWITCH carry the pending command out. Its reply is on its way.
 func (p *play) obey() {
 	if p.pending != None && p.obeyed == Chain {
 		p.obeyed = p.model.obey(p.pending)
@@ -243,8 +243,8 @@ func (p *play) obey() {
 	}
 }
 
-// reply brings the switch's reply, or the news that none came. Done is whatever
-// really became of it; one that was refused, or not sent, was not carried out.
+// reply is FreeSWITCH's reply, or the news that none came. With Done it says what
+// really became of the command. One that was refused or not sent was not carried out.
 func (p *play) reply(fate What) {
 	refused := fate == Refused || fate == Unsent
 	if p.pending == None || refused && p.obeyed != Chain {
@@ -261,7 +261,7 @@ func (p *play) reply(fate What) {
 	p.fact(Fact{What: fate, Command: c})
 }
 
-// stopByOthers is somebody else's `uuid_record stop`.
+// stopByOthers is a `uuid_record stop` by somebody else.
 func (p *play) stopByOthers() {
 	if p.model.running {
 		p.model.running = false
@@ -269,7 +269,7 @@ func (p *play) stopByOthers() {
 	}
 }
 
-// pickUp answers the call, which starts what is armed.
+// pickUp answers the call, which starts the file that is armed.
 func (p *play) pickUp() {
 	if p.state.Answered || p.state.Gone {
 		return
@@ -285,10 +285,9 @@ func (p *play) pickUp() {
 	}
 }
 
-// TestEverySequence goes through all sequences of steps up to a length: what
-// the chain and people want, the answer, the hangup, and the switch obeying,
-// refusing or not answering. Two sequences that lead to the same state, with the
-// same steps left, go on together.
+// TestEverySequence tries all sequences of nine steps: what the chain and people want,
+// the answer, the hangup, and what FreeSWITCH does with commands. Sequences that have
+// led to the same state go on together.
 func TestEverySequence(t *testing.T) {
 	steps := map[string]func(*play){
 		"answer":   (*play).pickUp,
@@ -335,13 +334,14 @@ func TestEverySequence(t *testing.T) {
 	t.Logf("%d steps to choose from, %d places", len(steps), len(seen))
 }
 
-// TestEveryErrorEndsTrue: whatever uuid_record answers, the state says what is.
+// TestEveryErrorEndsTrue: whatever uuid_record answers, the state is what FreeSWITCH
+// does.
 func TestEveryErrorEndsTrue(t *testing.T) {
 	for _, tc := range []struct {
-		name  string
-		facts []Fact
-		want  State
-		told  Status
+		name   string
+		facts  []Fact
+		want   State
+		status Status
 	}{
 		{"start refused", []Fact{{What: Answered}, chainOn, {What: Refused, Command: Start}},
 			State{On: true, Answered: true, Held: true, Problems: NotStarted}, Off},
@@ -382,15 +382,15 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			for _, f := range tc.facts {
 				s, _ = Next(s, f)
 			}
-			if s != tc.want || s.Status() != tc.told {
-				t.Errorf("got %+v (%s), want %+v (%s)", s, s.Status(), tc.want, tc.told)
+			if s != tc.want || s.Status() != tc.status {
+				t.Errorf("got %+v (%s), want %+v (%s)", s, s.Status(), tc.want, tc.status)
 			}
 		})
 	}
 }
 
-// TestAdopted: a successor assumes what could write speech, and makes FreeSWITCH
-// say what is.
+// TestAdopted: a Tapedeck that takes a call over assumes that speech is being written,
+// and makes FreeSWITCH confirm what is wanted.
 func TestAdopted(t *testing.T) {
 	paused := State{On: true, Person: SwitchedOff, Answered: true, File: Masked, Begun: true}
 	recording := State{On: true, Answered: true, File: Recording, Begun: true}

@@ -64,7 +64,7 @@ func decode(text []byte) (nodes []*yaml.Node, err error) {
 	return nodes, nil
 }
 
-// badText finds what YAML forbids anywhere and yaml.v3 reports without a line.
+// badText finds what YAML forbids everywhere, and yaml.v3 reports without a line.
 func badText(text []byte) (line int, what string) {
 	line = 1
 	for i := 0; i < len(text); {
@@ -88,8 +88,8 @@ var (
 	unknownAnchor = regexp.MustCompile(`unknown anchor '([^']*)' referenced`)
 )
 
-// syntaxMistake turns yaml.v3's error into a mistake. The commonest ones are
-// toggle codes without quotes, since * begins an alias.
+// syntaxMistake turns yaml.v3's error into a mistake. The commonest is a toggle code
+// without quotes, because * begins an alias.
 func syntaxMistake(text []byte, err error) (line int, what string) {
 	message := err.Error()
 	line = 1
