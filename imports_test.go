@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"store/index":         {},
 	"console/access":      {"internal/strictyaml"},
 	"esl":                 {},
-	"esl/esltest":         {},
+	"esl/esltest":         {"recording/sound"},
 	"flow":                {"internal/strictyaml"},
 	"flow/flowtest":       {"flow"},
 	"internal/strictyaml": {},

@@ -106,8 +106,10 @@ func withoutClicks(steps, clear [][]Heard) [][]Heard {
 	return out
 }
 
-// parseWAV finds the format and the samples. FreeSWITCH writes the sizes when it
-// closes the file.
+// parseWAV finds the format and the samples of a file that FreeSWITCH has closed.
+// It is not tapedeck/recording/sound's reader, on purpose: the end-to-end tests
+// compare what they hear with what Tapedeck wrote about a file, so a mistake in
+// that reader must not be in both.
 func parseWAV(b []byte) (channels, rate int, pcm []byte, err error) {
 	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
 		return 0, 0, nil, fmt.Errorf("not a WAV file")

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // writeTones writes a WAV file with one list of tones per channel, at 8 kHz.
@@ -25,23 +27,8 @@ func writeTones(t *testing.T, length time.Duration, channels ...[]Tone) string {
 			pcm = binary.LittleEndian.AppendUint16(pcm, uint16(int16(v)))
 		}
 	}
-	n := len(channels)
-	b := []byte("RIFF\x00\x00\x00\x00WAVEfmt ")
-	b = binary.LittleEndian.AppendUint32(b, 16)
-	for _, v := range []uint16{1, uint16(n)} {
-		b = binary.LittleEndian.AppendUint16(b, v)
-	}
-	b = binary.LittleEndian.AppendUint32(b, rate)
-	b = binary.LittleEndian.AppendUint32(b, uint32(2*n*rate))
-	for _, v := range []uint16{uint16(2 * n), 16} {
-		b = binary.LittleEndian.AppendUint16(b, v)
-	}
-	b = append(b, "data"...)
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(pcm)))
 	path := filepath.Join(t.TempDir(), "tones.wav")
-	if err := os.WriteFile(path, append(b, pcm...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	testkit.WriteFile(t, path, testkit.WAV(len(channels), rate, pcm))
 	return path
 }
 

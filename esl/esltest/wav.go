@@ -1,6 +1,7 @@
 package esltest
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tapedeck/recording/sound"
 )
 
 const loudness = 8000 // of a tone's peak; two of them fit into 16 bits
@@ -155,52 +158,23 @@ func (w *wavFile) amplitude(from, n, channel int, hz float64) float64 {
 	return math.Sqrt(max(0, a*a+b*b-k*a*b)) / float64(n) * 2
 }
 
-// readWAV reads a RIFF file of 16 bit PCM. A data chunk that says it is longer
-// than the file, or empty, as one that is still being written does, ends with the
-// file.
+// readWAV reads a file of 16-bit PCM, one that is still being written too.
 func readWAV(path string) (*wavFile, error) {
-	f, err := os.Open(path)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	b, err := io.ReadAll(f)
-	if err != nil {
-		return nil, err
-	}
-	w, err := parseWAV(b)
+	wav, err := sound.Parse(bytes.NewReader(b), int64(len(b)))
 	if err != nil {
 		return nil, fmt.Errorf("esltest: wav: %s: %w", path, err)
 	}
+	pcm, err := io.ReadAll(wav.Samples())
+	if err != nil {
+		return nil, fmt.Errorf("esltest: wav: %s: %w", path, err)
+	}
+	w := &wavFile{channels: wav.Channels, rate: wav.Rate}
+	for ; len(pcm) >= 2; pcm = pcm[2:] {
+		w.samples = append(w.samples, int16(binary.LittleEndian.Uint16(pcm)))
+	}
 	return w, nil
-}
-
-func parseWAV(b []byte) (*wavFile, error) {
-	if len(b) < 12 || string(b[:4]) != "RIFF" || string(b[8:12]) != "WAVE" {
-		return nil, fmt.Errorf("not a WAV file")
-	}
-	w := &wavFile{}
-	for b = b[12:]; len(b) >= 8; {
-		kind, size := string(b[:4]), int64(binary.LittleEndian.Uint32(b[4:]))
-		if kind == "data" && size == 0 {
-			size = int64(len(b))
-		}
-		b = b[8:]
-		chunk := b[:min(size, int64(len(b)))]
-		b = b[min(size+size%2, int64(len(b))):]
-		switch {
-		case kind == "fmt " && len(chunk) >= 16:
-			w.channels = int(binary.LittleEndian.Uint16(chunk[2:]))
-			w.rate = int(binary.LittleEndian.Uint32(chunk[4:]))
-			if bits := binary.LittleEndian.Uint16(chunk[14:]); bits != 16 || w.channels < 1 || w.rate < 1 {
-				return nil, fmt.Errorf("%d bits, %d channels, %d Hz: only 16 bit PCM is read", bits, w.channels, w.rate)
-			}
-		case kind == "data" && w.channels > 0:
-			for ; len(chunk) >= 2; chunk = chunk[2:] {
-				w.samples = append(w.samples, int16(binary.LittleEndian.Uint16(chunk)))
-			}
-			return w, nil
-		}
-	}
-	return nil, fmt.Errorf("no samples in it")
 }
