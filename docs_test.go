@@ -290,10 +290,15 @@ func (r *repository) goTests(t *testing.T) {
 			}
 		}
 		for _, f := range runForm.FindAllStringSubmatch(m[1], -1) {
-			first, _, _ := strings.Cut(strings.Trim(f[2], `'"`), "/")
+			first, below, _ := strings.Cut(strings.Trim(f[2], `'"`), "/")
 			form, err := regexp.Compile(first)
 			if err != nil || first != "^$" && !slices.ContainsFunc(names, form.MatchString) {
 				t.Errorf("%s: nothing matches -%s %s", l.at, f[1], f[2])
+			}
+			for sub := range strings.SplitSeq(below, "/") {
+				if !strings.Contains(source, sub) {
+					t.Errorf("%s: no test has a %q", l.at, sub)
+				}
 			}
 		}
 		for _, f := range ownForm.FindAllStringSubmatch(m[1], -1) {
