@@ -46,8 +46,10 @@ var (
 	wholeLink = regexp.MustCompile(`\[[^\]]*\]\([^)\s]+\)`)
 )
 
-// links: each file and heading that a document links to is there.
+// links: each file and heading that a document links to is there, and each document is
+// linked to.
 func (r *repository) links(t *testing.T) {
+	linked := map[string]bool{"README.md": true}
 	for _, d := range r.markdown {
 		for _, l := range d.lines {
 			for _, m := range linkForm.FindAllStringSubmatch(l.text, -1) {
@@ -59,12 +61,18 @@ func (r *repository) links(t *testing.T) {
 				if file != "" {
 					target = path.Join(path.Dir(d.name), file)
 				}
+				linked[target] = linked[target] || target != d.name
 				if !r.exists(target) {
 					t.Errorf("%s: there is no %s", l.at, target)
 				} else if heading != "" && !r.anchors[target][heading] {
 					t.Errorf("%s: %s has no heading #%s", l.at, target, heading)
 				}
 			}
+		}
+	}
+	for _, d := range r.markdown {
+		if !linked[d.name] {
+			t.Errorf("no document links to %s", d.name)
 		}
 	}
 }
