@@ -17,7 +17,7 @@ import (
 
 // TestRandomWalks plays calls at random under policies at random, and compares
 // what their files hold with a model that knows the five first rules of
-// design.md section 2 and nothing of FreeSWITCH. A failing walk names its seed;
+// docs/design.md, section 2, and nothing of FreeSWITCH. A failing walk names its seed;
 // TAPEDECK_WALK_SEED plays that one again, TAPEDECK_WALKS says how many to play.
 func TestRandomWalks(t *testing.T) {
 	walks, first := 250, uint64(1)
@@ -106,7 +106,7 @@ type stretch struct {
 	what      string
 }
 
-// on walks the chain: design.md section 2, rules 1, 2, 3 and 5.
+// on walks the chain: docs/design.md, section 2, rules 1, 2, 3 and 5.
 func (c *ruled) on() bool {
 	org := c.policy.Organisations["acme"]
 	if !org.Recording {
