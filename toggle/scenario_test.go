@@ -13,31 +13,108 @@ import (
 	"tapedeck/flow/flowtest"
 )
 
-// TestScenarios runs every file of testdata/scenarios, each of which is one call
-// and says in prose what happens and why. testdata/scenarios/README.md says how to
-// read and how to write them. The whole file, with the output of each step, is the
-// golden; `go test ./toggle -update` writes the outputs anew.
+// scenarios is where the files are, each of which is one call.
+const scenarios = "testdata/scenarios/"
+
+// TestScenarios runs every scenario and compares the output of each step with what
+// the file says. Its README says how to read and how to write one; `go test ./toggle
+// -update` writes the outputs and the README's index anew.
 func TestScenarios(t *testing.T) {
-	paths, err := filepath.Glob("testdata/scenarios/*.txt")
-	if err != nil || len(paths) < 20 {
-		t.Fatalf("%d scenarios, %v", len(paths), err)
+	paths, err := filepath.Glob(scenarios + "*.txt")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no scenario: %v", err)
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := runScenario(t, string(text))
-			if *update {
-				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != string(text) {
-				t.Errorf("%s is not what happens: read the difference after `go test ./toggle -update`. It is\n%s", path, got)
-			}
+			text := readFile(t, path)
+			golden(t, path, text, runScenario(t, text))
 		})
 	}
+	for _, known := range sentences {
+		if !taken[known.pattern] {
+			t.Errorf("no scenario has the step %q", known.pattern)
+		}
+	}
+}
+
+// taken are the patterns of the sentences that occur in a scenario.
+var taken = map[string]bool{}
+
+// golden compares a file with what it should be, or writes it.
+func golden(t *testing.T, path, is, want string) {
+	t.Helper()
+	if is == want {
+		return
+	}
+	if !*update {
+		t.Errorf("%s is not what happens: read the difference after `go test ./toggle -update`. It should be\n%s", path, want)
+		return
+	}
+	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// The rules of docs/design.md, section 2, and how prose cites them.
+const rules = 10
+
+var (
+	citation = regexp.MustCompile(`\brules?((?:,? (?:and )?\d+)+)`)
+	digits   = regexp.MustCompile(`\d+`)
+)
+
+// TestScenariosByRule: every rule has a scenario that cites it, and the end of the
+// README lists them.
+func TestScenariosByRule(t *testing.T) {
+	paths, err := filepath.Glob(scenarios + "*.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	byRule := map[string][]string{}
+	for _, path := range paths {
+		title, _, _ := strings.Cut(readFile(t, path), "\n")
+		line := fmt.Sprintf("- [%s](%s)\n", title, filepath.Base(path))
+		prose := strings.Join(strings.Fields(readFile(t, path)), " ")
+		cited := map[string]bool{}
+		for _, m := range citation.FindAllStringSubmatch(prose, -1) {
+			for _, rule := range digits.FindAllString(m[1], -1) {
+				cited[rule] = true
+			}
+		}
+		if len(cited) == 0 {
+			cited["none"] = true
+		}
+		for rule := range cited {
+			byRule[rule] = append(byRule[rule], line)
+		}
+	}
+	var index strings.Builder
+	for n := 1; n <= rules; n++ {
+		rule := fmt.Sprint(n)
+		if len(byRule[rule]) == 0 {
+			t.Errorf("no scenario cites rule %d", n)
+		}
+		fmt.Fprintf(&index, "\nRule %d:\n%s", n, strings.Join(byRule[rule], ""))
+	}
+	if len(byRule["none"]) > 0 {
+		fmt.Fprintf(&index, "\nWhat goes wrong with FreeSWITCH or the disk:\n%s", strings.Join(byRule["none"], ""))
+	}
+	const path, heading = scenarios + "README.md", "## By rule\n"
+	text := readFile(t, path)
+	head, _, found := strings.Cut(text, heading)
+	if !found {
+		t.Fatalf("%s has no %q", path, heading)
+	}
+	golden(t, path, text, head+heading+index.String())
 }
 
 // What the lines of a scenario begin with: the settings, a step, the output of a
@@ -144,7 +221,7 @@ var sentences = []struct {
 	{`(\w+) pauses by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOff) }},
 	{`(\w+) resumes by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOn) }},
 	{`the pause has lasted as long as auto_resume says`, func(s *scenario, _ []string) { s.fact(Fact{What: Pressed, Press: TurnOn}) }},
-	{`the press is taken back, and nobody has switched`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
+	{`the press is taken back, and nobody has pressed`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
 	{`the press is taken back, and the pause lasts`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: SwitchedOff}) }},
 	{`the pause has lasted as long as auto_resume says, and the call is locked`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
 	{`the Tapedeck before has obeyed a press: paused`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: SwitchedOff}) }},
@@ -159,6 +236,7 @@ func (s *scenario) take(step string) {
 	before := s.describe()
 	for _, known := range sentences {
 		if m := regexp.MustCompile("^" + known.pattern + "$").FindStringSubmatch(step); m != nil {
+			taken[known.pattern] = true
 			known.do(s, m[1:])
 			if after := s.describe(); after != before || s.acted {
 				s.print("%s", after)
@@ -298,7 +376,7 @@ func (s *scenario) coming() (set flow.SettingSet) {
 	return set
 }
 
-// press is somebody's switch, if he may ("" is nobody's phone in the organisation).
+// press is a press, if it is obeyed ("" is nobody's phone in the organisation).
 func (s *scenario) press(user string, m Method, p Press) {
 	if refusal := Permit(s.org, user, m, s.effective()); refusal != Permitted {
 		s.print("refused: %s", string(refusal))
