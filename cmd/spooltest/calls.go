@@ -1,6 +1,7 @@
 package spooltest
 
 import (
+	"strings"
 	"time"
 
 	"tapedeck/recording"
@@ -33,54 +34,60 @@ func SampleCall(id string, started time.Time) recording.Sidecar {
 // IDs begins the id of every call of the tests; one digit is missing.
 const IDs = "c0ffee00-0000-4000-8000-00000000000"
 
-// Variety is recordings of several kinds, from the oldest to the newest.
-func (s *Spool) Variety() {
-	s.Helper()
-	s.Put(SampleCall(IDs+"1", Began))
+// Variety returns calls of several kinds, from the oldest to the newest.
+func Variety() []recording.Sidecar {
+	first := SampleCall(IDs+"1", Began)
 
 	second := SampleCall(IDs+"1", Began)
 	second.Part, second.File.Name, second.Previous = 2, IDs+"1.part2.wav", IDs+"1.wav"
-	s.Put(second)
 
 	out := SampleCall(IDs+"2", Began.Add(time.Hour))
 	out.Direction, out.External, out.Trigger, out.RequestedBy, out.Users = "outbound", "07700900456", "on-demand", "bob", []string{"bob"}
-	s.Put(out)
 
 	none := SampleCall(IDs+"3", Began.AddDate(0, 0, 1))
 	none.File, none.Spans, none.Problems = nil, nil, []string{recording.NotStarted + ": -ERR no such channel"}
-	s.Put(none)
 
 	north := SampleCall(IDs+"4", Began.AddDate(0, 0, 2))
 	north.Organisation, north.Users = "north", []string{"nora"}
 	north.Hold = &recording.Hold{By: "legal", Reason: "case 7", At: Began.AddDate(0, 1, 0)}
-	s.Put(north)
+	return []recording.Sidecar{first, second, out, none, north}
+}
+
+// Variety puts the recordings of Variety.
+func (s *Spool) Variety() {
+	s.Helper()
+	for _, c := range Variety() {
+		s.Put(c)
+	}
 }
 
 // KeptForAMonth is a policy with a retention for one organisation of two.
 const KeptForAMonth = "version: 1\norganisations:\n  acme: { retention: 30d, numbers: { \"+442079460001\": { record: yes } } }\n  north: {}\n"
 
-// AgedCall is SampleCall that ended so long ago.
+// AgedCall is SampleCall that ended so long ago; id is the last digit of its id.
 func AgedCall(id string, by time.Duration) recording.Sidecar {
 	return SampleCall(IDs+id, time.Now().Add(-by-5*time.Second).Truncate(time.Millisecond))
 }
 
-// Old puts recordings of which 1 is too old, 2 too, but held, 3 too, but live,
-// 4 not, 5 of somebody whose are kept for ever, 6 of somebody unknown.
+// Old returns calls of which, with KeptForAMonth, 1 is too old, 2 too but held, 3 too
+// (a test may make it live), 4 not yet, 5 of an organisation that keeps its recordings
+// for ever, and 6 of an organisation that is not in the policy. Each call's id ends in
+// its number.
+func Old() []recording.Sidecar {
+	const day = 24 * time.Hour
+	held, forEver, unknown := AgedCall("2", 31*day), AgedCall("5", 999*day), AgedCall("6", 999*day)
+	held.Hold = &recording.Hold{By: "legal", Reason: "case 7"}
+	forEver.Organisation = "north"
+	unknown.Organisation = "bygone"
+	return []recording.Sidecar{AgedCall("1", 31*day), held, AgedCall("3", 31*day), AgedCall("4", 29*day), forEver, unknown}
+}
+
+// Old puts the recordings of Old, and returns the paths of their sound by their number.
 func (s *Spool) Old() map[string]string {
 	s.Helper()
-	const day = 24 * time.Hour
 	paths := map[string]string{}
-	for id, age := range map[string]time.Duration{"1": 31 * day, "2": 31 * day, "3": 31 * day, "4": 29 * day, "5": 999 * day, "6": 999 * day} {
-		c := AgedCall(id, age)
-		switch id {
-		case "2":
-			c.Hold = &recording.Hold{By: "legal", Reason: "case 7"}
-		case "5":
-			c.Organisation = "north"
-		case "6":
-			c.Organisation = "bygone"
-		}
-		paths[id] = s.Put(c)
+	for _, c := range Old() {
+		paths[strings.TrimPrefix(c.Call, IDs)] = s.Put(c)
 	}
 	return paths
 }

@@ -3,6 +3,7 @@
 package spooltest
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -92,26 +93,34 @@ func (s *Spool) File(name string, data []byte) (path string) {
 	return path
 }
 
-// Put writes a recording as the archive would, and returns the sound's path.
+// Put writes a recording as the archive would, and returns the path of its sound.
 func (s *Spool) Put(c recording.Sidecar) (path string) {
 	s.Helper()
-	path, err := c.Path(s.Dir)
-	if err != nil {
-		s.Fatal(err)
-	}
-	if c.File != nil {
-		s.File(path, WAV(1000, 2000, -1, 1000, 1000, 1000))
-	} else if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		s.Fatal(err)
-	}
-	c, err = recording.Examine(s.Context(), path, c, false)
-	if err == nil {
-		err = recording.WriteSidecar(recording.SidecarPath(path), c)
-	}
+	path, err := Put(s.Dir, c)
 	if err != nil {
 		s.Fatal(err)
 	}
 	return path
+}
+
+// Put writes a recording below dir as the archive would, and returns the path of its
+// sound: two seconds of sound, one of silence, one of sound, unless it has no file.
+func Put(dir recording.Dir, c recording.Sidecar) (path string, err error) {
+	if path, err = c.Path(dir); err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	if c.File != nil {
+		if err := os.WriteFile(path, WAV(1000, 2000, -1, 1000, 1000, 1000), 0o600); err != nil {
+			return "", err
+		}
+	}
+	if c, err = recording.Examine(context.Background(), path, c, false); err != nil {
+		return "", err
+	}
+	return path, recording.WriteSidecar(recording.SidecarPath(path), c)
 }
 
 // WAV is a file of one channel: pairs of a sample, -1 for silence, and for how

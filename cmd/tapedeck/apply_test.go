@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -123,43 +122,4 @@ in force: revision %.12s
 	if n := strings.Count(s.Logged.String(), "policy in force"); n != 2 {
 		t.Errorf("policies put in force by the file: %d", n)
 	}
-}
-
-func TestPolicyApplyRefuses(t *testing.T) {
-	testkit.NoLeaks(t)
-	good := write(t, "policy.yaml", spooltest.OneOrganisation)
-	bad := write(t, "policy.yaml", "version: 2\n")
-	embedded := write(t, "tapedeck.yaml", "policy: /srv/policy.yaml\n")
-	tapedeck("policy", "apply", "--config", embedded, bad).want(t, exitFailed, "", bad+":1: ")
-	tapedeck("policy", "apply", "--config", embedded, good).want(t, exitFailed, "",
-		"there is no Redis to put a policy into: edit /srv/policy.yaml, which serve watches\n")
-	tapedeck("policy", "apply", "--config", bad, good).want(t, exitFailed, "", bad+":1: unknown key")
-	tapedeck("policy", "apply", "--config", bad+"x", good).want(t, exitFailed, "", bad+"x")
-
-	away := testkit.NewRedis(t)
-	config := write(t, "tapedeck.yaml", daemontest.RedisLine(away))
-	o := tapedeck("policy", "apply", "--config", config, good)
-	o.want(t, exitFailed, "", "connection refused: start Redis, or mend store.redis in the daemon file\n")
-	if strings.Count(o.stderr, "\n") != 1 {
-		t.Errorf("stderr is %q", o.stderr)
-	}
-	if err := os.WriteFile(config, []byte("store: {redis: 'rdis://h'}\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	tapedeck("policy", "apply", "--config", config, good).want(t, exitFailed, "", "write embedded; redis://")
-}
-
-// TestPolicyApplyFolder: a folder is one policy, and its password stays secret.
-func TestPolicyApplyFolder(t *testing.T) {
-	testkit.NoLeaks(t)
-	r := testkit.StartRedis(t)
-	config := write(t, "tapedeck.yaml", "store: { redis: ['"+r.URL()+"'] }\npolicy: /nowhere\n")
-	dir := t.TempDir()
-	for name, text := range map[string]string{"a.yaml": spooltest.OneOrganisation, "b.yaml": "version: 1\norganisations: { b: {} }\n"} {
-		if err := os.WriteFile(dir+"/"+name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	tapedeck("policy", "apply", "--config", config, dir).want(t, exitDone,
-		"acme: organisation added, elements: 1\nb: organisation added, elements: 0\nin force: revision ", "")
 }

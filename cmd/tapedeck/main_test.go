@@ -61,45 +61,6 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-func TestWrongUsage(t *testing.T) {
-	for _, c := range []struct {
-		line string
-		says string
-	}{
-		{"record", "unknown command \"record\": `tapedeck help` lists them"},
-		{"policy", "tapedeck policy: say apply, check or explain: "},
-		{"token", "tapedeck token: say add, ls or rm: "},
-		{"policy mend", "unknown command \"policy mend\""},
-		{"version now", `unexpected argument "now"`},
-		{"serve --port 1", "`tapedeck serve --help` lists the flags"},
-		{"serve file.yaml", `unexpected argument "file.yaml"`},
-		{"serve --config", "flag needs an argument"},
-		{"demo twice", `unexpected argument "twice"`},
-		{"simulate --calls many", "invalid value"},
-		{"simulate --calls 0", "at least 1"},
-		{"simulate --concurrency 0", "at least 1"},
-		{"simulate --rate -1", "at least 0"},
-		{"simulate --target 8084", "--target"},
-		{"policy check", "name the policy's FILE or DIR"},
-		{"policy check a b", `unexpected argument "b"`},
-		{"policy apply", "name the policy's FILE or DIR"},
-		{"policy explain", "name the policy's FILE or DIR"},
-		{"policy explain a.yaml", "use inbound, outbound or internal"},
-		{"policy explain a.yaml --direction up", "use inbound, outbound or internal"},
-	} {
-		o := tapedeck(strings.Fields(c.line)...)
-		o.want(t, exitUsage, "", c.says)
-		if strings.Count(o.stderr, "\n") != 1 {
-			t.Errorf("%s: %q is not one line", c.line, o.stderr)
-		}
-	}
-}
-
-func TestVersion(t *testing.T) {
-	tapedeck("version").want(t, exitDone, "tapedeck ", "")
-	tapedeck("--version").want(t, exitDone, "tapedeck ", "")
-}
-
 func TestErrorIsOneLine(t *testing.T) {
 	var stderr bytes.Buffer
 	if code := exitCode("demo", errors.Join(errors.New("one"), errors.New("two")), &stderr); code != exitFailed || stderr.String() != "tapedeck demo: one; two\n" {

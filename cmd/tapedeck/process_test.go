@@ -86,21 +86,6 @@ func TestAsAnOperator(t *testing.T) {
 	}
 }
 
-// TestProcessExitCodes: what a script sees.
-func TestProcessExitCodes(t *testing.T) {
-	program := build(t)
-	for _, c := range []struct {
-		line string
-		code int
-	}{{"version", exitDone}, {"policy check /nowhere", exitFailed}, {"policy check", exitUsage}, {"", exitUsage}} {
-		cmd := exec.Command(program, strings.Fields(c.line)...)
-		_ = cmd.Run()
-		if code := cmd.ProcessState.ExitCode(); code != c.code {
-			t.Errorf("tapedeck %s: exit code %d, want %d", c.line, code, c.code)
-		}
-	}
-}
-
 // TestDemoAsAProcess: the endless form, until a person interrupts it.
 func TestDemoAsAProcess(t *testing.T) {
 	program := build(t)

@@ -190,11 +190,3 @@ func TestRecordingsReindexInterrupted(t *testing.T) {
 	}
 	s.do("reindex").want(t, exitDone, "files without a call described: 1\nin the index: 1 recording; taken out of it: 0\n", "")
 }
-
-func TestRecordingsReindexEmbedded(t *testing.T) {
-	o := newSpool(t, spooltest.TwoOrganisations, "").do("reindex")
-	o.want(t, exitFailed, "", "store.redis is embedded, so the index is inside serve")
-	if strings.Count(o.stderr, "\n") != 1 {
-		t.Errorf("%q", o.stderr)
-	}
-}
