@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// application does a dialplan application with its arguments, expanded.
+// application runs a dialplan application. Its arguments are expanded.
 type application func(c *Channel, args string) error
 
-// applications are those that are played; others fail.
+// applications are those that are simulated. Any other fails.
 var applications map[string]application
 
-func init() { // not a literal: execute uses the map
+func init() { // because execute uses the map
 	applications = map[string]application{
 		"answer":                 (*Channel).appAnswer,
 		"pre_answer":             func(c *Channel, _ string) error { c.preAnswer(); return nil },
@@ -38,13 +38,13 @@ func init() { // not a literal: execute uses the map
 	}
 }
 
-// zombies are the applications that run on a leg that has hung up
-// (SAF_ZOMBIE_EXEC); others are passed over there.
+// zombies are the applications that run even on a leg that has hung up
+// (SAF_ZOMBIE_EXEC). All others are skipped there.
 var zombies = map[string]bool{"set": true, "multiset": true, "unset": true, "push": true, "export": true, "event": true, "log": true, "info": true}
 
 // execute runs an application (switch_core_session.c,
 // switch_core_session_execute_application_get_flags and switch_core_session_exec).
-// One that FreeSWITCH does not know costs the leg its life. The switch's lock
+// An application that FreeSWITCH does not know hangs the leg up. The switch's lock
 // is held.
 func (c *Channel) execute(name, args string) error {
 	do, known := applications[strings.ToLower(name)]
@@ -73,7 +73,7 @@ func (c *Channel) execute(name, args string) error {
 	return err
 }
 
-// appAnswer answers an incoming leg; a dialled one is the phone's to answer.
+// appAnswer answers an incoming leg. A dialled leg is answered by its phone.
 func (c *Channel) appAnswer(string) error {
 	if !c.outbound {
 		c.markAnswered()
@@ -81,7 +81,7 @@ func (c *Channel) appAnswer(string) error {
 	return nil
 }
 
-// appSet is `set name=value` (or `name,value`); no value takes it away.
+// appSet is `set name=value` (or `name,value`). An empty value unsets it.
 func (c *Channel) appSet(args string) error {
 	if args == "" {
 		return fmt.Errorf("esltest: set: no variable name specified")
@@ -108,8 +108,7 @@ func (c *Channel) appMultiset(args string) error {
 	return nil
 }
 
-// appPush is `push name=value`: the first value is a plain variable, more make it
-// an array.
+// appPush is `push name=value`. One value is a plain variable, several are an array.
 func (c *Channel) appPush(args string) error {
 	name, value, _ := strings.Cut(args, "=")
 	if name == "" {
@@ -127,7 +126,7 @@ func (c *Channel) appPush(args string) error {
 }
 
 // appExecuteExtension is `execute_extension <applications> inline`, where the
-// applications are `app:args` parted by commas, or by another character x after
+// applications are `app:args`, separated by commas, or by another character x after
 // `m:x:` (mod_dptools.c, inline_dialplan_hunt). There is no other dialplan here.
 func (c *Channel) appExecuteExtension(args string) error {
 	words := separate(args, ' ', 3)
@@ -147,10 +146,9 @@ func (c *Channel) appExecuteExtension(args string) error {
 	return nil
 }
 
-// appExport is `export name=value`: sets the variable and puts it on the list
-// for the legs to come. The name keeps its `nolocal:`, which therefore is part
-// of a variable's name on this leg, colon and all (switch_channel.c,
-// switch_channel_export_variable_var_check).
+// appExport is `export name=value`: it sets the variable and adds it to the list of
+// those that later legs get. A `nolocal:` stays part of the variable's name on this
+// leg (switch_channel.c, switch_channel_export_variable_var_check).
 func (c *Channel) appExport(args string) error {
 	name, value, _ := strings.Cut(args, "=")
 	if name == "" {
@@ -206,7 +204,7 @@ func (c *Channel) appEvent(args string) error {
 	}
 	e := c.sw.newEvent(name)
 	e.subclass = subclass
-	if subclass != "" { // it takes the place of the name, which goes last
+	if subclass != "" { // it comes first, and the name last
 		e.headers[0] = header{"Event-Subclass", subclass}
 		e.add("Event-Name", name)
 	}
@@ -216,7 +214,7 @@ func (c *Channel) appEvent(args string) error {
 	return nil
 }
 
-// appSleep lets go of the switch while it waits.
+// appSleep waits without the switch's lock.
 func (c *Channel) appSleep(args string) error {
 	c.sw.mu.Unlock()
 	defer c.sw.mu.Lock()

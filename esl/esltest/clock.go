@@ -4,13 +4,13 @@ import (
 	"time"
 )
 
-// Clock is what makes a switch's time pass.
+// Clock says how a switch's time passes.
 type Clock int
 
 const (
 	// RealTime is the machine's clock.
 	RealTime Clock = iota
-	// Manual time stands still but for Talk, PressDigits and `sleep`.
+	// Manual time passes only in Talk, PressDigits and the application `sleep`.
 	Manual
 )
 
@@ -22,7 +22,7 @@ type clock struct {
 	alarms []*alarm
 }
 
-// alarm is something that happens at a time.
+// alarm is a function that is called at a time.
 type alarm struct {
 	at    time.Time
 	do    func() // with the switch's lock held
@@ -36,9 +36,9 @@ func (s *Switch) now() time.Time {
 	return time.Now()
 }
 
-// tick is the time that FreeSWITCH stamps events and profiles with: it is brought
-// up to date every 20 ms, so that an event may be stamped with a time before the
-// command that caused it (measured).
+// tick is the time that FreeSWITCH writes into events and profiles. FreeSWITCH
+// updates it every 20 ms, so an event may have a time before the command that
+// caused it (measured).
 func (s *Switch) tick() time.Time {
 	if s.clock.manual {
 		return s.clock.at
@@ -46,18 +46,17 @@ func (s *Switch) tick() time.Time {
 	return time.Now().Truncate(frame)
 }
 
-// Now is the switch's time: that of its events, which in RealTime are stamped up
-// to 20 ms earlier.
+// Now is the switch's time. In RealTime, events have a time that is up to 20 ms
+// earlier.
 func (s *Switch) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now()
 }
 
-// Talk lets d of conversation pass on every channel, and, with a Manual clock and
-// without Options.Blocks, brings the files of all running recordings up to it. A
-// Manual clock is moved on at once; in
-// RealTime it waits, at most until the switch is closed.
+// Talk lets d of conversation pass on every channel. A Manual clock is moved on at
+// once, and, without Options.Blocks, the files of all running recordings are written
+// up to it. In RealTime Talk waits, at most until the switch is closed.
 func (s *Switch) Talk(d time.Duration) {
 	s.pass(d)
 	s.mu.Lock()
@@ -67,7 +66,7 @@ func (s *Switch) Talk(d time.Duration) {
 	}
 }
 
-// pass lets d pass. The lock is not held.
+// pass lets d pass. The caller does not hold the lock.
 func (s *Switch) pass(d time.Duration) {
 	s.mu.Lock()
 	if s.clock.manual {
@@ -84,7 +83,7 @@ func (s *Switch) pass(d time.Duration) {
 	}
 }
 
-// advance moves a manual clock, ringing the alarms on the way in their order.
+// advance moves a manual clock and calls the alarms on the way, in their order.
 func (s *Switch) advance(d time.Duration) {
 	end := s.clock.at.Add(d)
 	for {
@@ -99,7 +98,7 @@ func (s *Switch) advance(d time.Duration) {
 	s.clock.at = end
 }
 
-// next is the first alarm up to a time.
+// next returns the first alarm up to a time, or nil.
 func (c *clock) next(end time.Time) *alarm {
 	var first *alarm
 	for _, a := range c.alarms {
@@ -119,7 +118,8 @@ func (c *clock) remove(a *alarm) {
 	}
 }
 
-// after calls do, with the lock held, when d has passed. The lock is held.
+// after arranges that do is called, with the lock held, when d has passed. The
+// caller holds the lock.
 func (s *Switch) after(d time.Duration, do func()) *alarm {
 	a := &alarm{at: s.now().Add(d), do: do}
 	s.clock.alarms = append(s.clock.alarms, a)
@@ -138,7 +138,8 @@ func (s *Switch) after(d time.Duration, do func()) *alarm {
 	return a
 }
 
-// cancel takes an alarm back; nil and rung ones are none. The lock is held.
+// cancel takes an alarm back. It does nothing for nil and for an alarm that was
+// called already. The caller holds the lock.
 func (s *Switch) cancel(a *alarm) {
 	if a == nil {
 		return
@@ -149,7 +150,7 @@ func (s *Switch) cancel(a *alarm) {
 	}
 }
 
-// stopAlarms is for Close: no alarm rings any more.
+// stopAlarms cancels every alarm.
 func (s *Switch) stopAlarms() {
 	for len(s.clock.alarms) > 0 {
 		s.cancel(s.clock.alarms[0])

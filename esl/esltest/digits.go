@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// digitMachine matches the digits of one party (switch_ivr_async.c,
-// switch_ivr_dmachine).
+// digitMachine holds the bindings for the digits of one party
+// (switch_ivr_async.c, switch_ivr_dmachine).
 type digitMachine struct {
 	realm    string
 	bindings []digitBinding
@@ -19,7 +19,7 @@ type digitBinding struct {
 	pattern      *regexp.Regexp // input ~regex
 	action       string         // exec:app, api:command
 	args         string
-	target       string // whose leg runs it: self, peer, both
+	target       string // which leg runs it: self, peer, both
 }
 
 func (b *digitBinding) matches(digits string) bool {
@@ -34,13 +34,13 @@ const (
 	digitsSettle  = 120 * time.Millisecond // measured: last digit to action
 )
 
-// PressDigits is the party of leg c pressing keys: one DTMF event each, 0.1 s
-// apart, and at the last digit of a match (exec[i]) or 0.12 s after it (exec) the
-// action that bind_digit_action bound to them. Digits match within one call of
-// PressDigits alone. It takes that time of the switch's clock. Digits that match
-// nothing are in last_non_matching_digits afterwards, where FreeSWITCH waits 1.5 s
-// for more. What is pressed while c has the other party on hold comes with Unhold,
-// as measured.
+// PressDigits lets the party of leg c press keys: one DTMF event for each, 0.1 s
+// apart. The action that bind_digit_action bound to them runs at the last digit
+// (exec[i]) or 0.12 s after it (exec). PressDigits takes that time of the switch's
+// clock. Only digits of the same PressDigits match together. Digits that match
+// nothing are in last_non_matching_digits afterwards (FreeSWITCH waits 1.5 s for
+// more of them first). Digits that are pressed while c has the other party on hold
+// come at Unhold, as measured.
 func (c *Channel) PressDigits(digits string) {
 	pressed := ""
 	for _, digit := range strings.Split(digits, "") {
@@ -74,8 +74,8 @@ func (c *Channel) PressDigits(digits string) {
 	c.passOn(pressed)
 }
 
-// passOn is for digits of a watched leg that no binding wants (mod_dptools.c,
-// digit_nomatch_action_callback).
+// passOn takes the digits that matched no binding, if there are any bindings for
+// the leg (mod_dptools.c, digit_nomatch_action_callback).
 func (c *Channel) passOn(digits string) {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()
@@ -85,13 +85,15 @@ func (c *Channel) passOn(digits string) {
 	}
 }
 
-// inPlace is `exec[i]:`: the leg runs it in its own thread, at once.
+// inPlace reports whether the action is `exec[i]:`: the leg runs it in its own
+// thread, at once.
 func (b *digitBinding) inPlace() bool {
 	kind, _, _ := strings.Cut(b.action, ":")
 	return strings.HasPrefix(kind, "exec[") && strings.Contains(kind, "i")
 }
 
-// match looks at the leg's own machine and at the one its partner keeps for it.
+// match finds the binding of the digits, in the leg's own machine or in the one that
+// its partner has for it, and the leg that owns the binding.
 func (c *Channel) match(digits string) (*Channel, *digitBinding) {
 	if b := c.machines[0].match(digits); b != nil {
 		return c, b
@@ -108,7 +110,7 @@ func (m *digitMachine) match(digits string) *digitBinding {
 	if m == nil || m.realm == "" {
 		return nil
 	}
-	for i := len(m.bindings) - 1; i >= 0; i-- { // of two with one pattern the later one counts, as measured
+	for i := len(m.bindings) - 1; i >= 0; i-- { // the later of two bindings with the same pattern counts, as measured
 		b := &m.bindings[i]
 		if b.realm == m.realm && b.matches(digits) {
 			return b
@@ -117,8 +119,8 @@ func (m *digitMachine) match(digits string) *digitBinding {
 	return nil
 }
 
-// act runs a binding that owner keeps (mod_dptools.c, digit_action_callback). The
-// switch's lock is held.
+// act runs a binding of owner (mod_dptools.c, digit_action_callback). The caller
+// holds the lock.
 func (c *Channel) act(owner *Channel, b *digitBinding, digits string) {
 	legs := []*Channel{owner}
 	if owner.partner != nil && b.target == "peer" {
@@ -141,8 +143,8 @@ func (c *Channel) act(owner *Channel, b *digitBinding, digits string) {
 	}
 }
 
-// bindDigitAction is `bind_digit_action`: realm, digits or ~regex, action,
-// its argument, whose digits (self, peer, both), whose leg acts.
+// bindDigitAction is `bind_digit_action`: realm, digits or ~regex, action, its
+// argument, whose digits (self, peer, both), which leg runs it.
 func (c *Channel) bindDigitAction(args string) error {
 	a := separate(args, ',', 6)
 	if len(a) < 3 || a[0] == "" || a[1] == "" || a[2] == "" {
@@ -168,7 +170,7 @@ func (c *Channel) bindDigitAction(args string) error {
 	return nil
 }
 
-// setDigitRealm is `digit_action_set_realm`: without it nothing matches.
+// setDigitRealm is `digit_action_set_realm`. Without a realm nothing matches.
 func (c *Channel) setDigitRealm(args string) {
 	realm, whose, _ := strings.Cut(args, ",")
 	i := 0
@@ -196,41 +198,4 @@ func machinesOf(whose string) []int {
 		return []int{1, 0}
 	}
 	return []int{0}
-}
-
-// RecordKey is a SIP INFO with `Record: on` or `off` from the phone of leg c.
-// It reports whether the phone got 200: mod_sofia starts or stops a recording
-// of the phone's own leg at Options.RecordTemplate (sofia.c,
-// sofia_handle_sip_i_info).
-func (c *Channel) RecordKey(on bool) bool {
-	c.sw.mu.Lock()
-	defer c.sw.mu.Unlock()
-	template := c.sw.options.RecordTemplate
-	disabled, _ := c.vars.get("sip_disable_recording")
-	if c.down || template == "" || isTrue(disabled) {
-		return false
-	}
-	path := c.expand(template)
-	if on {
-		c.vars.set("sofia_record_file", path)
-		c.record(path, 0, nil)
-	} else {
-		c.stopRecording(path)
-	}
-	c.fireAround("RECV_INFO", c.sipEnds(), nil)
-	return true
-}
-
-// sipEnds are the addresses of the phone's request. Its Record header is not
-// among what RECV_INFO tells.
-func (c *Channel) sipEnds() []header {
-	user := c.profile.destination
-	if !c.outbound {
-		user = c.profile.callerNumber
-	}
-	return []header{
-		{"SIP-Content-Type", "freeswitch/data"}, {"SIP-From-User", user}, {"SIP-From-Host", "127.0.0.1"},
-		{"SIP-To-User", c.profile.callerNumber}, {"SIP-To-Host", "127.0.0.1"},
-		{"SIP-Contact-User", user}, {"SIP-Contact-Host", "127.0.0.1"},
-	}
 }

@@ -6,18 +6,17 @@ import (
 	"time"
 )
 
-// displacement is a file that is played to one leg. It is heard by that leg
-// alone, so that no recording here has it.
+// displacement is a file that is played to one leg. Only that leg hears it, so it is
+// in no recording here.
 type displacement struct {
 	path  string
 	order int // among the channel's bugs
 	end   *alarm
 }
 
-// apiDisplace is mod_commands.c, session_displace_function. A missing file, one
-// that plays already, and one to stop that does not play are refused; an
-// unanswered leg is pre-answered (switch_ivr_async.c,
-// switch_ivr_displace_session).
+// apiDisplace is mod_commands.c, session_displace_function. It refuses to start a
+// file that is missing or plays already, and to stop one that does not play. An
+// unanswered leg is pre-answered (switch_ivr_async.c, switch_ivr_displace_session).
 func (s *Switch) apiDisplace(args string) string {
 	const usage = "-USAGE: <uuid> [start|stop] <path> [<limit>] [mux]\n"
 	a := separate(args, ' ', 5)
@@ -74,7 +73,7 @@ func bug(path string) []header {
 	return []header{{"Media-Bug-Function", "displace"}, {"Media-Bug-Target", path}}
 }
 
-// Hears lists the files that are played to the leg now.
+// Hears returns the files that are being played to the leg.
 func (c *Channel) Hears() []string {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Fault decides whether a command is answered with reply instead of being
-// done. command is an API command (`uuid_record`), or `app/` and an
-// application (`app/record_session`), whose reply goes nowhere: FreeSWITCH's
-// applications fail in silence. It is called with the switch's lock held, in
-// the order of the commands, and must not call the switch.
+// Fault decides whether a command gets reply instead of being run. command is an
+// API command (`uuid_record`), or `app/` and an application (`app/record_session`).
+// The reply of an application goes nowhere: FreeSWITCH's applications fail without
+// saying so. A Fault is called with the switch's lock held, in the order of the
+// commands, and must not call the switch.
 type Fault func(command, args string) (reply string, intercept bool)
 
 type faults struct {
 	fault    Fault
-	next     []canned
+	next     []cannedReply
 	delay    time.Duration
 	cut      int // cut the next frame after so many bytes; 0: no
 	denyAuth bool
@@ -28,58 +28,58 @@ type faults struct {
 	staleTo  time.Time
 }
 
-type canned struct{ command, reply string }
+type cannedReply struct{ command, reply string }
 
-// Fail makes every command go through f first; nil ends that.
+// Fail asks f about every command from now on; nil ends that.
 func (s *Switch) Fail(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.fault = f
 }
 
-// FailNext answers the next command of that name (see Fault) with reply, and
-// does not do it. Several calls queue up.
+// FailNext replies to the next command of that name (see Fault) with reply and does
+// not run it. Several calls queue up.
 func (s *Switch) FailNext(command, reply string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.next = append(s.faults.next, canned{command, reply})
+	s.faults.next = append(s.faults.next, cannedReply{command, reply})
 }
 
-// DelayReplies makes every reply on every connection d late, in real time; 0
-// ends that.
+// DelayReplies delays every reply on every connection by d of real time; 0 ends
+// that.
 func (s *Switch) DelayReplies(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.delay = d
 }
 
-// CutFrame ends the connection that writes the next frame, whatever it is,
-// after the frame's first n bytes (n > 0).
+// CutFrame ends the connection that writes the next frame, of any kind, after the
+// first n bytes of the frame (n > 0).
 func (s *Switch) CutFrame(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.cut = n
 }
 
-// RefuseAuth makes every password wrong.
+// RefuseAuth, while on, refuses every password.
 func (s *Switch) RefuseAuth(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.denyAuth = on
 }
 
-// RejectRudely turns new inbound connections away with text/rude-rejection, as
-// apply-inbound-acl does.
+// RejectRudely, while on, turns new inbound connections away with
+// text/rude-rejection, as apply-inbound-acl does.
 func (s *Switch) RejectRudely(on bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.rude = on
 }
 
-// FailWrites lets writes to the file path, or to files in the folder path, fail
-// as on a full disk once the file has so many bytes: a block that does not fit is
-// lost but for its beginning, and the recording goes on. Under 44 bytes, starting
-// one fails and leaves what fits. A negative number ends that.
+// FailWrites lets writes to the file path, or to files in the folder path, fail as
+// on a full disk when a file has so many bytes: of a block that does not fit, only
+// the beginning is written, and the recording goes on. With fewer than 44 bytes a
+// recording cannot start, and leaves what fits. A negative number ends that.
 func (s *Switch) FailWrites(path string, after int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,9 +94,9 @@ func (s *Switch) FailWrites(path string, after int64) {
 
 var errFull = &os.PathError{Op: "write", Path: "FailWrites", Err: syscall.ENOSPC}
 
-// room is how many bytes a file may have: FailWrites of the file, else of a
-// folder around it. The lock is held.
-func (s *Switch) room(path string) (bytes int64, limited bool) {
+// space is how many bytes a file may have, if FailWrites limits it or a folder around
+// it. The caller holds the lock.
+func (s *Switch) space(path string) (bytes int64, limited bool) {
 	for dir := path; ; dir = filepath.Dir(dir) {
 		if bytes, limited = s.faults.full[dir]; limited || dir == filepath.Dir(dir) {
 			return bytes, limited
@@ -104,16 +104,16 @@ func (s *Switch) room(path string) (bytes int64, limited bool) {
 	}
 }
 
-// Freeze stops the event socket for d, in real time: commands that come are done,
-// and events, replies to come and greetings are written, when it is over. Calls
-// and their recordings go on.
+// Freeze stops the event socket for d of real time. Commands run, and events,
+// replies and greetings are written, when it is over. Calls and their recordings go
+// on.
 func (s *Switch) Freeze(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.frozen = time.Now().Add(d)
 }
 
-// thaw waits for the end of Freeze. The lock is not held.
+// thaw waits for the end of Freeze. The caller does not hold the lock.
 func (s *Switch) thaw() {
 	for {
 		s.mu.Lock()
@@ -132,16 +132,16 @@ func (s *Switch) thaw() {
 	}
 }
 
-// StaleTables lets `show` show for d of the switch's time what it would show now.
-// FreeSWITCH writes these tables late (measured: 0.1 to 0.3 s): calls that have
-// ended are there, new ones are not, bridges and states are old.
+// StaleTables freezes the tables of `show` for d of the switch's time. FreeSWITCH
+// writes them late (measured: 0.1 to 0.3 s): they still have calls that have ended,
+// lack new ones, and show old bridges and states.
 func (s *Switch) StaleTables(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.stale, s.faults.staleTo = s.readTables(), s.now().Add(d)
 }
 
-// intercepted asks the faults about a command. The lock is held.
+// intercepted asks the faults about a command. The caller holds the lock.
 func (s *Switch) intercepted(command, args string) (string, bool) {
 	for i, c := range s.faults.next {
 		if strings.EqualFold(c.command, command) {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Hangup ends the leg with a cause (NORMAL_CLEARING when empty), legs that it
-// is still dialling (ORIGINATOR_CANCEL), and the leg it is bridged with.
+// Hangup ends the leg with a cause (NORMAL_CLEARING if it is empty), the legs that
+// it is still dialling (ORIGINATOR_CANCEL), and the leg that it is bridged with.
 //
-// With hangup_after_bridge=false on Bridge-A, that leg goes on in the dialplan
-// when the other one hangs up. FreeSWITCH runs the two legs in threads: the
-// order of the last events of one leg against those of the other may differ.
-// Here it is that of the captures: whoever hangs up first ends first.
+// With hangup_after_bridge=false on Bridge-A, that leg goes on in the dialplan when
+// the other one hangs up. FreeSWITCH runs each leg in a thread, so the order of the
+// last events of two legs may differ from call to call. Here it is that of the
+// captures: the leg that hangs up first ends first.
 func (c *Channel) Hangup(cause string) {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()
@@ -51,7 +51,7 @@ func (c *Channel) hangup(cause string) {
 	}
 }
 
-// hangUpBridged ends Bridge-B, then Bridge-A, or lets A go on.
+// hangUpBridged ends Bridge-B and then Bridge-A, or lets Bridge-A go on.
 func (c *Channel) hangUpBridged(a *Channel, cause string) {
 	c.settle()
 	a.settle()
@@ -68,28 +68,7 @@ func (c *Channel) hangUpBridged(a *Channel, cause string) {
 	a.finish()
 }
 
-// dialStatus is what a failed dial is called where its cause is not its name
-// (switch_ivr_originate.c).
-var dialStatus = map[string]string{"USER_BUSY": "BUSY", "NO_ANSWER": "NOANSWER", "ORIGINATOR_CANCEL": "CANCEL"}
-
-// legFailed is for the dialling leg: one of those it dialled is gone.
-func (c *Channel) legFailed(leg *Channel) {
-	for i, l := range c.dialing {
-		if l == leg {
-			c.dialing = append(c.dialing[:i:i], c.dialing[i+1:]...)
-		}
-	}
-	if len(c.dialing) == 0 {
-		c.vars.set("originate_disposition", leg.cause)
-		status, known := dialStatus[leg.cause]
-		if !known {
-			status = leg.cause
-		}
-		c.vars.set("DIALSTATUS", status)
-	}
-}
-
-// goDown marks the leg hung up; its threads notice later.
+// goDown marks the leg as hung up. finish ends it.
 func (c *Channel) goDown(cause string) {
 	c.settle()
 	c.down, c.cause = true, cause
@@ -98,7 +77,7 @@ func (c *Channel) goDown(cause string) {
 	close(c.done)
 }
 
-// finish is the end of a leg's thread: recordings, reporting, gone.
+// finish ends a leg that has hung up: its recordings, the report, its events.
 func (c *Channel) finish() {
 	if c.parked {
 		c.parked = false
@@ -125,7 +104,7 @@ func (c *Channel) finish() {
 	}
 }
 
-// causes are the Q.850 numbers of the causes that calls here end with.
+// causes are the Q.850 numbers of the causes with which calls end here.
 var causes = map[string]int{
 	"NORMAL_CLEARING": 16, "USER_BUSY": 17, "NO_USER_RESPONSE": 18, "NO_ANSWER": 19, "CALL_REJECTED": 21,
 	"NORMAL_TEMPORARY_FAILURE": 41, "ORIGINATOR_CANCEL": 487, "LOSE_RACE": 502, "MANAGER_REQUEST": 503,

@@ -5,16 +5,16 @@ import (
 	"maps"
 )
 
-// Office is a small company on a Switch: its dialplan hands every call to a
-// controller's outbound socket first, as freeswitch-conf does. It makes calls
-// for tests and demonstrations; what they do next is up to the caller.
+// Office is a small company on a Switch. Its dialplan first connects every call to a
+// controller's outbound socket, as freeswitch-conf does. It makes calls for tests
+// and demonstrations; the caller's code says what happens next.
 type Office struct {
 	Switch  *Switch
 	Socket  string         // address of the controller
 	Domain  string         // SIP domain of the phones
-	Phones  map[string]int // extension to the tone that its user is heard as
+	Phones  map[string]int // by extension: the tone that its user is heard as, in Hz
 	Outside string         // number of the outside party
-	ToneHz  int            // what the outside party is heard as
+	ToneHz  int            // the tone that the outside party is heard as
 }
 
 // Inbound is a call from the outside party to a number.
@@ -24,7 +24,7 @@ func (o *Office) Inbound(ctx context.Context, number string) (*Channel, error) {
 	return leg, err
 }
 
-// From is a call that a phone makes, with more channel variables.
+// From is a call that a phone makes, with additional channel variables.
 func (o *Office) From(ctx context.Context, extension, number string, variables map[string]string) (*Channel, error) {
 	vars := map[string]string{"user_name": extension, "domain_name": o.Domain}
 	maps.Copy(vars, variables)
@@ -33,8 +33,8 @@ func (o *Office) From(ctx context.Context, extension, number string, variables m
 	return leg, err
 }
 
-// Enter hands the leg to the controller again, as the dialplan does after a
-// transfer and, with an element's name, where the call reaches it.
+// Enter connects the leg to the controller again, as the dialplan does after a
+// transfer (element is "") and where the call reaches an element.
 func (o *Office) Enter(ctx context.Context, leg *Channel, element string) error {
 	if element != "" {
 		leg.Set("tapedeck_element", element)

@@ -9,26 +9,25 @@ import (
 	"time"
 )
 
-// SocketStats is how one outbound socket went.
+// SocketStats is what happened on one outbound socket.
 type SocketStats struct {
 	Connect  time.Duration // until the TCP connection stood
 	Total    time.Duration // from the start of Socket to its end
-	Commands int           // done, connect and exit included
-	Exit     bool          // it ended by the controller's exit
+	Commands int           // how many were run, with connect and exit
+	Exit     bool          // it ended with the controller's exit
 }
 
-// ErrNoController says that no host took the connection. The dialplan goes on.
+// ErrNoController: no host took the connection. The dialplan goes on.
 var ErrNoController = errors.New("no controller took the connection")
 
 // Socket runs the dialplan action `socket <address> full`, synchronously: it
-// connects, waits 25 s for `connect`, sends the channel's data and does
-// commands one after the other until `exit`, until the connection ends, until
-// the channel hangs up, or until ctx ends. address is host:port, may have a
-// /path, and may be several parted by `|`, tried in turn; a trailing ` full`
-// is taken.
+// connects, waits up to 25 s for `connect`, sends the channel's data and runs one
+// command after the other, until `exit`, or until the connection, the channel or
+// ctx ends. address is host:port, may have a /path, and may be several of these with
+// `|` between them, which are tried in turn. A ` full` at its end is ignored.
 //
-// An error is for the test or the statistics; FreeSWITCH logs it and goes on
-// with the dialplan.
+// The error is for tests and statistics. FreeSWITCH logs it and goes on with the
+// dialplan.
 func (c *Channel) Socket(ctx context.Context, address string) (SocketStats, error) {
 	var stats SocketStats
 	start := time.Now()
@@ -56,7 +55,7 @@ func (c *Channel) Socket(ctx context.Context, address string) (SocketStats, erro
 	return stats, err
 }
 
-// enter counts the call in for Close, and sets what the application sets.
+// enter makes Close wait for this Socket, and sets the application's variables.
 func (c *Channel) enter(address string) bool {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()
@@ -98,7 +97,7 @@ func (c *Channel) connectTo(ctx context.Context, address string) (net.Conn, erro
 	return nil, fmt.Errorf("esltest: socket: %w", err)
 }
 
-// control registers the connection.
+// control registers the connection. It reports false if the switch is closed.
 func (c *Channel) control(conn net.Conn) (*listener, bool) {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()
@@ -108,8 +107,8 @@ func (c *Channel) control(conn net.Conn) (*listener, bool) {
 	return newListener(c.sw, conn, c), true
 }
 
-// watch ends the connection when the channel hangs up, or ctx or the switch
-// ends; stop waits for it.
+// watch ends the connection when the channel hangs up, or when ctx or the switch
+// ends. stop ends watch and waits for its end.
 func (l *listener) watch(ctx context.Context) (stop func()) {
 	ended, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -130,8 +129,8 @@ func (l *listener) watch(ctx context.Context) (stop func()) {
 	}
 }
 
-// hangupSeen lingers if the controller asked for it, then stops the reading,
-// upon which serveOutbound says goodbye.
+// hangupSeen lingers if the controller asked for it, and then stops the reading, so
+// that serveOutbound disconnects.
 func (l *listener) hangupSeen(ended chan struct{}) {
 	l.sw.mu.Lock()
 	linger, seconds, name := l.linger, l.lingerS, l.channel.profile.channelName
@@ -154,9 +153,9 @@ func (l *listener) hangupSeen(ended chan struct{}) {
 	l.conn.SetReadDeadline(time.Unix(1, 0))
 }
 
-// serveOutbound is the life of an outbound socket (mod_event_socket.c,
-// listener_run). A connection that the controller closes is no error to
-// FreeSWITCH, but one for whoever asked for the statistics.
+// serveOutbound serves an outbound socket to its end (mod_event_socket.c,
+// listener_run). If the controller closes the connection, it returns an error, for
+// the statistics; FreeSWITCH has none then.
 func (l *listener) serveOutbound() (commands int, exit bool, err error) {
 	l.conn.SetReadDeadline(time.Now().Add(firstPacket))
 	for first := true; ; first = false {
@@ -182,8 +181,8 @@ func (l *listener) serveOutbound() (commands int, exit bool, err error) {
 	}
 }
 
-// undoDeadline waits without limit for the next command, unless the channel is
-// gone meanwhile.
+// undoDeadline lets the next command take any time, unless the channel has hung up
+// meanwhile.
 func (l *listener) undoDeadline() {
 	l.conn.SetReadDeadline(time.Time{})
 	select {
@@ -195,7 +194,7 @@ func (l *listener) undoDeadline() {
 	}
 }
 
-// outcome is nil when the channel's hangup ended the reading.
+// outcome is nil if the channel's hangup ended the reading.
 func (l *listener) outcome(err error) error {
 	select {
 	case <-l.channel.done:

@@ -2,7 +2,7 @@ package esltest
 
 import "time"
 
-// profile is what FreeSWITCH calls a caller profile: who calls whom on a leg.
+// profile is a caller profile, as FreeSWITCH calls it: who calls whom on a leg.
 type profile struct {
 	direction      string
 	username       string
@@ -74,13 +74,14 @@ func (p *profile) write(e *event, prefix string) {
 	e.add(prefix+"Privacy-Hide-Number", "false")
 }
 
-// asOriginator is how the dialled leg remembers who dialled it: without times.
+// asOriginator is the copy that a dialled leg keeps of the leg that dialled it. It
+// has no times.
 func (p profile) asOriginator() *profile {
 	p.times, p.index, p.transferSource = times{}, "", ""
 	return &p
 }
 
-// asOriginatee is how a leg remembers whom it talks to, as it was then.
+// asOriginatee is the copy that a leg keeps of the leg that it talks to.
 func (p profile) asOriginatee() *profile {
 	p.index, p.transferSource = "", ""
 	return &p

@@ -10,9 +10,9 @@ import (
 
 const frame = 20 * time.Millisecond // one RTP packet
 
-// recording is one `session_record` bug of a channel. What is heard is put on
-// its tape up to now whenever that changes, and when a block of the file is due,
-// so no clock ticks.
+// recording is one `session_record` media bug of a channel. The audio up to now is
+// added to its tape whenever what is heard changes, and when a block of the file is
+// due; no clock runs in between.
 type recording struct {
 	channel *Channel
 	path    string
@@ -21,7 +21,7 @@ type recording struct {
 	masked  bool
 	start   time.Time
 	frames  int
-	blocks  int // of the file that are due already
+	blocks  int // blocks of the file that are due already
 	min     int // RECORD_MIN_SEC
 	vars    []header
 	limit   *alarm
@@ -31,8 +31,8 @@ type recording struct {
 var errNoMedia = errors.New("no media on the channel")
 
 // record starts a recording of the channel (switch_ivr_async.c,
-// switch_ivr_record_session_event). An unanswered channel is pre-answered
-// first. A path that the channel is recorded to already changes nothing.
+// switch_ivr_record_session_event). An unanswered channel is pre-answered first. If
+// the channel is already recorded to that path, nothing changes.
 func (c *Channel) record(path string, limit time.Duration, vars []header) error {
 	if !c.preAnswer() {
 		return errNoMedia
@@ -41,7 +41,7 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 		return nil
 	}
 	r := &recording{channel: c, path: path, start: c.sw.now(), order: c.nextBug(), vars: vars}
-	r.tape = &tape{path: path, width: 1, limit: c.sw.room}
+	r.tape = &tape{path: path, width: 1, limit: c.sw.space}
 	if value, ok := r.setting("RECORD_STEREO"); ok && isTrue(value) {
 		r.tape.width = 2
 	}
@@ -54,7 +54,7 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 		return err
 	}
 	c.recordings = append(c.recordings, r)
-	c.fire("RECORD_START", r.told()...)
+	c.fire("RECORD_START", r.headers()...)
 	c.executeOn("execute_on_record_start")
 	c.apiOn("api_on_record_start")
 	if limit > 0 {
@@ -64,7 +64,7 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 	return nil
 }
 
-// expectBlock lets the file grow when its next block is due.
+// expectBlock arranges that the file grows when its next block is due.
 func (r *recording) expectBlock() {
 	r.blocks++
 	due := r.start.Add(time.Duration(r.tape.framesToBlock(r.blocks)) * frame)
@@ -74,7 +74,7 @@ func (r *recording) expectBlock() {
 	})
 }
 
-// setting is a recording's own variable, else the channel's.
+// setting returns a variable of the recording or, if it has none, of the channel.
 func (r *recording) setting(name string) (string, bool) {
 	for _, v := range r.vars {
 		if strings.EqualFold(v.name, name) {
@@ -84,16 +84,17 @@ func (r *recording) setting(name string) (string, bool) {
 	return r.channel.vars.get(name)
 }
 
-// told is what RECORD_START and RECORD_STOP say of the recording.
-func (r *recording) told() []header {
-	told := []header{{"Record-File-Path", r.path}}
+// headers are those of RECORD_START and RECORD_STOP that are about the recording.
+func (r *recording) headers() []header {
+	list := []header{{"Record-File-Path", r.path}}
 	for _, v := range r.vars {
-		told = append(told, header{"Recording-Variable-" + v.name, v.value})
+		list = append(list, header{"Recording-Variable-" + v.name, v.value})
 	}
-	return told
+	return list
 }
 
-// settle writes what was heard on the channel until now, before that changes.
+// settle adds the audio up to now to every recording that hears the channel. It is
+// called before that audio changes.
 func (c *Channel) settle() {
 	for _, r := range c.recordings {
 		r.settle()
@@ -105,8 +106,8 @@ func (c *Channel) settle() {
 	}
 }
 
-// settle puts the missing frames on the tape, as things have been since the last
-// one. When a block cannot be written, the recording goes on without it.
+// settle adds the frames since the last settle to the tape: what was heard has not
+// changed since. If a block cannot be written, the recording goes on without it.
 func (r *recording) settle() {
 	now := r.channel.sw.now()
 	due := int(now.Sub(r.start) / frame)
@@ -125,22 +126,23 @@ func (r *recording) settle() {
 	}
 }
 
-// voices are the tones, 0 for silence, of the leg itself and of whom it hears.
+// voices are the tones of the leg itself and of the party that it hears, 0 for
+// silence.
 func (r *recording) voices() (own, heard int) {
 	if r.masked {
 		return 0, 0
 	}
-	own, heard = r.channel.voice(), nothing
+	own, heard = r.channel.voice(), noPackets
 	if r.channel.partner != nil {
 		heard = r.channel.partner.voice()
 	}
 	return own, heard
 }
 
-// voice is the tone that the party of this leg is heard as now.
+// voice is the tone that the party of this leg is heard as at present.
 func (c *Channel) voice() int {
 	if c.held || (!c.answered && !c.early) {
-		return nothing
+		return noPackets
 	}
 	return c.tone
 }
@@ -154,7 +156,7 @@ func (c *Channel) recordingAt(path string) *recording {
 	return nil
 }
 
-// maskRecording begins (on) or ends silence in the file, from the next frame.
+// maskRecording begins (on) or ends the silence in the file, from the next frame on.
 func (c *Channel) maskRecording(path string, on bool) bool {
 	r := c.recordingAt(path)
 	if r == nil {
@@ -165,7 +167,8 @@ func (c *Channel) maskRecording(path string, on bool) bool {
 	return true
 }
 
-// stopRecording ends one recording, or `all`.
+// stopRecording ends the recording to a path, or every recording for `all`. It
+// reports whether there was one.
 func (c *Channel) stopRecording(path string) bool {
 	if strings.EqualFold(path, "all") {
 		found := len(c.recordings) > 0
@@ -184,8 +187,8 @@ func (c *Channel) stopRecording(path string) bool {
 	return r != nil
 }
 
-// stop ends the recording: the file is closed, or deleted when it is too short
-// or empty, then RECORD_STOP tells (switch_ivr_async.c, record_callback,
+// stop ends the recording: it closes the file, deletes it if it is too short or
+// empty, and fires RECORD_STOP (switch_ivr_async.c, record_callback,
 // SWITCH_ABC_TYPE_CLOSE).
 func (r *recording) stop() {
 	c := r.channel
@@ -198,7 +201,7 @@ func (r *recording) stop() {
 	c.sw.cancel(r.limit)
 	c.sw.cancel(r.grow)
 	r.finish()
-	if size, there := r.tape.listed(); there { // else an earlier recording's stays
+	if size, there := r.tape.sizeOnDisk(); there { // otherwise the size of an earlier recording stays
 		c.vars.set("record_file_size", strconv.FormatInt(size, 10))
 	}
 	samples := r.frames * frameSamples
@@ -211,7 +214,7 @@ func (r *recording) stop() {
 	c.vars.set("record_seconds", strconv.Itoa(samples/rate))
 	c.vars.set("record_ms", strconv.Itoa(samples/(rate/1000)))
 	c.vars.set("record_completion_cause", completion)
-	c.fire("RECORD_STOP", append(r.told(), header{"Record-Completion-Cause", completion})...)
+	c.fire("RECORD_STOP", append(r.headers(), header{"Record-Completion-Cause", completion})...)
 	c.executeOn("execute_on_record_stop")
 	c.apiOn("api_on_record_stop")
 }

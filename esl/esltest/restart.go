@@ -1,10 +1,10 @@
 package esltest
 
-// Restart is FreeSWITCH killed (SIGKILL) and started again at once. Every
-// connection ends, every channel is gone without an event (on the Channel's side
-// Done is closed and its methods do nothing), and the files of recordings stay as
-// a killed process leaves them: whole blocks (Options.Blocks), in a header that
-// says there are none. CoreUUID is another one; the event socket listens where it did.
+// Restart kills FreeSWITCH (SIGKILL) and starts it again at once. Every connection
+// ends, and every channel ends without an event: Done is closed, and the Channel's
+// methods do nothing. The files of recordings stay as a killed process leaves them:
+// whole blocks (Options.Blocks), after a header that says that there are none.
+// CoreUUID changes; the event socket's addresses stay.
 func (s *Switch) Restart() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -22,7 +22,7 @@ func (s *Switch) Restart() {
 	s.core, s.sequence, s.sessions = newUUID(), 0, 0
 }
 
-// die is the channel's end with the process.
+// die ends the channel with the process.
 func (c *Channel) die() {
 	for _, r := range c.recordings {
 		r.settle()
@@ -38,9 +38,9 @@ func (c *Channel) die() {
 	c.down, c.gone = true, true
 }
 
-// Shutdown is FreeSWITCH told to end (SIGTERM) and started again: SHUTDOWN, then
-// every call is hung up (SYSTEM_SHUTDOWN), with its events and with its files
-// complete; then as Restart.
+// Shutdown ends FreeSWITCH in order (SIGTERM) and starts it again: it fires SHUTDOWN
+// and hangs every call up (SYSTEM_SHUTDOWN), with all events and complete files.
+// Then it is as Restart.
 func (s *Switch) Shutdown() {
 	s.mu.Lock()
 	if s.closed {
@@ -56,7 +56,7 @@ func (s *Switch) Shutdown() {
 	s.Restart()
 }
 
-// flush waits until the events so far are written.
+// flush waits until the events that were fired so far are written.
 func (s *Switch) flush() {
 	s.mu.Lock()
 	var waiting []*listener

@@ -12,8 +12,8 @@ const showUsage = "-USAGE: codec|endpoint|application|api|dialplan|file|timer|ca
 	"calls|detailed_calls|bridged_calls|detailed_bridged_calls|aliases|complete|chat|management|modules|nat_map|say|" +
 	"interfaces|interface_types|tasks|limits|status\n"
 
-// apiShow is `show channels|calls|bridged_calls [count] [as json]`; nothing else
-// is shown.
+// apiShow is `show channels|calls|bridged_calls [count] [as json]`. Other tables are
+// not simulated.
 func (s *Switch) apiShow(args string) string {
 	words := strings.Fields(args)
 	if len(words) == 0 {
@@ -52,7 +52,7 @@ func (s *Switch) apiShow(args string) string {
 	return "-ERR Cannot find format " + format + "\n"
 }
 
-// tables are what `show` reads: the core's database, not the channels.
+// tables are what `show` reads: the core's database, not the channels themselves.
 type tables struct{ channels, calls, bridged [][]header }
 
 func (s *Switch) tables() tables {
@@ -76,7 +76,7 @@ func (s *Switch) readTables() (t tables) {
 	return t
 }
 
-// list is the comma-separated form, without any quoting.
+// list is the comma-separated form, which has no quoting.
 func list(rows [][]header) string {
 	var b strings.Builder
 	for i, row := range rows {
@@ -112,7 +112,7 @@ func listJSON(rows [][]header) string {
 	return b.String() + "]}"
 }
 
-// quote writes a JSON string as cJSON does: `<` stays.
+// quote writes a JSON string as cJSON does: it does not escape `<`.
 func quote(s string) string {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -150,7 +150,8 @@ func (c *Channel) row() []header {
 	}
 }
 
-// calleeSent is the number that the phone of a bridged leg is told it talks to.
+// calleeSent is the number that the phone of a bridged leg shows as the other
+// party's.
 func (c *Channel) calleeSent() string {
 	switch {
 	case c.partner == nil:
@@ -161,8 +162,8 @@ func (c *Channel) calleeSent() string {
 	return c.profile.callerNumber
 }
 
-// callRow is the channel's row of the view basic_calls: its own columns, then
-// those of Bridge-B, which are empty when it is not bridged (switch_core_sqldb.c,
+// callRow is the channel's row of the view basic_calls: its own columns, then those
+// of Bridge-B, which are empty if it is not bridged (switch_core_sqldb.c,
 // basic_calls_sql).
 func (c *Channel) callRow() []header {
 	own, other := c.row(), map[string]string{}
@@ -182,7 +183,7 @@ func (c *Channel) callRow() []header {
 		}
 	}
 	for _, name := range callColumns {
-		if name != "call_uuid" && name != "hostname" { // of the pair
+		if name != "call_uuid" && name != "hostname" { // these two are of the whole call
 			row = append(row, header{"b_" + name, other[name]})
 		}
 	}

@@ -1,14 +1,14 @@
-// Package esltest is a FreeSWITCH good enough to develop and to demonstrate
-// on: it speaks both sides of the event socket, keeps channels, bridges and
-// recordings, and writes real WAV files. It knows nothing of SIP: calls are
-// made by calling methods.
+// Package esltest simulates a FreeSWITCH, for tests and demonstrations: it speaks
+// both sides of the event socket, keeps channels, bridges and recordings, and
+// writes real WAV files. It knows nothing of SIP: a call is made by calling
+// methods.
 //
-// It is written from FreeSWITCH's sources (1.10.12) and from captured
-// sessions, and shares no code with the package esl, so that a mistake in our
-// reading of the protocol is not made on both sides of the wire.
+// It is written from FreeSWITCH's sources (1.10.12) and from captured sessions
+// (internal/wire). It shares no code with the package esl, so that we do not make
+// the same mistake on both sides of the wire.
 //
-// What it is not: there is no dialplan (the caller's code is the dialplan),
-// no media but one tone per leg, no `event json` or `event xml`.
+// What it has not: a dialplan (the caller's code is the dialplan), media other
+// than one tone for each leg, `event json` and `event xml`.
 package esltest
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// Options say what kind of FreeSWITCH it is. The zero value is useful.
+// Options describe the FreeSWITCH. Every field has a default.
 type Options struct {
 	Name     string       // FreeSWITCH-Switchname and -Hostname; default "fs1"
 	Password string       // of the inbound event socket; default "ClueCon"
@@ -27,18 +27,19 @@ type Options struct {
 	Clock    Clock        // default: RealTime
 	Start    time.Time    // where a Manual clock begins; default: now
 
-	// Blocks lets files grow as FreeSWITCH writes them, by whole blocks of 64 KB,
-	// with a Manual clock too. Without it they hold with a Manual clock all that
-	// was heard up to the last Talk, so that a test can listen to them.
+	// Blocks lets the files of recordings grow in whole blocks of 64 KB with a
+	// Manual clock too, as FreeSWITCH writes them. Without it, and with a Manual
+	// clock, they hold everything up to the last Talk, so that a test can listen to
+	// them.
 	Blocks bool
 
-	// RecordTemplate is the profile's record-template: the path that a phone's
-	// record key records to, with ${uuid}. Empty: the key is refused (488).
+	// RecordTemplate is the profile's record-template: the path, with ${uuid}, to
+	// which a phone's record key records. If it is empty, the key is refused (488).
 	RecordTemplate string
 }
 
-// Switch is one simulated FreeSWITCH. All methods may be called from any
-// goroutine. Close ends everything that was started.
+// Switch is one simulated FreeSWITCH. Any goroutine may call its methods. Close
+// ends everything that it started.
 type Switch struct {
 	options Options
 	log     *slog.Logger
@@ -59,7 +60,7 @@ type Switch struct {
 	faults    faults
 }
 
-// New makes a switch with no channels that listens to nobody yet.
+// New makes a switch without channels. It takes no connections before Listen.
 func New(o Options) *Switch {
 	if o.Name == "" {
 		o.Name = "fs1"
@@ -88,8 +89,8 @@ func New(o Options) *Switch {
 	return s
 }
 
-// CoreUUID names this run of the switch, as `global_getvar core_uuid` and
-// every event do.
+// CoreUUID is the id of this run of the switch, which `global_getvar core_uuid`
+// and every event have.
 func (s *Switch) CoreUUID() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,8 +133,8 @@ func (s *Switch) accept(ln net.Listener) {
 	}
 }
 
-// StopListening closes the inbound event sockets to new connections; those
-// that are open stay.
+// StopListening closes the inbound event sockets to new connections. Open
+// connections stay.
 func (s *Switch) StopListening() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,7 +144,7 @@ func (s *Switch) StopListening() {
 	s.sockets = nil
 }
 
-// DropLinks cuts every inbound connection without a word, as a crash or a
+// DropLinks cuts every inbound connection without a notice, as a crash or a
 // firewall does.
 func (s *Switch) DropLinks() {
 	s.mu.Lock()
@@ -183,9 +184,9 @@ func (s *Switch) Channels() []*Channel {
 	return append([]*Channel(nil), s.order...)
 }
 
-// Close stops the switch: connections end, nothing more is said, the files of
-// running recordings are completed. It waits for every goroutine, and for Socket
-// calls to return. (Restart leaves files as a kill does.)
+// Close stops the switch: connections end, no more events come, the files of
+// running recordings are completed. It waits until every goroutine has ended and
+// every Socket has returned. (Restart leaves the files as a kill does.)
 func (s *Switch) Close() error {
 	s.mu.Lock()
 	if !s.closed {

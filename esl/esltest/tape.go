@@ -15,8 +15,8 @@ const (
 	blockBytes   = 1 << 16   // what FreeSWITCH writes at a time (SWITCH_DEFAULT_FILE_BUFFER_LEN)
 )
 
-// tape is the file of a recording as FreeSWITCH and libsndfile keep it: it grows
-// by whole blocks, and its header says that it is empty until it is closed.
+// tape is the file of a recording as FreeSWITCH and libsndfile write it: it grows in
+// whole blocks, and its header says that it is empty until it is closed.
 type tape struct {
 	path   string
 	width  int // channels
@@ -24,11 +24,11 @@ type tape struct {
 	file   *os.File
 	size   int64  // of the file
 	block  []byte // not written yet
-	failed error  // the first that writing a block met; what was in that block is lost
+	failed error  // the first error of writing a block; the content of such a block is lost
 }
 
-// open creates the file; directories are created. Only absolute paths that end in
-// .wav have a format here. A full disk leaves an empty file.
+// open creates the file and its directories. The path must be absolute and end in
+// .wav. A full disk leaves an empty file.
 func (t *tape) open() error {
 	if !filepath.IsAbs(t.path) || filepath.Ext(t.path) != ".wav" {
 		return fmt.Errorf("no file format for %s", t.path)
@@ -48,8 +48,8 @@ func (t *tape) open() error {
 	return nil
 }
 
-// header is the 44 bytes before so many bytes of samples; for none it says 8, as
-// libsndfile does while it writes.
+// header returns the 44 bytes before so many bytes of samples. For none, its RIFF
+// length is 8, as libsndfile writes it at first.
 func (t *tape) header(samples int64) []byte {
 	riff := uint32(8)
 	if samples > 0 {
@@ -70,9 +70,9 @@ func (t *tape) header(samples int64) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(samples))
 }
 
-// add takes samples of the two tones, from a place in the switch's time, and
-// writes the blocks that they fill. An error is that of a block; the samples
-// after it are taken all the same.
+// add adds samples of the two tones and writes the blocks that they fill. first is
+// the first sample's number since the switch's clock began. After an error it still
+// adds the remaining samples.
 func (t *tape) add(own, heard, first, samples int) (err error) {
 	a, h := toneOf(own), toneOf(heard)
 	for i := first; i < first+samples; i++ {
@@ -90,7 +90,7 @@ func (t *tape) add(own, heard, first, samples int) (err error) {
 	return err
 }
 
-// flush writes the block as far as it is filled.
+// flush writes the present block, even if it is not full.
 func (t *tape) flush() error {
 	err := t.write(t.block)
 	t.block = t.block[:0]
@@ -100,7 +100,7 @@ func (t *tape) flush() error {
 	return err
 }
 
-// write adds to the file as much as there is room for.
+// write appends to the file as much as fits on the disk.
 func (t *tape) write(b []byte) error {
 	fits := b
 	limit, limited := t.limit(t.path)
@@ -115,8 +115,8 @@ func (t *tape) write(b []byte) error {
 	return err
 }
 
-// finish writes what is left, completes the header and closes the file. What the
-// last write meets is not told to anybody (switch_core_file_pre_close).
+// finish writes what is left, completes the header and closes the file. FreeSWITCH
+// reports no error of this last write (switch_core_file_pre_close).
 func (t *tape) finish() error {
 	err := t.write(t.block)
 	if samples := t.size - headBytes; samples > 0 {
@@ -129,8 +129,8 @@ func (t *tape) finish() error {
 // abandon closes the file as the end of the process does.
 func (t *tape) abandon() error { return t.file.Close() }
 
-// listed is the size that the path has, and whether there is anything.
-func (t *tape) listed() (int64, bool) {
+// sizeOnDisk returns the size of the file at the path, and whether there is one.
+func (t *tape) sizeOnDisk() (int64, bool) {
 	info, err := os.Stat(t.path)
 	if err != nil {
 		return 0, false
@@ -138,7 +138,7 @@ func (t *tape) listed() (int64, bool) {
 	return info.Size(), true
 }
 
-// framesToBlock is after how many packets the n-th block is written.
+// framesToBlock is how many packets come before the n-th block is written.
 func (t *tape) framesToBlock(n int) int {
 	frame := frameSamples * 2 * t.width
 	return (n*blockBytes + frame - 1) / frame

@@ -15,9 +15,9 @@ func newUUID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// separate splits as FreeSWITCH splits arguments: at most max parts, the last
-// one takes the rest; single quotes protect the delimiter; then quotes,
-// escapes and outer spaces are taken off each part (switch_utils.c,
+// separate splits s as FreeSWITCH splits arguments: into at most max parts, of which
+// the last takes the rest. Single quotes protect the delimiter. Then quotes, escapes
+// and outer spaces are removed from each part (switch_utils.c,
 // switch_separate_string).
 func separate(s string, delim byte, max int) []string {
 	if strings.HasPrefix(s, "^^") && len(s) > 3 {
@@ -65,8 +65,8 @@ func splitBlank(s string, max int) []string {
 	return parts
 }
 
-// findDelim is the place of the first delimiter outside quotes, or the length.
-// A lone quote counts only when blanks are split (anyQuote).
+// findDelim returns the index of the first delimiter outside quotes, or len(s). A
+// quote without a partner counts only when s is split at spaces (anyQuote).
 func findDelim(s string, delim byte, anyQuote bool) int {
 	inside := false
 	for i := 0; i < len(s); i++ {
@@ -84,7 +84,7 @@ func findDelim(s string, delim byte, anyQuote bool) int {
 
 var escapes = map[byte]byte{'n': '\n', 'r': '\r', 't': '\t', 's': ' '}
 
-// cleanPart takes quotes, escapes and outer spaces off one part
+// cleanPart removes quotes, escapes and outer spaces from one part
 // (switch_utils.c, cleanup_separated_string).
 func cleanPart(s string, delim byte) string {
 	s = strings.TrimLeft(s, " ")
@@ -126,8 +126,8 @@ func unescape(c, delim byte) (byte, bool) {
 	return e, ok
 }
 
-// brackets reads `{a=b,c=d}` (switch_event.c, switch_event_create_brackets).
-// Text that does not begin with a brace gives nothing.
+// brackets reads `{a=b,c=d}` (switch_event.c, switch_event_create_brackets). For a
+// text that does not begin with a brace it returns nothing.
 func brackets(s string) []header {
 	s = decodeURL(s)
 	end := strings.LastIndexByte(s, '}')
@@ -144,13 +144,13 @@ func brackets(s string) []header {
 	return vars
 }
 
-// cutWord is the text up to the first space, and the text after it.
+// cutWord returns the text up to the first space, and the text after it.
 func cutWord(s string) (word, rest string) {
 	word, rest, _ = strings.Cut(s, " ")
 	return word, rest
 }
 
-// isTrue is FreeSWITCH's idea of a true value (switch_utils.h, switch_true).
+// isTrue reports whether FreeSWITCH reads s as true (switch_utils.h, switch_true).
 func isTrue(s string) bool {
 	switch strings.ToLower(s) {
 	case "yes", "on", "true", "t", "enabled", "active", "allow":
@@ -159,7 +159,7 @@ func isTrue(s string) bool {
 	return atoi(s) != 0
 }
 
-// atoi reads leading digits as C does, 0 when there are none.
+// atoi reads leading digits as C does; 0 if there are none.
 func atoi(s string) int {
 	n, negative := 0, false
 	for i, c := range strings.TrimLeft(s, " ") {

@@ -2,9 +2,9 @@ package esltest
 
 import "strings"
 
-// variables are a channel's, in the order they were set. A name set again
-// moves to the end (switch_event.c, EF_UNIQ_HEADERS); names are compared
-// without case.
+// variables are those of a channel, in the order in which they were set. A variable
+// that is set again moves to the end (switch_event.c, EF_UNIQ_HEADERS). Names are
+// compared without case.
 type variables struct{ list []header }
 
 func (v *variables) get(name string) (string, bool) {
@@ -16,7 +16,7 @@ func (v *variables) get(name string) (string, bool) {
 	return "", false
 }
 
-// set sets a variable; an empty value takes it away (switch_channel.c,
+// set sets a variable; an empty value unsets it (switch_channel.c,
 // switch_channel_add_variable_var_check).
 func (v *variables) set(name, value string) {
 	if name == "" {
@@ -33,8 +33,8 @@ func (v *variables) set(name, value string) {
 	}
 }
 
-// setChecked refuses a value with `${` in it, as most of FreeSWITCH's own
-// settings do ("Invalid data (${x} contains a variable)").
+// setChecked is set, but refuses a value with `${` in it and reports false then, as
+// FreeSWITCH does in most places ("Invalid data (${x} contains a variable)").
 func (v *variables) setChecked(name, value string) bool {
 	if containsVariable(value) {
 		return false
@@ -43,8 +43,8 @@ func (v *variables) setChecked(name, value string) bool {
 	return true
 }
 
-// withPrefix are the variables whose names begin so, in order; a copy, since
-// what they make happen may set variables.
+// withPrefix returns the variables whose names begin with prefix, in order. It is a
+// copy, because running them may set variables.
 func (v *variables) withPrefix(prefix string) []header {
 	var found []header
 	for _, h := range v.list {
@@ -71,8 +71,8 @@ func containsVariable(s string) bool {
 	return false
 }
 
-// expand replaces `${name}` by the channel's variable; `\${name}` loses its
-// backslash and stays. API calls in `${f(x)}` are not played: they become empty.
+// expand replaces `${name}` by the channel's variable. `\${name}` only loses its
+// backslash. `${f(x)}`, a call of the API, becomes empty.
 func (c *Channel) expand(s string) string {
 	var b strings.Builder
 	for {
@@ -97,8 +97,8 @@ func (c *Channel) expand(s string) string {
 	}
 }
 
-// lookup is a variable, else a field of the caller profile
-// (switch_channel.c, switch_channel_get_variable_dup).
+// lookup returns a variable or, if there is none of that name, a field of the caller
+// profile (switch_channel.c, switch_channel_get_variable_dup).
 func (c *Channel) lookup(name string) (string, bool) {
 	if value, ok := c.vars.get(name); ok {
 		return value, true

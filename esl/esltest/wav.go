@@ -9,51 +9,19 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"tapedeck/recording/sound"
 )
 
-const loudness = 8000 // of a tone's peak; two of them fit into 16 bits
-
-var (
-	tonesMu sync.Mutex
-	tones   = map[int]*[rate]int16{0: new([rate]int16)}
-)
-
-// nothing is the tone of a leg from which no packets come. FreeSWITCH writes
-// them as -1, so that they are not the silence of a mask
-// (switch_core_media_bug_read).
-const nothing = -1
-
-// toneOf is one second of a tone; every whole frequency ends where it began.
-func toneOf(hz int) *[rate]int16 {
-	tonesMu.Lock()
-	defer tonesMu.Unlock()
-	if t, ok := tones[hz]; ok {
-		return t
-	}
-	t := new([rate]int16)
-	for i := range t {
-		if hz == nothing {
-			t[i] = -1
-			continue
-		}
-		t[i] = int16(loudness * math.Sin(2*math.Pi*float64(hz)*float64(i)/rate))
-	}
-	tones[hz] = t
-	return t
-}
-
-// Heard is a stretch of a file in which the same tones are heard.
+// Heard is a span of a file in which the same tones are heard.
 type Heard struct {
 	From, To time.Duration
 	Channels [][]float64 // per channel of the file, the tones in Hz, ascending
 }
 
-// String is like "0s-1.5s 440|880": channels are parted by a bar, tones by a
-// plus, and a minus is silence.
+// String is like "0s-1.5s 440|880": a bar stands between channels, a plus between
+// tones, and a minus is silence.
 func (h Heard) String() string {
 	var channels []string
 	for _, tones := range h.Channels {
@@ -70,14 +38,14 @@ func (h Heard) String() string {
 	return fmt.Sprintf("%v-%v %s", h.From, h.To, strings.Join(channels, "|"))
 }
 
-// Tones are those heard in any channel, ascending.
+// Tones are the tones that are heard in any channel, ascending.
 func (h Heard) Tones() []float64 {
 	all := slices.Concat(h.Channels...)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// Total is how long exactly these tones, in any channel, are heard.
+// Total is how long exactly these tones are heard, whatever their channels.
 func Total(heard []Heard, tonesHz ...float64) time.Duration {
 	want := slices.Sorted(slices.Values(tonesHz))
 	var total time.Duration
@@ -89,7 +57,7 @@ func Total(heard []Heard, tonesHz ...float64) time.Duration {
 	return total
 }
 
-// wavFile is the samples of a 16 bit PCM file, interleaved.
+// wavFile is a 16 bit PCM file. The samples of its channels are interleaved.
 type wavFile struct {
 	channels, rate int
 	samples        []int16
@@ -104,9 +72,9 @@ func Length(path string) (time.Duration, error) {
 	return time.Duration(len(w.samples)/w.channels) * time.Second / time.Duration(w.rate), nil
 }
 
-// Listen says which of the given tones are heard when in a WAV file (16 bit
-// PCM), looking at one step at a time; a rest shorter than a step is left out.
-// A tone counts from about one percent of full loudness.
+// Listen finds when each of the given tones is heard in a WAV file (16 bit PCM). It
+// examines one step after the other, and leaves out what is left at the end. A tone
+// counts from about one percent of full loudness.
 func Listen(path string, step time.Duration, tonesHz ...float64) ([]Heard, error) {
 	w, err := readWAV(path)
 	if err != nil {
@@ -133,7 +101,7 @@ func Listen(path string, step time.Duration, tonesHz ...float64) ([]Heard, error
 	return heard, nil
 }
 
-// tonesAt listens to n samples from sample i, in each channel.
+// tonesAt finds the tones in n samples from sample i on, for each channel.
 func (w *wavFile) tonesAt(i, n int, tonesHz []float64) [][]float64 {
 	channels := make([][]float64, w.channels)
 	for c := range channels {
@@ -148,7 +116,7 @@ func (w *wavFile) tonesAt(i, n int, tonesHz []float64) [][]float64 {
 	return channels
 }
 
-// amplitude is how loud a tone is, by Goertzel's algorithm.
+// amplitude is the loudness of a tone, by Goertzel's algorithm.
 func (w *wavFile) amplitude(from, n, channel int, hz float64) float64 {
 	k := 2 * math.Cos(2*math.Pi*hz/float64(w.rate))
 	var a, b float64
@@ -158,7 +126,7 @@ func (w *wavFile) amplitude(from, n, channel int, hz float64) float64 {
 	return math.Sqrt(max(0, a*a+b*b-k*a*b)) / float64(n) * 2
 }
 
-// readWAV reads a file of 16-bit PCM, one that is still being written too.
+// readWAV reads a file of 16-bit PCM, even while it is being written.
 func readWAV(path string) (*wavFile, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
