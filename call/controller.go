@@ -15,7 +15,6 @@ import (
 	"sync"
 	"time"
 
-	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -147,22 +146,6 @@ func (ctl *Controller) ask(ctx context.Context, work func(now time.Time)) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// send sends to a switch without waiting. then is called by Run with the replies,
-// at once if no link goes to the switch.
-func (ctl *Controller) send(on string, commands []esl.Command, then outcome, now time.Time) {
-	link := ctl.cfg.Switches[on]
-	if link == nil {
-		then(nil, errNoLink, now)
-		return
-	}
-	ctl.work.Go(func() {
-		ctx, cancel := context.WithTimeout(ctl.ctx, commandDeadline)
-		defer cancel()
-		replies, err := link.SendAll(ctx, commands)
-		ctl.post(func(now time.Time) { then(replies, err, now) })
-	})
 }
 
 // serial is a number that this Controller has not given out yet.

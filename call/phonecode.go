@@ -1,11 +1,8 @@
 package call
 
 import (
-	"time"
-
 	"tapedeck/esl"
 	"tapedeck/flow"
-	"tapedeck/toggle"
 )
 
 // toggleSubclass is the event that a phone's code makes.
@@ -13,24 +10,6 @@ const toggleSubclass = "tapedeck::toggle"
 
 // realm keeps our bindings apart from the operator's.
 const realm = "tapedeck"
-
-// coded takes the code that a phone has pressed.
-func (ctl *Controller) coded(uuid string, now time.Time) {
-	if c := ctl.callOn(uuid); c != nil {
-		c.presses.code = uuid
-	}
-	ctl.pressedOn(uuid, toggle.DTMF, toggle.Turn, now)
-}
-
-// pressedOn takes a press from a leg into the call in which the leg talks.
-func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Press, now time.Time) {
-	c := ctl.callOn(uuid)
-	if c == nil {
-		ctl.cfg.Log.Info("switch pressed on a leg of no call", "leg", uuid, "method", string(m))
-		return
-	}
-	c.presses.take(press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}, now)
-}
 
 // bindings are applications, with their arguments, that make the recorded leg
 // listen for the code on the phone that it talks to, whichever that is, and, for an
@@ -58,7 +37,7 @@ func (r *route) bindings() [][2]string {
 }
 
 // bindOnAnswer are the variables that bind the code on the leg that answers an
-// outgoing call; they come after those of command.go.
+// outgoing call; they come after those of line.go.
 var bindOnAnswer = [2]string{"execute_on_answer_tapedeck_4", "execute_on_answer_tapedeck_5"}
 
 // bind is what binds the code: on the entering leg, which is the recorded one, or on

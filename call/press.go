@@ -46,6 +46,24 @@ type standing struct {
 	lastAt time.Time
 }
 
+// coded takes the code that a phone has pressed.
+func (ctl *Controller) coded(uuid string, now time.Time) {
+	if c := ctl.callOn(uuid); c != nil {
+		c.presses.code = uuid
+	}
+	ctl.pressedOn(uuid, toggle.DTMF, toggle.Turn, now)
+}
+
+// pressedOn takes a press from a leg into the call in which the leg talks.
+func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Press, now time.Time) {
+	c := ctl.callOn(uuid)
+	if c == nil {
+		ctl.cfg.Log.Info("switch pressed on a leg of no call", "leg", uuid, "method", string(m))
+		return
+	}
+	c.presses.take(press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}, now)
+}
+
 // take takes a person's press: it is obeyed or refused, and either is counted and
 // written down (docs/design.md, section 2, rules 6 and 7).
 func (ps *presses) take(p press, now time.Time) {

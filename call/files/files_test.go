@@ -1,0 +1,196 @@
+package files
+
+import (
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+var t0 = time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
+
+func at(ms int) time.Time { return t0.Add(time.Duration(ms) * time.Millisecond) }
+
+func because(element string) func() recording.Cause {
+	return func() recording.Cause { return recording.Cause{Element: element, Setting: "yes"} }
+}
+
+// spans are a part's spans as text, up to 10 s.
+func spans(p *Part) string {
+	var text []string
+	for _, s := range p.Spans(at(10_000)) {
+		one := fmt.Sprintf("%d-%d %s %s", s.FromMS, s.ToMS, s.State, s.Cause.Element)
+		if s.SlackMS > 0 {
+			one += fmt.Sprintf(" slack %d", s.SlackMS)
+		}
+		text = append(text, one)
+	}
+	return strings.Join(text, "; ")
+}
+
+// TestFollow: what a file holds, from what toggle knew at each time.
+func TestFollow(t *testing.T) {
+	on := toggle.State{On: true, Answered: true}
+	with := func(file toggle.File, pending toggle.Command) toggle.State {
+		s := on
+		s.File, s.Pending = file, pending
+		return s
+	}
+	type step struct {
+		ms    int
+		after toggle.State
+	}
+	for _, tc := range []struct {
+		name  string
+		first toggle.State
+		steps []step
+		want  string
+	}{
+		{"recorded from the answer", with(toggle.Armed, toggle.None),
+			[]step{{0, with(toggle.Recording, toggle.None)}}, "0-10000 recording number/1"},
+		{"a pause begins at some time between the command and its reply", with(toggle.Armed, toggle.None),
+			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Recording, toggle.Mask)}, {2040, with(toggle.Masked, toggle.None)}},
+			"0-2040 recording number/1; 2040-10000 paused number/1 slack 40"},
+		{"a mask that nobody confirmed, and then an unmask: silent in between, perhaps", with(toggle.Armed, toggle.None),
+			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Recording, toggle.Mask)}, {3000, with(toggle.Open, toggle.None)},
+				{3000, with(toggle.Open, toggle.Unmask)}, {4000, with(toggle.Recording, toggle.None)}},
+			"0-3999 recording number/1; 3999-4000 paused number/1 slack 1999; 4000-10000 recording number/1"},
+		{"armed masked: paused from the first packet", with(toggle.ArmedMasked, toggle.None),
+			[]step{{0, with(toggle.Masked, toggle.None)}}, "0-10000 paused number/1"},
+		{"what might have started has not", with(toggle.Open, toggle.None),
+			[]step{{0, with(toggle.Open, toggle.None)}, {500, with(toggle.NoFile, toggle.None)}}, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var f Files
+			f.Add("/spool/a.wav")
+			before := tc.first
+			for _, s := range tc.steps {
+				f.Follow(before, s.after, because("number/1"), at(s.ms))
+				before = s.after
+			}
+			if got := spans(f.Last()); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestOrigin: a file that a person asked for says so.
+func TestOrigin(t *testing.T) {
+	cause := recording.Cause{Toggle: "dtmf", User: "alice"}
+	if o := OriginOf(toggle.State{Person: toggle.SwitchedOn}, cause); o.Trigger != OnDemand || o.By != "alice" || o.Decided != cause {
+		t.Errorf("on demand: %+v", o)
+	}
+	if o := OriginOf(toggle.State{On: true}, recording.Cause{Element: "user/bob"}); o.Trigger != Automatic || o.By != "" {
+		t.Errorf("automatic: %+v", o)
+	}
+}
+
+// TestEnd: the length that RECORD_STOP tells corrects a beginning that was concluded,
+// or told late, and no other.
+func TestEnd(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		confirmed bool
+		began     int
+		ms        int
+		want      int
+	}{
+		{"told in time", true, 0, 9990, 0},
+		{"told 200 ms late", true, 200, 10_000, 0},
+		{"a file that lost a second keeps its beginning", true, 0, 9000, 0},
+		{"concluded", false, 700, 9500, 500},
+		{"no length", false, 700, 0, 700},
+	} {
+		p := Part{Began: at(tc.began), Confirmed: tc.confirmed, Edges: []Edge{{At: at(tc.began), Since: at(tc.began), State: recording.StateRecording}}}
+		p.End(at(10_000), tc.ms)
+		if !p.Began.Equal(at(tc.want)) || !p.Stopped.Equal(at(10_000)) || !p.Edges[0].At.Equal(at(tc.want)) {
+			t.Errorf("%s: began %v, first edge %v; want %v", tc.name, p.Began, p.Edges[0].At, at(tc.want))
+		}
+	}
+}
+
+// TestRecall: a part that is described and recalled says the same again.
+func TestRecall(t *testing.T) {
+	p := Part{N: 1, Began: at(0), Confirmed: true, Origin: Origin{OnDemand, "alice", recording.Cause{Toggle: "dtmf"}}, Problems: []string{"lost"}, Edges: []Edge{
+		{at(0), at(0), recording.StateRecording, recording.Cause{Element: "user/bob"}}, {at(2040), at(2000), recording.StatePaused, recording.Cause{Toggle: "dtmf"}}}}
+	s := recording.Sidecar{Trigger: p.Origin.Trigger, RequestedBy: p.Origin.By, Decided: p.Origin.Decided, Problems: p.Problems,
+		Spans: p.Spans(at(5000)), File: &recording.File{Began: p.Began}}
+	var f Files
+	f.Add("/spool/a.wav")
+	f.Recall([]recording.Sidecar{s, {Part: 7}}, Known{Since: at(3000), Confirmed: true})
+	got := f.Last()
+	if !slices.Equal(got.Edges, p.Edges) || got.Origin != p.Origin || !slices.Equal(got.Problems, p.Problems) || !got.Began.Equal(p.Began) {
+		t.Errorf("got %+v, want %+v", got, p)
+	}
+	if !f.Unsure().Equal(at(3000)) {
+		t.Errorf("in doubt since %v", f.Unsure())
+	}
+}
+
+// TestForesee: a command was on its way when the owner died: what it asked for may be
+// in the file since then.
+func TestForesee(t *testing.T) {
+	f := Files{parts: []*Part{{Began: at(0), Edges: []Edge{{At: at(0), Since: at(0), State: recording.StateRecording}}}}}
+	paused := toggle.State{On: true, Answered: true, Person: toggle.SwitchedOff, File: toggle.Open}
+	f.Foresee(paused, at(3000), because("x"), at(4000))
+	if got, want := spans(f.Last()), "0-4000 recording ; 4000-10000 paused x slack 1000"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	f.Foresee(paused, at(3000), because("x"), at(5000))
+	if n := len(f.Last().Edges); n != 2 {
+		t.Errorf("foreseen twice: %d edges", n)
+	}
+}
+
+// TestAddProblem: a problem is written down once; of very many, each kind once.
+func TestAddProblem(t *testing.T) {
+	var p Part
+	if !p.AddProblem("lost", "") || p.AddProblem("lost", "") || !p.AddProblem("lost", "by\nsomebody") {
+		t.Error("new problems are new, and the same one is not")
+	}
+	for i := range 100 {
+		p.AddProblem("disk", fmt.Sprint(i))
+	}
+	if n := len(p.Problems); n > maxProblems+1 {
+		t.Errorf("%d problems", n)
+	}
+	if slices.ContainsFunc(p.Problems, func(s string) bool { return strings.Contains(s, "\n") }) {
+		t.Errorf("a line break: %q", p.Problems)
+	}
+}
+
+// TestGrowth: how many looks a file that is not there, or does not grow, has.
+func TestGrowth(t *testing.T) {
+	type look struct {
+		bytes int64
+		err   error
+	}
+	gone := look{0, fs.ErrNotExist}
+	for _, tc := range []struct {
+		name  string
+		looks []look
+		want  string
+	}{
+		{"it grows", []look{{1, nil}, {2, nil}, {3, nil}, {4, nil}, {5, nil}}, ""},
+		{"it stands still", []look{{1, nil}, {1, nil}, {1, nil}, {1, nil}}, recording.NotGrowing},
+		{"it grows again in time", []look{{1, nil}, {1, nil}, {1, nil}, {2, nil}, {2, nil}}, ""},
+		{"it is made a little later", []look{gone, {1, nil}}, ""},
+		{"it is gone", []look{{1, nil}, gone, gone}, recording.FileMissing},
+		{"the disk does not answer", []look{{1, nil}, {0, fs.ErrPermission}, {0, fs.ErrPermission}, {0, fs.ErrPermission}, {2, nil}}, ""},
+	} {
+		var g Growth
+		got := ""
+		for _, l := range tc.looks {
+			got = g.Look(l.bytes, l.err)
+		}
+		if got != tc.want {
+			t.Errorf("%s: %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
