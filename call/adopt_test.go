@@ -17,7 +17,7 @@ type later struct{ nowhere }
 
 func (later) Instance() string { return "later" }
 
-// restart ends the Desk, without a word to anybody, and starts another.
+// restart ends the Controller, without a word to anybody, and starts another.
 func (l *lab) restart(p *flow.Policy, between func()) {
 	l.Helper()
 	l.settle()

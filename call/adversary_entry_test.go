@@ -186,7 +186,7 @@ func BenchmarkUnmask(b *testing.B) {
 	}
 }
 
-// floor is a Desk with 1,000 live calls.
+// floor is a Controller with 1,000 live calls.
 type floor struct {
 	sw     *esltest.Switch
 	socket string

@@ -119,7 +119,7 @@ func (tr trouble) at(w *wired, action string) *atomic.Int32 {
 
 func (w *wired) afterTrouble(a *esltest.Channel, tr trouble, action string, failed *atomic.Int32) {
 	w.Helper()
-	w.ctlHas("the failure", func(*Controller) bool { return failed.Load() > 0 && w.log.lines("recording command failed") > 0 })
+	w.ctlHas("the failure", func(*Controller) bool { return failed.Load() > 0 && len(w.log.Lines("recording command failed")) > 0 })
 	switch tr.verdict {
 	case stall:
 		w.wire.release()
@@ -136,7 +136,7 @@ func (w *wired) afterTrouble(a *esltest.Channel, tr trouble, action string, fail
 	if !believed {
 		w.truth(a, state, before)
 	}
-	if n := w.log.lines("recording command failed"); n != w.failures() {
+	if n := len(w.log.Lines("recording command failed")); n != w.failures() {
 		w.Errorf("%d lines for %d failures", n, w.failures())
 	}
 	file := len(w.files()) > 0
@@ -201,7 +201,7 @@ func (w *wired) truth(a *esltest.Channel, state string, before int) {
 func (w *wired) counted(file bool) {
 	w.Helper()
 	missing, complete, problem := w.meter.get("missing"), w.meter.get("recording complete"), w.meter.get("recording problem")
-	if complete > w.log.lines("begins again in a further file") || missing+problem != 1 || file && missing != 0 {
+	if complete > len(w.log.Lines("begins again in a further file")) || missing+problem != 1 || file && missing != 0 {
 		w.Errorf("file %t: counted %d missing, %d complete, %d with a problem", file, missing, complete, problem)
 	}
 }
@@ -270,7 +270,7 @@ func TestArmedTroubles(t *testing.T) {
 			}
 			w.truth(a, state, before)
 			w.over()
-			if n := w.log.lines("level=WARN"); n != tc.warnings {
+			if n := len(w.log.Lines("level=WARN")); n != tc.warnings {
 				t.Errorf("%d warnings, want %d", n, tc.warnings)
 			}
 			if tc.counted != "" && w.meter.get(tc.counted) != 1 {

@@ -21,6 +21,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store/calls"
 )
@@ -38,7 +39,7 @@ const (
 	stall         // it and what follows in its direction wait for release
 )
 
-// wire is the network between the Desk and the watch link's port. A judge sees
+// wire is the network between the Controller and the watch link's port. A judge sees
 // every message: a command before it reaches the switch, its reply, an event.
 type wire struct {
 	sw    string // address of the switch
@@ -281,7 +282,7 @@ func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
+	l := &lab{T: t, dir: base, log: &testkit.Log{}, meter: &counts{of: map[string]int{}}}
 	w := &wired{lab: l, diary: &diary{live: map[string]calls.Call{}}, connected: make(chan struct{}, 64)}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
@@ -342,22 +343,18 @@ func (w *wired) reconnected() {
 	}
 }
 
-// ctlHas waits until the Desk's state is so.
+// ctlHas waits until the Controller's state is so.
 func (w *wired) ctlHas(what string, so func(*Controller) bool) {
 	w.Helper()
-	for deadline := time.Now().Add(8 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		ok := false
-		if !w.ctl.ask(w.Context(), func(now time.Time) { ok = so(w.ctl) }) {
-			w.Fatalf("the desk is gone, waiting for: %s", what)
+	testkit.Within(w, 8*time.Second, what, func() (ok bool) {
+		if !w.ctl.ask(w.Context(), func(time.Time) { ok = so(w.ctl) }) {
+			w.Fatalf("the controller is gone, waiting for: %s", what)
 		}
-		if ok {
-			return
-		}
-	}
-	w.Fatalf("never: %s", what)
+		return ok
+	}, w.log)
 }
 
-// over ends what is live, and checks that the Desk has forgotten all of it.
+// over ends what is live, and checks that the Controller has forgotten all of it.
 func (w *wired) over() {
 	w.Helper()
 	for _, c := range w.sw.Channels() {

@@ -11,7 +11,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// wait lets the Desk do nothing until release is called.
+// wait lets the Controller do nothing until release is called.
 func (w *wired) wait() (release func()) {
 	busy := make(chan struct{})
 	w.ctl.post(func(now time.Time) { <-busy })
@@ -42,7 +42,7 @@ func TestEventsTwice(t *testing.T) {
 	w.talk(second)
 	w.over()
 	w.heard("0s-1s 440|2200; 1s-2s -|-; 2s-3s 440|2200")
-	if n := w.log.lines("level=WARN"); n != 0 {
+	if n := len(w.log.Lines("level=WARN")); n != 0 {
 		t.Errorf("%d warnings", n)
 	}
 	if n := w.meter.get("recording complete"); n != 1 {
@@ -73,7 +73,7 @@ func TestWatchLinkSlow(t *testing.T) {
 }
 
 // TestEntryAfterHangup: the leg has hung up, and the watch link has told so,
-// before the Desk hears of its entry. Nothing would end such a call.
+// before the Controller hears of its entry. Nothing would end such a call.
 func TestEntryAfterHangup(t *testing.T) {
 	for _, number := range []string{"+442079460001", "+442079460004", "+442079469999"} {
 		t.Run(number, func(t *testing.T) {
@@ -106,7 +106,7 @@ func TestEntryAfterHangup(t *testing.T) {
 	}
 }
 
-// TestEntryOverdue: the Desk is busy for longer than a leg may wait. The leg
+// TestEntryOverdue: the Controller is busy for longer than a leg may wait. The leg
 // goes on, and the call that it is not told of is followed as well as can be.
 func TestEntryOverdue(t *testing.T) {
 	w := newWired(t)
@@ -127,7 +127,7 @@ func TestEntryOverdue(t *testing.T) {
 	w.heard("0s-1s 440|2200")
 }
 
-// TestInboxFull: with the Desk's inbox full, too, the leg is let go in time.
+// TestInboxFull: with the Controller's inbox full, too, the leg is let go in time.
 func TestInboxFull(t *testing.T) {
 	w := newWired(t)
 	free := w.wait()
@@ -175,7 +175,7 @@ func TestHangupInEveryPhase(t *testing.T) {
 				}
 				leg.Hangup("")
 				w.over()
-				if n := w.log.lines("level=WARN"); n != 0 {
+				if n := len(w.log.Lines("level=WARN")); n != 0 {
 					t.Errorf("%d warnings", n)
 				}
 			})
@@ -183,7 +183,7 @@ func TestHangupInEveryPhase(t *testing.T) {
 	}
 }
 
-// TestStopInEveryPhase: the Desk stops in the middle of a call; the call and
+// TestStopInEveryPhase: the Controller stops in the middle of a call; the call and
 // its recording go on, and legs that come are let go at once.
 func TestStopInEveryPhase(t *testing.T) {
 	phases := []func(w *wired, a *esltest.Channel) *esltest.Channel{
@@ -307,7 +307,7 @@ func TestUnknownPeer(t *testing.T) {
 }
 
 // TestAnswerBeforeReplies: the phone answers while the replies of the entry are
-// still on their way to the Desk.
+// still on their way to the Controller.
 func TestAnswerBeforeReplies(t *testing.T) {
 	for i := range 20 {
 		w := newWired(t)

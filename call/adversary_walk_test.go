@@ -544,14 +544,14 @@ func (w *walk) finish() {
 	w.noLegsLeft()
 	// A start that crosses the hangup is told as a recording that is missing:
 	// the user who said no has left, and the caller is about to.
-	crossed := w.log.lines(`problem="[not started]" fact="hung up"`)
-	if n := w.log.lines("level=WARN") + w.log.lines("level=ERROR"); n != crossed {
+	crossed := len(w.log.Lines(`problem="[not started]" fact="hung up"`))
+	if n := len(w.log.Lines("level=WARN")) + len(w.log.Lines("level=ERROR")); n != crossed {
 		w.fail("%d warnings", n)
 	}
 	w.noStrangeFiles()
 }
 
-// noLegsLeft: the Desk forgets what is gone.
+// noLegsLeft: the Controller forgets what is gone.
 func (w *walk) noLegsLeft() {
 	w.Helper()
 	w.settle()

@@ -192,7 +192,7 @@ func TestCalls(t *testing.T) {
 			if live := l.meter.get("live"); live != 0 {
 				t.Errorf("%d calls are still live", live)
 			}
-			if n := l.log.lines("level=WARN"); n != 0 {
+			if n := len(l.log.Lines("level=WARN")); n != 0 {
 				t.Errorf("%d warnings", n)
 			}
 		})

@@ -1,7 +1,6 @@
 package call
 
 import (
-	"bytes"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -18,6 +17,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
@@ -36,48 +36,18 @@ const (
 
 var tones = []float64{outside, alice, bob, carol, dave, frank, grace}
 
-// lab is a Desk on a simulated FreeSWITCH whose clock stands still but for talk.
+// lab is a Controller on a simulated FreeSWITCH whose clock stands still but for talk.
 type lab struct {
 	*testing.T
 	sw     *esltest.Switch
 	ctl    *Controller
 	socket string
 	dir    string
-	log    *safeBuffer
+	log    *testkit.Log
 	meter  *counts
 
 	address string // of the switch's event socket
-	stop    func() // ends the Desk that was started last
-}
-
-// safeBuffer is a log that may be read while it is written.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) lines(with string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for line := range strings.Lines(s.b.String()) {
-		if strings.Contains(line, with) {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
+	stop    func() // ends the Controller that was started last
 }
 
 // counts is a Meter that remembers.
@@ -153,7 +123,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	l := &lab{T: t, dir: base, log: &safeBuffer{}, meter: &counts{of: map[string]int{}}}
+	l := &lab{T: t, dir: base, log: &testkit.Log{}, meter: &counts{of: map[string]int{}}}
 	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, Logger: log, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
 	address, err := l.sw.Listen("127.0.0.1:0")
@@ -171,7 +141,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	return l
 }
 
-// start runs a Desk on the switch, with its watch link and its socket, until
+// start runs a Controller on the switch, with its watch link and its socket, until
 // l.stop is called.
 func (l *lab) start(address string, cfg Config) (d *Controller, socket string) {
 	l.Helper()
@@ -214,7 +184,7 @@ func (l *lab) start(address string, cfg Config) (d *Controller, socket string) {
 	return d, ln.Addr().String()
 }
 
-// settle waits until the Desk has seen all that FreeSWITCH has told, and no
+// settle waits until the Controller has seen all that FreeSWITCH has told, and no
 // command is on its way. It marks the end of the events with a leg of its own.
 func (l *lab) settle() {
 	l.Helper()

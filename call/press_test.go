@@ -11,6 +11,7 @@ import (
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
+	"tapedeck/internal/testkit"
 	"tapedeck/toggle"
 )
 
@@ -358,7 +359,7 @@ func TestPresses(t *testing.T) {
 					t.Errorf("%s: %d, want %d", name, got, want)
 				}
 			}
-			if n := l.log.lines("level=WARN"); n != 0 {
+			if n := len(l.log.Lines("level=WARN")); n != 0 {
 				t.Errorf("%d warnings", n)
 			}
 		})
@@ -530,13 +531,7 @@ func TestPauseRefused(t *testing.T) {
 // until waits for something that time brings.
 func (l *lab) until(what string, happened func() bool) {
 	l.Helper()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
-		if happened() {
-			return
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-	l.Fatal("waited in vain until ", what)
+	testkit.Within(l, 5*time.Second, what, happened, l.log)
 }
 
 func TestDisclaimer(t *testing.T) {
@@ -638,7 +633,7 @@ func resuming(t *testing.T, after time.Duration, sticky bool) (l *lab, anchor, d
 func (l *lab) resumes(anchor *esltest.Channel) (timer *time.Timer) {
 	l.Helper()
 	if !l.ctl.ask(l.Context(), func(now time.Time) { timer = l.ctl.calls[anchor.UUID()].timers.resume.t }) {
-		l.Fatal("the desk is gone")
+		l.Fatal("the controller is gone")
 	}
 	return timer
 }

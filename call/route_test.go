@@ -81,7 +81,7 @@ func TestLongWayRound(t *testing.T) {
 			if n := l.meter.get("adopted failed"); n != 0 {
 				t.Errorf("%d calls not taken over", n)
 			}
-			if n := l.log.lines("very many elements"); n > 1 {
+			if n := len(l.log.Lines("very many elements")); n > 1 {
 				t.Errorf("the log was told %d times", n)
 			}
 		})
@@ -108,7 +108,7 @@ func TestTooLongForALeg(t *testing.T) {
 	}
 	l.press(d)
 	l.state(a, "on")
-	if n := l.log.lines("very many elements"); n != 1 {
+	if n := len(l.log.Lines("very many elements")); n != 1 {
 		t.Errorf("the log was told %d times", n)
 	}
 }

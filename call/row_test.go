@@ -140,7 +140,7 @@ func TestPressAtTheHangup(t *testing.T) {
 	if n := len(l.files()); n != 20 {
 		t.Errorf("%d files", n)
 	}
-	if n := l.log.lines("level=WARN"); n != 0 {
+	if n := len(l.log.Lines("level=WARN")); n != 0 {
 		t.Errorf("%d warnings", n)
 	}
 }

@@ -175,7 +175,7 @@ func (w *wired) linkDown() (up func()) {
 		return pass
 	})
 	w.sw.DropLinks()
-	w.until("the link is down", func() bool { return w.log.lines("link is down") > 0 })
+	w.until("the link is down", func() bool { return len(w.log.Lines("link is down")) > 0 })
 	return func() { w.wire.judgeBy(nil); w.reconnected(); w.settle() }
 }
 
