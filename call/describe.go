@@ -86,7 +86,7 @@ func (d *describer) finish(c *call, now time.Time) {
 		if unseen || p.Counts() && (p.N == 1 || !p.Began.IsZero()) {
 			d.begin(c.sidecar(p, c.rec.ended), groups)
 		} else {
-			d.ctl.cfg.Archive.Discard(recording.Stem(c.id, p.N))
+			d.ctl.cfg.Archive.Discard(recording.ID(c.id, p.N))
 		}
 	}
 	d.endIfIdle(c.route.org.ID, c.id)
@@ -122,7 +122,7 @@ func (d *describer) done(s recording.Sidecar) {
 func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	archive := d.ctl.cfg.Archive
 	if there, better := d.knownBetter(s); better {
-		archive.Discard(s.Stem())
+		archive.Discard(s.ID())
 		d.ctl.cfg.Store.SaveRecording(Index(d.ctl.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
 		d.done(s)
 		return
@@ -130,7 +130,7 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	if s.File == nil && len(s.Problems) == 0 {
 		name, err := d.fileOf(s)
 		if err != nil {
-			archive.Discard(s.Stem())
+			archive.Discard(s.ID())
 			d.done(s)
 			return
 		}
@@ -194,7 +194,7 @@ func (d *describer) knownBetter(s recording.Sidecar) (there recording.Sidecar, b
 		return there, false
 	}
 	there, err = recording.ReadSidecar(recording.SidecarPath(path))
-	return there, err == nil && there.Stem() == s.Stem() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
+	return there, err == nil && there.ID() == s.ID() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
 }
 
 // prolonged is a draft whose file was written on after it was made: what it held
@@ -225,7 +225,7 @@ func (d *describer) lastWrite(s recording.Sidecar) time.Time {
 // on the call's route; nil: those that the trace names.
 func Index(dir recording.Dir, s recording.Sidecar, groups []string) index.Recording {
 	r := index.Recording{
-		ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
+		ID: s.ID(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
 		External: s.External, Number: s.Number, Users: s.Users, Groups: groups, Trigger: s.Trigger, RequestedBy: s.RequestedBy,
 		Started: s.Started, Ended: s.Ended, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil,
 	}

@@ -66,7 +66,7 @@ type Store interface {
 type Archive interface {
 	Draft(recording.Sidecar)
 	Finish(s recording.Sidecar, then func(recording.Sidecar, error))
-	Discard(stem string)
+	Discard(id string)
 	// These may wait for the disk.
 	Drafts() ([]recording.Sidecar, error)
 	Probe(file string) (bytes int64, err error)

@@ -136,7 +136,7 @@ func (l *apiLab) index(s recording.Sidecar, change ...func(*index.Recording)) in
 	if err != nil {
 		l.Fatal(err)
 	}
-	r := index.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Path: rel, Direction: s.Direction,
+	r := index.Recording{ID: s.ID(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Path: rel, Direction: s.Direction,
 		External: s.External, Number: s.Number, Users: s.Users, Trigger: s.Trigger, RequestedBy: s.RequestedBy, Started: s.Started,
 		Ended: s.Ended, PausedMS: 1000, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil}
 	if s.File != nil {
@@ -300,7 +300,7 @@ func readAPIDoc(t testing.TB) *apiDoc {
 
 // indexEntry is an entry of which there are no files.
 func indexEntry(s recording.Sidecar, i int) index.Recording {
-	return index.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Path: s.Organisation + "/2026/11/20/" + s.Stem() + ".wav",
+	return index.Recording{ID: s.ID(), Organisation: s.Organisation, Call: s.Call, Path: s.Organisation + "/2026/11/20/" + s.ID() + ".wav",
 		Direction: s.Direction, Users: s.Users, Started: s.Started.Add(time.Duration(i) * time.Second)}
 }
 

@@ -33,7 +33,7 @@ func (s *Server) list(ctx context.Context, v *visit, q index.Query) (page []inde
 func (s *Server) find(ctx context.Context, v *visit, id string) (index.Recording, error) {
 	p := s.cfg.Policy()
 	var q index.Query
-	if _, _, err := recording.ParseStem(id); err != nil || !v.scope(p, &q) {
+	if _, _, err := recording.ParseID(id); err != nil || !v.scope(p, &q) {
 		return index.Recording{}, errNotFound
 	}
 	r, err := s.cfg.Store.Recording(ctx, id, q.Organisations...)
@@ -59,12 +59,12 @@ func (s *Server) findTo(ctx context.Context, v *visit, id string, right access.R
 // soundPath is where the sound of an entry of the index lies. Redis may be
 // written by others: a path that is not the entry's own is refused.
 func (s *Server) soundPath(r index.Recording) (string, error) {
-	path, err := s.cfg.Dir.Within(r.Path)
+	path, err := s.cfg.Dir.Resolve(r.Path)
 	if err != nil {
 		return "", fmt.Errorf("console: the index says of %s of %s: %w", r.ID, r.Organisation, err)
 	}
 	place, err := s.cfg.Dir.Parse(path)
-	if err == nil && (place.Organisation != r.Organisation || place.Stem() != r.ID || filepath.Ext(path) != ".wav") {
+	if err == nil && (place.Organisation != r.Organisation || place.ID() != r.ID || filepath.Ext(path) != ".wav") {
 		err = errors.New("it is another recording's")
 	}
 	if err != nil {
@@ -84,8 +84,8 @@ func (s *Server) sidecar(r index.Recording) (recording.Sidecar, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return recording.Sidecar{}, errNotFound
 	}
-	if err == nil && (side.Stem() != r.ID || side.Organisation != r.Organisation) {
-		err = fmt.Errorf("console: sidecar of %s of %s: it is that of %s of %s", r.ID, r.Organisation, side.Stem(), side.Organisation)
+	if err == nil && (side.ID() != r.ID || side.Organisation != r.Organisation) {
+		err = fmt.Errorf("console: sidecar of %s of %s: it is that of %s of %s", r.ID, r.Organisation, side.ID(), side.Organisation)
 	}
 	if err != nil {
 		return recording.Sidecar{}, err

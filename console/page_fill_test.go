@@ -50,7 +50,7 @@ func (l *lab) put(r labRecording) string {
 	if err := recording.WriteSidecar(recording.SidecarPath(path), s); err != nil {
 		l.Fatal(err)
 	}
-	entry := index.Recording{ID: s.Stem(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
+	entry := index.Recording{ID: s.ID(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
 		External: s.External, Number: s.Number, Users: s.Users, Groups: r.groups, Trigger: s.Trigger, RequestedBy: s.RequestedBy,
 		Started: s.Started, Ended: s.Ended, Complete: s.Complete, Problems: s.Problems, Held: s.Hold != nil}
 	if entry.Path, err = filepath.Rel(l.dir.String(), path); err != nil {

@@ -206,7 +206,7 @@ func parseCursor(text string) (index.Cursor, bool) {
 		return index.Cursor{}, false
 	}
 	ms, err := strconv.ParseInt(words[0], 10, 64)
-	_, _, bad := recording.ParseStem(words[2])
+	_, _, bad := recording.ParseID(words[2])
 	t := time.UnixMilli(ms).UTC()
 	return index.Cursor{Started: t, ID: words[2], Organisation: words[1]}, cmp.Or(err, bad) == nil && sane(t)
 }

@@ -33,7 +33,7 @@ type ArchiveConfig struct {
 	Log *slog.Logger
 	// OnError is told once for each recording and cause that something of it
 	// could not be written; it is tried again. It must not block. May be nil.
-	OnError func(stem string, err error)
+	OnError func(id string, err error)
 	// Grace is how long Run goes on after the end of its context, for a last
 	// attempt of everything. 0 is 5 s.
 	Grace time.Duration
@@ -50,7 +50,7 @@ type Archive struct {
 	cfg ArchiveConfig
 
 	mu      sync.Mutex
-	entries map[string]*entry // by stem: whatever is to be done
+	entries map[string]*entry // by id: whatever is to be done
 	drafts  queue
 	done    queue
 	working int             // entries that are being worked on
@@ -88,7 +88,7 @@ func (a *Archive) Run(ctx context.Context) error {
 	case <-ended:
 	case <-time.After(a.cfg.Grace):
 	}
-	if drafts, finished := a.Backlog(); drafts+finished > 0 {
+	if drafts, finished := a.backlog(); drafts+finished > 0 {
 		return fmt.Errorf("recording: archive: %d drafts and %d sidecars are not written: what is in %s/%s is taken up at the next start",
 			drafts, finished, a.cfg.Dir, draftDir)
 	}
@@ -100,7 +100,7 @@ func (a *Archive) Run(ctx context.Context) error {
 // a draft after that has the recording taken for live again.
 func (a *Archive) Draft(s Sidecar) {
 	s = s.clone()
-	a.change(s.Stem(), func(e *entry) {
+	a.change(s.ID(), func(e *entry) {
 		if e.finish == nil {
 			e.draft, e.discard = &s, false
 		}
@@ -108,8 +108,8 @@ func (a *Archive) Draft(s Sidecar) {
 }
 
 // Discard queues that a draft is removed whose recording there never was.
-func (a *Archive) Discard(stem string) {
-	a.change(stem, func(e *entry) {
+func (a *Archive) Discard(id string) {
+	a.change(id, func(e *entry) {
 		if e.finish == nil {
 			e.draft, e.discard = nil, true
 		}
@@ -122,7 +122,7 @@ func (a *Archive) Discard(stem string) {
 // be. As long as the disk does not let it be written it is tried again and again.
 func (a *Archive) Finish(s Sidecar, then func(Sidecar, error)) {
 	s = s.clone()
-	a.change(s.Stem(), func(e *entry) {
+	a.change(s.ID(), func(e *entry) {
 		e.draft, e.discard, e.finish = nil, false, &s
 		e.listens, e.delay, e.backoff = 0, 0, 0
 		if then != nil {
@@ -131,8 +131,8 @@ func (a *Archive) Finish(s Sidecar, then func(Sidecar, error)) {
 	})
 }
 
-// Backlog is how many live and how many finished recordings wait to be written.
-func (a *Archive) Backlog() (drafts, finished int) {
+// backlog is how many live and how many finished recordings wait to be written.
+func (a *Archive) backlog() (drafts, finished int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.entries {
@@ -163,10 +163,10 @@ func (a *Archive) failed(e *entry, err error) {
 	e.told, a.causes[cause] = cause, true
 	a.mu.Unlock()
 	if !known {
-		a.cfg.Log.Error("what is known of recordings cannot be written, is tried again", "recording", e.stem, "error", err)
+		a.cfg.Log.Error("what is known of recordings cannot be written, is tried again", "recording", e.id, "error", err)
 	}
 	if !again && a.cfg.OnError != nil {
-		a.cfg.OnError(e.stem, err)
+		a.cfg.OnError(e.id, err)
 	}
 }
 

@@ -91,7 +91,7 @@ func TestArchive(t *testing.T) {
 // That there is no place for a waveform is no problem of the recording.
 func TestArchiveWithoutWaveform(t *testing.T) {
 	d := tempDir(t)
-	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { t.Error(stem, err) }})
+	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(id string, err error) { t.Error(id, err) }})
 	s := sample(call)
 	path := pathOf(t, d, s)
 	sampleSound().Write(t, path)
@@ -133,7 +133,7 @@ func TestArchiveWithoutFile(t *testing.T) {
 func TestArchiveRefuses(t *testing.T) {
 	d := tempDir(t)
 	var told []string
-	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { told = append(told, err.Error()) }})
+	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(id string, err error) { told = append(told, err.Error()) }})
 	for _, change := range []func(*Sidecar){
 		func(s *Sidecar) { s.Call = "../../../etc/passwd" },
 		func(s *Sidecar) { s.Organisation = ".." },
@@ -190,7 +190,7 @@ func TestDrafts(t *testing.T) {
 		}
 	}
 	drafts, err := a.Drafts()
-	if len(drafts) != 2 || drafts[0].Stem() != "one" || drafts[1].Stem() != "two" || drafts[0].Users[0] != "alice" {
+	if len(drafts) != 2 || drafts[0].ID() != "one" || drafts[1].ID() != "two" || drafts[0].Users[0] != "alice" {
 		t.Errorf("%+v", drafts)
 	}
 	if text := fmt.Sprint(err); strings.Count(text, "put aside") != 3 || !strings.Contains(text, `"three"`) || !strings.Contains(text, `"cut"`) {
@@ -230,7 +230,7 @@ func TestArchiveOrder(t *testing.T) {
 			a.Discard(id)
 			last[id] = "discarded"
 		default:
-			a.Finish(s, func(s Sidecar, err error) { mu.Lock(); calls[s.Stem()]++; mu.Unlock() })
+			a.Finish(s, func(s Sidecar, err error) { mu.Lock(); calls[s.ID()]++; mu.Unlock() })
 			last[id] = "finished"
 		}
 	}
@@ -243,7 +243,7 @@ func TestArchiveOrder(t *testing.T) {
 	}
 	left := map[string]string{}
 	for _, s := range drafts {
-		left[s.Stem()] = s.External
+		left[s.ID()] = s.External
 	}
 	for id, word := range last {
 		_, err := ReadSidecar(SidecarPath(pathOf(t, d, sample(id))))
@@ -325,7 +325,7 @@ func TestArchiveFolderGone(t *testing.T) {
 	t.Cleanup(func() { os.RemoveAll(away) })
 	synctest.Test(t, func(t *testing.T) {
 		told := map[string]int{}
-		a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { told[stem]++ }})
+		a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(id string, err error) { told[id]++ }})
 		finished, live := sample("finished"), sample("live")
 		sampleSound().Write(t, pathOf(t, d, finished))
 		if err := os.Rename(d.String(), away); err != nil {
@@ -335,7 +335,7 @@ func TestArchiveFolderGone(t *testing.T) {
 		a.Draft(live)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if drafts, finished := a.Backlog(); drafts != 1 || finished != 1 || told["finished"] != 1 || told["live"] != 1 {
+		if drafts, finished := a.backlog(); drafts != 1 || finished != 1 || told["finished"] != 1 || told["live"] != 1 {
 			t.Errorf("backlog %d, %d, told %v", drafts, finished, told)
 		}
 		if _, err := os.Stat(d.String()); err == nil {
@@ -354,7 +354,7 @@ func TestArchiveFolderGone(t *testing.T) {
 		if err := stop(); err != nil {
 			t.Error(err)
 		}
-		if drafts, err := a.Drafts(); err != nil || len(drafts) != 1 || drafts[0].Stem() != "live" {
+		if drafts, err := a.Drafts(); err != nil || len(drafts) != 1 || drafts[0].ID() != "live" {
 			t.Errorf("%v, %v", drafts, err)
 		}
 	})
@@ -363,7 +363,7 @@ func TestArchiveFolderGone(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewArchive(ArchiveConfig{Dir: dirOf(t, "/nowhere-that-is"), Log: quiet()})
-		e := &entry{stem: call}
+		e := &entry{id: call}
 		for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
 			if a.retry(e, 0); e.delay != want*time.Second {
 				t.Errorf("delay %v, want %v s", e.delay, want)

@@ -30,13 +30,13 @@ func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, n
 	}
 	return d.locked(func() error {
 		if err := d.mayDelete(day, place); err != nil {
-			return fmt.Errorf("recording: delete %s: %w", place.Stem(), err)
+			return fmt.Errorf("recording: delete %s: %w", place.ID(), err)
 		}
-		line := audit.Line{At: now, Who: by.Who, What: audit.Delete, Organisation: place.Organisation, Recording: place.Stem(), From: by.From, Detail: reason}
+		line := audit.Line{At: now, Who: by.Who, What: audit.Delete, Organisation: place.Organisation, Recording: place.ID(), From: by.From, Detail: reason}
 		if err := log.Add(line); err != nil {
 			return err
 		}
-		if err := removeFiles(day, Found{ID: place.Stem()}); err != nil {
+		if err := removeFiles(day, Found{ID: place.ID()}); err != nil {
 			line.What, line.Detail = audit.Failed, audit.Delete+": "+err.Error()
 			return errors.Join(fmt.Errorf("recording: delete: %w", err), log.Add(line))
 		}
@@ -48,22 +48,22 @@ func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, n
 // held or live. A call's parts protect each other, as they do from Purge: the
 // sidecar of one may still be written while the next is live.
 func (d Dir) mayDelete(day Day, place Place) error {
-	s, err := ReadSidecar(day.SidecarPath(place.Stem()))
+	s, err := ReadSidecar(day.SidecarPath(place.ID()))
 	if err != nil {
 		return err
 	}
-	if err := day.holds(Found{ID: place.Stem()}, s); err != nil {
+	if err := day.holds(Found{ID: place.ID()}, s); err != nil {
 		return err
 	}
-	stems, err := partsOf(day.Path, place.Call)
+	ids, err := partsOf(day.Path, place.Call)
 	if err != nil {
 		return err
 	}
-	for _, stem := range stems {
-		if d.hasDraft(stem) {
+	for _, id := range ids {
+		if d.hasDraft(id) {
 			return ErrLive
 		}
-		s, err := ReadSidecar(day.SidecarPath(stem))
+		s, err := ReadSidecar(day.SidecarPath(id))
 		if err == nil && s.Hold != nil {
 			return ErrHeld
 		}
@@ -83,16 +83,16 @@ func partsOf(dir, call string) ([]string, error) {
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
 	seen := map[string]bool{}
-	var stems []string
+	var ids []string
 	for _, name := range names {
-		stem := strings.TrimSuffix(name, filepath.Ext(name))
-		if !strings.HasPrefix(name, call) || seen[stem] {
+		id := strings.TrimSuffix(name, filepath.Ext(name))
+		if !strings.HasPrefix(name, call) || seen[id] {
 			continue
 		}
-		if c, _, err := ParseStem(stem); err == nil && c == call {
-			seen[stem] = true
-			stems = append(stems, stem)
+		if c, _, err := ParseID(id); err == nil && c == call {
+			seen[id] = true
+			ids = append(ids, id)
 		}
 	}
-	return stems, err
+	return ids, err
 }

@@ -58,7 +58,7 @@ func troubled(t *testing.T, d Dir, cause string, trouble, mend func()) {
 	testkit.NewClip(1, 8000).Add(1000, tone).Add(1000, 0).Write(t, pathOf(t, d, finished))
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
-		a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(stem string, err error) { told = append(told, stem+": "+err.Error()) }})
+		a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(id string, err error) { told = append(told, id+": "+err.Error()) }})
 		live.External = "before"
 		a.Draft(live)
 		synctest.Wait()
@@ -68,7 +68,7 @@ func troubled(t *testing.T, d Dir, cause string, trouble, mend func()) {
 		wait := finishing(a, finished)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if drafts, finished := a.Backlog(); drafts != 1 || finished != 1 || len(told) != 2 || !strings.Contains(told[0], cause) || !strings.Contains(told[1], cause) {
+		if drafts, finished := a.backlog(); drafts != 1 || finished != 1 || len(told) != 2 || !strings.Contains(told[0], cause) || !strings.Contains(told[1], cause) {
 			t.Errorf("backlog %d, %d, told %q", drafts, finished, told)
 		}
 		if drafts, err := a.Drafts(); err != nil || len(drafts) != 1 || drafts[0].External != "before" {

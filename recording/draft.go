@@ -22,7 +22,7 @@ func (a *Archive) writeDraft(e *entry) {
 	a.mu.Unlock()
 	var err error
 	if draft == nil {
-		err = a.cfg.Dir.removeDraft(e.stem)
+		err = a.cfg.Dir.removeDraft(e.id)
 	} else {
 		err = a.cfg.Dir.writeDraft(*draft)
 	}
@@ -61,7 +61,7 @@ func (d Dir) writeDraft(s Sidecar) error {
 	if err != nil {
 		return &refused{err}
 	}
-	path := d.draftPath(s.Stem())
+	path := d.draftPath(s.ID())
 	err = durable.Replace(path, data, false)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.makeDirs(path); err == nil {
@@ -75,11 +75,11 @@ func (d Dir) writeDraft(s Sidecar) error {
 }
 
 // removeDraft removes a draft, if there is one.
-func (d Dir) removeDraft(stem string) error {
-	if _, _, err := ParseStem(stem); err != nil {
+func (d Dir) removeDraft(id string) error {
+	if _, _, err := ParseID(id); err != nil {
 		return &refused{err}
 	}
-	if err := os.Remove(d.draftPath(stem)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(d.draftPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("recording: remove draft: %w", err)
 	}
 	return nil
@@ -87,8 +87,8 @@ func (d Dir) removeDraft(stem string) error {
 
 // hasDraft reports whether a recording is live, or was when its Tapedeck was
 // killed. If that cannot be known it says so.
-func (d Dir) hasDraft(stem string) bool {
-	_, err := os.Lstat(d.draftPath(stem))
+func (d Dir) hasDraft(id string) bool {
+	_, err := os.Lstat(d.draftPath(id))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
@@ -105,12 +105,12 @@ func (a *Archive) Drafts() ([]Sidecar, error) {
 	var drafts []Sidecar
 	var errs []error
 	for _, file := range files {
-		stem, ok := strings.CutSuffix(file.Name(), sidecarExt)
+		id, ok := strings.CutSuffix(file.Name(), sidecarExt)
 		if !ok || durable.IsTemp(file.Name()) {
 			removeTemp(filepath.Join(dir, file.Name()), time.Now())
 			continue
 		}
-		s, err := a.cfg.Dir.readDraft(stem)
+		s, err := a.cfg.Dir.readDraft(id)
 		if err == nil {
 			drafts = append(drafts, s)
 		} else if !errors.Is(err, fs.ErrNotExist) { // then it was finished meanwhile
@@ -120,19 +120,19 @@ func (a *Archive) Drafts() ([]Sidecar, error) {
 	return drafts, errors.Join(errs...)
 }
 
-func (d Dir) readDraft(stem string) (Sidecar, error) {
-	path := d.draftPath(stem)
+func (d Dir) readDraft(id string) (Sidecar, error) {
+	path := d.draftPath(id)
 	data, err := readPlain(path, maxSidecar)
 	if err != nil {
 		return Sidecar{}, fmt.Errorf("recording: draft: %w", err)
 	}
 	s, err := decodeSidecar(data)
-	if err == nil && s.Stem() != stem {
-		err = fmt.Errorf("it is of %.80q", s.Stem())
+	if err == nil && s.ID() != id {
+		err = fmt.Errorf("it is of %.80q", s.ID())
 	}
 	if err != nil {
 		aside := os.Rename(path, path+brokenExt)
-		return Sidecar{}, errors.Join(fmt.Errorf("recording: draft %.100q: put aside: %w", stem, err), aside)
+		return Sidecar{}, errors.Join(fmt.Errorf("recording: draft %.100q: put aside: %w", id, err), aside)
 	}
 	return s, nil
 }

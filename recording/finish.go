@@ -51,7 +51,7 @@ func (a *Archive) finish(ctx context.Context, e *entry) {
 		examined, err = a.cfg.Dir.save(SidecarPath(wav), examined)
 	}
 	if err == nil {
-		err = a.cfg.Dir.removeDraft(e.stem)
+		err = a.cfg.Dir.removeDraft(e.id)
 	}
 	if err != nil {
 		a.failed(e, err)
@@ -73,7 +73,7 @@ func (a *Archive) picture(ctx context.Context, e *entry, s Sidecar, wav string) 
 		return
 	}
 	if _, err := Waveform(ctx, a.cfg.Dir, wav); err != nil && !errors.Is(err, ErrNoSound) && !errors.Is(err, ErrLive) && ctx.Err() == nil {
-		a.cfg.Log.Warn("a recording has no waveform yet", "recording", e.stem, "error", err)
+		a.cfg.Log.Warn("a recording has no waveform yet", "recording", e.id, "error", err)
 	}
 }
 
@@ -159,7 +159,7 @@ func (d Dir) save(path string, s Sidecar) (Sidecar, error) {
 	}
 	err := d.locked(func() error {
 		if s.Hold == nil {
-			if old, err := ReadSidecar(path); err == nil && old.Stem() == s.Stem() {
+			if old, err := ReadSidecar(path); err == nil && old.ID() == s.ID() {
 				s.Hold = old.Hold
 			}
 		}
@@ -169,6 +169,6 @@ func (d Dir) save(path string, s Sidecar) (Sidecar, error) {
 }
 
 // sidecarOf is the file name of a recording's sidecar, or draft.
-func sidecarOf(stem string) string { return stem + sidecarExt }
+func sidecarOf(id string) string { return id + sidecarExt }
 
-func (d Dir) draftPath(stem string) string { return filepath.Join(d.root, draftDir, sidecarOf(stem)) }
+func (d Dir) draftPath(id string) string { return filepath.Join(d.root, draftDir, sidecarOf(id)) }

@@ -16,7 +16,7 @@ func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now
 	if err != nil {
 		return Sidecar{}, err
 	}
-	line := audit.Line{At: now, Who: by.Who, What: audit.Unhold, Organisation: place.Organisation, Recording: place.Stem(), From: by.From}
+	line := audit.Line{At: now, Who: by.Who, What: audit.Unhold, Organisation: place.Organisation, Recording: place.ID(), From: by.From}
 	if hold != nil {
 		line.What, line.Detail = audit.Hold, hold.Reason
 	}
@@ -26,8 +26,8 @@ func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now
 		if s, err = ReadSidecar(path); err != nil {
 			return err
 		}
-		if s.Stem() != place.Stem() || s.Organisation != place.Organisation {
-			return fmt.Errorf("recording: sidecar %s: it is of %s of %s", path, s.Stem(), s.Organisation)
+		if s.ID() != place.ID() || s.Organisation != place.Organisation {
+			return fmt.Errorf("recording: sidecar %s: it is of %s of %s", path, s.ID(), s.Organisation)
 		}
 		if err = log.Add(line); err != nil {
 			return err
@@ -53,13 +53,13 @@ func HeldBy(d Dir, path string) (id string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("recording: hold: %w", err)
 	}
-	stems, err := partsOf(day.Path, place.Call)
+	ids, err := partsOf(day.Path, place.Call)
 	if err != nil {
 		return "", fmt.Errorf("recording: hold: %w", err)
 	}
-	for _, stem := range append([]string{place.Stem()}, stems...) {
-		if s, err := ReadSidecar(day.SidecarPath(stem)); err == nil && s.Hold != nil {
-			return stem, nil
+	for _, id := range append([]string{place.ID()}, ids...) {
+		if s, err := ReadSidecar(day.SidecarPath(id)); err == nil && s.Hold != nil {
+			return id, nil
 		}
 	}
 	return "", nil

@@ -70,6 +70,6 @@ func tagsOf(s Sidecar) sound.Tags {
 	}
 	return sound.Tags{
 		Title: tidy.Text(title, maxReason), Date: tidy.Time(s.Started),
-		Album: tidy.Text(s.Organisation, maxReason), Comment: tidy.Text("recording "+s.Stem(), maxReason),
+		Album: tidy.Text(s.Organisation, maxReason), Comment: tidy.Text("recording "+s.ID(), maxReason),
 	}
 }

@@ -21,30 +21,30 @@ type PurgeConfig struct {
 	// Retention is how long an organisation's recordings are kept; false, or a
 	// time that is not positive, is for ever.
 	Retention func(organisation string) (time.Duration, bool)
-	Live      func(stem string) bool // besides those that have a draft; may be nil
-	Dry       bool                   // nothing is changed, everything is told
+	Live      func(id string) bool // besides those that have a draft; may be nil
+	Dry       bool                 // nothing is changed, everything is told
 	Audit     *audit.Log
-	By        audit.Actor                                     // of the audit lines
-	Deleted   func(Sidecar)                                   // after each deletion, or, dry, instead; may be nil
-	Kept      func(stem, path string, why KeptWhy, err error) // of recordings whose time is over; may be nil
+	By        audit.Actor                                      // of the audit lines
+	Deleted   func(Sidecar)                                    // after each deletion, or, dry, instead; may be nil
+	Kept      func(id, path string, why KeptReason, err error) // of recordings whose time is over; may be nil
 }
 
-// KeptWhy is why a recording is not deleted whose time is over.
-type KeptWhy string
+// KeptReason is why a recording is not deleted whose time is over.
+type KeptReason string
 
 // Why a recording is kept.
 const (
-	KeptHeld    KeptWhy = "held"    // it, or another part of its call
-	KeptLive    KeptWhy = "live"    // likewise
-	KeptUnknown KeptWhy = "unknown" // its sidecar, or that of another part, is missing or cannot be read
-	KeptFailed  KeptWhy = "failed"  // it could not be deleted, or not be put into the audit file
+	KeptHeld    KeptReason = "held"    // it, or another part of its call
+	KeptLive    KeptReason = "live"    // likewise
+	KeptUnknown KeptReason = "unknown" // its sidecar, or that of another part, is missing or cannot be read
+	KeptFailed  KeptReason = "failed"  // it could not be deleted, or not be put into the audit file
 )
 
 // Purged is what Purge did, or, dry, would do.
 type Purged struct {
 	Deleted int
 	Bytes   int64 // of sound
-	Kept    map[KeptWhy]int
+	Kept    map[KeptReason]int
 }
 
 // Purge deletes the recordings that are older than their organisation keeps them:
@@ -54,7 +54,7 @@ type Purged struct {
 // held, or has a sidecar that cannot be read. Folders of past days that are empty
 // are removed, and what interrupted writes left behind.
 func Purge(ctx context.Context, cfg PurgeConfig) (Purged, error) {
-	p := purge{PurgeConfig: cfg, done: Purged{Kept: map[KeptWhy]int{}}}
+	p := purge{PurgeConfig: cfg, done: Purged{Kept: map[KeptReason]int{}}}
 	err := Walk(ctx, cfg.Dir, func(day Day) error {
 		p.day(ctx, day)
 		return ctx.Err()
@@ -125,10 +125,10 @@ func (p *purge) call(day Day, parts []Found, limit time.Time) {
 }
 
 // notOver is why a recording is kept whose time is not over: nobody is told.
-const notOver KeptWhy = "not over"
+const notOver KeptReason = "not over"
 
 // judge says why the parts of a call are kept; "" if they are to be deleted.
-func (p *purge) judge(day Day, parts []Found, limit time.Time) (sidecars []Sidecar, why KeptWhy, err error) {
+func (p *purge) judge(day Day, parts []Found, limit time.Time) (sidecars []Sidecar, why KeptReason, err error) {
 	over := true
 	for _, f := range parts {
 		s, err := ReadSidecar(day.SidecarPath(f.ID))
@@ -161,7 +161,7 @@ func (s Sidecar) since() time.Time {
 	return s.Started
 }
 
-func (p *purge) keep(day Day, parts []Found, why KeptWhy, err error) {
+func (p *purge) keep(day Day, parts []Found, why KeptReason, err error) {
 	if why == notOver {
 		return
 	}

@@ -31,26 +31,26 @@ func TestPurge(t *testing.T) {
 		keep    time.Duration
 		live    string
 		deleted []string
-		kept    map[string]KeptWhy
+		kept    map[string]KeptReason
 	}{
 		"over":            {now: afterMonth, keep: month, deleted: []string{"one", "one.part2", "two"}},
 		"to the instant":  {now: afterMonth.Add(-time.Millisecond), keep: month},
 		"kept for ever":   {now: afterMonth, keep: 0},
 		"kept for less":   {now: afterMonth, keep: -time.Hour},
-		"live":            {now: afterMonth, keep: month, live: "two", deleted: []string{"one", "one.part2"}, kept: map[string]KeptWhy{"two": KeptLive}},
-		"a part is live":  {now: afterMonth, keep: month, live: "one.part2", deleted: []string{"two"}, kept: map[string]KeptWhy{"one": KeptLive, "one.part2": KeptLive}},
+		"live":            {now: afterMonth, keep: month, live: "two", deleted: []string{"one", "one.part2"}, kept: map[string]KeptReason{"two": KeptLive}},
+		"a part is live":  {now: afterMonth, keep: month, live: "one.part2", deleted: []string{"two"}, kept: map[string]KeptReason{"one": KeptLive, "one.part2": KeptLive}},
 		"nothing is over": {now: day, keep: month},
 		"held": {func(t *testing.T, d Dir, one, part, two string) { alter(t, two, hold) },
-			afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptWhy{"two": KeptHeld}},
+			afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptReason{"two": KeptHeld}},
 		"a part is held": {func(t *testing.T, d Dir, one, part, two string) { alter(t, part, hold) },
-			afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptHeld, "one.part2": KeptHeld}},
+			afterMonth, month, "", []string{"two"}, map[string]KeptReason{"one": KeptHeld, "one.part2": KeptHeld}},
 		"the first part is held": {func(t *testing.T, d Dir, one, part, two string) { alter(t, one, hold) },
-			afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptHeld, "one.part2": KeptHeld}},
+			afterMonth, month, "", []string{"two"}, map[string]KeptReason{"one": KeptHeld, "one.part2": KeptHeld}},
 		"a draft": {func(t *testing.T, d Dir, one, part, two string) {
 			if err := d.writeDraft(sample("one")); err != nil {
 				t.Fatal(err)
 			}
-		}, afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptLive, "one.part2": KeptLive}},
+		}, afterMonth, month, "", []string{"two"}, map[string]KeptReason{"one": KeptLive, "one.part2": KeptLive}},
 		"a part is not over": {func(t *testing.T, d Dir, one, part, two string) {
 			alter(t, part, func(s *Sidecar) { s.Ended = s.Ended.Add(time.Second) })
 		}, afterMonth, month, "", []string{"two"}, nil},
@@ -61,13 +61,13 @@ func TestPurge(t *testing.T) {
 			alter(t, two, func(s *Sidecar) { s.Ended = time.Unix(0, 0) })
 		}, day.Add(month - time.Second), month, "", nil, nil},
 		"no sidecar": {func(t *testing.T, d Dir, one, part, two string) { os.Remove(SidecarPath(two)) },
-			afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptWhy{"two": KeptUnknown}},
+			afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptReason{"two": KeptUnknown}},
 		"half a sidecar": {func(t *testing.T, d Dir, one, part, two string) {
 			edit(t, SidecarPath(part), func(b []byte) []byte { return b[:99] })
-		}, afterMonth, month, "", []string{"two"}, map[string]KeptWhy{"one": KeptUnknown, "one.part2": KeptUnknown}},
+		}, afterMonth, month, "", []string{"two"}, map[string]KeptReason{"one": KeptUnknown, "one.part2": KeptUnknown}},
 		"another's sidecar": {func(t *testing.T, d Dir, one, part, two string) {
 			alter(t, two, func(s *Sidecar) { s.Organisation = "other" })
-		}, afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptWhy{"two": KeptUnknown}},
+		}, afterMonth, month, "", []string{"one", "one.part2"}, map[string]KeptReason{"two": KeptUnknown}},
 		"interrupted": {func(t *testing.T, d Dir, one, part, two string) { os.Remove(one) },
 			afterMonth, month, "", []string{"one", "one.part2", "two"}, nil},
 	} {
@@ -80,7 +80,7 @@ func TestPurge(t *testing.T) {
 				test.harm(t, d, one, part, two)
 			}
 			before := filesBelow(t, d)
-			cfg := PurgeConfig{Dir: d, Now: test.now, Retention: keep(test.keep), Live: func(stem string) bool { return stem == test.live },
+			cfg := PurgeConfig{Dir: d, Now: test.now, Retention: keep(test.keep), Live: func(id string) bool { return id == test.live },
 				Audit: audit.New(d.String()), By: audit.Actor{Who: "tapedeck", From: "retention"}}
 			cfg.Dry = true
 			purgeExpects(t, cfg, test.deleted, test.kept)
@@ -112,15 +112,15 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-func purgeExpects(t *testing.T, cfg PurgeConfig, deleted []string, kept map[string]KeptWhy) {
+func purgeExpects(t *testing.T, cfg PurgeConfig, deleted []string, kept map[string]KeptReason) {
 	t.Helper()
 	var gone []string
-	stayed := map[string]KeptWhy{}
-	cfg.Deleted = func(s Sidecar) { gone = append(gone, s.Stem()) }
-	cfg.Kept = func(stem, path string, why KeptWhy, err error) { stayed[stem] = why }
+	stayed := map[string]KeptReason{}
+	cfg.Deleted = func(s Sidecar) { gone = append(gone, s.ID()) }
+	cfg.Kept = func(id, path string, why KeptReason, err error) { stayed[id] = why }
 	var there int64 // bytes of sound that can go
 	for _, name := range filesBelow(t, cfg.Dir) {
-		if stem, ok := strings.CutSuffix(filepath.Base(name), soundExt); ok && slices.Contains(deleted, stem) {
+		if id, ok := strings.CutSuffix(filepath.Base(name), soundExt); ok && slices.Contains(deleted, id) {
 			there += 64044
 		}
 	}

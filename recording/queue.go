@@ -8,7 +8,7 @@ import (
 // entry is what is to be done for one recording. It is in one queue at most, and
 // not while somebody works on it.
 type entry struct {
-	stem    string
+	id      string
 	draft   *Sidecar // to be written
 	discard bool     // the draft is to be removed
 	finish  *Sidecar // to be examined and written; then the draft counts no more
@@ -77,13 +77,13 @@ func (q *queue) take(now time.Time, all bool) (*entry, time.Duration) {
 }
 
 // change changes what is to be done for a recording.
-func (a *Archive) change(stem string, do func(*entry)) {
+func (a *Archive) change(id string, do func(*entry)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e := a.entries[stem]
+	e := a.entries[id]
 	if e == nil {
-		e = &entry{stem: stem}
-		a.entries[stem] = e
+		e = &entry{id: id}
+		a.entries[id] = e
 	}
 	finishing := e.finish != nil
 	do(e)
@@ -99,7 +99,7 @@ func (a *Archive) schedule(e *entry) {
 	case e.busy: // release does it
 		return
 	case !e.pending():
-		delete(a.entries, e.stem)
+		delete(a.entries, e.id)
 		return
 	case e.last: // Run is ending
 		return

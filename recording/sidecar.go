@@ -104,7 +104,7 @@ type Hold struct {
 }
 
 // Stem is the recording's id, and its file's name without ".wav".
-func (s Sidecar) Stem() string { return Stem(s.Call, s.Part) }
+func (s Sidecar) ID() string { return ID(s.Call, s.Part) }
 
 // AddProblem adds a problem, unless it is there already. Detail may be empty,
 // and hostile.

@@ -61,7 +61,7 @@ func TestSidecarHostile(t *testing.T) {
 		t.Errorf("%d bytes: %.600q", len(text), text)
 	}
 	got, err := ReadSidecar(path)
-	if err != nil || got.Stem() != call || got.External == "" || len(got.External) > maxText {
+	if err != nil || got.ID() != call || got.External == "" || len(got.External) > maxText {
 		t.Errorf("read back: %v, %q", err, got.External)
 	}
 }
@@ -150,7 +150,7 @@ func FuzzSidecar(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s has no path: %v", text, err)
 		}
-		if place, err := d.Parse(path); err != nil || place.Stem() != s.Stem() || place.Organisation != s.Organisation {
+		if place, err := d.Parse(path); err != nil || place.ID() != s.ID() || place.Organisation != s.Organisation {
 			t.Fatalf("%s: path %q: %+v, %v", text, path, place, err)
 		}
 		once, err := s.encode()
@@ -167,7 +167,7 @@ func FuzzSidecar(f *testing.F) {
 	})
 }
 
-func TestStem(t *testing.T) {
+func TestPlace(t *testing.T) {
 	d := dirOf(t, "/spool")
 	for part, want := range map[int]string{0: call, 1: call, 2: call + ".part2", 9999: call + ".part9999"} {
 		path, err := d.PartPath("acme", day, call, part)
@@ -179,8 +179,8 @@ func TestStem(t *testing.T) {
 			if err != nil || place != (Place{"acme", day.Truncate(24 * time.Hour), call, max(1, part)}) {
 				t.Errorf("Parse(%q) = %+v, %v", path, place, err)
 			}
-			if stem, err := d.Stem(path); err != nil || stem != want {
-				t.Errorf("Stem(%q) = %q, %v", path, stem, err)
+			if id := place.ID(); id != want {
+				t.Errorf("the id of %q is %q", path, id)
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func openRegular(path string) (*os.File, error) {
 // it returns. The folder must be there.
 func WriteSidecar(path string, s Sidecar) error {
 	if err := s.check(); err != nil {
-		return fmt.Errorf("recording: sidecar of %.80q: %w", s.Stem(), err)
+		return fmt.Errorf("recording: sidecar of %.80q: %w", s.ID(), err)
 	}
 	data, err := s.encode()
 	if err == nil {

@@ -90,7 +90,7 @@ func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []
 		counts.Findings[f.What]++
 		found = append(found, f)
 	}}
-	f := Found{ID: place.Stem(), Call: place.Call, Part: place.Part, Live: d.hasDraft(place.Stem())}
+	f := Found{ID: place.ID(), Call: place.Call, Part: place.Part, Live: d.hasDraft(place.ID())}
 	f.Sound, f.Sidecar = isThere(day.SoundPath(f.ID)), isThere(day.SidecarPath(f.ID))
 	if !f.Sound && !f.Sidecar && !f.Live {
 		return Counts{}, nil, fmt.Errorf("recording: verify %s: %w", f.ID, fs.ErrNotExist)
@@ -166,8 +166,8 @@ func (v *verifier) recording(day Day, f Found) error {
 // holds refuses a sidecar that does not belong beside this recording, in this
 // folder.
 func (d Day) holds(f Found, s Sidecar) error {
-	if s.Stem() != f.ID {
-		return fmt.Errorf("the sidecar is of %s", s.Stem())
+	if s.ID() != f.ID {
+		return fmt.Errorf("the sidecar is of %s", s.ID())
 	}
 	if s.Organisation != d.Organisation {
 		return fmt.Errorf("the sidecar is of organisation %s", s.Organisation)

@@ -183,12 +183,12 @@ func TestOrphans(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got, err := Orphans(t.Context(), d, now.Add(-time.Hour))
+	got, err := Undescribed(t.Context(), d, now.Add(-time.Hour))
 	if err != nil || !slices.Equal(got, []string{pathOf(t, d, orphan)}) {
 		t.Errorf("%q, %v", got, err)
 	}
-	s, err := Orphan(d, got[0])
-	if err != nil || s.Stem() != "orphan.part2" || s.Previous != "orphan.wav" || !s.Started.Equal(day.Add(58*time.Second)) || !s.Ended.Equal(day.Add(time.Minute)) {
+	s, err := Describe(d, got[0])
+	if err != nil || s.ID() != "orphan.part2" || s.Previous != "orphan.wav" || !s.Started.Equal(day.Add(58*time.Second)) || !s.Ended.Equal(day.Add(time.Minute)) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	a, stop := running(t, ArchiveConfig{Dir: d})
@@ -214,7 +214,7 @@ func TestOrphanTimes(t *testing.T) {
 			if err := os.Chtimes(path, at, at); err != nil {
 				t.Fatal(err)
 			}
-			s, err := Orphan(d, path)
+			s, err := Describe(d, path)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -223,7 +223,7 @@ func TestOrphanTimes(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Orphan(d, d.String()+"/../x.wav"); err == nil {
+	if _, err := Describe(d, d.String()+"/../x.wav"); err == nil {
 		t.Error("a path outside")
 	}
 }

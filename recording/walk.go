@@ -154,7 +154,7 @@ func (d Dir) readDay(organisation string, date time.Time) (Day, error) {
 func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
 	name := file.Name()
 	ext := filepath.Ext(name)
-	call, part, err := ParseStem(strings.TrimSuffix(name, ext))
+	call, part, err := ParseID(strings.TrimSuffix(name, ext))
 	switch {
 	case durable.IsTemp(name):
 		d.Leftovers = append(d.Leftovers, name)
@@ -163,7 +163,7 @@ func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
 		d.Strays = append(d.Strays, name)
 		return
 	}
-	id := Stem(call, part)
+	id := ID(call, part)
 	f := byID[id]
 	if f == nil {
 		f = &Found{ID: id, Call: call, Part: part}
@@ -183,7 +183,7 @@ func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
 // there. It looks into every folder, the youngest first; if there is none the
 // error is fs.ErrNotExist.
 func Find(ctx context.Context, d Dir, id string) (string, error) {
-	if _, _, err := ParseStem(id); err != nil {
+	if _, _, err := ParseID(id); err != nil {
 		return "", fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	type place struct {

@@ -20,7 +20,7 @@ func Sidecar(d recording.Dir, day recording.Day, id string) (recording.Sidecar, 
 		return s, err
 	}
 	if path, err := s.Path(d); err != nil || path != day.SoundPath(id) {
-		return s, fmt.Errorf("%s is of %s of %s", day.SidecarPath(id), s.Stem(), s.Organisation)
+		return s, fmt.Errorf("%s is of %s of %s", day.SidecarPath(id), s.ID(), s.Organisation)
 	}
 	return s, nil
 }

@@ -44,7 +44,7 @@ func (m *Maintenance) finish(ctx context.Context, s recording.Sidecar) bool {
 		m.store.SaveRecording(call.Index(m.dir, s, nil))
 		m.meter.Recording("problem")
 		m.meter.Problem(recording.StateUnknown)
-		m.log.Warn("file without a call described: who talked on it is not known", "recording", s.Stem(), "organisation", s.Organisation)
+		m.log.Warn("file without a call described: who talked on it is not known", "recording", s.ID(), "organisation", s.Organisation)
 	})
 	select {
 	case <-done:
@@ -94,10 +94,10 @@ func DescribeOrphans(ctx context.Context, d recording.Dir) (made int, err error)
 func undescribed(ctx context.Context, d recording.Dir, a *recording.Archive, now time.Time) (all []recording.Sidecar, err error) {
 	limit := now.Add(-OrphanAge)
 	all, err = interrupted(a, limit)
-	paths, unread := recording.Orphans(ctx, d, limit)
+	paths, unread := recording.Undescribed(ctx, d, limit)
 	err = errors.Join(err, unread)
 	for _, path := range paths {
-		s, bad := recording.Orphan(d, path)
+		s, bad := recording.Describe(d, path)
 		if bad != nil {
 			err = errors.Join(err, bad)
 			continue

@@ -24,8 +24,8 @@ func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
 	done, err := recording.Purge(ctx, recording.PurgeConfig{
 		Dir: m.dir, Now: now, Retention: Retention(m.store.Policy()), Live: live,
 		Audit: audit.New(m.dir.String()), By: audit.Actor{Who: "tapedeck serve", From: "retention"},
-		Deleted: func(s recording.Sidecar) { m.store.DeleteRecording(s.Organisation, s.Stem()) },
-		Kept: func(_, _ string, _ recording.KeptWhy, err error) {
+		Deleted: func(s recording.Sidecar) { m.store.DeleteRecording(s.Organisation, s.ID()) },
+		Kept: func(_, _ string, _ recording.KeptReason, err error) {
 			if err != nil {
 				unread = err
 			}
@@ -70,7 +70,7 @@ func LiveCalls(ctx context.Context, s *store.Store) (live func(id string) bool, 
 		ids[c.ID] = true
 	}
 	return func(id string) bool {
-		call, _, err := recording.ParseStem(id)
+		call, _, err := recording.ParseID(id)
 		return err != nil || ids[call]
 	}, nil
 }

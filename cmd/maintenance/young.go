@@ -23,7 +23,7 @@ const (
 // is known, and whose call no FreeSWITCH has any more, without waiting until they
 // are as old as others must be.
 func (m *Maintenance) describeYoung(ctx context.Context, start time.Time) {
-	paths, _ := recording.Orphans(ctx, m.dir, start) // describe has told what it cannot read
+	paths, _ := recording.Undescribed(ctx, m.dir, start) // describe has told what it cannot read
 	tick := time.NewTicker(youngEvery)
 	defer tick.Stop()
 	for len(paths) > 0 {
@@ -39,7 +39,7 @@ func (m *Maintenance) describeYoung(ctx context.Context, start time.Time) {
 // youngOnce describes those that can be, and returns those that may be some day
 // soon: of the others somebody else has said something.
 func (m *Maintenance) youngOnce(ctx context.Context, now time.Time, paths []string) (left []string) {
-	paths = slices.DeleteFunc(paths, func(path string) bool { return !m.dir.Unknown(path) })
+	paths = slices.DeleteFunc(paths, func(path string) bool { return !m.dir.IsUndescribed(path) })
 	calls := make([]string, len(paths))
 	for i, path := range paths {
 		calls[i], _, _ = strings.Cut(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), ".")
@@ -53,7 +53,7 @@ func (m *Maintenance) youngOnce(ctx context.Context, now time.Time, paths []stri
 		if err != nil || live[calls[i]] || now.Sub(info.ModTime()) > OrphanAge { // the call is followed, or the daily look finds it
 			continue
 		}
-		s, err := recording.Orphan(m.dir, path)
+		s, err := recording.Describe(m.dir, path)
 		if now.Sub(info.ModTime()) < youngAge || err != nil || !m.finish(ctx, s) {
 			left = append(left, path)
 		}

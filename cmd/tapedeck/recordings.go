@@ -57,8 +57,8 @@ func findRecording(ctx context.Context, d recording.Dir, id string) (path string
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", s, fmt.Errorf("%s has no sidecar: while its call is live that is so, later `tapedeck recordings reindex` makes one", path)
 	}
-	if err == nil && s.Stem() != id {
-		err = fmt.Errorf("the sidecar of %s is that of %s: `tapedeck recordings verify` finds all that are swapped", path, s.Stem())
+	if err == nil && s.ID() != id {
+		err = fmt.Errorf("the sidecar of %s is that of %s: `tapedeck recordings verify` finds all that are swapped", path, s.ID())
 	}
 	return path, s, err
 }

@@ -181,7 +181,7 @@ func TestRecordingsReindexInterrupted(t *testing.T) {
 	s := newSpool(t, spooltest.TwoOrganisations, daemontest.RedisLine(testkit.StartRedis(t)))
 	path := s.File(filepath.Join(s.Dir.String(), "acme/2026/03/09", spooltest.IDs+"5.wav"), spooltest.WAV(1000, 3000))
 	s.Age(path, time.Hour)
-	draft, err := recording.Orphan(s.Dir, path)
+	draft, err := recording.Describe(s.Dir, path)
 	if err == nil {
 		err = recording.WriteSidecar(s.File(filepath.Join(s.Dir.String(), ".live", spooltest.IDs+"5.json"), nil), draft)
 	}

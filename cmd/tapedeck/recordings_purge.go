@@ -62,7 +62,7 @@ func (x *openedIndex) purge(ctx context.Context, cfg *config.Config, c recording
 	if c.Live, err = maintenance.LiveCalls(ctx, x.Store); err != nil {
 		return err
 	}
-	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.DeleteRecording(s.Organisation, s.Stem()) })
+	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.DeleteRecording(s.Organisation, s.ID()) })
 }
 
 // purge deletes and prints; it calls back for what is no more.
@@ -72,12 +72,12 @@ func purge(ctx context.Context, c recording.PurgeConfig, stdout io.Writer, gone 
 		verb = "would delete"
 	}
 	c.Deleted = func(s recording.Sidecar) {
-		fmt.Fprintf(stdout, "%s %s of %s, %s\n", verb, s.Stem(), s.Organisation, s.Started.UTC().Format(time.DateOnly))
+		fmt.Fprintf(stdout, "%s %s of %s, %s\n", verb, s.ID(), s.Organisation, s.Started.UTC().Format(time.DateOnly))
 		if !c.Dry {
 			gone(s)
 		}
 	}
-	c.Kept = func(id, path string, reason recording.KeptWhy, err error) {
+	c.Kept = func(id, path string, reason recording.KeptReason, err error) {
 		line := fmt.Sprintf("kept %s: %s", path, reason)
 		if err != nil {
 			line += ": " + err.Error()

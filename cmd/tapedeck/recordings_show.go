@@ -81,7 +81,7 @@ func (p *page) time(t time.Time) string {
 }
 
 func (p *page) facts(path string, s recording.Sidecar) {
-	p.fact("recording", s.Stem())
+	p.fact("recording", s.ID())
 	p.fact("organisation", s.Organisation)
 	p.fact("direction", s.Direction)
 	p.fact("outside", s.External)

@@ -21,7 +21,7 @@ var ErrNoSound = errors.New("it holds no sound that can be used")
 type derivation struct {
 	d         Dir
 	root      *os.Root
-	stem      string
+	id        string
 	wav, made string // relative to the folder
 }
 
@@ -35,8 +35,8 @@ func (d Dir) derivation(path, ext string) (*derivation, error) {
 	if err != nil {
 		return nil, err
 	}
-	base := filepath.Join(d.relative(day.Path), place.Stem())
-	return &derivation{d, root, place.Stem(), base + soundExt, base + ext}, nil
+	base := filepath.Join(d.relative(day.Path), place.ID())
+	return &derivation{d, root, place.ID(), base + soundExt, base + ext}, nil
 }
 
 func (v *derivation) close() { v.root.Close() }
@@ -56,7 +56,7 @@ func (v *derivation) fresh() bool {
 
 // make has the file written, whole or not at all, by write.
 func (v *derivation) make(ctx context.Context, write func(out *os.File, wav sound.WAV) error) error {
-	if v.d.hasDraft(v.stem) {
+	if v.d.hasDraft(v.id) {
 		return ErrLive
 	}
 	f, err := v.d.Open(v.wav)

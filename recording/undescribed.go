@@ -12,7 +12,7 @@ import (
 
 // Orphans are the paths of sound files of which nothing is known: no sidecar, no
 // draft, and nobody has written to them since a time.
-func Orphans(ctx context.Context, d Dir, since time.Time) ([]string, error) {
+func Undescribed(ctx context.Context, d Dir, since time.Time) ([]string, error) {
 	var paths []string
 	err := Walk(ctx, d, func(day Day) error {
 		for _, f := range day.Recordings {
@@ -31,14 +31,14 @@ func Orphans(ctx context.Context, d Dir, since time.Time) ([]string, error) {
 
 // Unknown reports whether nothing is known of a sound file: it has no sidecar and
 // no draft.
-func (d Dir) Unknown(path string) bool {
+func (d Dir) IsUndescribed(path string) bool {
 	p, err := d.Parse(path)
-	return err == nil && !isThere(SidecarPath(path)) && !d.hasDraft(p.Stem())
+	return err == nil && !isThere(SidecarPath(path)) && !d.hasDraft(p.ID())
 }
 
 // Orphan is what can be known of a recording from its file alone: where it lies,
 // how long it is, and when it was last written. Archive.Finish does the rest.
-func Orphan(d Dir, path string) (Sidecar, error) {
+func Describe(d Dir, path string) (Sidecar, error) {
 	p, err := d.Parse(path)
 	if err != nil {
 		return Sidecar{}, err
@@ -62,7 +62,7 @@ func Orphan(d Dir, path string) (Sidecar, error) {
 		File: &File{Name: filepath.Base(path), Began: began, Stopped: stopped},
 	}
 	if p.Part > 1 {
-		s.Previous = Stem(p.Call, p.Part-1) + soundExt
+		s.Previous = ID(p.Call, p.Part-1) + soundExt
 	}
 	s.AddProblem(StateUnknown, "a file without a call")
 	return s, nil

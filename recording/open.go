@@ -17,7 +17,7 @@ var ErrOutside = errors.New("it does not lie in the folder of recordings")
 // it, from one that is relative to the folder, as the index has it, or below it
 // already. A path that this package would not have made, or that goes through a
 // symbolic link, is ErrOutside. Whether the file is there is not asked.
-func (d Dir) Within(path string) (string, error) {
+func (d Dir) Resolve(path string) (string, error) {
 	if filepath.Clean(path) != path {
 		return "", fmt.Errorf("%w: recording: path %.200q", ErrOutside, path)
 	}
@@ -47,7 +47,7 @@ func (d Dir) Within(path string) (string, error) {
 // locate is the recording that a path is of, and the folder that it lies in; the
 // path, and that of the sound, are such as Within accepts.
 func (d Dir) locate(path string) (Day, Place, error) {
-	path, err := d.Within(path)
+	path, err := d.Resolve(path)
 	if err != nil {
 		return Day{}, Place{}, err
 	}
@@ -56,7 +56,7 @@ func (d Dir) locate(path string) (Day, Place, error) {
 		return Day{}, Place{}, err
 	}
 	day := Day{Path: filepath.Dir(path), Organisation: place.Organisation, Date: place.Day}
-	_, err = d.Within(day.SoundPath(place.Stem()))
+	_, err = d.Resolve(day.SoundPath(place.ID()))
 	return day, place, err
 }
 
@@ -69,7 +69,7 @@ func (d Dir) relative(path string) string {
 // The path is one for Within; what a link that comes in between leads to is not
 // opened, unless it is below the folder too.
 func (d Dir) Open(path string) (*os.File, error) {
-	path, err := d.Within(path)
+	path, err := d.Resolve(path)
 	if err != nil {
 		return nil, err
 	}

@@ -25,24 +25,24 @@ var ownExts = append([]string{soundExt, sidecarExt}, derivedExts...)
 
 // Stem is the id of a call's recording: the call's id for its first part,
 // "<call>.part2" and so on for the further ones. It says nothing of whether the
-// call's id may be in a path; ParseStem does.
-func Stem(call string, part int) string {
+// call's id may be in a path; ParseID does.
+func ID(call string, part int) string {
 	if part <= 1 {
 		return call
 	}
 	return call + partMark + strconv.Itoa(part)
 }
 
-// ParseStem is the call and the part of a recording's id. Ids that Stem would
+// ParseID is the call and the part of a recording's id. Ids that Stem would
 // not make are refused, so what it accepts may be in a path.
-func ParseStem(stem string) (call string, part int, err error) {
-	call, number, further := strings.Cut(stem, partMark)
+func ParseID(id string) (call string, part int, err error) {
+	call, number, further := strings.Cut(id, partMark)
 	part = 1
 	if further {
 		part, err = strconv.Atoi(number)
 	}
-	if err != nil || !isCall(call) || part < 1 || part > maxPart || Stem(call, part) != stem {
-		return "", 0, fmt.Errorf("recording: id %.80q: it is no call, nor a part of one", stem)
+	if err != nil || !isCall(call) || part < 1 || part > maxPart || ID(call, part) != id {
+		return "", 0, fmt.Errorf("recording: id %.80q: it is no call, nor a part of one", id)
 	}
 	return call, part, nil
 }
@@ -56,7 +56,7 @@ func (d Dir) PartPath(organisation string, started time.Time, call string, part 
 	if part < 0 || part > maxPart {
 		return "", fmt.Errorf("recording: path: call %s has no part %d: use 1 to %d", call, part, maxPart)
 	}
-	return filepath.Join(filepath.Dir(path), Stem(call, part)+soundExt), nil
+	return filepath.Join(filepath.Dir(path), ID(call, part)+soundExt), nil
 }
 
 // Taken reports whether there is, or was, a recording whose file lies here: the file
@@ -79,7 +79,7 @@ type Place struct {
 }
 
 // Stem is the recording's id.
-func (p Place) Stem() string { return Stem(p.Call, p.Part) }
+func (p Place) ID() string { return ID(p.Call, p.Part) }
 
 // Parse takes the path of a recording's file, or that of its sidecar or of what was made of it, apart. A path
 // that this package would not have made is refused.
@@ -97,17 +97,11 @@ func (d Dir) Parse(path string) (Place, error) {
 		return bad()
 	}
 	ext := filepath.Ext(words[4])
-	call, part, err := ParseStem(strings.TrimSuffix(words[4], ext))
+	call, part, err := ParseID(strings.TrimSuffix(words[4], ext))
 	if err != nil || !slices.Contains(ownExts, ext) {
 		return bad()
 	}
 	return Place{words[0], day, call, part}, nil
-}
-
-// Stem is the id of the recording that a path is of.
-func (d Dir) Stem(path string) (string, error) {
-	p, err := d.Parse(path)
-	return p.Stem(), err
 }
 
 // SidecarPath is where the sidecar of a sound file lies, or of another file of

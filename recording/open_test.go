@@ -13,14 +13,14 @@ import (
 	"tapedeck/recording/audit"
 )
 
-func TestWithin(t *testing.T) {
+func TestResolve(t *testing.T) {
 	d := tempDir(t)
 	base := "acme/2026/03/09/" + call
 	for _, ext := range []string{".wav", ".json", ".mp3", ".svg", ".part2.wav"} {
 		want := filepath.Join(d.String(), base+ext)
 		for _, path := range []string{base + ext, want} {
-			if got, err := d.Within(path); err != nil || got != want {
-				t.Errorf("Within(%q) = %q, %v", path, got, err)
+			if got, err := d.Resolve(path); err != nil || got != want {
+				t.Errorf("Resolve(%q) = %q, %v", path, got, err)
 			}
 		}
 	}
@@ -32,14 +32,14 @@ func TestWithin(t *testing.T) {
 		d.String(), d.String() + "x/" + base + ".wav", filepath.Dir(d.String()) + "/" + base + ".wav", d.String() + "/../" + base + ".wav",
 		"acme/2026/03/09/..%2f" + call + ".wav", "acme/2026/03/09/" + strings.Repeat("a", 200) + ".wav", `acme\2026\03\09\x.wav`, "~/" + base + ".wav",
 	} {
-		if got, err := d.Within(path); !errors.Is(err, ErrOutside) || got != "" {
-			t.Errorf("Within(%q) = %q, %v", path, got, err)
+		if got, err := d.Resolve(path); !errors.Is(err, ErrOutside) || got != "" {
+			t.Errorf("Resolve(%q) = %q, %v", path, got, err)
 		}
 		if f, err := d.Open(path); !errors.Is(err, ErrOutside) || f != nil {
 			t.Errorf("Open(%q): %v", path, err)
 		}
 	}
-	if got, err := (Dir{}).Within(base + ".wav"); err == nil {
+	if got, err := (Dir{}).Resolve(base + ".wav"); err == nil {
 		t.Errorf("no folder: %q", got)
 	}
 }
