@@ -27,7 +27,7 @@ func (p *Policy) Compile() error {
 			return fmt.Errorf("flow: compile: organisation %s says that it is %s", id, o.ID)
 		}
 		o.Precedence = p.Precedence
-		if err := o.Compile(); err != nil {
+		if err := o.compile(); err != nil {
 			return err
 		}
 		if err := p.index(o); err != nil {
@@ -79,9 +79,8 @@ func (p *Policy) UnmarshalJSON(b []byte) error {
 	return p.Compile()
 }
 
-// Compile builds what the organisation's lookups need. Policy.Compile calls it. Only
-// an organisation that was put together by hand and has no policy needs it.
-func (o *Organisation) Compile() error {
+// compile builds what the organisation's lookups need.
+func (o *Organisation) compile() error {
 	if err := o.complete(); err != nil {
 		return fmt.Errorf("flow: compile: organisation %s: %w", o.ID, err)
 	}
@@ -138,5 +137,5 @@ func (o *Organisation) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*o = Organisation(read)
-	return o.Compile()
+	return o.compile()
 }

@@ -26,10 +26,7 @@ type Link struct {
 	Settings Settings `json:"settings"`
 }
 
-// Step is the link in a call's direction.
-func (l Link) Step(d Direction) Step { return Step{l.Element, l.Settings[d]} }
-
-// Step is the element itself in a call's direction.
+// Step is the element with its setting in a call's direction.
 func (in Inheritance) Step(d Direction) Step { return Step{in.Element, in.Settings[d]} }
 
 // Chain is the inheritance of one element. It is not ok if the organisation has no

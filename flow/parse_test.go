@@ -60,7 +60,7 @@ func TestExample(t *testing.T) {
 			"bob":   {Extension: "1002"},
 		},
 	}
-	if err := want.Compile(); err != nil {
+	if err := want.compile(); err != nil {
 		t.Fatal(err)
 	}
 	if got := p.Organisations["acme"]; !reflect.DeepEqual(got, want) {

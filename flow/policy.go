@@ -103,8 +103,8 @@ func (g Grant) String() string {
 	return grantNames[g]
 }
 
-// ParseGrant reads a grant's name.
-func ParseGrant(s string) (Grant, error) {
+// parseGrant reads a grant's name.
+func parseGrant(s string) (Grant, error) {
 	for g, name := range grantNames {
 		if s == name {
 			return Grant(g), nil
@@ -118,7 +118,7 @@ func (g Grant) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
 
 // UnmarshalText reads the grant's name.
 func (g *Grant) UnmarshalText(b []byte) (err error) {
-	*g, err = ParseGrant(string(b))
+	*g, err = parseGrant(string(b))
 	return err
 }
 

@@ -253,7 +253,7 @@ func TestText(t *testing.T) {
 		}
 	}
 	for g := range grants {
-		if got, err := ParseGrant(g.String()); err != nil || got != g {
+		if got, err := parseGrant(g.String()); err != nil || got != g {
 			t.Errorf("grant %s: %v, %v", g, got, err)
 		}
 	}

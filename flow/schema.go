@@ -225,7 +225,7 @@ func (p *parser) user(o *Organisation, id string, k, v *yaml.Node) {
 		"extension": func(v *yaml.Node) { p.extension(o, id, entry, v, what) },
 		"record":    func(v *yaml.Node) { p.record(v, what, &entry.Record) },
 		"on_demand": func(v *yaml.Node) {
-			strictyaml.Enum(&p.Reader, v, "on_demand of "+what, grantNames[:], ParseGrant, &entry.OnDemand)
+			strictyaml.Enum(&p.Reader, v, "on_demand of "+what, grantNames[:], parseGrant, &entry.OnDemand)
 		},
 	})
 }
