@@ -315,7 +315,9 @@ var (
 	nameForm = regexp.MustCompile(`\b(?:tapedeck[_:][a-z_:]*[a-z]|TAPEDECK_[A-Z0-9_]+)\b`)
 	// planned are names of what is not built.
 	planned = []string{"tapedeck_secret"}
-	apiForm = regexp.MustCompile(`/api/v1/[a-z{}./]*[a-z}]`)
+	// readForm is where a channel variable of ours is read.
+	readForm = regexp.MustCompile(`\.Variable\("(tapedeck_\w+)"`)
+	apiForm  = regexp.MustCompile(`/api/v1/[a-z{}./]*[a-z}]`)
 )
 
 // names: each variable, metric, event and environment variable that a document
@@ -325,6 +327,12 @@ func (r *repository) names(t *testing.T) {
 	for _, p := range r.paths {
 		if path.Base(p) == "openapi.json" {
 			api = r.text(p)
+		}
+	}
+	design := r.text("docs/design.md")
+	for _, m := range readForm.FindAllStringSubmatch(r.source, -1) {
+		if !strings.Contains(design, "\n| `"+m[1]+"` | ") {
+			t.Errorf("docs/design.md, section 3, does not list the channel variable %s", m[1])
 		}
 	}
 	for _, d := range r.markdown {
