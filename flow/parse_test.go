@@ -3,7 +3,6 @@ package flow
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,9 +14,8 @@ import (
 	"time"
 
 	"tapedeck/internal/strictyaml"
+	"tapedeck/internal/testkit"
 )
-
-var update = flag.Bool("update", false, "write the golden files")
 
 // parsed is a policy that has to be right.
 func parsed(t testing.TB, files ...string) *Policy {
@@ -80,19 +78,7 @@ func TestMistakes(t *testing.T) {
 	if !errors.As(err, &report) {
 		t.Fatalf("Load = %v, want a report", err)
 	}
-	const golden = folder + ".golden"
-	if *update {
-		if err := os.WriteFile(golden, []byte(report.Error()+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := report.Error() + "\n"; got != string(want) {
-		t.Errorf("the report is\n%swant\n%s", got, want)
-	}
+	testkit.Golden(t, folder+".golden", report.Error()+"\n")
 	var got []string
 	for _, m := range report.Mistakes {
 		got = append(got, fmt.Sprintf("%s:%d", filepath.Base(m.File), m.Line))

@@ -11,6 +11,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
+	"tapedeck/internal/testkit"
 )
 
 // scenarios is where the files are, each of which is one call.
@@ -26,8 +27,7 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
-			text := readFile(t, path)
-			golden(t, path, text, runScenario(t, text))
+			testkit.Golden(t, path, runScenario(t, readFile(t, path)))
 		})
 	}
 	for _, known := range sentences {
@@ -39,21 +39,6 @@ func TestScenarios(t *testing.T) {
 
 // taken are the patterns of the sentences that occur in a scenario.
 var taken = map[string]bool{}
-
-// golden compares a file with what it should be, or writes it.
-func golden(t *testing.T, path, is, want string) {
-	t.Helper()
-	if is == want {
-		return
-	}
-	if !*update {
-		t.Errorf("%s is not what happens: read the difference after `go test ./toggle -update`. It should be\n%s", path, want)
-		return
-	}
-	if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func readFile(t *testing.T, path string) string {
 	t.Helper()
@@ -109,12 +94,11 @@ func TestScenariosByRule(t *testing.T) {
 		fmt.Fprintf(&index, "\nWhat goes wrong with FreeSWITCH or the disk:\n%s", strings.Join(byRule["none"], ""))
 	}
 	const path, heading = scenarios + "README.md", "## By rule\n"
-	text := readFile(t, path)
-	head, _, found := strings.Cut(text, heading)
+	head, _, found := strings.Cut(readFile(t, path), heading)
 	if !found {
 		t.Fatalf("%s has no %q", path, heading)
 	}
-	golden(t, path, text, head+heading+index.String())
+	testkit.Golden(t, path, head+heading+index.String())
 }
 
 // What the lines of a scenario begin with: the settings, a step, the output of a
