@@ -8,6 +8,9 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+
+	"tapedeck/console/identity"
+	"tapedeck/console/ops"
 )
 
 const (
@@ -37,16 +40,13 @@ var headers = [][2]string{
 const noStore = "no-store"
 
 var (
-	errTooLarge = &fault{http.StatusRequestEntityTooLarge, "too_large", "the body has more than 1 MB", 0}
-	errSlow     = &fault{http.StatusRequestTimeout, "slow", "the body took longer than 10 seconds", 0}
-	// errForged: a request that changes something and does not come from a page
-	// that we made for this session.
-	errForged = &fault{http.StatusForbidden, "forged", "this did not come from a page of ours, or the page is too old: load the page again", 0}
+	errTooLarge = &ops.Fault{Status: http.StatusRequestEntityTooLarge, Code: "too_large", Detail: "the body has more than 1 MB"}
+	errSlow     = &ops.Fault{Status: http.StatusRequestTimeout, Code: "slow", Detail: "the body took longer than 10 seconds"}
 )
 
-// guard is what stands before every request: it bounds what a client can send
-// and how long it can take, refuses what another site's page has sent, and sees
-// to it that a panic is nobody's but the request's own.
+// guard handles every request before next does. It limits how much a client can
+// send and how long it can take, and refuses what another site's page has sent. A
+// panic ends only its own request.
 func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(plain http.ResponseWriter, r *http.Request) {
 		w := &guarded{ResponseWriter: plain, control: http.NewResponseController(plain)}
@@ -57,7 +57,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		for _, h := range headers {
 			w.Header().Set(h[0], h[1])
 		}
-		if s.client(r).tls {
+		if s.proxies.Client(r).TLS {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		if r.Body != nil && r.Body != http.NoBody {
@@ -70,21 +70,21 @@ func (s *Server) guard(next http.Handler) http.Handler {
 			w.Header().Set("Connection", "close")
 			s.refuse(w, r, errTooLarge)
 		case s.crossOrigin.Check(r) != nil:
-			s.refuse(w, r, errForged)
+			s.refuse(w, r, identity.ErrForged)
 		default:
 			next.ServeHTTP(w, r)
 		}
 	})
 }
 
-// after ends a request, one that panicked too. What was begun and cannot be
-// finished must not look whole: the connection is cut.
+// after ends a request, also one that panicked. It cuts the connection of an answer
+// that was begun and cannot be finished: that must not look whole.
 func (s *Server) after(w *guarded, r *http.Request) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what is still in a buffer
 	cause := recover()
 	if cause == nil {
 		if w.body != nil && w.body.slow && !w.begun { // then the request counts as given up, and nobody answers it
-			http.Error(w, errSlow.detail, errSlow.status)
+			http.Error(w, errSlow.Detail, errSlow.Status)
 		}
 		if !w.begun {
 			w.WriteHeader(http.StatusOK)
@@ -94,24 +94,24 @@ func (s *Server) after(w *guarded, r *http.Request) {
 	if cause == http.ErrAbortHandler {
 		panic(cause)
 	}
-	s.cfg.Log.Error("request panicked", "method", r.Method, "route", r.Pattern, "panic", cause, "stack", string(debug.Stack()))
+	s.log.Error("request panicked", "method", r.Method, "route", r.Pattern, "panic", cause, "stack", string(debug.Stack()))
 	if w.begun {
 		panic(http.ErrAbortHandler)
 	}
-	s.refuse(w, r, errBroken)
+	s.refuse(w, r, ops.ErrBroken)
 }
 
 // refuse answers with an error before it is known who asks.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if strings.HasPrefix(r.URL.Path, "/api/") {
-		s.problem(w, r, err)
+		s.api.Problem(w, r, err)
 		return
 	}
-	s.errorPage(w, r, nil, err)
+	s.pages.ErrorPage(w, r, nil, err)
 }
 
-// guarded is an answer that a client has to read in time. It hides what
-// http.ResponseWriters can besides, so that every byte goes through Write.
+// guarded is an answer that a client has to read in time. It hides the other
+// interfaces of an http.ResponseWriter, so that every byte goes through Write.
 type guarded struct {
 	http.ResponseWriter
 	control *http.ResponseController
@@ -119,8 +119,8 @@ type guarded struct {
 	body    *guardedBody // of the request; nil: it has none
 }
 
-// WriteHeader sends the header. What a handler, or the library for it, has taken
-// the cache's orders from is not stored.
+// WriteHeader sends the header. An answer without Cache-Control, which net/http
+// deletes from errors, is not stored.
 func (w *guarded) WriteHeader(status int) {
 	if status >= 200 {
 		w.begun = true
@@ -160,8 +160,8 @@ func (w *guarded) FlushError() error {
 func (w *guarded) SetReadDeadline(t time.Time) error  { return w.control.SetReadDeadline(t) }
 func (w *guarded) SetWriteDeadline(t time.Time) error { return w.control.SetWriteDeadline(t) }
 
-// guardedBody is a body that has to come in time. (At its end the server takes the
-// deadline away by itself: net/http, startBackgroundRead.)
+// guardedBody is a body that has to come in time. (At its end the server removes the
+// deadline by itself: net/http, startBackgroundRead.)
 type guardedBody struct {
 	io.ReadCloser
 	header http.Header // of the answer
@@ -175,7 +175,7 @@ func (b *guardedBody) Read(p []byte) (int, error) {
 		err, b.slow = errSlow, true
 	}
 	if b.slow || tooLarge {
-		b.header.Set("Connection", "close") // nobody reads the rest
+		b.header.Set("Connection", "close") // the rest is not read
 	}
 	return n, err
 }

@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"bufio"
@@ -15,25 +15,38 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/console"
+	"tapedeck/console/consoletest"
+	"tapedeck/internal/testkit"
 )
 
 // guardedServer is a Server with nothing behind it but a handler.
-func guardedServer(t *testing.T, h http.HandlerFunc) (http.Handler, *labLog) {
+func guardedServer(t *testing.T, h http.HandlerFunc) (http.Handler, *testkit.Log) {
 	t.Helper()
-	log := new(labLog)
-	s, err := New(Config{Log: slog.New(slog.NewTextHandler(log, nil))})
+	log := new(testkit.Log)
+	return newServer(t, console.Config{Log: slog.New(slog.NewTextHandler(log, nil))}).Guard(h), log
+}
+
+// newServer is a console, perhaps with little behind it.
+func newServer(t *testing.T, cfg console.Config) *console.Server {
+	t.Helper()
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	s, err := console.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.guard(h), log
+	return s
 }
 
 func TestHeaders(t *testing.T) {
 	l := newLab(t)
 	for _, path := range []string{"/sign-in", "/", "/nothing", "/api/v1/recordings", "/api/v1/nothing", "/static/nothing.css"} {
-		res, _ := l.get(l.client(), path)
-		for _, h := range headers {
-			if got := res.Header.Values(h[0]); len(got) != 1 || h[0] != "Cache-Control" && got[0] != h[1] || h[0] == "Cache-Control" && !strings.Contains(got[0], noStore) {
+		res, _ := l.Get(l.Client(), path)
+		for _, h := range console.Headers {
+			if got := res.Header.Values(h[0]); len(got) != 1 || h[0] != "Cache-Control" && got[0] != h[1] || h[0] == "Cache-Control" && !strings.Contains(got[0], console.NoStore) {
 				t.Errorf("%s: %s is %q, want %q", path, h[0], got, h[1])
 			}
 		}
@@ -41,7 +54,7 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: HSTS without TLS", path)
 		}
 	}
-	if csp := headers[0][1]; strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'; ") {
+	if csp := console.Headers[0][1]; strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'; ") {
 		t.Errorf("CSP is %s", csp)
 	}
 	h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -60,9 +73,9 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestHSTS(t *testing.T) {
-	l := newStillLab(t)
+	l := consoletest.NewStill(t)
 	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "https://console.example/sign-in", nil)
-	l.server.Handler().ServeHTTP(w, r)
+	l.Server.Handler().ServeHTTP(w, r)
 	if got := w.Header().Get("Strict-Transport-Security"); !strings.HasPrefix(got, "max-age=") {
 		t.Errorf("HSTS is %q", got)
 	}
@@ -113,16 +126,16 @@ func TestPanic(t *testing.T) {
 func TestBodyLimit(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	big := strings.Repeat("a", maxBody+1)
+	big := strings.Repeat("a", console.MaxBody+1)
 	for _, c := range []struct{ path, body string }{{"/sign-in", big}, {"/api/test/read", big}, {"/api/test/who", big}} {
 		for _, length := range []int64{int64(len(big)), -1} { // told, and in chunks
-			r, err := http.NewRequest(http.MethodPost, l.url+c.path, io.MultiReader(strings.NewReader(c.body)))
+			r, err := http.NewRequest(http.MethodPost, l.URL+c.path, io.MultiReader(strings.NewReader(c.body)))
 			if err != nil {
 				t.Fatal(err)
 			}
 			r.ContentLength = length
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-			res, err := l.client().Do(r)
+			res, err := l.Client().Do(r)
 			if err != nil { // it may be cut off while it writes
 				continue
 			}
@@ -132,7 +145,7 @@ func TestBodyLimit(t *testing.T) {
 			}
 		}
 	}
-	res, body := l.post(l.as("anna"), "/test/who", map[string][]string{"more": {big[:maxBody/2]}})
+	res, body := l.Post(l.As("anna"), "/test/who", map[string][]string{"more": {big[:console.MaxBody/2]}})
 	l.expect(http.StatusOK, res, body)
 }
 
@@ -144,13 +157,13 @@ func TestHugeCookies(t *testing.T) {
 	for i := range 2000 {
 		many = append(many, fmt.Sprintf("c%d=%s", i, strings.Repeat("x", 20)))
 	}
-	for _, cookie := range []string{plainCookie + "=" + strings.Repeat("A", 30_000), plainCookie + "=", plainCookie, "=;=;;;" + plainCookie + "=\x80", strings.Join(many, "; ")} {
-		r, err := http.NewRequest(http.MethodGet, l.url+"/api/test/who", nil)
+	for _, cookie := range []string{"tapedeck_session" + "=" + strings.Repeat("A", 30_000), "tapedeck_session" + "=", "tapedeck_session", "=;=;;;" + "tapedeck_session" + "=\x80", strings.Join(many, "; ")} {
+		r, err := http.NewRequest(http.MethodGet, l.URL+"/api/test/who", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header["Cookie"] = []string{cookie}
-		res, err := l.client().Do(r)
+		res, err := l.Client().Do(r)
 		if err != nil {
 			t.Errorf("%.30q: %v", cookie, err)
 			continue
@@ -170,7 +183,7 @@ func wire(t *testing.T, h http.Handler) net.Conn {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
-	s := (&Server{cfg: Config{Log: discard}}).HTTPServer(h)
+	s := newServer(t, console.Config{}).HTTPServer(h)
 	s.Protocols = protocols
 	go func() { _ = s.Serve(ln) }()
 	t.Cleanup(func() {
@@ -237,13 +250,13 @@ func TestSlowBody(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			if took := time.Since(began); took < bodyWithin || took > bodyWithin+5*time.Second {
+			if took := time.Since(began); took < console.BodyWithin || took > console.BodyWithin+5*time.Second {
 				t.Errorf("reads %v: the connection is held for %v", reads, took)
 			}
 			if want := map[bool]string{true: "HTTP/1.1 408 ", false: "HTTP/1.1 200 "}[reads]; !strings.HasPrefix(string(answer), want) {
 				t.Errorf("reads %v: answered %q, want %s", reads, answer, want)
 			}
-			if reads && !errors.Is(got, errSlow) {
+			if reads && !errors.Is(got, console.ErrSlow) {
 				t.Errorf("read: %v", got)
 			}
 		})
@@ -354,7 +367,7 @@ func TestSlowReader(t *testing.T) {
 				}
 			}()
 			err := <-ended
-			if took := time.Since(began); (err == nil) != c.whole || !c.whole && took > writeWithin+time.Second {
+			if took := time.Since(began); (err == nil) != c.whole || !c.whole && took > console.WriteWithin+time.Second {
 				t.Errorf("64 KB each %v: %v after %v", c.every, err, took)
 			}
 		})

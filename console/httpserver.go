@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"tapedeck/console/identity"
 )
 
 const (
@@ -17,44 +19,44 @@ const (
 	maxAddressConns = 200
 	// maxStreams is how many requests one HTTP/2 connection may have at once.
 	maxStreams = 100
-	// silence is how long an HTTP/2 connection may say nothing before it is asked
-	// whether it is still there, and how long that may take.
+	// silence is after how long without traffic an HTTP/2 connection gets a ping, and
+	// how long the answer may take.
 	silence = time.Minute
 )
 
-// HTTPServer is a server of h, which is Handler or stands before it. Whoever it is
-// that asks, and does not read the answer, holds nothing of it for long.
+// HTTPServer returns a server of h, which is Handler or wraps it. A client that does
+// not read its answer is cut off after writeWithin.
 func (s *Server) HTTPServer(h http.Handler) *http.Server {
 	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
 		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams, SendPingTimeout: silence, PingTimeout: silence,
-			// A stream's deadline only queues the frame that ends it, behind what is not read.
+			// a stream's deadline only queues a reset behind what the client does not read
 			WriteByteTimeout: writeWithin},
-		ConnState: (&crowd{spared: s.trusts, of: map[netip.Prefix]int{}}).changed,
-		ErrorLog:  slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug), // strangers make these lines
+		ConnState: (&crowd{trusted: s.proxies.Trusts, of: map[netip.Prefix]int{}}).changed,
+		ErrorLog:  slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // anybody can cause these lines
 	}
 }
 
-// crowd is the connections that there are.
+// crowd counts the open connections.
 type crowd struct {
-	spared func(netip.Addr) bool // who may have more than one client may
+	trusted func(netip.Addr) bool // proxies, which may have more connections than a client
 
 	mu  sync.Mutex
 	all int
 	of  map[netip.Prefix]int
 }
 
-// changed is http.Server's ConnState. One connection too many is closed at once.
+// changed is http.Server's ConnState. It closes a connection that is one too many.
 func (c *crowd) changed(conn net.Conn, state http.ConnState) {
-	addr := address(conn.RemoteAddr().String())
-	from := network(addr)
+	addr := identity.Address(conn.RemoteAddr().String())
+	from := identity.Network(addr)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch state {
 	case http.StateNew:
 		c.all++
 		c.of[from]++
-		if c.all > maxConns || c.of[from] > maxAddressConns && !c.spared(addr) {
-			_ = conn.Close() // which comes here again
+		if c.all > maxConns || c.of[from] > maxAddressConns && !c.trusted(addr) {
+			_ = conn.Close() // changed is called again for it
 		}
 	case http.StateClosed:
 		c.all--

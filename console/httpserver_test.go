@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"bufio"
@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/console"
 )
 
 // deafConn is a client's connection that reads no more once it is told so.
@@ -58,7 +60,7 @@ func TestDeaf(t *testing.T) {
 			began := time.Now()
 			select {
 			case <-ended:
-				if took := time.Since(began); took > 2*writeWithin {
+				if took := time.Since(began); took > 2*console.WriteWithin {
 					t.Errorf("HTTP/%d: the handler is held for %v", protocol, took)
 				}
 			case <-time.After(24 * time.Hour):
@@ -75,7 +77,7 @@ func TestDeaf(t *testing.T) {
 // a trusted proxy has those of many.
 func TestCrowd(t *testing.T) {
 	for _, proxies := range [][]netip.Prefix{nil, {netip.MustParsePrefix("127.0.0.0/8")}} {
-		s := &Server{cfg: Config{Log: discard, Proxies: proxies}}
+		s := newServer(t, console.Config{Proxies: proxies})
 		web := httptest.NewUnstartedServer(nil)
 		web.Config = s.HTTPServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		web.Start()
@@ -94,13 +96,13 @@ func TestCrowd(t *testing.T) {
 			return err == nil && res.StatusCode == http.StatusOK
 		}
 		var all []net.Conn
-		for range maxAddressConns {
+		for range console.MaxAddressConns {
 			all = append(all, dial())
 		}
 		if one := dial(); answered(one) != (proxies != nil) {
 			t.Errorf("proxies %v: one connection more than a client may have is answered: %v", proxies, proxies == nil)
 		}
-		if !answered(all[maxAddressConns-1]) {
+		if !answered(all[console.MaxAddressConns-1]) {
 			t.Errorf("proxies %v: one of those that were there first is not answered", proxies)
 		}
 		_ = all[0].Close()

@@ -1,6 +1,8 @@
-package console
+package console_test
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -8,7 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/console"
 	"tapedeck/console/access"
+	"tapedeck/console/consoletest"
+	"tapedeck/console/identity"
+	"tapedeck/console/ops"
 	"tapedeck/store"
 )
 
@@ -16,16 +22,28 @@ import (
 func (l *lab) cookies(c *http.Client) map[string]string {
 	l.Helper()
 	all := map[string]string{}
-	for _, cookie := range c.Jar.Cookies(l.at("/")) {
+	for _, cookie := range c.Jar.Cookies(l.At("/")) {
 		all[cookie.Name] = cookie.Value
 	}
 	return all
 }
 
+// The defaults of a Config.
+const (
+	idle     = 30 * time.Minute
+	lifetime = 12 * time.Hour
+)
+
+// sessionID is the id by which the store knows a session.
+func sessionID(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:])
+}
+
 // stay is what the store has of a client's session.
 func (l *lab) stay(c *http.Client) store.Session {
 	l.Helper()
-	stay, err := l.store.Session(l.Context(), sessionID(l.cookies(c)[plainCookie]))
+	stay, err := l.Store.Session(l.Context(), sessionID(l.cookies(c)["tapedeck_session"]))
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -37,34 +55,34 @@ func (l *lab) stay(c *http.Client) store.Session {
 func TestFixation(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	planted := random()
-	victim := l.client()
-	victim.Jar.SetCookies(l.at("/"), []*http.Cookie{{Name: plainCookie, Value: planted, Path: "/"}})
-	res, body := l.signIn(victim, "anna", labPassword, "")
+	planted := strings.Repeat("A", 43)
+	victim := l.Client()
+	victim.Jar.SetCookies(l.At("/"), []*http.Cookie{{Name: "tapedeck_session", Value: planted, Path: "/"}})
+	res, body := l.SignIn(victim, "anna", consoletest.Password, "")
 	l.expect(http.StatusSeeOther, res, body)
-	first := l.cookies(victim)[plainCookie]
+	first := l.cookies(victim)["tapedeck_session"]
 	if first == planted || len(first) != len(planted) {
 		t.Errorf("secret %q before, %q after", planted, first)
 	}
-	attacker := l.client()
+	attacker := l.Client()
 	for name, secret := range map[string]string{"planted": planted, "the session's id": l.stay(victim).ID} {
-		attacker.Jar.SetCookies(l.at("/"), []*http.Cookie{{Name: plainCookie, Value: secret, Path: "/"}})
-		if res, body := l.get(attacker, "/api/test/who"); res.StatusCode != http.StatusUnauthorized {
+		attacker.Jar.SetCookies(l.At("/"), []*http.Cookie{{Name: "tapedeck_session", Value: secret, Path: "/"}})
+		if res, body := l.Get(attacker, "/api/test/who"); res.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%s: %d %s", name, res.StatusCode, body)
 		}
 	}
-	res, body = l.signIn(victim, "bob", labPassword, "") // fails: nothing changes
+	res, body = l.SignIn(victim, "bob", consoletest.Password, "") // fails: nothing changes
 	l.expect(http.StatusUnauthorized, res, body)
-	if l.cookies(victim)[plainCookie] != first || res.Header.Get("Set-Cookie") != "" {
+	if l.cookies(victim)["tapedeck_session"] != first || res.Header.Get("Set-Cookie") != "" {
 		t.Error("a failure changes the cookie")
 	}
-	res, body = l.signIn(victim, "lisa", labPassword, "")
+	res, body = l.SignIn(victim, "lisa", consoletest.Password, "")
 	l.expect(http.StatusSeeOther, res, body)
-	attacker.Jar.SetCookies(l.at("/"), []*http.Cookie{{Name: plainCookie, Value: first, Path: "/"}})
-	if res, body := l.get(attacker, "/api/test/who"); res.StatusCode != http.StatusUnauthorized {
+	attacker.Jar.SetCookies(l.At("/"), []*http.Cookie{{Name: "tapedeck_session", Value: first, Path: "/"}})
+	if res, body := l.Get(attacker, "/api/test/who"); res.StatusCode != http.StatusUnauthorized {
 		t.Errorf("the session before: %d %s", res.StatusCode, body)
 	}
-	if _, body := l.get(victim, "/api/test/who"); body != "lisa" {
+	if _, body := l.Get(victim, "/api/test/who"); body != "lisa" {
 		t.Errorf("now %q", body)
 	}
 }
@@ -84,28 +102,28 @@ func TestCookie(t *testing.T) {
 		{"192.0.2.1:5", "", false, true, true},
 		{"127.0.0.1:5", "http", false, true, true},
 	} {
-		l := newStillLab(t, func(cfg *Config) {
+		l := consoletest.NewStill(t, func(cfg *console.Config) {
 			cfg.Proxies, cfg.TLS = loopback, c.all
 		})
 		at := "http://console.example/sign-in"
 		if c.own {
 			at = "https://console.example/sign-in"
 		}
-		r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(url.Values{"name": {"anna"}, "password": {labPassword}}.Encode()))
+		r := httptest.NewRequest(http.MethodPost, at, strings.NewReader(url.Values{"name": {"anna"}, "password": {consoletest.Password}}.Encode()))
 		r.RemoteAddr = c.remote
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		r.Header.Set("X-Forwarded-Proto", c.proto)
 		w := httptest.NewRecorder()
-		l.server.Handler().ServeHTTP(w, r)
+		l.Server.Handler().ServeHTTP(w, r)
 		got := w.Result().Header.Values("Set-Cookie")
 		if len(got) != 1 {
 			t.Fatalf("%+v: %d, cookies %q", c, w.Code, got)
 		}
 		name, rest, _ := strings.Cut(got[0], "=")
 		secret, rest, _ := strings.Cut(rest, "; ")
-		wantName, want := plainCookie, "Path=/; HttpOnly; SameSite=Lax"
+		wantName, want := "tapedeck_session", "Path=/; HttpOnly; SameSite=Lax"
 		if c.tls {
-			wantName, want = tlsCookie, "Path=/; HttpOnly; Secure; SameSite=Lax"
+			wantName, want = "__Host-tapedeck_session", "Path=/; HttpOnly; Secure; SameSite=Lax"
 		}
 		if name != wantName || rest != want || len(secret) != 43 {
 			t.Errorf("%+v: %s", c, got[0])
@@ -113,9 +131,9 @@ func TestCookie(t *testing.T) {
 		// What the other kind of connection sends is not taken.
 		r = httptest.NewRequest(http.MethodGet, "http://console.example/", nil)
 		r.RemoteAddr = "192.0.2.1:5"
-		r.AddCookie(&http.Cookie{Name: tlsCookie, Value: secret})
-		if _, err := l.server.visitor(r); (err == nil) != c.all {
-			t.Errorf("%+v: %s without TLS: %v", c, tlsCookie, err)
+		r.AddCookie(&http.Cookie{Name: "__Host-tapedeck_session", Value: secret})
+		if _, err := l.Checker.Visit(r); (err == nil) != c.all {
+			t.Errorf("%+v: %s without TLS: %v", c, "__Host-tapedeck_session", err)
 		}
 	}
 }
@@ -124,16 +142,16 @@ func TestCookie(t *testing.T) {
 func TestCSRF(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	anna, eve := l.as("anna"), l.as("eve")
-	own, others := l.csrf(anna), l.csrf(eve)
-	if own == others || own == l.cookies(anna)[plainCookie] || len(own) < 40 {
+	anna, eve := l.As("anna"), l.As("eve")
+	own, others := l.CSRF(anna), l.CSRF(eve)
+	if own == others || own == l.cookies(anna)["tapedeck_session"] || len(own) < 40 {
 		t.Errorf("tokens %q and %q", own, others)
 	}
 	for _, path := range []string{"/test/who", "/api/test/who", "/sign-out"} {
 		for name, form := range map[string]string{"none": "", "empty": "csrf=", "another session's": "csrf=" + others, "wrong": "csrf=" + own[:42] + "x",
-			"the cookie": "csrf=" + l.cookies(anna)[plainCookie], "wrong before": "csrf=x&csrf=" + own} {
+			"the cookie": "csrf=" + l.cookies(anna)["tapedeck_session"], "wrong before": "csrf=x&csrf=" + own} {
 			for _, as := range []string{"form", "header", "address", "multipart"} {
-				r, err := http.NewRequest(http.MethodPost, l.url+path, strings.NewReader(form))
+				r, err := http.NewRequest(http.MethodPost, l.URL+path, strings.NewReader(form))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -161,7 +179,7 @@ func TestCSRF(t *testing.T) {
 		}
 	}
 	for _, headers := range [][]string{{"Content-Type: application/x-www-form-urlencoded"}, {"X-CSRF-Token: " + own}} {
-		res, err := http.NewRequest(http.MethodPost, l.url+"/api/test/who", strings.NewReader(url.Values{"csrf": {own}}.Encode()))
+		res, err := http.NewRequest(http.MethodPost, l.URL+"/api/test/who", strings.NewReader(url.Values{"csrf": {own}}.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,12 +191,12 @@ func TestCSRF(t *testing.T) {
 	}
 	for _, method := range []string{"PUT", "DELETE", "PATCH", "BREW"} {
 		r := httptest.NewRequest(method, "/", nil)
-		r.AddCookie(&http.Cookie{Name: plainCookie, Value: l.cookies(anna)[plainCookie]})
-		if _, err := l.server.visitor(r); err != errForged {
+		r.AddCookie(&http.Cookie{Name: "tapedeck_session", Value: l.cookies(anna)["tapedeck_session"]})
+		if _, err := l.Checker.Visit(r); err != identity.ErrForged {
 			t.Errorf("%s: %v", method, err)
 		}
 	}
-	res, body := l.do(l.bearer("anna"), http.MethodPost, "/api/test/who", "")
+	res, body := l.Do(l.Bearer("anna"), http.MethodPost, "/api/test/who", "")
 	l.expect(http.StatusOK, res, body)
 }
 
@@ -187,24 +205,24 @@ func TestCSRF(t *testing.T) {
 func TestCrossOrigin(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	anna := l.as("anna")
+	anna := l.As("anna")
 	for _, c := range []struct {
 		header string
 		want   int
 	}{
 		{"Sec-Fetch-Site: cross-site", 403}, {"Sec-Fetch-Site: same-site", 403}, {"Sec-Fetch-Site: same-origin", 200}, {"Sec-Fetch-Site: none", 200},
-		{"Origin: https://evil.example", 403}, {"Origin: null", 403}, {"Origin: " + l.url, 200},
+		{"Origin: https://evil.example", 403}, {"Origin: null", 403}, {"Origin: " + l.URL, 200},
 	} {
-		res, body := l.do(anna, http.MethodPost, "/api/test/who", "", c.header)
+		res, body := l.Do(anna, http.MethodPost, "/api/test/who", "", c.header)
 		l.expect(c.want, res, body)
-		res, body = l.do(l.bearer("anna"), http.MethodPost, "/api/test/who", "", c.header)
+		res, body = l.Do(l.Bearer("anna"), http.MethodPost, "/api/test/who", "", c.header)
 		l.expect(c.want, res, body)
-		res, body = l.do(l.client(), http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {labPassword}}.Encode(),
+		res, body = l.Do(l.Client(), http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {consoletest.Password}}.Encode(),
 			c.header, "Content-Type: application/x-www-form-urlencoded")
 		if (res.StatusCode == http.StatusForbidden) != (c.want == 403) || (len(res.Cookies()) == 0) != (c.want == 403) {
 			t.Errorf("sign in with %s: %d, cookies %v: %.80s", c.header, res.StatusCode, res.Cookies(), body)
 		}
-		res, body = l.do(anna, http.MethodGet, "/api/test/who", "", c.header) // a link from elsewhere is good
+		res, body = l.Do(anna, http.MethodGet, "/api/test/who", "", c.header) // a link from elsewhere is good
 		l.expect(http.StatusOK, res, body)
 	}
 }
@@ -219,20 +237,20 @@ func TestSessionExpiry(t *testing.T) {
 		slides      bool
 	}{
 		{"fresh", 0, 0, true, false},
-		{"just used", time.Hour, slideEvery - 10*time.Second, true, false},
-		{"used", time.Hour, slideEvery + time.Second, true, true},
-		{"nearly idle", time.Hour, defaultIdle - 10*time.Second, true, true},
-		{"idle", time.Hour, defaultIdle, false, false},
-		{"nearly old", defaultLifetime - 10*time.Second, 2 * time.Minute, true, true},
-		{"old", defaultLifetime, 0, false, false},
+		{"just used", time.Hour, time.Minute - 10*time.Second, true, false},
+		{"used", time.Hour, time.Minute + time.Second, true, true},
+		{"nearly idle", time.Hour, idle - 10*time.Second, true, true},
+		{"idle", time.Hour, idle, false, false},
+		{"nearly old", lifetime - 10*time.Second, 2 * time.Minute, true, true},
+		{"old", lifetime, 0, false, false},
 	} {
-		anna := l.as("anna")
+		anna := l.As("anna")
 		stay, now := l.stay(anna), time.Now()
 		stay.Began, stay.Seen = now.Add(-c.began), now.Add(-c.seen)
-		if err := l.store.SaveSession(t.Context(), stay, time.Minute); err != nil {
+		if err := l.Store.SaveSession(t.Context(), stay, time.Minute); err != nil {
 			t.Fatal(err)
 		}
-		res, body := l.get(anna, "/api/test/who")
+		res, body := l.Get(anna, "/api/test/who")
 		if (res.StatusCode == http.StatusOK) != c.known {
 			t.Errorf("%s: %d %s", c.name, res.StatusCode, body)
 		}
@@ -240,27 +258,19 @@ func TestSessionExpiry(t *testing.T) {
 			t.Errorf("%s: before %+v, after %+v", c.name, stay, after)
 		}
 	}
-	s, now := l.server, time.Now()
-	for _, c := range []struct{ began, seen, want time.Duration }{
-		{0, 0, defaultIdle}, {defaultLifetime - time.Minute, 0, time.Minute}, {time.Hour, time.Minute, defaultIdle},
-	} {
-		if got := s.ttl(store.Session{Began: now.Add(-c.began), Seen: now.Add(-c.seen)}); got != c.want && c.seen == 0 {
-			t.Errorf("ttl %v, want %v", got, c.want)
-		}
-	}
 }
 
 func TestSessionsAreStoredSafely(t *testing.T) {
 	l := newLab(t)
-	anna := l.as("anna")
-	secret, stay := l.cookies(anna)[plainCookie], l.stay(anna)
+	anna := l.As("anna")
+	secret, stay := l.cookies(anna)["tapedeck_session"], l.stay(anna)
 	if strings.Contains(strings.Join([]string{stay.ID, stay.CSRF, stay.Stamp, stay.Account, stay.From}, " "), secret) {
 		t.Errorf("the secret is in the store: %+v", stay)
 	}
 	if stay.Account != "anna" || stay.From != "127.0.0.1" || stay.Stamp == "" {
 		t.Errorf("stored: %+v", stay)
 	}
-	if strings.Contains(l.log.String(), secret) || strings.Contains(l.audited(), secret) {
+	if strings.Contains(l.Logged.String(), secret) || strings.Contains(l.Audited(), secret) {
 		t.Error("the secret is in a log")
 	}
 }
@@ -270,42 +280,62 @@ func TestSignOutEverywhere(t *testing.T) {
 	l.whoami()
 	var annas []*http.Client
 	for range 3 {
-		annas = append(annas, l.as("anna"))
+		annas = append(annas, l.As("anna"))
 	}
-	lisa := l.as("lisa")
-	res, body := l.post(annas[0], "/sign-out", nil) // this one alone
+	lisa := l.As("lisa")
+	res, body := l.Post(annas[0], "/sign-out", nil) // this one alone
 	l.expect(http.StatusSeeOther, res, body)
 	for i, want := range []int{401, 200, 200} {
-		res, body := l.get(annas[i], "/api/test/who")
+		res, body := l.Get(annas[i], "/api/test/who")
 		l.expect(want, res, body)
 	}
-	v := &visit{session: &session{id: l.stay(annas[2]).ID}}
-	v.account, v.stamp, _ = l.server.cfg.Accounts.Account("anna")
-	if err := l.server.still(t.Context(), v); err != nil {
+	v := l.visit(annas[2])
+	if err := l.Checker.Still(t.Context(), v); err != nil {
 		t.Errorf("before: %v", err)
 	}
-	res, body = l.post(annas[1], "/sign-out", url.Values{"everywhere": {"1"}})
+	res, body = l.Post(annas[1], "/sign-out", url.Values{"everywhere": {"1"}})
 	l.expect(http.StatusSeeOther, res, body)
-	if err := l.server.still(t.Context(), v); err != errNotKnown {
+	if err := l.Checker.Still(t.Context(), v); err != ops.ErrNotKnown {
 		t.Errorf("a stream goes on: %v", err)
 	}
 	for _, c := range annas {
-		res, body := l.get(c, "/api/test/who")
+		res, body := l.Get(c, "/api/test/who")
 		l.expect(http.StatusUnauthorized, res, body)
 	}
-	for _, c := range []*http.Client{lisa, l.bearer("anna")} {
-		res, body := l.get(c, "/api/test/who")
+	for _, c := range []*http.Client{lisa, l.Bearer("anna")} {
+		res, body := l.Get(c, "/api/test/who")
 		l.expect(http.StatusOK, res, body)
 	}
-	if !strings.Contains(l.audited(), `"detail":"everywhere: 2 sessions"`) {
-		t.Errorf("audit:\n%s", l.audited())
+	if !strings.Contains(l.Audited(), `"detail":"everywhere: 2 sessions"`) {
+		t.Errorf("audit:\n%s", l.Audited())
 	}
-	res, body = l.get(lisa, "/sign-out") // a link cannot sign out
+	res, body = l.Get(lisa, "/sign-out") // a link cannot sign out
 	l.expect(http.StatusNotFound, res, body)
-	res, body = l.get(lisa, "/api/test/who")
+	res, body = l.Get(lisa, "/api/test/who")
 	l.expect(http.StatusOK, res, body)
-	res, body = l.post(l.client(), "/sign-out", nil) // nobody: nothing happens
+	res, body = l.Post(l.Client(), "/sign-out", nil) // nobody: nothing happens
 	l.expect(http.StatusSeeOther, res, body)
+}
+
+// visit is who the console takes a browser for.
+func (l *lab) visit(c *http.Client) *identity.Visit {
+	l.Helper()
+	v, err := l.Visit(c)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return v
+}
+
+func (l *lab) visitByToken(account string) *identity.Visit {
+	l.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+consoletest.Token(account))
+	v, err := l.Checker.Visit(r)
+	if err != nil {
+		l.Fatal(err)
+	}
+	return v
 }
 
 // TestAccountChanges: when an account changes, or goes, its sessions and tokens
@@ -313,56 +343,54 @@ func TestSignOutEverywhere(t *testing.T) {
 func TestAccountChanges(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	clients, visits := map[string]*http.Client{}, map[string]*visit{}
-	for name := range labAccounts {
-		clients[name] = l.as(name)
-		account, stamp, _ := l.server.cfg.Accounts.Account(name)
-		visits[name] = &visit{account: account, stamp: stamp, session: &session{id: l.stay(clients[name]).ID}}
+	clients, visits := map[string]*http.Client{}, map[string]*identity.Visit{}
+	for name := range consoletest.AccountsText {
+		clients[name] = l.As(name)
+		visits[name] = l.visit(clients[name])
 	}
-	eves := &visit{account: visits["eve"].account, stamp: visits["eve"].stamp, token: "t-eve"}
-	byToken := &visit{account: visits["alice"].account, stamp: visits["alice"].stamp, token: "t-alice"}
-	if err := l.server.still(t.Context(), byToken); err != nil {
+	eves, byToken := l.visitByToken("eve"), l.visitByToken("alice")
+	if err := l.Checker.Still(t.Context(), byToken); err != nil {
 		t.Errorf("a token's stream: %v", err)
 	}
-	l.writeAccounts(map[string]string{
-		"root":  labAccounts["root"],
+	l.WriteAccounts(map[string]string{
+		"root":  consoletest.AccountsText["root"],
 		"north": "role: brand, brand: south",
 		"anna":  "role: operator",
 		"sue":   "role: organisation, organisation: acme, groups: [support]",
 		"lisa":  "role: organisation, organisation: acme, rights: [see]",
-		"eve":   labAccounts["eve"],
+		"eve":   consoletest.AccountsText["eve"],
 	})
-	l.until(func() bool { _, _, there := l.server.cfg.Accounts.Account("alice"); return !there })
+	l.until(func() bool { _, _, there := l.Accounts.Account("alice"); return !there })
 	for name, c := range clients {
-		want, err := http.StatusUnauthorized, errNotKnown
+		want, err := http.StatusUnauthorized, error(ops.ErrNotKnown)
 		if name == "root" || name == "eve" {
 			want, err = http.StatusOK, nil
 		}
-		res, body := l.get(c, "/api/test/who")
+		res, body := l.Get(c, "/api/test/who")
 		l.expect(want, res, name+" "+body)
-		if got := l.server.still(t.Context(), visits[name]); got != err {
+		if got := l.Checker.Still(t.Context(), visits[name]); got != err {
 			t.Errorf("%s's stream: %v, want %v", name, got, err)
 		}
 	}
-	if err := l.server.still(t.Context(), byToken); err != errNotKnown {
+	if err := l.Checker.Still(t.Context(), byToken); err != ops.ErrNotKnown {
 		t.Errorf("the stream of a removed token: %v", err)
 	}
-	res, body := l.get(l.bearer("alice"), "/api/test/who")
+	res, body := l.Get(l.Bearer("alice"), "/api/test/who")
 	l.expect(http.StatusUnauthorized, res, body)
 
-	if err := l.server.still(t.Context(), eves); err != nil {
+	if err := l.Checker.Still(t.Context(), eves); err != nil {
 		t.Errorf("the stream of eve's token: %v", err)
 	}
-	if err := access.Change(l.accounts, func(f *access.File) error { return f.RemoveToken("t-eve") }); err != nil {
+	if err := access.Change(l.AccountsFile, func(f *access.File) error { return f.RemoveToken("t-eve") }); err != nil {
 		t.Fatal(err)
 	}
-	l.until(func() bool { return !l.server.cfg.Accounts.HasToken("t-eve", "eve") })
-	if err := l.server.still(t.Context(), eves); err != errNotKnown {
+	l.until(func() bool { return !l.Accounts.HasToken("t-eve", "eve") })
+	if err := l.Checker.Still(t.Context(), eves); err != ops.ErrNotKnown {
 		t.Errorf("the stream of a revoked token: %v", err)
 	}
-	res, body = l.get(l.bearer("eve"), "/api/test/who")
+	res, body = l.Get(l.Bearer("eve"), "/api/test/who")
 	l.expect(http.StatusUnauthorized, res, body)
-	res, body = l.get(clients["eve"], "/api/test/who")
+	res, body = l.Get(clients["eve"], "/api/test/who")
 	l.expect(http.StatusOK, res, body)
 }
 
@@ -382,8 +410,8 @@ func (l *lab) until(done func() bool) {
 func TestBearer(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	anna := l.as("anna")
-	good := labToken("anna")
+	anna := l.As("anna")
+	good := consoletest.Token("anna")
 	for _, c := range []struct {
 		header string
 		want   int
@@ -392,7 +420,7 @@ func TestBearer(t *testing.T) {
 		{"Bearer " + good + "x", 401}, {"Bearer", 401}, {"Bearer ", 401}, {"Basic " + good, 200}, {good, 200}, {"", 200},
 		{"Bearer " + good + ", Bearer " + good, 401}, {"Bearer " + strings.Repeat("x", 20_000), 401},
 	} {
-		res, body := l.do(anna, http.MethodGet, "/api/test/who", "", "Authorization: "+c.header)
+		res, body := l.Do(anna, http.MethodGet, "/api/test/who", "", "Authorization: "+c.header)
 		l.expect(c.want, res, c.header+" "+body)
 		if len(res.Cookies()) > 0 {
 			t.Errorf("%s: gets a cookie", c.header)
@@ -401,18 +429,18 @@ func TestBearer(t *testing.T) {
 			t.Errorf("%s: nobody says how", c.header)
 		}
 	}
-	res, body := l.do(l.client(), http.MethodGet, "/api/test/who", "", "Authorization: Basic b2ZmaWNlOnNlY3JldA==")
+	res, body := l.Do(l.Client(), http.MethodGet, "/api/test/who", "", "Authorization: Basic b2ZmaWNlOnNlY3JldA==")
 	l.expect(http.StatusUnauthorized, res, body)
 	both := []string{"Authorization: Basic b2ZmaWNlOnNlY3JldA==", "Authorization: Bearer " + good}
-	res, body = l.do(l.client(), http.MethodGet, "/api/test/who", "", both...)
+	res, body = l.Do(l.Client(), http.MethodGet, "/api/test/who", "", both...)
 	l.expect(http.StatusOK, res, body)
-	res, body = l.send(anna, http.MethodPost, "/test/who", "", both[0]) // without the token of its pages
+	res, body = l.Send(anna, http.MethodPost, "/test/who", "", both[0]) // without the token of its pages
 	l.expect(http.StatusForbidden, res, body)
-	res, body = l.get(l.client(), "/api/test/who?access_token="+good)
+	res, body = l.Get(l.Client(), "/api/test/who?access_token="+good)
 	l.expect(http.StatusUnauthorized, res, body)
-	res, body = l.do(l.bearer("anna"), http.MethodPost, "/sign-out", "")
+	res, body = l.Do(l.Bearer("anna"), http.MethodPost, "/sign-out", "")
 	l.expect(http.StatusSeeOther, res, body)
-	res, body = l.get(anna, "/api/test/who")
+	res, body = l.Get(anna, "/api/test/who")
 	l.expect(http.StatusOK, res, body)
 }
 
@@ -420,19 +448,19 @@ func TestBearer(t *testing.T) {
 func TestRedisAway(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
-	anna := l.as("anna")
-	if err := l.store.Close(); err != nil {
+	anna := l.As("anna")
+	if err := l.Store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	res, body := l.get(anna, "/api/test/who")
+	res, body := l.Get(anna, "/api/test/who")
 	l.expect(http.StatusServiceUnavailable, res, body)
-	res, body = l.signIn(l.client(), "lisa", labPassword, "")
+	res, body = l.SignIn(l.Client(), "lisa", consoletest.Password, "")
 	l.expect(http.StatusServiceUnavailable, res, body)
 	if len(res.Cookies()) > 0 {
 		t.Error("a session that is nowhere")
 	}
-	res, body = l.get(l.bearer("anna"), "/api/test/who")
+	res, body = l.Get(l.Bearer("anna"), "/api/test/who")
 	l.expect(http.StatusOK, res, body)
-	res, body = l.get(l.client(), "/api/test/who")
+	res, body = l.Get(l.Client(), "/api/test/who")
 	l.expect(http.StatusUnauthorized, res, body)
 }

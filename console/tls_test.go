@@ -1,4 +1,4 @@
-package console
+package console_test
 
 import (
 	"context"
@@ -11,36 +11,38 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/console/consoletest"
 )
 
 // TestOverTLS: a browser signs in and out by HTTP/2, with a cookie for TLS alone.
 func TestOverTLS(t *testing.T) {
-	l := newStillLab(t)
+	l := &lab{consoletest.NewStill(t)}
 	l.whoami()
-	web := httptest.NewUnstartedServer(l.server.Handler())
+	web := httptest.NewUnstartedServer(l.Server.Handler())
 	web.EnableHTTP2 = true
 	web.StartTLS()
 	defer web.Close()
-	l.url = web.URL
-	c := l.client()
+	l.URL = web.URL
+	c := l.Client()
 	c.Transport = web.Client().Transport
-	res, body := l.do(c, http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {labPassword}}.Encode(),
+	res, body := l.Do(c, http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {consoletest.Password}}.Encode(),
 		"Content-Type: application/x-www-form-urlencoded", "Origin: "+web.URL)
 	l.expect(http.StatusSeeOther, res, body)
 	if res.ProtoMajor != 2 || res.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("%s, HSTS %q", res.Proto, res.Header.Get("Strict-Transport-Security"))
 	}
-	if set := res.Header.Get("Set-Cookie"); !strings.HasPrefix(set, tlsCookie+"=") || !strings.Contains(set, "; Secure") {
+	if set := res.Header.Get("Set-Cookie"); !strings.HasPrefix(set, "__Host-tapedeck_session=") || !strings.Contains(set, "; Secure") {
 		t.Errorf("cookie %s", set)
 	}
-	if _, body := l.get(c, "/test/who"); body != "anna" {
+	if _, body := l.Get(c, "/test/who"); body != "anna" {
 		t.Errorf("it is %.100q", body)
 	}
-	res, body = l.do(c, http.MethodPost, "/test/who", "", "Origin: https://evil.example")
+	res, body = l.Do(c, http.MethodPost, "/test/who", "", "Origin: https://evil.example")
 	l.expect(http.StatusForbidden, res, body)
-	res, body = l.post(c, "/sign-out", nil)
+	res, body = l.Post(c, "/sign-out", nil)
 	l.expect(http.StatusSeeOther, res, body)
-	res, body = l.get(c, "/api/test/who")
+	res, body = l.Get(c, "/api/test/who")
 	l.expect(http.StatusUnauthorized, res, body)
 }
 

@@ -3,7 +3,7 @@ package daemon
 import (
 	"context"
 
-	"tapedeck/console"
+	"tapedeck/console/ops"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 )
@@ -12,6 +12,6 @@ import (
 
 func (d *Daemon) Store() *store.Store { return d.store }
 
-func (d *Daemon) Switch(ctx context.Context, id, user, account string, action console.Action) (calls.State, error) {
+func (d *Daemon) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
 	return d.liveCalls.Switch(ctx, id, user, account, action)
 }

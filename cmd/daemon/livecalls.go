@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"tapedeck/console"
+	"tapedeck/console/ops"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
@@ -24,10 +24,10 @@ type liveCalls struct {
 
 // request is what one instance asks of another. Its JSON is read by other versions.
 type request struct {
-	Call    string         `json:"call"`
-	User    string         `json:"user,omitempty"`
-	Account string         `json:"account,omitempty"`
-	Action  console.Action `json:"action"`
+	Call    string     `json:"call"`
+	User    string     `json:"user,omitempty"`
+	Account string     `json:"account,omitempty"`
+	Action  ops.Action `json:"action"`
 }
 
 // reply is the answer to a request. At most one of Refused, NoCall and Failed is set.
@@ -38,12 +38,12 @@ type reply struct {
 	Failed  string        `json:"failed,omitempty"`
 }
 
-var pressOf = map[console.Action]toggle.Press{
-	console.Start: toggle.TurnOn, console.Resume: toggle.TurnOn, console.Pause: toggle.TurnOff, console.Toggle: toggle.Turn,
+var pressOf = map[ops.Action]toggle.Press{
+	ops.Start: toggle.TurnOn, ops.Resume: toggle.TurnOn, ops.Pause: toggle.TurnOff, ops.Toggle: toggle.Turn,
 }
 
-// Switch is console.Calls' method.
-func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action console.Action) (calls.State, error) {
+// Switch is ops.Switcher's.
+func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
 	asked := request{Call: id, User: user, Account: account, Action: action}
 	got := l.press(ctx, asked)
 	if got.NoCall && !l.store.Alone() {

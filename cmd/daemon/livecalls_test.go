@@ -12,7 +12,7 @@ import (
 	"tapedeck/cmd/daemon"
 	"tapedeck/cmd/daemon/daemontest"
 	"tapedeck/cmd/spooltest"
-	"tapedeck/console"
+	"tapedeck/console/ops"
 	"tapedeck/esl/esltest"
 	"tapedeck/internal/testkit"
 	"tapedeck/store/calls"
@@ -76,21 +76,21 @@ func TestPressThroughAnyInstance(t *testing.T) {
 	for _, tc := range []struct {
 		through     *daemon.Daemon
 		call, user  string
-		action      console.Action
+		action      ops.Action
 		want        calls.State
 		refused     string
 		is          error
 		onTheLeg    string
 		description string
 	}{
-		{other, leg.UUID(), "", console.Pause, calls.Paused, "", nil, "paused", "by another instance, who talks"},
-		{owner, leg.UUID(), "bob", console.Pause, calls.Paused, "", nil, "paused", "again, by its owner"},
-		{owner, leg.UUID(), "1002", console.Resume, calls.On, "", nil, "on", "by its owner"},
-		{other, leg.UUID(), "bob", console.Toggle, calls.Paused, "", nil, "paused", "turned over"},
-		{other, leg.UUID(), "bob", console.Start, calls.On, "", nil, "on", "started"},
-		{other, leg.UUID(), "dave", console.Pause, calls.On, "not_its_user", nil, "on", "a user who is not on it"},
-		{owner, leg.UUID(), "nobody", console.Pause, calls.On, "not_its_user", nil, "on", "nobody"},
-		{other, "no-such-call", "bob", console.Pause, calls.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
+		{other, leg.UUID(), "", ops.Pause, calls.Paused, "", nil, "paused", "by another instance, who talks"},
+		{owner, leg.UUID(), "bob", ops.Pause, calls.Paused, "", nil, "paused", "again, by its owner"},
+		{owner, leg.UUID(), "1002", ops.Resume, calls.On, "", nil, "on", "by its owner"},
+		{other, leg.UUID(), "bob", ops.Toggle, calls.Paused, "", nil, "paused", "turned over"},
+		{other, leg.UUID(), "bob", ops.Start, calls.On, "", nil, "on", "started"},
+		{other, leg.UUID(), "dave", ops.Pause, calls.On, "not_its_user", nil, "on", "a user who is not on it"},
+		{owner, leg.UUID(), "nobody", ops.Pause, calls.On, "not_its_user", nil, "on", "nobody"},
+		{other, "no-such-call", "bob", ops.Pause, calls.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
 		{owner, leg.UUID(), "bob", "explode", calls.Off, "", toggle.ErrBusy, "on", "an unknown action"},
 	} {
 		got, err := tc.through.Switch(ctx, tc.call, tc.user, "root", tc.action)

@@ -36,8 +36,8 @@ func newWebConsole(cfg *config.Config, s *store.Store, live *liveCalls, m *metri
 		secure = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	c, err := console.New(console.Config{
-		Store: s, Policy: s.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String()),
-		Accounts: accounts, Calls: live, Proxies: cfg.HTTP.TrustedProxies, TLS: secure != nil, Log: log,
+		Index: s, Calls: s, Sessions: s, Switcher: live, Policy: s.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String()),
+		Accounts: accounts, Proxies: cfg.HTTP.TrustedProxies, TLS: secure != nil, Log: log,
 	})
 	if err != nil {
 		return nil, err

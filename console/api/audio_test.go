@@ -1,0 +1,359 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/console/consoletest"
+	"tapedeck/recording"
+	"tapedeck/store/index"
+)
+
+const wavOfAlice = "/api/v1/recordings/" + recAlice + "/audio.wav"
+
+// TestAudioRanges: what a player asks for, and what one would ask for who wants
+// to keep the server busy.
+func TestAudioRanges(t *testing.T) {
+	l := newAPILab(t)
+	whole := string(labSound())
+	size := strconv.Itoa(len(whole))
+	res, text := l.wants(200, "anna", "GET", wavOfAlice, "")
+	if text != whole || res.Header.Get("Content-Type") != "audio/wav" || res.Header.Get("Accept-Ranges") != "bytes" || res.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%d bytes, %v", len(text), res.Header)
+	}
+	tag, date := res.Header.Get("ETag"), res.Header.Get("Last-Modified")
+	for _, tc := range []struct {
+		name, want string
+		status     int
+		headers    []string
+	}{
+		{"first byte", whole[:1], 206, []string{"Range: bytes=0-0"}},
+		{"all", whole, 206, []string{"Range: bytes=0-"}},
+		{"end", whole[len(whole)-100:], 206, []string{"Range: bytes=-100"}},
+		{"more than all from the end", whole, 206, []string{"Range: bytes=-999999999"}},
+		{"over the end", whole[10:], 206, []string{"Range: bytes=10-999999999"}},
+		{"behind the end", "", 416, []string{"Range: bytes=" + size + "-"}},
+		{"far behind the end", "", 416, []string{"Range: bytes=9223372036854775807-"}},
+		{"no number", "", 416, []string{"Range: bytes=9223372036854775808-"}},
+		{"below zero", "", 416, []string{"Range: bytes=--1"}},
+		{"backwards", "", 416, []string{"Range: bytes=9-3"}},
+		{"nothing of the end", "", 416, []string{"Range: bytes=-0"}},
+		{"no bytes", "", 416, []string{"Range: lines=1-2"}},
+		{"overlapping, together more than the file", whole, 200, []string{"Range: bytes=0-,0-,1-,2-"}},
+		{"too many", "", 416, []string{"Range: bytes=0-0,2-2,4-4,6-6,8-8,10-10,12-12,14-14,16-16"}},
+		{"far too many", "", 416, []string{"Range: bytes=0-0" + strings.Repeat(",1-1", 100_000)}},
+		{"two headers", "", 416, []string{"Range: bytes=0-0", "Range: bytes=1-1"}},
+		{"if it is the same", whole[5:10], 206, []string{"Range: bytes=5-9", "If-Range: " + tag}},
+		{"if it is as old", whole[5:10], 206, []string{"Range: bytes=5-9", "If-Range: " + date}},
+		{"if it is another", whole, 200, []string{"Range: bytes=5-9", `If-Range: "other"`}},
+		{"if it is weakly the same", whole, 200, []string{"Range: bytes=5-9", "If-Range: W/" + tag}},
+		{"if it is new", "", 304, []string{"If-None-Match: " + tag}},
+		{"if it is still the same", "", 412, []string{`If-Match: "other"`}},
+	} {
+		res, text := l.ask("anna", "GET", wavOfAlice, "", tc.headers...)
+		if res.StatusCode != tc.status || tc.status < 300 && text != tc.want {
+			t.Errorf("%s: %d and %d bytes, want %d and %d", tc.name, res.StatusCode, len(text), tc.status, len(tc.want))
+		}
+		if tc.status == 416 && (code(t, text) != "range" || res.Header.Get("Etag") != "" || res.Header.Get("Content-Disposition") != "") {
+			t.Errorf("%s: %s %v", tc.name, text, res.Header)
+		}
+	}
+	res, _ = l.ask("anna", "GET", wavOfAlice, "", "Range: bytes="+size+"-")
+	if got := res.Header.Get("Content-Range"); got != "bytes */"+size {
+		t.Errorf("Content-Range %q", got)
+	}
+	res, text = l.wants(200, "anna", "HEAD", wavOfAlice, "")
+	if res.Header.Get("Content-Length") != size || text != "" {
+		t.Errorf("HEAD: %v", res.Header)
+	}
+}
+
+// TestAudioSeveralRanges: several ranges that make sense come as they should.
+func TestAudioSeveralRanges(t *testing.T) {
+	l := newAPILab(t)
+	whole := string(labSound())
+	res, text := l.wants(206, "anna", "GET", wavOfAlice, "", "Range: bytes=0-9, 100-109, -10")
+	_, params, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := multipart.NewReader(strings.NewReader(text), params["boundary"])
+	for _, want := range []string{whole[:10], whole[100:110], whole[len(whole)-10:]} {
+		part, err := parts.NextPart()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 10)
+		if n, _ := part.Read(got); string(got[:n]) != want || part.Header.Get("Content-Type") != "audio/wav" {
+			t.Errorf("%q %v, want %q", got, part.Header, want)
+		}
+	}
+}
+
+// TestAudioAudit: a player's many requests are one line, every download is one.
+func TestAudioAudit(t *testing.T) {
+	l := newAPILab(t)
+	lines := func(what string) int { return strings.Count(l.Audited(), `"what":"`+what+`"`) }
+	for range 3 {
+		l.wants(206, "anna", "GET", wavOfAlice, "", "Range: bytes=0-99")
+		l.wants(206, "anna", "GET", wavOfAlice, "", "Range: bytes=1-")
+		l.wants(200, "anna", "GET", wavOfAlice, "")
+		l.wants(200, "anna", "HEAD", wavOfAlice, "")
+	}
+	if n := lines("listen"); n != 1 {
+		t.Errorf("%d lines of one who listens: %s", n, l.Audited())
+	}
+	l.wants(200, "lisa", "GET", wavOfAlice, "")
+	l.wants(200, "anna", "GET", "/api/v1/recordings/"+recCarol+"/audio.wav", "")
+	if n := lines("listen"); n != 3 {
+		t.Errorf("%d lines of two who listen to two: %s", n, l.Audited())
+	}
+	for i, tc := range []struct {
+		headers []string
+		more    int
+	}{
+		{nil, 1}, {nil, 1}, {[]string{"Range: bytes=0-"}, 1}, {[]string{"Range: bytes= 0-5"}, 1},
+		{[]string{"Range: bytes=1-"}, 1}, {[]string{"Range: bytes=2-"}, 0}, {[]string{"Range: bytes=-5"}, 0},
+	} {
+		before := lines("download")
+		l.ask("anna", "GET", wavOfAlice+"?download=1", "", tc.headers...)
+		if got := lines("download") - before; got != tc.more {
+			t.Errorf("download %d: %d lines, want %d", i, got, tc.more)
+		}
+	}
+	for _, want := range []string{`"who":"anna"`, `"organisation":"acme"`, `"recording":"` + recAlice + `"`, `"from":"127.0.0.1"`, `"detail":"WAV"`} {
+		if !strings.Contains(l.Audited(), want) {
+			t.Errorf("no %s in %s", want, l.Audited())
+		}
+	}
+	l.wants(403, "lisa", "GET", wavOfAlice+"?download=1", "")
+	l.wants(403, "lisa", "GET", wavOfAlice+"?download=1", "")
+	if n := lines("refused"); n != 1 {
+		t.Errorf("%d lines of what was refused: %s", n, l.Audited())
+	}
+}
+
+// TestNoAuditNoSound: what cannot be put into the audit log is not done, but for
+// a pause.
+func TestNoAuditNoSound(t *testing.T) {
+	l := newAPILab(t)
+	if err := os.Mkdir(l.Audit.Path(), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sound := string(labSound()[44:100])
+	for _, e := range []endpoint{
+		{"GET", wavOfAlice, "", "", 503},
+		{"GET", wavOfAlice + "?download=1", "", "", 503},
+		{"GET", "/api/v1/recordings.csv", "", "", 503},
+		{"POST", "/api/v1/recordings.zip", `{"ids":["` + recAlice + `"]}`, "", 503},
+		{"DELETE", "/api/v1/recordings/" + recAlice + "?reason=x", "", "", 503},
+		{"PUT", "/api/v1/recordings/" + recAlice + "/hold?reason=x", "", "", 503},
+		{"POST", "/api/v1/calls/" + callAlice + "/recording", `{"action":"start"}`, "", 503},
+		{"POST", "/api/v1/calls/" + callAlice + "/recording", `{"action":"toggle"}`, "", 503},
+		{"POST", "/api/v1/calls/" + callAlice + "/recording", `{"action":"pause"}`, "", 200},
+		{"GET", "/api/v1/recordings/" + recAlice, "", "", 200},
+	} {
+		res, text := l.wants(e.status, "root", e.method, e.path, e.body)
+		if e.status == 503 && (code(t, text) != "no_audit" || res.Header.Get("Retry-After") == "" || res.Header.Get("Content-Disposition") != "") {
+			t.Errorf("%s %s: %s", e.method, e.path, text)
+		}
+		if strings.Contains(text, sound) || strings.Contains(text, "RIFF") || e.status == 503 && strings.Contains(text, recAlice) {
+			t.Errorf("%s %s: something was given: %.100q", e.method, e.path, text)
+		}
+	}
+	if got := l.calls.was(); got != callAlice+" - root pause" {
+		t.Errorf("switched: %s", got)
+	}
+}
+
+// TestHostileIndex: what the index says of a file is not believed.
+func TestHostileIndex(t *testing.T) {
+	l := newAPILab(t)
+	secret := filepath.Join(filepath.Dir(l.Dir.String()), "accounts.yaml")
+	side := labSidecar("acme", recAlice, "alice", "sales")
+	own, err := side.Path(l.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rel, err := filepath.Rel(l.Dir.String(), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		"", ".", "/", "/etc/passwd", "../accounts.yaml", "acme/../../accounts.yaml", secret,
+		"acme/2026/11/20/../20/" + recAlice + ".wav", strings.Replace(rel, recAlice, recCarol, 1), strings.Replace(rel, "acme", "beta", 1),
+		"beta/2026/11/20/" + recDave + ".wav", strings.TrimSuffix(rel, ".wav") + ".json", "audit.jsonl", rel + "\x00", "\x00", rel + "/",
+	} {
+		l.index(side, func(r *index.Recording) { r.Path = path })
+		for _, e := range recordingEndpoints {
+			if e.method == "DELETE" && !strings.HasSuffix(e.path, "hold") {
+				continue // last
+			}
+			res, text := l.ask("anna", e.method, strings.ReplaceAll(e.path, "{id}", recAlice), strings.ReplaceAll(e.body, "{id}", recAlice))
+			if !strings.HasSuffix(e.path, "audit") && res.StatusCode < 400 || strings.Contains(text, "argon2") || strings.Contains(text, l.Dir.String()) {
+				t.Errorf("path %q: %s %s: %d %.300s", path, e.method, e.path, res.StatusCode, text)
+			}
+		}
+		l.ask("anna", "DELETE", "/api/v1/recordings/"+recAlice+"?reason=x", "")
+		if _, err := os.Stat(own); err != nil {
+			t.Fatalf("path %q: %v", path, err)
+		}
+	}
+}
+
+// TestSwappedFiles: a file that is not what its index entry is about is not sent.
+func TestSwappedFiles(t *testing.T) {
+	l := newAPILab(t)
+	at := func(org, id, user string) string {
+		path, err := labSidecar(org, id, user).Path(l.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	alice, dave := at("acme", recAlice, "alice"), at("beta", recDave, "dave")
+	replace := func(from, to string) {
+		data, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(to, data, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(name string) {
+		t.Helper()
+		for _, path := range []string{"", "/audio.wav", "/audio.wav?download=1", "/audio.mp3", "/waveform.svg"} {
+			if res, text := l.ask("anna", "GET", "/api/v1/recordings/"+recAlice+path, ""); res.StatusCode < 400 {
+				t.Errorf("%s: %s: %d %.100s", name, path, res.StatusCode, text)
+			}
+		}
+		if res, _ := l.ask("anna", "POST", "/api/v1/recordings.zip", `{"ids":["`+recAlice+`"]}`); res.StatusCode < 400 {
+			t.Errorf("%s: zip: %d", name, res.StatusCode)
+		}
+	}
+	replace(recording.SidecarPath(dave), recording.SidecarPath(alice))
+	refused("sidecar of another")
+	if err := os.WriteFile(recording.SidecarPath(alice), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused("no sidecar")
+
+	l.again()
+	if err := os.Remove(alice); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dave, alice); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/audio.wav", "/audio.wav?download=1", "/audio.mp3"} {
+		if res, text := l.ask("anna", "GET", "/api/v1/recordings/"+recAlice+path, ""); res.StatusCode < 400 || strings.Contains(text, "RIFF") {
+			t.Errorf("symlink: %s: %d", path, res.StatusCode)
+		}
+	}
+}
+
+// TestFileNames: whatever a caller calls himself, a header stays a header.
+func TestFileNames(t *testing.T) {
+	l := newAPILab(t)
+	for _, external := range []string{"", "+44 20 7946 0999", "x\r\nSet-Cookie: a=b\r\n\r\n<script>", `"; filename="evil.exe`, "../../etc/passwd", "\u202eexe.wav",
+		strings.Repeat("9", 100), "日本\x00", "%0d%0aX: y", `a";b='c'`} {
+		side := labSidecar("acme", recAlice, "alice", "sales")
+		side.External = external
+		l.record(side)
+		for _, query := range []string{"", "?download=1"} {
+			res, _ := l.wants(200, "anna", "GET", wavOfAlice+query, "")
+			kind, params, err := mime.ParseMediaType(res.Header.Get("Content-Disposition"))
+			if err != nil || (kind == "attachment") != (query != "") || len(params) != 1 {
+				t.Errorf("%q: %q: %v", external, res.Header.Get("Content-Disposition"), err)
+			}
+			name := params["filename"]
+			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-+_.") != "" || !strings.HasSuffix(name, "_"+recAlice+".wav") || len(name) > 120 {
+				t.Errorf("%q: file name %q", external, name)
+			}
+			if len(res.Header["Set-Cookie"]) > 0 || len(res.Header["X"]) > 0 {
+				t.Errorf("%q: %v", external, res.Header)
+			}
+		}
+	}
+}
+
+// TestPathTricks: ids that are none.
+func TestPathTricks(t *testing.T) {
+	l := newAPILab(t)
+	for _, id := range []string{"..", ".", "%2e%2e", "..%2f..%2fbeta%2f2026%2f11%2f20%2f" + recDave, "%2fetc%2fpasswd", recAlice + "%00", recAlice + ".wav", recAlice + ".json",
+		recAlice + ".part1", recAlice + ".part01", recAlice + ".part2", recAlice + "%2faudio.wav", recAlice + "%0d%0aX:%20y", "%ff%fe", "*", "%5c..%5c", strings.Repeat("a", 5000),
+		strings.ToUpper(recAlice), " " + recAlice, recAlice + "%20", "%7bid%7d", recAlice + ";x=y", "\u202e"} {
+		for _, path := range []string{"", "/audio.wav", "/audio.mp3", "/waveform.svg", "/audit"} {
+			r, err := http.NewRequest(http.MethodGet, l.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.URL.Opaque = "/api/v1/recordings/" + id + path
+			res, err := l.Bearer("root").Do(r)
+			if err != nil {
+				continue // the client will not send it
+			}
+			res.Body.Close()
+			if res.StatusCode != 404 && res.StatusCode != 400 && res.StatusCode != 301 && res.StatusCode != 307 {
+				t.Errorf("%.80s%s: %d", id, path, res.StatusCode)
+			}
+			if res.Header.Get("X") != "" {
+				t.Errorf("%.80s%s: %v", id, path, res.Header)
+			}
+		}
+	}
+}
+
+// TestMP3ForWhoeverLeaves: an MP3 once begun is made although a proxy gave up
+// waiting for it, and is there at the next attempt. It was not heard before that.
+func TestMP3ForWhoeverLeaves(t *testing.T) {
+	l := newAPILab(t)
+	entry, err := l.Store.Recording(t.Context(), recAlice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wav := filepath.Join(l.Dir.String(), entry.Path)
+	minute := labSound()
+	minute = append(minute, bytes.Repeat(minute[44:], 29)...)
+	binary.LittleEndian.PutUint32(minute[4:], uint32(len(minute)-8))
+	binary.LittleEndian.PutUint32(minute[40:], uint32(len(minute)-44))
+	if err := os.WriteFile(wav, minute, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	at := "/api/v1/recordings/" + recAlice + "/audio.mp3"
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		for begun := false; !begun && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			files, _ := os.ReadDir(filepath.Dir(wav))
+			begun = slices.ContainsFunc(files, func(f os.DirEntry) bool { return strings.Contains(f.Name(), ".mp3") })
+		}
+		cancel()
+	}()
+	r := httptest.NewRequestWithContext(ctx, "GET", at, nil)
+	r.Header.Set("Authorization", "Bearer "+consoletest.Token("anna"))
+	l.Server.Handler().ServeHTTP(httptest.NewRecorder(), r)
+	made, err := os.Stat(strings.TrimSuffix(wav, ".wav") + ".mp3")
+	if err != nil || ctx.Err() == nil {
+		t.Fatal("it was not made: ", err)
+	}
+	if log := l.Audited(); log != "" {
+		t.Errorf("nobody has heard it: %s", log)
+	}
+	if res, _ := l.wants(200, "anna", "GET", at, ""); res.ContentLength != made.Size() {
+		t.Errorf("%d bytes, want %d", res.ContentLength, made.Size())
+	}
+}

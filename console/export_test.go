@@ -1,0 +1,26 @@
+package console
+
+import (
+	"net/http"
+
+	"tapedeck/console/api"
+	"tapedeck/console/web"
+)
+
+// What the tests of this package look at besides what the package exports.
+const (
+	MaxBody         = maxBody
+	MaxAddressConns = maxAddressConns
+	WriteWithin     = writeWithin
+	BodyWithin      = bodyWithin
+	NoStore         = noStore
+)
+
+var (
+	Headers = headers
+	ErrSlow = errSlow
+)
+
+func (s *Server) Guard(h http.Handler) http.Handler { return s.guard(h) }
+func (s *Server) API() *api.API                     { return s.api }
+func (s *Server) Pages() *web.Pages                 { return s.pages }

@@ -1,0 +1,108 @@
+package ops
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/flow"
+	"tapedeck/recording/audit"
+	"tapedeck/store/index"
+)
+
+// Audit is the audit log as visitors read it, and the lines of their signing in
+// and out.
+type Audit struct {
+	*auditWriter
+	policy     func() *flow.Policy
+	recordings *Recordings
+}
+
+// AuditQuery says which lines of the audit log are wanted. An empty field does
+// not narrow it.
+type AuditQuery struct {
+	Who, What, Recording string
+	Organisation         string
+	From, To             time.Time // not before From, before To
+	Before               int64     // the next of the page before; 0: the newest lines
+	Limit                int       // 0 is 100
+}
+
+// Lines returns lines of the audit log about what the visitor may see, the newest
+// first. next is the Before of the following page; 0 when there is none. A page
+// may have fewer than Limit although there is a next one.
+func (a *Audit) Lines(ctx context.Context, v Visitor, q AuditQuery) (lines []audit.Line, next int64, err error) {
+	if !v.Account.May(access.Audit) {
+		return nil, 0, ErrNotAllowed
+	}
+	scope := index.Query{Organisations: oneOrAny(q.Organisation)}
+	if !v.narrow(a.policy(), &scope) {
+		return nil, 0, nil
+	}
+	wanted := audit.Query{
+		Who: oneOrAny(q.Who), What: oneOrAny(q.What), Organisations: scope.Organisations, Recording: q.Recording,
+		From: q.From, To: q.To, Before: q.Before, Limit: q.Limit,
+	}
+	if q.Organisation == "" {
+		wanted.Brand = v.Account.Brand
+	}
+	lines, next, err = a.file.Read(ctx, wanted)
+	if err == nil && (scope.Only.User != "" || len(scope.Only.Groups) > 0) {
+		lines, err = a.own(ctx, v, lines)
+	}
+	return lines, next, err
+}
+
+// own keeps the lines for a visitor who sees only some of an organisation's
+// recordings: those about them, and those about what he did himself.
+func (a *Audit) own(ctx context.Context, v Visitor, lines []audit.Line) (own []audit.Line, err error) {
+	sees := map[string]bool{}
+	for _, line := range lines {
+		ok, known := sees[line.Recording]
+		if !known && line.Recording != "" {
+			_, err := a.recordings.Find(ctx, v, line.Recording)
+			if err != nil && !errors.Is(err, ErrNotFound) {
+				return nil, err
+			}
+			ok = err == nil
+			sees[line.Recording] = ok
+		}
+		if ok || line.Who == v.Account.Name {
+			own = append(own, line)
+		}
+	}
+	return own, nil
+}
+
+// ReadTo returns the time back to which Lines has read the audit log when next is
+// what it returned; zero if it has read all of it.
+func (a *Audit) ReadTo(ctx context.Context, v Visitor, next int64) (time.Time, error) {
+	if !v.Account.May(access.Audit) {
+		return time.Time{}, ErrNotAllowed
+	}
+	before, _, err := a.file.Read(ctx, audit.Query{Before: next, Limit: 1})
+	if len(before) == 0 {
+		return time.Time{}, err
+	}
+	return before[0].At, err
+}
+
+// Signed writes that an account has signed in or out, or failed to: what is one
+// of audit.SignIn, AuditSignInFailed and AuditSignOut. If the line cannot
+// be written, only the log says so: whoever mends the audit log has to sign in,
+// and what he does then needs a line of its own.
+func (a *Audit) Signed(v Visitor, what, detail string) {
+	err := a.file.Add(audit.Line{At: time.Now(), Who: v.Account.Name, What: what,
+		Organisation: v.Account.Organisation, Brand: v.Account.Brand, From: v.From, Detail: detail})
+	if err != nil {
+		a.log.Error("not in the audit log", "what", what, "account", v.Account.Name, "from", v.From, "error", err)
+	}
+}
+
+func oneOrAny(word string) []string {
+	if word == "" {
+		return nil
+	}
+	return []string{word}
+}

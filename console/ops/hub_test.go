@@ -1,0 +1,135 @@
+package ops
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tapedeck/store"
+	"tapedeck/store/calls"
+)
+
+// TestHubReads: the calls are read for all who look at them together, not more
+// than five times a second however much happens, and not at all while nobody
+// looks.
+func TestHubReads(t *testing.T) {
+	var reads atomic.Int64
+	s, err := store.Open(t.Context(), store.Config{Observe: func(operation string, _ time.Duration, _ error) {
+		if operation == "calls_read" {
+			reads.Add(1)
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	run(t, s.Run)
+	h := newHub(s, slog.New(slog.DiscardHandler))
+	run(t, func(ctx context.Context) error { h.run(ctx); return nil })
+	save := func(n int) {
+		for i := range n {
+			s.SaveCall(calls.Call{ID: "aaaa", Organisation: "acme", State: calls.On, Snapshot: fmt.Sprint(i), Number: fmt.Sprint(i), Started: time.Now()})
+			for s.Queued() > 0 {
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+	}
+	save(50)
+	if n := reads.Load(); n != 0 {
+		t.Errorf("read %d times for nobody", n)
+	}
+	begin := time.Now()
+	var viewers []*viewer
+	for i := range 100 {
+		w, err := h.join(fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		viewers = append(viewers, w)
+	}
+	last := viewers[len(viewers)-1]
+	<-last.wake // nobody else takes what there is for him: that is nobody's matter
+	for round := range 10 {
+		save(20)
+		want := fmt.Sprint(19)
+		for p := h.picture(); p.calls[0].view.Number != want; p = h.picture() {
+			<-last.wake
+		}
+		s.SaveCall(calls.Call{ID: "aaaa", Organisation: "acme", Number: fmt.Sprint("round ", round), Started: time.Now()})
+	}
+	if n, most := reads.Load(), int64(time.Since(begin)/readEvery)+2; n > most {
+		t.Errorf("read %d times, want at most %d", n, most)
+	}
+	for _, w := range viewers {
+		h.leave(w)
+	}
+	if h.picture() != nil {
+		t.Error("what nobody looks at is kept")
+	}
+}
+
+// TestViewersAreBounded: there are only so many streams, and of one account fewer.
+func TestViewersAreBounded(t *testing.T) {
+	h := newHub(nil, slog.New(slog.DiscardHandler))
+	var joined []*viewer
+	for range maxAccountViewers {
+		w, err := h.join("anna")
+		if err != nil {
+			t.Fatal(err)
+		}
+		joined = append(joined, w)
+	}
+	if _, err := h.join("anna"); err != ErrTooMany {
+		t.Errorf("an account has more than maxAccountViewers: %v", err)
+	}
+	for i := range maxViewers - maxAccountViewers {
+		if _, err := h.join(fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.join("another"); err != ErrTooMany {
+		t.Errorf("there are more than maxViewers: %v", err)
+	}
+	h.leave(joined[0])
+	if _, err := h.join("anna"); err != nil {
+		t.Error(err)
+	}
+}
+
+// run runs something until the test ends.
+func run(t *testing.T, do func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- do(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+}
+
+// TestRunEnds: with Run ends what is made for more than one request.
+func TestRunEnds(t *testing.T) {
+	o := New(Config{Calls: noCalls{}, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- o.Run(ctx) }()
+	if o.Recordings.alive.Err() != nil {
+		t.Error("an MP3 cannot be made")
+	}
+	cancel()
+	if err := <-ended; err != nil || o.Recordings.alive.Err() == nil {
+		t.Errorf("%v: an MP3 would be made after the end", err)
+	}
+}
+
+// noCalls are live calls of which there are none.
+type noCalls struct{}
+
+func (noCalls) Calls(context.Context) ([]calls.Call, error) { return nil, nil }
+func (noCalls) WatchCalls(ctx context.Context, _ func(string)) error {
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,94 @@
+// Package ops is what can be done in the console, for the API and for the pages
+// alike. Every operation checks that its visitor may do it, writes the line of
+// the audit log, and does it. API and pages reach data only through this package.
+//
+// What a visitor may not see gives ErrNotFound; what he sees and has no right to
+// do gives ErrNotAllowed. FaultOf says how an error is answered.
+package ops
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/recording/audit"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
+)
+
+// Index is what the operations need of the index of recordings. The errors are
+// index.ErrUnknown and store.ErrAway.
+type Index interface {
+	// Recordings returns the recordings that a query finds, the newest first, and
+	// where the next page begins; the zero Cursor if there is none.
+	Recordings(ctx context.Context, q index.Query) ([]index.Recording, index.Cursor, error)
+	// Recording returns one recording, of one of these organisations if any are named.
+	Recording(ctx context.Context, id string, organisations ...string) (index.Recording, error)
+	// SaveRecording and DeleteRecording change the index soon, and do not wait.
+	SaveRecording(r index.Recording)
+	DeleteRecording(organisation, id string)
+}
+
+// LiveCalls is what the operations need of the live calls of all instances.
+type LiveCalls interface {
+	// Calls returns all live calls, the oldest first.
+	Calls(ctx context.Context) ([]calls.Call, error)
+	// WatchCalls calls changed after each change of a live call, until ctx ends.
+	WatchCalls(ctx context.Context, changed func(organisation string)) error
+}
+
+// Switcher switches the recording of a live call, whichever instance owns it.
+type Switcher interface {
+	// Switch switches a live call's recording in the name of a user of its
+	// organisation ("": the one who talks now), asked for by an account. It
+	// returns the state that FreeSWITCH has confirmed: off, on or paused. The
+	// errors are toggle.ErrNoCall, toggle.ErrBusy and a toggle.Refusal.
+	Switch(ctx context.Context, call, user, account string, action Action) (calls.State, error)
+}
+
+// Config is what the operations work on.
+type Config struct {
+	Index    Index
+	Calls    LiveCalls
+	Switcher Switcher
+	Policy   func() *flow.Policy // the one in force; never nil
+	Dir      recording.Dir
+	Audit    *audit.Log
+	Log      *slog.Logger
+}
+
+// Operations is everything that can be done. New makes one.
+type Operations struct {
+	Recordings *Recordings
+	Calls      *Calls
+	Audit      *Audit
+
+	end context.CancelFunc // ends what is made for more than one request
+}
+
+// New makes the operations. They work while Run runs.
+func New(cfg Config) *Operations {
+	alive, end := context.WithCancel(context.Background())
+	lines := &auditWriter{file: cfg.Audit, log: cfg.Log}
+	recordings := &Recordings{index: cfg.Index, policy: cfg.Policy, dir: cfg.Dir, audit: lines,
+		verifying: make(chan struct{}, verifiers), alive: alive}
+	return &Operations{
+		Recordings: recordings,
+		Calls:      &Calls{live: cfg.Calls, switcher: cfg.Switcher, policy: cfg.Policy, audit: lines, hub: newHub(cfg.Calls, cfg.Log)},
+		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings},
+		end:        end,
+	}
+}
+
+// Run follows the live calls for those who look at them, until ctx ends. It is
+// called once.
+func (o *Operations) Run(ctx context.Context) error {
+	defer o.end()
+	o.Calls.hub.run(ctx)
+	return nil
+}
+
+// utc is a time as the console shows it to programs: in UTC, to the millisecond.
+func utc(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,37 @@
+package web
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// withoutEmpty leaves out what a form has sent empty: the address of a view says
+// what it shows and nothing else.
+func withoutEmpty(values url.Values) (url.Values, bool) {
+	clean := maps.Clone(values)
+	maps.DeleteFunc(clean, func(_ string, all []string) bool {
+		return !slices.ContainsFunc(all, func(v string) bool { return strings.TrimSpace(v) != "" })
+	})
+	return clean, len(clean) != len(values)
+}
+
+// pageAddress is a path with a query, if there is one.
+func pageAddress(path string, v url.Values) string {
+	if len(v) == 0 {
+		return path
+	}
+	return path + "?" + v.Encode()
+}
+
+// sentence makes one of an error's text.
+func sentence(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + strings.TrimSuffix(text[size:], ".") + "."
+}

@@ -1,0 +1,164 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/console/identity"
+	"tapedeck/console/ops"
+	"tapedeck/console/respond"
+	"tapedeck/flow"
+	"tapedeck/store/index"
+)
+
+func (s *Pages) getRecordingPage(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+	page, err := s.recordingPage(r, v)
+	if err != nil {
+		return err
+	}
+	return s.render(w, r, v, http.StatusOK, "recording", page)
+}
+
+// recordingPage finds a recording and all that its page shows.
+func (s *Pages) recordingPage(r *http.Request, v *identity.Visit) (recordingPage, error) {
+	entry, side, err := s.Operations.Recordings.Show(r.Context(), v.Visitor, r.PathValue("id"))
+	if err != nil {
+		return recordingPage{}, err
+	}
+	rd := readerOf(r, time.Now())
+	page := recordingPageOf(rd, entry, side, s.precedenceOf(side.Organisation), v.Account.May)
+	page.Back = listBefore(r)
+	if page.Hold == nil {
+		if err := s.heldWith(r.Context(), v, entry, &page); err != nil {
+			return recordingPage{}, err
+		}
+	}
+	if !page.MayAudit {
+		return page, nil
+	}
+	err = s.history(r.Context(), v, rd, entry, &page)
+	return page, err
+}
+
+// history is what was done with a recording: the newest lines of the audit log, of
+// which one reading may not find all.
+func (s *Pages) history(ctx context.Context, v *identity.Visit, rd reader, entry index.Recording, page *recordingPage) error {
+	lines, next, err := s.Operations.Audit.Lines(ctx, v.Visitor, ops.AuditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
+	page.History = auditRowsOf(rd, lines)
+	if err != nil || next == 0 {
+		return err
+	}
+	page.Earlier = pageAddress("/audit", url.Values{"recording": {entry.ID}, "cursor": {strconv.FormatInt(next, 10)}})
+	readTo, err := s.Operations.Audit.ReadTo(ctx, v.Visitor, next)
+	page.LookedTo = rd.at(readTo, "minute")
+	return err
+}
+
+// heldWith says whether another part's hold keeps a recording.
+func (s *Pages) heldWith(ctx context.Context, v *identity.Visit, entry index.Recording, page *recordingPage) error {
+	part, held, err := s.Operations.Recordings.HeldBy(ctx, v.Visitor, entry)
+	page.HeldWith = held
+	if part != "" {
+		page.HeldPart = recordingAddress(part)
+	}
+	return err
+}
+
+// listBefore is the list that one came from, with its filters.
+func listBefore(r *http.Request) string {
+	_, rest, ok := strings.Cut(r.Referer(), "//"+r.Host+"/")
+	if ok && strings.HasPrefix(rest, "?") {
+		return "/" + rest
+	}
+	return "/"
+}
+
+// deletePage asks whether a recording is really to be deleted.
+type deletePage struct {
+	recordingPage
+	Reason  string
+	Problem string
+}
+
+func (s *Pages) getDeletePage(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+	page, err := s.recordingPage(r, v)
+	if err != nil {
+		return err
+	}
+	if !v.Account.May(access.Delete) {
+		return ops.ErrNotAllowed
+	}
+	if page.Hold != nil || page.HeldWith {
+		return ops.ErrHeld
+	}
+	return s.render(w, r, v, http.StatusOK, "delete", deletePage{recordingPage: page})
+}
+
+func (s *Pages) postDelete(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+	if err := identity.ParseForm(r); err != nil {
+		return err
+	}
+	reason := r.PostForm.Get("reason")
+	err := s.Operations.Recordings.Delete(r.Context(), v.Visitor, r.PathValue("id"), reason)
+	if err == nil {
+		http.Redirect(w, r, "/?notice=deleted", http.StatusSeeOther)
+		return nil
+	}
+	if status := ops.StatusOf(err); status != http.StatusBadRequest && status != http.StatusConflict {
+		return err
+	}
+	page, failed := s.recordingPage(r, v)
+	if failed != nil {
+		return err
+	}
+	f := respond.Fault(w, r, s.Log, err)
+	return s.render(w, r, v, f.Status, "delete", deletePage{page, reason, sentence(f.Detail)})
+}
+
+func (s *Pages) postHold(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+	err := identity.ParseForm(r)
+	if err == nil {
+		_, err = s.Operations.Recordings.Hold(r.Context(), v.Visitor, r.PathValue("id"), r.PostForm.Get("reason"))
+	}
+	return backTo(w, r, err)
+}
+
+func (s *Pages) postRelease(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+	_, err := s.Operations.Recordings.Release(r.Context(), v.Visitor, r.PathValue("id"))
+	return backTo(w, r, err)
+}
+
+// backTo shows a recording again after something was done with it.
+func backTo(w http.ResponseWriter, r *http.Request, err error) error {
+	if err == nil {
+		http.Redirect(w, r, recordingAddress(r.PathValue("id")), http.StatusSeeOther)
+	}
+	return err
+}
+
+// postVerifyPage checks the file and shows the recording with what was found.
+func (s *Pages) postVerifyPage(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+	found, err := s.Operations.Recordings.Verify(r.Context(), v.Visitor, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	page, err := s.recordingPage(r, v)
+	if err != nil {
+		return err
+	}
+	page.Checked = checkViewOf(found)
+	return s.render(w, r, v, http.StatusOK, "recording", page)
+}
+
+// precedenceOf is an organisation's; that of one that is gone is the default.
+func (s *Pages) precedenceOf(organisation string) flow.Precedence {
+	if org := s.Policy().Organisations[organisation]; org != nil {
+		return org.Precedence
+	}
+	return s.Policy().Precedence
+}

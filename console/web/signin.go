@@ -1,0 +1,154 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"tapedeck/console/access"
+	"tapedeck/console/identity"
+	"tapedeck/console/ops"
+	"tapedeck/recording/audit"
+)
+
+// signInRoutes are the only ones that need no account.
+//
+//	GET  /sign-in?next=/…     the form
+//	POST /sign-in             its fields name, password, next
+//	POST /sign-out            with csrf as every form; everywhere=1: all sessions of the account
+func (s *Pages) signInRoutes() {
+	s.mux.HandleFunc("GET /sign-in", s.askName)
+	s.mux.HandleFunc("POST /sign-in", s.signIn)
+	s.mux.HandleFunc("POST /sign-out", s.signOut)
+}
+
+// signInForm is what the page to sign in shows.
+type signInForm struct {
+	Name    string // as it was typed
+	Next    string // where to go then: a path of ours
+	Message string // why it has to be tried again; may be empty
+}
+
+// askName shows the form. Whoever has signed in already goes on.
+func (s *Pages) askName(w http.ResponseWriter, r *http.Request) {
+	next := localPath(r.URL.Query().Get("next"))
+	if _, err := s.Checker.Visit(r); err == nil {
+		http.Redirect(w, r, next, http.StatusSeeOther)
+		return
+	}
+	s.signInPage(w, r, http.StatusOK, signInForm{Next: next})
+}
+
+// signIn takes a name and a password. The session that the browser had ends.
+func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
+	if err := identity.ParseForm(r); err != nil {
+		s.ErrorPage(w, r, nil, err)
+		return
+	}
+	f := signInForm{Name: r.PostForm.Get("name"), Next: localPath(r.PostForm.Get("next"))}
+	name, from := strings.ToLower(strings.TrimSpace(f.Name)), s.Checker.Client(r)
+	if access.CheckName(name) != nil {
+		name = "" // nobody's; it is treated as any
+	}
+	if wait := s.attempts.begin(name, from.Addr, time.Now()); wait > 0 {
+		s.tooOften(w, r, f, wait)
+		return
+	}
+	account, stamp, err := s.Accounts.SignIn(r.Context(), name, r.PostForm.Get("password"))
+	switch {
+	case errors.Is(err, access.ErrWrong):
+		s.auditFailure(name, from)
+		f.Message = "Name or password is wrong."
+		s.signInPage(w, r, http.StatusUnauthorized, f)
+		return
+	case errors.Is(err, access.ErrBusy):
+		s.attempts.untried(name, from.Addr)
+		w.Header().Set("Retry-After", "2")
+		f.Message = "Too many people are signing in at this moment. Try again."
+		s.signInPage(w, r, http.StatusServiceUnavailable, f)
+		return
+	case err != nil: // the browser has gone
+		return
+	}
+	s.attempts.right(name, from.Addr)
+	if err := s.Checker.Begin(w, r, account, stamp); err != nil {
+		s.ErrorPage(w, r, nil, err)
+		return
+	}
+	s.Operations.Audit.Signed(ops.Visitor{Account: account, From: from.String()}, audit.SignIn, "")
+	http.Redirect(w, r, f.Next, http.StatusSeeOther)
+}
+
+// tooOften answers an attempt that comes too soon.
+func (s *Pages) tooOften(w http.ResponseWriter, r *http.Request, f signInForm, wait time.Duration) {
+	seconds := int(math.Ceil(wait.Seconds()))
+	w.Header().Set("Retry-After", fmt.Sprint(seconds))
+	f.Message = fmt.Sprintf("Too many attempts. Try again in %s.", time.Duration(seconds)*time.Second)
+	s.signInPage(w, r, http.StatusTooManyRequests, f)
+}
+
+// signOut ends a session, or all of its account's. A token cannot sign out.
+func (s *Pages) signOut(w http.ResponseWriter, r *http.Request) {
+	v, err := s.Checker.Visit(r)
+	if err == nil && v.BySession() {
+		err = s.leave(r, v)
+	}
+	if err != nil && err != ops.ErrNotKnown {
+		s.ErrorPage(w, r, v, err)
+		return
+	}
+	s.Checker.Forget(w, r)
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+}
+
+func (s *Pages) leave(r *http.Request, v *identity.Visit) error {
+	if err := identity.ParseForm(r); err != nil {
+		return err
+	}
+	if r.PostForm.Get("everywhere") == "" {
+		if err := s.Checker.End(r.Context(), v); err != nil {
+			return err
+		}
+		s.Operations.Audit.Signed(v.Visitor, audit.SignOut, "")
+		return nil
+	}
+	n, err := s.Checker.EndAll(r.Context(), v)
+	if err != nil {
+		return err
+	}
+	s.Operations.Audit.Signed(v.Visitor, audit.SignOut, fmt.Sprintf("everywhere: %d sessions", n))
+	return nil
+}
+
+// auditFailure writes that a password was wrong. A name that no account has is not
+// written: it may be a password in the wrong field.
+func (s *Pages) auditFailure(name string, from identity.Client) {
+	account, _, known := s.Accounts.Account(name)
+	detail := ""
+	if !known {
+		account.Name, detail = "", "no such account"
+	}
+	s.Operations.Audit.Signed(ops.Visitor{Account: account, From: from.String()}, audit.SignInFailed, detail)
+}
+
+// localPath is a path of ours to go to, whatever was asked for.
+func localPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||
+		!strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") || strings.Contains(next, `\`) ||
+		strings.HasPrefix(u.Path, "//") || strings.HasPrefix(u.Path, "/sign-") {
+		return "/"
+	}
+	return next
+}
+
+// signInPage shows the form.
+func (s *Pages) signInPage(w http.ResponseWriter, r *http.Request, status int, f signInForm) {
+	if err := s.render(w, r, nil, status, "signin", f); err != nil {
+		s.ErrorPage(w, r, nil, err)
+	}
+}

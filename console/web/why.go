@@ -1,0 +1,200 @@
+package web
+
+import (
+	"slices"
+	"strings"
+
+	"tapedeck/flow"
+	"tapedeck/recording"
+)
+
+// whyView is why a recording is there, step by step.
+type whyView struct {
+	Question string
+	Verdict  string
+	Steps    []whyStep
+}
+
+// whyStep is one thing that had to do with it.
+type whyStep struct {
+	At     *timeView
+	Kind   string // on, off, paused, person, refused or plain: its lamp
+	Words  string
+	Effect string
+}
+
+// whyOf tells it from what was written down during the call. precedence is the
+// organisation's, which says what an element's setting did.
+func whyOf(rd reader, s recording.Sidecar, precedence flow.Precedence) whyView {
+	w := walk{rd: rd, precedence: precedence}
+	for _, n := range s.Trace {
+		w.note(n)
+	}
+	question := "Why was this recorded?"
+	if s.File == nil {
+		question = "Why should this have been recorded?"
+	} else if silent(s.Spans) {
+		question = "Why was this not recorded?"
+	}
+	return whyView{question, verdictOf(s), w.steps}
+}
+
+// verdictOf is the reason in one sentence.
+func verdictOf(s recording.Sidecar) string {
+	c, because := s.Decided, "Recorded, because "
+	if s.File == nil {
+		because = "Wanted, because "
+	} else if silent(s.Spans) {
+		return silentVerdict(s.Spans)
+	}
+	if c.Toggle == "" && !c.Wants() { // the file began silent
+		c = wanted(s.Spans)
+	}
+	switch {
+	case c.Toggle == recording.AutoResume:
+		return because + "a pause was over."
+	case c.Toggle != "":
+		return because + "it was asked for by " + switchedBy(c.User, c.Toggle, c.By) + "."
+	case c.Element != "":
+		return because + causeWords(c) + "."
+	case s.RequestedBy != "":
+		return because + s.RequestedBy + " asked for it."
+	}
+	return "What decided was not written down."
+}
+
+// silent reports whether nothing that was said is in a file.
+func silent(spans []recording.Span) bool {
+	return len(spans) > 0 && !slices.ContainsFunc(spans, func(s recording.Span) bool { return s.State == recording.StateRecording })
+}
+
+// silentVerdict is the reason why a file is silent, which is what counted last.
+func silentVerdict(spans []recording.Span) string {
+	var c recording.Cause
+	for _, s := range spans {
+		if s.Cause != (recording.Cause{}) {
+			c = s.Cause
+		}
+	}
+	verdict := "Not recorded, because " + causeWords(c) + "."
+	switch {
+	case c == (recording.Cause{}):
+		verdict = "Why it is not recorded was not written down."
+	case c.Awaited():
+		verdict = "Not recorded, because the call ended before it was known who would answer."
+	case c.Toggle != "":
+		verdict = "Not recorded, because it was paused " + causeWords(c) + "."
+	}
+	return verdict + " The file is silent from beginning to end."
+}
+
+// wanted is why speech came into a file first.
+func wanted(spans []recording.Span) recording.Cause {
+	if i := slices.IndexFunc(spans, func(s recording.Span) bool { return s.State == recording.StateRecording }); i >= 0 {
+		return spans[i].Cause
+	}
+	return recording.Cause{}
+}
+
+// walk goes through a trace with the chain as it was at each line.
+type walk struct {
+	rd         reader
+	precedence flow.Precedence
+	chain      flow.Chain
+	steps      []whyStep
+}
+
+func (w *walk) note(n recording.Note) {
+	step := whyStep{At: w.rd.at(n.At, "clock"), Kind: "plain"}
+	switch n.What {
+	case recording.NoteEntered:
+		w.entered(n, &step)
+	case recording.NoteLeft:
+		step.Words = capital(elementWords(n.Element)) + " left the call"
+		step.Effect = "its setting counts no more"
+		w.chain = slices.DeleteFunc(w.chain, func(s flow.Step) bool { return s.Element.String() == n.Element })
+	case recording.NotePressed:
+		pressedStep(n, &step)
+	case recording.NoteUndone:
+		step.Kind, step.Words, step.Effect = "refused", "The switch by "+switchedBy(n.User, n.Method, n.By)+" was taken back", "FreeSWITCH did not carry it out"
+	case recording.NoteTold:
+		toldStep(n, &step)
+	case recording.NoteFile:
+		step.Words = "The recording went on in a further file"
+		step.Effect = n.Result
+	case recording.NoteFailed:
+		step.Kind, step.Words, step.Effect = "refused", "Something went wrong", n.Result
+	case recording.NoteDisclaimer:
+		step.Words = "The announcement was played to " + n.User
+		step.Effect = n.Result
+	case recording.NoteAdopted:
+		step.Words = "Tapedeck took the call over again after a restart"
+	case recording.NoteCut:
+		step.Words = n.Result
+	default:
+		return // not for people; the trace below has it
+	}
+	w.steps = append(w.steps, step)
+}
+
+// entered is an element with its setting, and what that did.
+func (w *walk) entered(n recording.Note, step *whyStep) {
+	words, ok := settingWords[n.Setting]
+	if !ok {
+		words = strings.TrimSpace("says " + n.Setting)
+	}
+	step.Words = capital(elementWords(n.Element)) + " " + words
+	e, err := flow.ParseElement(n.Element)
+	setting, badSetting := flow.ParseSetting(n.Setting)
+	if err != nil || badSetting != nil {
+		return
+	}
+	w.chain = append(w.chain, flow.Step{Element: e, Setting: setting})
+	x := flow.Explain(w.precedence, true, w.chain)
+	last := x.Lines[len(x.Lines)-1]
+	step.Effect = last.Effect
+	if setting == flow.DontCare {
+		step.Effect = "changes nothing"
+	} else if step.Kind = "off"; last.On {
+		step.Kind = "on"
+	}
+}
+
+func pressedStep(n recording.Note, step *whyStep) {
+	step.Kind = "person"
+	if n.Method == recording.AutoResume {
+		step.Words = "The longest time for a pause was over"
+		return
+	}
+	step.Words = "Switched by " + switchedBy(n.User, n.Method, n.By)
+	switch n.Result {
+	case recording.ResultOK, "":
+	case recording.ResultMissed:
+		step.Kind, step.Effect = "refused", "too late: nobody listened any more"
+	default:
+		step.Kind, step.Effect = "refused", "refused: "+refusalOf(n.Result)
+	}
+}
+
+func toldStep(n recording.Note, step *whyStep) {
+	switch n.State {
+	case "on":
+		step.Kind, step.Words = "on", "FreeSWITCH confirmed: recording"
+	case "paused":
+		step.Kind, step.Words = "paused", "FreeSWITCH confirmed: paused"
+	case "off":
+		step.Kind, step.Words = "off", "FreeSWITCH confirmed: not recording"
+	default:
+		step.Words = "State " + n.State
+	}
+}
+
+// capital begins a sentence, but leaves a user's id or a number as it is.
+func capital(words string) string {
+	for _, kind := range []string{"number ", "ring group ", "user ", "application "} {
+		if strings.HasPrefix(words, kind) {
+			return strings.ToUpper(words[:1]) + words[1:]
+		}
+	}
+	return words
+}
