@@ -147,7 +147,7 @@ func (a *absence) missed(m toggle.Method, uuid string, now time.Time) {
 	p := press{method: m, leg: uuid, user: c.route.userOn(uuid)}
 	c.ctl.cfg.Meter.Toggle(string(m), missedResult)
 	c.trace.add(recording.Note{What: "pressed", Method: string(m), User: p.user, Result: missedResult}, now)
-	c.log.Warn("switch pressed while nobody listened: refused", "method", string(m))
+	c.log.Warn("press while nobody listened: refused", "method", string(m))
 	c.presses.tell(p, notPermitted, now)
 	c.followUp(now)
 }

@@ -174,7 +174,7 @@ func (a *absence) heed(text string, now time.Time) {
 	}
 	c.presses.last, c.presses.lastAt = lastPress(k), k.Pressed
 	c.trace.add(recording.Note{What: "pressed", Method: k.Method, User: k.User, By: k.Account, Result: "ok"}, now)
-	c.log.Info("switch that the owner before has obeyed", "owner", k.Owner, "method", k.Method)
+	c.log.Info("press that the previous owner has obeyed", "owner", k.Owner, "method", k.Method)
 	c.happened(toggle.Fact{What: toggle.Stands, Person: k.Person}, now)
 	c.presses.keepResume(now)
 }

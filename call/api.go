@@ -32,18 +32,18 @@ func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask
 			answer: func(s toggle.Status, err error) { answer <- result{s, err} }}, now)
 	}
 	if !ctl.post(work) {
-		return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
+		return toggle.Off, fmt.Errorf("call: press: %w", toggle.ErrBusy)
 	}
 	select {
 	case r := <-answer:
 		if r.err != nil {
-			return r.status, fmt.Errorf("call: switch: %w", r.err)
+			return r.status, fmt.Errorf("call: press: %w", r.err)
 		}
 		return r.status, nil
 	case <-ctx.Done():
 	case <-ctl.done:
 	}
-	return toggle.Off, fmt.Errorf("call: switch: %w", toggle.ErrBusy)
+	return toggle.Off, fmt.Errorf("call: press: %w", toggle.ErrBusy)
 }
 
 // named is the user on the call that an account names by id or extension, or, for

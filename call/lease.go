@@ -76,7 +76,7 @@ func (l *lease) short(s handover.Snapshot) string {
 	text, shortened := s.EncodeShort()
 	if shortened && !l.long {
 		l.long = true
-		l.call.log.Warn("call has passed very many elements: what is kept of it for a take-over is shortened", "elements", len(s.Passed))
+		l.call.log.Warn("call has passed very many elements: its snapshot is shortened", "elements", len(s.Passed))
 	}
 	return text
 }

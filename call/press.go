@@ -58,7 +58,7 @@ func (ctl *Controller) coded(uuid string, now time.Time) {
 func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Press, now time.Time) {
 	c := ctl.callOn(uuid)
 	if c == nil {
-		ctl.cfg.Log.Info("switch pressed on a leg of no call", "leg", uuid, "method", string(m))
+		ctl.cfg.Log.Info("press on a leg of no call", "leg", uuid, "method", string(m))
 		return
 	}
 	c.presses.take(press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}, now)
@@ -75,7 +75,7 @@ func (ps *presses) take(p press, now time.Time) {
 	}
 	c.ctl.cfg.Meter.Toggle(string(p.method), result)
 	c.trace.add(recording.Note{What: "pressed", Method: string(p.method), User: p.user, By: p.account, Result: result}, now)
-	c.log.Info("switch pressed", "method", string(p.method), "ask", p.ask.String(), "result", result)
+	c.log.Info("press received", "method", string(p.method), "ask", p.ask.String(), "result", result)
 	c.log.Debug("pressed by", "user", p.user, "account", p.account)
 	if refusal != toggle.Permitted {
 		ps.tell(p, notPermitted, now)
@@ -122,7 +122,7 @@ func (ps *presses) settle(now time.Time) {
 	status, prompt := c.rec.Status(), ps.outcome()
 	var err error
 	if prompt == notPermitted {
-		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the switch out", status)
+		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the press out", status)
 	}
 	told := map[string]bool{}
 	for i := len(done) - 1; i >= 0; i-- { // once on each phone, however often it pressed
@@ -183,7 +183,7 @@ func (ps *presses) undo(first press, now time.Time) {
 		return
 	}
 	c.trace.add(recording.Note{What: "undone", Method: string(ps.last.method), User: ps.last.user, By: ps.last.account}, now)
-	c.log.Info("switch taken back: it was not carried out", "method", string(ps.last.method))
+	c.log.Info("press undone: FreeSWITCH did not carry it out", "method", string(ps.last.method))
 	before := toggle.Nobody
 	switch {
 	case ps.stands.person == toggle.SwitchedOff:

@@ -210,6 +210,6 @@ func (r recovery) meet(on string, s survey.Survey, drafts []recording.Sidecar, n
 
 // unreadable counts a call of another Tapedeck whose snapshot cannot be read.
 func (r recovery) unreadable(leg string, err error) {
-	r.ctl.cfg.Log.Warn("call of another Tapedeck not understood", "leg", leg, "error", err)
+	r.ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", leg, "error", err)
 	r.ctl.cfg.Meter.Adopted("failed")
 }

@@ -59,7 +59,7 @@ func (ctl *Controller) keyOn(uuid, file string, ev *esl.Event, now time.Time) {
 		return
 	}
 	if c == nil { // a phone that is on no call of ours: what it started must not go on
-		ctl.cfg.Log.Warn("record key pressed on a leg of no call: stopped", "leg", uuid)
+		ctl.cfg.Log.Warn("record key pressed on a leg of no call: what it started is stopped", "leg", uuid)
 		ctl.send(l.on, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, ignored, now)
 		return
 	}

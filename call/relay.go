@@ -29,7 +29,7 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 		ctl.cfg.Log.Warn("call of an organisation that the policy does not have: left alone", "call", s.Call)
 		return leave()
 	}
-	ctl.cfg.Log.Info("call belongs to another instance: told", "call", s.Call, "owner", s.Owner)
+	ctl.cfg.Log.Info("call belongs to another instance: its owner is notified", "call", s.Call, "owner", s.Owner)
 	r := &route{org: org, direction: s.Direction, first: s.First}
 	id := ctl.cfg.Store.Instance() + "-" + strconv.FormatInt(ctl.serial(), 10)
 	ctl.relays.add(s.Call, relayed{id, e, now})
@@ -83,7 +83,7 @@ func (ctl *Controller) enteredElsewhere(on string, ev *esl.Event, now time.Time)
 	e := readEntry(ctl.cfg.Policy(), ev)
 	s, err := handover.Read(e.snapshot)
 	if err != nil {
-		ctl.cfg.Log.Warn("leg that entered elsewhere not understood", "leg", e.leg, "error", err)
+		ctl.cfg.Log.Warn("leg that entered at another instance: snapshot not read", "leg", e.leg, "error", err)
 		return
 	}
 	if ctl.legs.get(e.leg) == nil {

@@ -43,7 +43,7 @@ func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	}
 }
 
-var errLeft = errors.New("call: the leg left the socket before it could be told")
+var errLeft = errors.New("call: the leg left the socket before its commands were sent")
 
 // turn is what is to be sent on the socket next: a batch, and the exit, if nothing
 // has to wait for the batch's reply.
@@ -193,7 +193,7 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 		c.route.anchor = e.leg
 	}
 	if err := c.addPart(); err != nil {
-		c.log.Error("no file name for the call: it is left alone", "error", err)
+		c.log.Error("no file name for the call: it is not recorded", "error", err)
 		return nil
 	}
 	l.begun++
@@ -265,7 +265,7 @@ func (ctl *Controller) enterForeign(e entry, now time.Time) (*call, turn) {
 	}
 	switch {
 	case err != nil:
-		ctl.cfg.Log.Warn("call of another Tapedeck not understood", "leg", e.leg, "error", err)
+		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)
 	case s.Owner == ctl.cfg.Store.Instance(), s.Holder() != e.leg: // it is over
 	case ctl.cfg.Store.Alone():
 		s.Switch = ctl.switches.nameOf(e.core)

@@ -170,7 +170,7 @@ func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func()
 		switch asked = asked || errors.Is(err, store.ErrAway); {
 		case err == nil:
 			if !ctl.post(func(now time.Time) { t.inherit(mine, s, history, now) }) {
-				ctl.cfg.Log.Warn("call claimed at the very end: another instance has to take it over", "call", live.ID)
+				ctl.cfg.Log.Warn("call claimed during the shutdown: another instance has to take it over", "call", live.ID)
 			}
 			return
 		case !asked, errors.Is(err, store.ErrTaken):
@@ -214,7 +214,7 @@ func (t *takeover) inherit(live calls.Call, s survey.Survey, drafts []recording.
 	ctl := t.ctl
 	var history []recording.Sidecar
 	if err := json.Unmarshal(live.Draft, &history); err != nil && len(live.Draft) > 0 {
-		ctl.cfg.Log.Warn("what was known of a call's files is not readable", "call", live.ID, "error", err)
+		ctl.cfg.Log.Warn("drafts in a call's Redis entry not read", "call", live.ID, "error", err)
 	}
 	history = handover.Richer(live.ID, history, drafts)
 	ctl.legs.refresh(s)

@@ -97,7 +97,7 @@ func pressedWhileKilled(c *crisis) {
 	c.press(alice)
 	c.speak(speech)
 	c.do(deck.Restart(c.ctx))
-	refused := c.says(deck, adoptedSoon, "switch pressed while nobody listened", anchor)
+	refused := c.says(deck, adoptedSoon, "press while nobody listened", anchor)
 	c.speak(2 * speech)
 	pause := stretch{from: c.switches(alice, anchor, "paused")}
 	c.speak(speech)

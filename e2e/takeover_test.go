@@ -99,7 +99,7 @@ func ownerKilled(c *crisis) {
 		c.Errorf("the sidecar's users are %q, want alice bob", got)
 	}
 	c.measures(second, adopted, 1)
-	if logged(first, "call belongs to another instance: told", anchor) == 0 {
+	if logged(first, "call belongs to another instance: its owner is notified", anchor) == 0 {
 		c.Errorf("the leg did not enter at the instance that does not own the call")
 	}
 	if n := c.commands(first); n != 0 {

@@ -362,7 +362,7 @@ func (t *talk) loggedPresses(call string, want int) {
 	t.Helper()
 	n := 0
 	for _, line := range t.suite.tapedeck.Log("call=" + call + " ") {
-		if strings.Contains(line, "switch pressed") && strings.HasSuffix(line, "result=ok") {
+		if strings.Contains(line, "press received") && strings.HasSuffix(line, "result=ok") {
 			n++
 		}
 	}
