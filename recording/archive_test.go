@@ -335,7 +335,7 @@ func TestArchiveFolderGone(t *testing.T) {
 		a.Draft(live)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if drafts, finished := a.backlog(); drafts != 1 || finished != 1 || told["finished"] != 1 || told["live"] != 1 {
+		if drafts, finished := a.jobs.waiting(); drafts != 1 || finished != 1 || told["finished"] != 1 || told["live"] != 1 {
 			t.Errorf("backlog %d, %d, told %v", drafts, finished, told)
 		}
 		if _, err := os.Stat(d.String()); err == nil {
@@ -363,10 +363,10 @@ func TestArchiveFolderGone(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := NewArchive(ArchiveConfig{Dir: dirOf(t, "/nowhere-that-is"), Log: quiet()})
-		e := &entry{id: call}
+		j := &job{id: call}
 		for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-			if a.retry(e, 0); e.delay != want*time.Second {
-				t.Errorf("delay %v, want %v s", e.delay, want)
+			if a.jobs.retry(j, 0); j.delay != want*time.Second {
+				t.Errorf("delay %v, want %v s", j.delay, want)
 			}
 		}
 	})
@@ -470,8 +470,8 @@ func TestStillWritten(t *testing.T) {
 		age  time.Duration
 		want bool
 	}{
-		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), rest - 1, true},
-		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), rest, false},
+		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), quietTime - 1, true},
+		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), quietTime, false},
 		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), -1, false},
 		{sampleSound().WAV(), 0, false},
 		{[]byte("RIFF"), 0, false},

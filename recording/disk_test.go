@@ -68,7 +68,7 @@ func troubled(t *testing.T, d Dir, cause string, trouble, mend func()) {
 		wait := finishing(a, finished)
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if drafts, finished := a.backlog(); drafts != 1 || finished != 1 || len(told) != 2 || !strings.Contains(told[0], cause) || !strings.Contains(told[1], cause) {
+		if drafts, finished := a.jobs.waiting(); drafts != 1 || finished != 1 || len(told) != 2 || !strings.Contains(told[0], cause) || !strings.Contains(told[1], cause) {
 			t.Errorf("backlog %d, %d, told %q", drafts, finished, told)
 		}
 		if drafts, err := a.Drafts(); err != nil || len(drafts) != 1 || drafts[0].External != "before" {

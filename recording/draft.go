@@ -12,54 +12,62 @@ import (
 	"tapedeck/internal/durable"
 )
 
-// brokenExt is added to the name of a draft that cannot be read.
-const brokenExt = ".broken"
+const (
+	// brokenExt is added to the name of a draft that cannot be read.
+	brokenExt = ".broken"
 
-// writeDraft does what is to be done with a recording's draft.
-func (a *Archive) writeDraft(e *entry) {
-	a.mu.Lock()
-	draft := e.draft
-	a.mu.Unlock()
+	// tempAge is the least age of a file that an interrupted write left behind. A
+	// younger one may still be written.
+	tempAge = time.Hour
+)
+
+// writeDraft writes or removes the draft of a job.
+func (a *Archive) writeDraft(j *job) {
+	a.jobs.mu.Lock()
+	draft := j.draft
+	a.jobs.mu.Unlock()
 	var err error
 	if draft == nil {
-		err = a.cfg.Dir.removeDraft(e.id)
+		err = a.cfg.Dir.removeDraft(j.id)
 	} else {
 		err = a.cfg.Dir.writeDraft(*draft)
 	}
-	var bad *refused
+	var bad *badDraft
 	if err != nil {
-		a.failed(e, err)
+		a.failures.report(j, err)
 		if !errors.As(err, &bad) {
-			a.retry(e, 0)
+			a.jobs.retry(j, 0)
 			return
 		}
 	} else {
-		a.succeeded()
+		a.failures.recovered()
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	e.delay, e.backoff = 0, 0
+	a.jobs.mu.Lock()
+	defer a.jobs.mu.Unlock()
+	j.delay, j.backoff = 0, 0
 	if draft == nil {
-		e.discard = false
-	} else if e.draft == draft {
-		e.draft = nil
+		j.discard = false
+	} else if j.draft == draft {
+		j.draft = nil
 	}
 }
 
-// refused is an error that does not pass: what is to be written is wrong.
-type refused struct{ cause error }
+// badDraft is an error that another attempt would meet too: what is to be written
+// is wrong.
+type badDraft struct{ cause error }
 
-func (r *refused) Error() string { return "recording: draft: " + r.cause.Error() }
-func (r *refused) Unwrap() error { return r.cause }
+func (b *badDraft) Error() string { return "recording: draft: " + b.cause.Error() }
+func (b *badDraft) Unwrap() error { return b.cause }
 
-// writeDraft writes what is known of a live recording.
+// writeDraft writes what is known of a live recording, and makes the folder of
+// drafts if it is missing.
 func (d Dir) writeDraft(s Sidecar) error {
 	if err := s.check(); err != nil {
-		return &refused{err}
+		return &badDraft{err}
 	}
 	data, err := s.encode()
 	if err != nil {
-		return &refused{err}
+		return &badDraft{err}
 	}
 	path := d.draftPath(s.ID())
 	err = durable.Replace(path, data, false)
@@ -77,7 +85,7 @@ func (d Dir) writeDraft(s Sidecar) error {
 // removeDraft removes a draft, if there is one.
 func (d Dir) removeDraft(id string) error {
 	if _, _, err := ParseID(id); err != nil {
-		return &refused{err}
+		return &badDraft{err}
 	}
 	if err := os.Remove(d.draftPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("recording: remove draft: %w", err)
@@ -85,17 +93,19 @@ func (d Dir) removeDraft(id string) error {
 	return nil
 }
 
-// hasDraft reports whether a recording is live, or was when its Tapedeck was
-// killed. If that cannot be known it says so.
+// hasDraft reports whether a recording is live, or was when its Tapedeck ended. It
+// reports true if that cannot be known.
 func (d Dir) hasDraft(id string) bool {
 	_, err := os.Lstat(d.draftPath(id))
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// Drafts are what is known of recordings that are live, or were when a Tapedeck
-// was killed: also of other Tapedecks' that share the folder. A draft that cannot
-// be read, or is of another recording than its name says, is put aside and is an
-// error; the others are returned all the same.
+func (d Dir) draftPath(id string) string { return filepath.Join(d.root, draftDir, id+sidecarExt) }
+
+// Drafts returns the drafts in the folder: of recordings that are live, or were
+// when a Tapedeck ended, and also of other Tapedecks that share the folder. A draft
+// that cannot be read, or that has another recording's name, is put aside and makes
+// an error; the others are returned all the same.
 func (a *Archive) Drafts() ([]Sidecar, error) {
 	dir := filepath.Join(a.cfg.Dir.root, draftDir)
 	files, err := os.ReadDir(dir)
@@ -113,16 +123,17 @@ func (a *Archive) Drafts() ([]Sidecar, error) {
 		s, err := a.cfg.Dir.readDraft(id)
 		if err == nil {
 			drafts = append(drafts, s)
-		} else if !errors.Is(err, fs.ErrNotExist) { // then it was finished meanwhile
+		} else if !errors.Is(err, fs.ErrNotExist) { // it was finished meanwhile
 			errs = append(errs, err)
 		}
 	}
 	return drafts, errors.Join(errs...)
 }
 
+// readDraft reads a draft. It puts aside one that is unusable.
 func (d Dir) readDraft(id string) (Sidecar, error) {
 	path := d.draftPath(id)
-	data, err := readPlain(path, maxSidecar)
+	data, err := readRegular(path, maxSidecar)
 	if err != nil {
 		return Sidecar{}, fmt.Errorf("recording: draft: %w", err)
 	}
@@ -137,8 +148,8 @@ func (d Dir) readDraft(id string) (Sidecar, error) {
 	return s, nil
 }
 
-// removeTemp removes a file that an interrupted write left behind, and that is too
-// old to belong to one that goes on. It reports whether it did.
+// removeTemp removes a file that an interrupted write left behind, unless it is so
+// young that the write may go on. It reports whether it removed the file.
 func removeTemp(path string, now time.Time) bool {
 	info, err := os.Lstat(path)
 	return err == nil && durable.IsTemp(filepath.Base(path)) && info.Mode().IsRegular() && now.Sub(info.ModTime()) > tempAge && os.Remove(path) == nil

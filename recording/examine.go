@@ -37,7 +37,7 @@ func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar,
 	}
 	if err == nil && heard.Unfinished && repair {
 		if broken := repairHeader(path); broken != nil {
-			s.AddProblem(Disk, "the file's header stays unfinished: "+reason(broken))
+			s.AddProblem(Disk, "the file's header stays unfinished: "+rootCause(broken))
 		} else {
 			s.AddProblem(FileRepaired, "")
 			heard, err = analyse(ctx, path)

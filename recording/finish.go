@@ -5,15 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"tapedeck/recording/sound"
 )
 
-// fileState tells whether a file is still as it was.
+const (
+	// maxReadFailures is how often a file that cannot be read is tried before its
+	// sidecar says so: after 15 s.
+	maxReadFailures = 5
+	// quietTime is how long nobody must have written to an unfinished file before it
+	// is repaired. Until then FreeSWITCH may be writing it.
+	quietTime = 2 * time.Second
+)
+
+// fileState tells whether a file has changed.
 type fileState struct {
-	size     int64
+	size     int64 // -1: there is no file
 	modified time.Time
 }
 
@@ -26,10 +34,10 @@ func stateOf(path string) fileState {
 }
 
 // finish examines a recording's file and writes its sidecar.
-func (a *Archive) finish(ctx context.Context, e *entry) {
-	a.mu.Lock()
-	s, calls := e.finish, len(e.then)
-	a.mu.Unlock()
+func (a *Archive) finish(ctx context.Context, j *job) {
+	a.jobs.mu.Lock()
+	s, calls := j.finish, len(j.callbacks)
+	a.jobs.mu.Unlock()
 	wav, err := s.Path(a.cfg.Dir)
 	if err == nil {
 		if err = s.check(); err != nil {
@@ -37,51 +45,51 @@ func (a *Archive) finish(ctx context.Context, e *entry) {
 		}
 	}
 	if err != nil {
-		a.failed(e, err)
-		a.finished(e, s, calls, *s, err)
+		a.failures.report(j, err)
+		a.finished(j, s, calls, *s, err)
 		return
 	}
-	_ = a.cfg.Dir.writeDraft(*s) // what Finish knows survives a kill too; if this fails, so will the sidecar
+	_ = a.cfg.Dir.writeDraft(*s) // so that the end of Tapedeck loses nothing; if it fails, so will the sidecar
 	if stillWritten(wav, time.Now()) {
-		a.retry(e, rest)
+		a.jobs.retry(j, quietTime)
 		return
 	}
-	examined, err := a.examine(ctx, e, *s, wav)
+	examined, err := a.examine(ctx, j, *s, wav)
 	if err == nil {
 		examined, err = a.cfg.Dir.save(SidecarPath(wav), examined)
 	}
 	if err == nil {
-		err = a.cfg.Dir.removeDraft(e.id)
+		err = a.cfg.Dir.removeDraft(j.id)
 	}
 	if err != nil {
-		a.failed(e, err)
-		a.retry(e, 0)
+		a.failures.report(j, err)
+		a.jobs.retry(j, 0)
 		return
 	}
-	a.succeeded()
-	a.finished(e, s, calls, examined, nil)
-	a.picture(ctx, e, examined, wav)
+	a.failures.recovered()
+	a.finished(j, s, calls, examined, nil)
+	a.makeWaveform(ctx, j, examined, wav)
 }
 
-// picture makes the waveform of a recording, unless Run is ending: then it is made
-// for whoever looks at it first. One that fails is no problem of the recording.
-func (a *Archive) picture(ctx context.Context, e *entry, s Sidecar, wav string) {
-	a.mu.Lock()
-	ending := e.last
-	a.mu.Unlock()
+// makeWaveform makes the waveform of a recording, unless Run is ending: then
+// whoever asks for it first has it made. A failure is no problem of the recording.
+func (a *Archive) makeWaveform(ctx context.Context, j *job, s Sidecar, wav string) {
+	a.jobs.mu.Lock()
+	ending := j.lastTry
+	a.jobs.mu.Unlock()
 	if ending || s.File == nil || s.HasProblem(Unreadable) {
 		return
 	}
 	if _, err := Waveform(ctx, a.cfg.Dir, wav); err != nil && !errors.Is(err, ErrNoSound) && !errors.Is(err, ErrLive) && ctx.Err() == nil {
-		a.cfg.Log.Warn("a recording has no waveform yet", "recording", e.id, "error", err)
+		a.cfg.Log.Warn("cannot make the waveform of a recording yet", "recording", j.id, "error", err)
 	}
 }
 
-// stillWritten reports whether a file has no finished header and was changed just
-// now. A clock that is not the file system's says no.
+// stillWritten reports whether a file has an unfinished header and was written to
+// just now. If our clock and that of the file system disagree it reports false.
 func stillWritten(path string, now time.Time) bool {
-	seen := stateOf(path)
-	if age := now.Sub(seen.modified); seen.size < 0 || age < 0 || age >= rest {
+	state := stateOf(path)
+	if age := now.Sub(state.modified); state.size < 0 || age < 0 || age >= quietTime {
 		return false
 	}
 	f, err := openRegular(path)
@@ -89,34 +97,34 @@ func stillWritten(path string, now time.Time) bool {
 		return false
 	}
 	defer f.Close()
-	wav, err := sound.Parse(f, seen.size)
+	wav, err := sound.Parse(f, state.size)
 	return err == nil && wav.Unfinished
 }
 
-// examine is Examine, but looks at a file again only if it has changed, and is
-// content after some attempts with a file that cannot be read.
-func (a *Archive) examine(ctx context.Context, e *entry, s Sidecar, wav string) (Sidecar, error) {
-	if e.examined != nil && e.seen == stateOf(wav) {
-		return *e.examined, nil
+// examine is Examine, but it does not look again at a file that has not changed,
+// and after some attempts it accepts that a file cannot be read.
+func (a *Archive) examine(ctx context.Context, j *job, s Sidecar, wav string) (Sidecar, error) {
+	if j.examined != nil && j.examinedState == stateOf(wav) {
+		return *j.examined, nil
 	}
 	examined, err := Examine(ctx, wav, s, true)
 	if err != nil {
-		if e.listens++; e.listens < maxListens || ctx.Err() != nil {
+		if j.readFailures++; j.readFailures < maxReadFailures || ctx.Err() != nil {
 			return Sidecar{}, err
 		}
 		examined = s.clone()
-		examined.AddProblem(Unreadable, reason(err))
+		examined.AddProblem(Unreadable, rootCause(err))
 		examined.Complete = false
 		return examined, nil
 	}
-	e.examined, e.seen = nil, stateOf(wav)
-	if e.seen.size >= 0 && e.seen.size == examined.bytes() {
-		e.examined = &examined
+	j.examined, j.examinedState = nil, stateOf(wav)
+	if size := j.examinedState.size; size >= 0 && size == examined.bytes() {
+		j.examined = &examined
 	}
 	return examined, nil
 }
 
-// bytes is the file's size; -1 if there is none.
+// bytes is the size of the file; -1 if there is none.
 func (s Sidecar) bytes() int64 {
 	if s.File == nil {
 		return -1
@@ -124,51 +132,18 @@ func (s Sidecar) bytes() int64 {
 	return s.File.Bytes
 }
 
-// finished calls back for what was written, and forgets it, unless Finish said
-// something newer meanwhile.
-func (a *Archive) finished(e *entry, s *Sidecar, calls int, written Sidecar, err error) {
-	a.mu.Lock()
-	then := e.then[:calls:calls]
-	e.then = e.then[calls:]
-	if e.finish == s {
-		e.finish = nil
+// finished calls the first so many callbacks of a job with what was written, and
+// ends the job, unless Finish was called again meanwhile.
+func (a *Archive) finished(j *job, s *Sidecar, calls int, written Sidecar, err error) {
+	a.jobs.mu.Lock()
+	callbacks := j.callbacks[:calls:calls]
+	j.callbacks = j.callbacks[calls:]
+	if j.finish == s {
+		j.finish = nil
 	}
-	e.examined, e.delay, e.backoff = nil, 0, 0
-	a.mu.Unlock()
-	for _, call := range then {
+	j.examined, j.delay, j.backoff = nil, 0, 0
+	a.jobs.mu.Unlock()
+	for _, call := range callbacks {
 		call(written, err)
 	}
 }
-
-// retry has an entry tried again, after wait or, if that is 0, later each time.
-func (a *Archive) retry(e *entry, wait time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if wait == 0 {
-		e.backoff = min(max(firstRetry, 2*e.backoff), lastRetry)
-		wait = e.backoff
-	}
-	e.delay = wait
-}
-
-// save writes a sidecar beside its file, and makes the folder if FreeSWITCH did
-// not. A hold that was put on the recording meanwhile stays.
-func (d Dir) save(path string, s Sidecar) (Sidecar, error) {
-	if err := d.makeDirs(path); err != nil {
-		return Sidecar{}, fmt.Errorf("recording: folder of sidecar: %w", err)
-	}
-	err := d.locked(func() error {
-		if s.Hold == nil {
-			if old, err := ReadSidecar(path); err == nil && old.ID() == s.ID() {
-				s.Hold = old.Hold
-			}
-		}
-		return WriteSidecar(path, s)
-	})
-	return s, err
-}
-
-// sidecarOf is the file name of a recording's sidecar, or draft.
-func sidecarOf(id string) string { return id + sidecarExt }
-
-func (d Dir) draftPath(id string) string { return filepath.Join(d.root, draftDir, sidecarOf(id)) }

@@ -7,17 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"tapedeck/internal/durable"
 )
 
-// tempAge is how old a file that an interrupted write left behind is at least.
-const tempAge = time.Hour
-
-// makeDirs makes the folders above a path that are missing below the root, each
-// like the root: FreeSWITCH, which may be another user, has to write into them.
-// The root is never made: if it is gone, a disk is not mounted.
+// makeDirs makes the folders above a path that are missing below the root, with the
+// root's owner and mode: FreeSWITCH, which may be another user, has to write into
+// them. It never makes the root: if that is missing, a disk is not mounted.
 func (d Dir) makeDirs(path string) error {
 	root, err := os.Stat(d.root)
 	if err != nil {
@@ -43,16 +39,16 @@ func makeLike(dir, root string, like fs.FileInfo) error {
 		return err
 	}
 	if owner, ok := like.Sys().(*syscall.Stat_t); ok {
-		_ = os.Chown(dir, int(owner.Uid), int(owner.Gid)) // only root can; anybody else is the owner already, or shares the group
+		_ = os.Chown(dir, int(owner.Uid), int(owner.Gid)) // only root can; anybody else owns it already, or shares the group
 	}
 	return os.Chmod(dir, like.Mode().Perm()|like.Mode()&fs.ModeSetgid)
 }
 
-// lockName is the file whose lock keeps a hold from being set, by another process
-// too, between the look at a sidecar and the deletion that follows from it.
+// lockName is the file whose lock keeps every process from setting a hold between
+// the moment in which a sidecar is read and the deletion that it allows.
 const lockName = ".lock"
 
-// locked does something under the lock of the folder's sidecars.
+// locked calls do while it holds the lock of the folder's sidecars.
 func (d Dir) locked(do func() error) error {
 	f, err := durable.OpenShared(filepath.Join(d.root, lockName), os.O_RDWR)
 	if err != nil {

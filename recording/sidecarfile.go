@@ -17,8 +17,8 @@ const (
 	maxList    = 1_000 // users, problems
 )
 
-// check refuses a sidecar that does not say which recording it is of, in a way
-// that a path could be made of.
+// check returns why a sidecar is refused: it has another version, or does not say
+// which recording it is of in a way that a path can be made of.
 func (s Sidecar) check() error {
 	if s.Version != Version {
 		return fmt.Errorf("it is of version %d, this Tapedeck reads %d", s.Version, Version)
@@ -35,15 +35,15 @@ func (s Sidecar) check() error {
 	return nil
 }
 
-// Path is where the recording's file lies.
+// Path returns where the recording's sound file lies.
 func (s Sidecar) Path(d Dir) (string, error) {
 	return d.PartPath(s.Organisation, s.Started, s.Call, s.Part)
 }
 
-// ReadSidecar reads a sidecar. One that is too large, of another version, or
-// does not say which recording it is of is refused.
+// ReadSidecar reads a sidecar. It refuses one that is too large, has another
+// version, or does not say which recording it is of.
 func ReadSidecar(path string) (Sidecar, error) {
-	data, err := readPlain(path, maxSidecar)
+	data, err := readRegular(path, maxSidecar)
 	var s Sidecar
 	if err == nil {
 		s, err = decodeSidecar(data)
@@ -62,8 +62,8 @@ func decodeSidecar(data []byte) (Sidecar, error) {
 	return s, s.check()
 }
 
-// readPlain reads a file of at most max bytes, which must not be a pipe or the like.
-func readPlain(path string, max int64) ([]byte, error) {
+// readRegular reads a regular file of at most max bytes.
+func readRegular(path string, max int64) ([]byte, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -76,6 +76,7 @@ func readPlain(path string, max int64) ([]byte, error) {
 	return data, err
 }
 
+// openRegular opens a file, but no pipe or device, which could block.
 func openRegular(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -88,7 +89,7 @@ func openRegular(path string) (*os.File, error) {
 }
 
 // WriteSidecar writes a sidecar, whole or not at all, and has it on the disk when
-// it returns. The folder must be there.
+// it returns. The folder must exist.
 func WriteSidecar(path string, s Sidecar) error {
 	if err := s.check(); err != nil {
 		return fmt.Errorf("recording: sidecar of %.80q: %w", s.ID(), err)
@@ -103,8 +104,25 @@ func WriteSidecar(path string, s Sidecar) error {
 	return nil
 }
 
-// encode is the text of the sidecar. Of one that would be too large to be read
-// again the middle of the trace is left out, and then the last spans.
+// save writes the sidecar at a path, and makes its folder if FreeSWITCH did not. A
+// hold that was put on the recording meanwhile stays. It returns what it wrote.
+func (d Dir) save(path string, s Sidecar) (Sidecar, error) {
+	if err := d.makeDirs(path); err != nil {
+		return Sidecar{}, fmt.Errorf("recording: folder of sidecar: %w", err)
+	}
+	err := d.locked(func() error {
+		if s.Hold == nil {
+			if old, err := ReadSidecar(path); err == nil && old.ID() == s.ID() {
+				s.Hold = old.Hold
+			}
+		}
+		return WriteSidecar(path, s)
+	})
+	return s, err
+}
+
+// encode returns the text of the sidecar. If that is too large to be read again,
+// encode leaves out the middle of the trace, and then the last spans.
 func (s Sidecar) encode() ([]byte, error) {
 	s = s.clone()
 	s.Users, s.Problems = s.Users[:min(len(s.Users), maxList)], s.Problems[:min(len(s.Problems), maxList)]
@@ -126,7 +144,7 @@ func (s Sidecar) encode() ([]byte, error) {
 	}
 }
 
-// cutTrace leaves out the middle half of the trace.
+// cutTrace replaces the middle half of the trace by a note.
 func (s *Sidecar) cutTrace() {
 	quarter := len(s.Trace) / 4
 	cut := Note{At: s.Trace[quarter].At, What: NoteCut, Result: fmt.Sprintf("%d lines are left out", len(s.Trace)-2*quarter)}
@@ -134,7 +152,7 @@ func (s *Sidecar) cutTrace() {
 	s.Trace = append(append(s.Trace[:quarter:quarter], cut), last...)
 }
 
-// cutSpans leaves out all but the first spans.
+// cutSpans keeps only the first spans, at most so many, and says so.
 func (s *Sidecar) cutSpans(most int) {
 	if len(s.Spans) > most {
 		s.Spans = s.Spans[:most]

@@ -138,7 +138,7 @@ func (v *verifier) recording(day Day, f Found) error {
 	v.counts.Recordings++
 	s, err := ReadSidecar(day.SidecarPath(f.ID))
 	if err != nil {
-		found(BadSidecar, reason(err))
+		found(BadSidecar, rootCause(err))
 		return nil
 	}
 	if err := day.holds(f, s); err != nil {
@@ -154,7 +154,7 @@ func (v *verifier) recording(day Day, f Found) error {
 	heard, err := analyse(v.ctx, path)
 	if err != nil {
 		if v.ctx.Err() == nil {
-			found(BadSound, reason(err))
+			found(BadSound, rootCause(err))
 		}
 		return v.ctx.Err()
 	}

@@ -39,7 +39,7 @@ type Found struct {
 func (d Day) SoundPath(id string) string { return filepath.Join(d.Path, id+soundExt) }
 
 // SidecarPath is where the sidecar is, or would be.
-func (d Day) SidecarPath(id string) string { return filepath.Join(d.Path, sidecarOf(id)) }
+func (d Day) SidecarPath(id string) string { return filepath.Join(d.Path, id+sidecarExt) }
 
 // Walk goes through the folders of recordings, by organisation and then by day,
 // and gives each to do. It holds one in memory at a time. Folders and files that
