@@ -35,6 +35,7 @@ func TestDocuments(t *testing.T) {
 	t.Run("keys", r.keys)
 	t.Run("go test", r.goTests)
 	t.Run("names", r.names)
+	t.Run("words", r.words)
 	t.Run("policies", r.policies)
 	if info, err := os.Stat("README.md"); err != nil || info.Size() > readmeMost {
 		t.Errorf("README.md: %v, %v; it has at most %d bytes: move something to docs", info.Size(), err, readmeMost)
@@ -303,6 +304,9 @@ func (r *repository) goTests(t *testing.T) {
 				}
 			}
 		}
+		if strings.Contains(source, `"tapedeck/internal/testkit"`) {
+			source += r.flags("internal/testkit")
+		}
 		for _, f := range ownForm.FindAllStringSubmatch(m[1], -1) {
 			if !strings.Contains(source, `"`+f[1]+`"`) {
 				t.Errorf("%s: these tests have no flag -%s", l.at, f[1])
@@ -311,44 +315,14 @@ func (r *repository) goTests(t *testing.T) {
 	})
 }
 
-var (
-	nameForm = regexp.MustCompile(`\b(?:tapedeck[_:][a-z_:]*[a-z]|TAPEDECK_[A-Z0-9_]+)\b`)
-	// planned are names of what is not built.
-	planned = []string{"tapedeck_secret"}
-	// readForm is where a channel variable of ours is read.
-	readForm = regexp.MustCompile(`\.Variable\("(tapedeck_\w+)"`)
-	apiForm  = regexp.MustCompile(`/api/v1/[a-z{}./]*[a-z}]`)
-)
-
-// names: each variable, metric, event and environment variable that a document
-// names is in the source, and each path of the API in its description.
-func (r *repository) names(t *testing.T) {
-	var api string
+// flags are the sources of a package that has flags for the tests that import it.
+func (r *repository) flags(folder string) (source string) {
 	for _, p := range r.paths {
-		if path.Base(p) == "openapi.json" {
-			api = r.text(p)
+		if path.Dir(p) == folder && path.Ext(p) == ".go" {
+			source += r.text(p)
 		}
 	}
-	design := r.text("docs/design.md")
-	for _, m := range readForm.FindAllStringSubmatch(r.source, -1) {
-		if !strings.Contains(design, "\n| `"+m[1]+"` | ") {
-			t.Errorf("docs/design.md, section 3, does not list the channel variable %s", m[1])
-		}
-	}
-	for _, d := range r.markdown {
-		for _, l := range d.lines {
-			for _, name := range nameForm.FindAllString(l.text, -1) {
-				if !strings.Contains(r.source, name) && !slices.Contains(planned, name) {
-					t.Errorf("%s: the source does not have %s", l.at, name)
-				}
-			}
-			for _, name := range apiForm.FindAllString(l.text, -1) {
-				if !strings.Contains(api, `"`+name+`"`) {
-					t.Errorf("%s: the API has no %s", l.at, name)
-				}
-			}
-		}
-	}
+	return source
 }
 
 // policies: each whole policy that a document shows is valid.
