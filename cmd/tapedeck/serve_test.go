@@ -30,6 +30,7 @@ func TestServeKnowsOldRecordings(t *testing.T) {
 		id := strings.TrimSuffix(filepath.Base(leg.Get("tapedeck_file")), ".wav")
 		d.Until("it is in the list", func() bool { return strings.Contains(s.do("ls", "--number", "02079460001").stdout, "  "+id+"\n") })
 		s.do("show", id).want(t, exitDone, "decided by    number/+442079460001 yes\n", "")
+		d.Until("nothing is wrong", func() bool { return s.do("verify").code == exitDone }) // the waveform's picture may be on its way
 		s.do("verify").want(t, exitDone, "verified 1 recording, ", "")
 		if store != "" {
 			return
