@@ -11,13 +11,18 @@ import (
 // go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
-	"cmd/tapedeck":          {"call", "cmd/config", "cmd/daemon", "cmd/demo", "cmd/maintenance", "console/access", "esl/esltest", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "store", "store/index", "toggle"},
+	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "store"},
 	"cmd/config":            {"esl", "internal/strictyaml", "recording", "store"},
 	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "console", "console/access", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "store", "store/calls", "toggle"},
 	"cmd/daemon/daemontest": {"cmd/config", "cmd/daemon", "cmd/spooltest", "esl/esltest", "internal/testkit"},
 	"cmd/demo":              {"cmd/config", "cmd/daemon", "console/access", "esl", "esl/esltest", "flow", "recording", "store/calls"},
 	"cmd/maintenance":       {"call", "flow", "metrics", "recording", "recording/audit", "store", "store/index"},
+	"cmd/policy":            {"flow", "toggle"},
+	"cmd/recordings":        {"call", "cmd/config", "cmd/maintenance", "cmd/storeclient", "cmd/words", "flow", "internal/tidy", "recording", "recording/audit", "store", "store/index"},
+	"cmd/simulate":          {"cmd/words", "esl/esltest"},
 	"cmd/spooltest":         {"internal/testkit", "recording", "recording/audit"},
+	"cmd/storeclient":       {"cmd/config", "cmd/words", "store"},
+	"cmd/words":             {},
 
 	"call":                {"call/files", "call/handover", "call/survey", "esl", "flow", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
 	"call/files":          {"internal/tidy", "recording", "toggle"},

@@ -6,17 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
-	"time"
 
 	"tapedeck/cmd/config"
+	"tapedeck/cmd/policy"
+	"tapedeck/cmd/storeclient"
 	"tapedeck/flow"
 	"tapedeck/store"
 )
-
-// applyTimeout is how long one operation on Redis may take: a person waits, not
-// a call.
-const applyTimeout = time.Second
 
 // policyApply puts a policy into the Redis of the daemon file, for every
 // Tapedeck that uses it, and says what changes.
@@ -38,7 +34,7 @@ func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if cfg.Store.Embedded() {
 		return fmt.Errorf("store.redis is embedded, so there is no Redis to put a policy into: edit %s, which serve watches", cfg.Policy)
 	}
-	s, err := openStore(ctx, cfg)
+	s, err := storeclient.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -49,24 +45,10 @@ func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	return errors.Join(err, s.Close())
 }
 
-// openStore opens a Redis that has to be there.
-func openStore(ctx context.Context, cfg *config.Config) (*store.Store, error) {
-	var last error
-	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: applyTimeout,
-		Logger:  slog.New(slog.DiscardHandler),
-		Observe: func(_ string, _ time.Duration, err error) { last = err }})
-	if err != nil {
-		return nil, err
-	}
-	if !s.Up() {
-		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", last), s.Close())
-	}
-	return s, nil
-}
-
+// apply prints what changes and puts the policy in force.
 func apply(ctx context.Context, s *store.Store, p *flow.Policy, stdout io.Writer) error {
 	before := s.Policy()
-	lines, err := changes(before, p)
+	lines, err := policy.Changes(before, p)
 	if err != nil {
 		return err
 	}

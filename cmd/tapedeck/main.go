@@ -15,6 +15,8 @@ import (
 	"strings"
 	"syscall"
 
+	"tapedeck/cmd/policy"
+	"tapedeck/cmd/words"
 	"tapedeck/internal/strictyaml"
 )
 
@@ -76,7 +78,7 @@ type command func(ctx context.Context, args []string, stdout, stderr io.Writer) 
 var commands = map[string]command{
 	"serve":          serve,
 	"demo":           runDemo,
-	"simulate":       simulate,
+	"simulate":       runSimulate,
 	"policy check":   policyCheck,
 	"policy explain": policyExplain,
 	"policy apply":   policyApply,
@@ -156,11 +158,13 @@ func exitCode(name string, err error, stderr io.Writer) int {
 		return exitDone
 	}
 	if report, ok := errors.AsType[*strictyaml.Report](err); ok {
-		fmt.Fprintf(stderr, "%v\ntapedeck %s: refused: %s to mend\n", report, name, plural(len(report.Mistakes), "mistake"))
+		fmt.Fprintf(stderr, "%v\ntapedeck %s: refused: %s to mend\n", report, name, words.Count(len(report.Mistakes), "mistake"))
 		return exitFailed
 	}
 	line := strings.ReplaceAll(err.Error(), "\n", "; ")
-	if _, misused := errors.AsType[usageError](err); misused {
+	_, misused := errors.AsType[usageError](err)
+	_, wrong := errors.AsType[policy.WrongQuestion](err)
+	if misused || wrong {
 		fmt.Fprintf(stderr, "tapedeck %s: %s (`tapedeck %s --help` lists the flags)\n", name, line, name)
 		return exitUsage
 	}

@@ -1,124 +1,26 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"os/user"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf16"
 
 	"tapedeck/cmd/config"
-	"tapedeck/internal/tidy"
+	"tapedeck/cmd/recordings"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 )
 
 // recordingsFlags are the flags that every command about recordings has.
 func recordingsFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
 	flags = flag.NewFlagSet("recordings "+name, flag.ContinueOnError)
 	return flags, flags.String("config", "", "daemon `FILE`, which says where the recordings are (default "+config.DefaultFile+")")
-}
-
-// loadRecordings reads the daemon file and checks that the recordings' folder is
-// there.
-func loadRecordings(daemonFile string) (*config.Config, error) {
-	cfg, err := config.Load(daemonFile)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := os.ReadDir(cfg.Recordings.Dir.String()); err != nil {
-		return nil, fmt.Errorf("recordings.dir in the daemon file: %w: mount its disk, run this as a user who may read it, or name another daemon file with --config", err)
-	}
-	return cfg, nil
-}
-
-// findFile finds where a recording's sound is, or would be, by its id.
-func findFile(ctx context.Context, d recording.Dir, id string) (path string, err error) {
-	path, err = recording.Find(ctx, d, id)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("there is no recording %.80q: `tapedeck recordings ls` lists them", id)
-	}
-	return path, err
-}
-
-// findRecording finds a recording's sound and reads its sidecar.
-func findRecording(ctx context.Context, d recording.Dir, id string) (path string, s recording.Sidecar, err error) {
-	if path, err = findFile(ctx, d, id); err != nil {
-		return "", s, err
-	}
-	s, err = recording.ReadSidecar(recording.SidecarPath(path))
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", s, fmt.Errorf("%s has no sidecar: while its call is live that is so, later `tapedeck recordings reindex` makes one", path)
-	}
-	if err == nil && s.ID() != id {
-		err = fmt.Errorf("the sidecar of %s is that of %s: `tapedeck recordings verify` finds all that are swapped", path, s.ID())
-	}
-	return path, s, err
-}
-
-// plainText is a text for a terminal: on one line, without anything that a
-// terminal would obey; "-" if there is none.
-func plainText(text string) string {
-	if text = tidy.Text(text, maxCell); text == "" {
-		return "-"
-	}
-	return text
-}
-
-// maxCell is the longest text in a table, in bytes.
-const maxCell = 100
-
-// plainJSON is the same JSON on one line, with everything escaped that a
-// terminal would obey: JSON itself may have C1 controls and direction marks.
-func plainJSON(text []byte) (string, error) {
-	var line bytes.Buffer
-	if err := json.Compact(&line, text); err != nil {
-		return "", err
-	}
-	var b strings.Builder
-	for _, r := range line.String() {
-		switch {
-		case !unicode.Is(unicode.C, r):
-			b.WriteRune(r)
-		case r <= 0xFFFF:
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			high, low := utf16.EncodeRune(r)
-			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
-		}
-	}
-	return b.String(), nil
-}
-
-func printJSON(w io.Writer, text []byte) error {
-	line, err := plainJSON(text)
-	if err == nil {
-		_, err = fmt.Fprintln(w, line)
-	}
-	return err
-}
-
-// position is a place in a file, to the millisecond.
-func position(ms int64) string { return fmt.Sprintf("%d:%02d.%03d", ms/60_000, ms/1000%60, ms%1000) }
-
-// size is a number of bytes for people.
-func size(bytes int64) string {
-	switch b := float64(bytes); {
-	case bytes >= 1e9:
-		return fmt.Sprintf("%.1f GB", b/1e9)
-	case bytes >= 1e6:
-		return fmt.Sprintf("%.1f MB", b/1e6)
-	case bytes >= 1e3:
-		return fmt.Sprintf("%.1f kB", b/1e3)
-	}
-	return fmt.Sprintf("%d bytes", bytes)
 }
 
 // zone is where times are shown.
@@ -129,10 +31,196 @@ func zone(utc bool) *time.Location {
 	return time.Local
 }
 
-// plural is "1 recording", "2 recordings".
-func plural(n int, one string) string {
-	if n == 1 {
-		return "1 " + one
+// recordingsList lists recordings, the newest first.
+func recordingsList(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := recordingsFlags("ls")
+	var l recordings.List
+	flags.StringVar(&l.Organisation, "organisation", "", "only this organisation's, by its `ID`")
+	from := flags.String("from", "", "only calls that started at this `TIME` or later: 2026-11-21, \"2026-11-21 15:04\" or RFC 3339")
+	to := flags.String("to", "", "only calls that started before this `TIME`, or on this day at the latest")
+	flags.StringVar(&l.Number, "number", "", "only calls with this `NUMBER` on either side")
+	flags.StringVar(&l.User, "user", "", "only calls of this `USER`, by id")
+	flags.StringVar(&l.Trigger, "trigger", "", "only automatic or on-demand ones")
+	flags.BoolVar(&l.Problems, "problems", false, "only those with problems")
+	flags.IntVar(&l.Limit, "limit", 50, "at most so many")
+	utc := flags.Bool("utc", false, "times in UTC, not in the local zone")
+	flags.BoolVar(&l.JSON, "json", false, "print one JSON object a line")
+	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+		return err
 	}
-	return fmt.Sprintf("%d %ss", n, one)
+	l.Zone = zone(*utc)
+	if err := checkList(&l, *from, *to); err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	return l.Run(ctx, cfg, stdout, stderr)
+}
+
+// checkList reads the period and checks the other flags.
+func checkList(l *recordings.List, from, to string) (err error) {
+	if l.From, err = moment(from, l.Zone, false); err != nil {
+		return usagef("--from: %v", err)
+	}
+	if l.To, err = moment(to, l.Zone, true); err != nil {
+		return usagef("--to: %v", err)
+	}
+	switch {
+	case l.Limit < 1:
+		return usagef("--limit: use at least 1")
+	case l.Trigger != "" && l.Trigger != recording.TriggerAutomatic && l.Trigger != recording.TriggerOnDemand:
+		return usagef("--trigger: use automatic or on-demand")
+	case !l.From.IsZero() && !l.To.IsZero() && !l.From.Before(l.To):
+		return usagef("--from: it has to be before --to")
+	}
+	return nil
+}
+
+// moment reads a time. A day means its beginning or, with end, its end. An empty text
+// means no time.
+func moment(text string, in *time.Location, end bool) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.ParseInLocation(time.DateOnly, text, in); err == nil {
+		if end {
+			day = day.AddDate(0, 0, 1)
+		}
+		return day, nil
+	}
+	for _, layout := range []string{"2006-01-02 15:04", time.DateTime, time.RFC3339} {
+		if t, err := time.ParseInLocation(layout, text, in); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%.60q is no time: write it like 2026-11-21, \"2026-11-21 15:04\" or 2026-11-21T15:04:05Z", text)
+}
+
+// recordingsShow says everything that is known of one recording.
+func recordingsShow(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := recordingsFlags("show")
+	utc := flags.Bool("utc", false, "times in UTC, not in the local zone")
+	asJSON := flags.Bool("json", false, "print the sidecar")
+	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+	if err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	if *asJSON {
+		return recordings.ShowJSON(ctx, cfg.Recordings.Dir, ids[0], stdout)
+	}
+	return recordings.Show(ctx, cfg.Recordings.Dir, ids[0], zone(*utc), stdout)
+}
+
+// recordingsVerify reads files and sidecars anew and says what does not agree.
+func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := recordingsFlags("verify")
+	ids, err := parseSome(flags, args, stdout, 0, 1, "a recording's ID, or none for all")
+	if err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	id := ""
+	if len(ids) > 0 {
+		id = ids[0]
+	}
+	return recordings.Verify(ctx, cfg.Recordings.Dir, id, stdout)
+}
+
+// recordingsReindex describes the files that nobody has described, and makes the
+// index in Redis anew from all sidecars.
+func recordingsReindex(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := recordingsFlags("reindex")
+	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	return recordings.Reindex(ctx, cfg, stdout, stderr)
+}
+
+// recordingsPurge deletes what is older than its organisation keeps it.
+func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, daemonFile := recordingsFlags("purge")
+	dry := flags.Bool("dry-run", false, "delete nothing, say what would be deleted")
+	who := flags.String("by", "", "who deletes, for the audit file: `NAME` (default: the login name)")
+	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+		return err
+	}
+	actor, err := actorOf(*who)
+	if err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	return recordings.Purge(ctx, cfg, actor, *dry, stdout)
+}
+
+// recordingsHold keeps a recording from being deleted, whatever its age.
+func recordingsHold(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := recordingsFlags("hold")
+	reason := flags.String("reason", "", "why it is kept: `TEXT`")
+	who := flags.String("by", "", "who wants that: `NAME` (default: the login name)")
+	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(*reason) == "" {
+		return usagef("--reason: say why it is kept, such as a case number")
+	}
+	actor, err := actorOf(*who)
+	if err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	return recordings.Hold(ctx, cfg, ids[0], *reason, actor, stdout)
+}
+
+// recordingsRelease ends a hold.
+func recordingsRelease(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	flags, daemonFile := recordingsFlags("release")
+	who := flags.String("by", "", "who wants that: `NAME` (default: the login name)")
+	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+	if err != nil {
+		return err
+	}
+	actor, err := actorOf(*who)
+	if err != nil {
+		return err
+	}
+	cfg, err := recordings.Load(*daemonFile)
+	if err != nil {
+		return err
+	}
+	return recordings.Release(ctx, cfg, ids[0], actor, stdout)
+}
+
+// actorOf returns who the audit log names: the name given, or the login name, or, where
+// nobody has logged in, the user of the process.
+func actorOf(by string) (audit.Actor, error) {
+	who := strings.TrimSpace(cmp.Or(by, os.Getenv("SUDO_USER"), os.Getenv("USER"), os.Getenv("LOGNAME")))
+	if who == "" {
+		if u, err := user.Current(); err == nil {
+			who = u.Username
+		}
+	}
+	if who == "" {
+		return audit.Actor{}, usagef("--by: there is no login name: say who does this")
+	}
+	return audit.Actor{Who: who, From: "command line"}, nil
 }

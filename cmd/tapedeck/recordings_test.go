@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"text/tabwriter"
-	"time"
 	"unicode"
 
 	"tapedeck/cmd/spooltest"
@@ -154,44 +151,4 @@ func TestRecordingsHostileTexts(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestPauses: what was silent until it was known who answered is nobody's pause.
-func TestPauses(t *testing.T) {
-	yes := recording.Cause{Element: "number/+442079460001", Setting: "yes"}
-	var b strings.Builder
-	p := &page{Writer: tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0), in: time.UTC}
-	p.spans([]recording.Span{{ToMS: 22, State: recording.StatePaused, Cause: yes}, {FromMS: 22, ToMS: 1000, State: recording.StateRecording, Cause: yes}})
-	if err := p.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{"paused     until it was known who answered  -\n", "recording  number/+442079460001 yes"} {
-		if !strings.Contains(b.String(), want) {
-			t.Errorf("no %q in\n%s", want, b.String())
-		}
-	}
-	for ms, want := range map[int64]string{0: "0:02", 22: "0:02", 100: "0:02 (<0:01 paused)", 980: "0:02 (<0:01 paused)", 1600: "0:02 (0:02 paused)"} {
-		if row := (&listing{}).row(index.Recording{DurationMS: 1980, Bytes: 1, PausedMS: ms}); row[6] != want {
-			t.Errorf("%d ms: %s", ms, row[6])
-		}
-	}
-}
-
-// TestLengths: what people read.
-func TestLengths(t *testing.T) {
-	var got []string
-	for _, ms := range []int64{0, 499, 59_500, 3_599_499, 3_599_500, 36_000_000} {
-		got = append(got, recording.Length(ms))
-	}
-	for _, ms := range []int64{0, 61_007, 3_600_000} {
-		got = append(got, position(ms))
-	}
-	for _, n := range []int64{0, 999, 1000, 1_500_000, 2e9} {
-		got = append(got, size(n))
-	}
-	want := []string{"0:00", "0:00", "1:00", "59:59", "1:00:00", "10:00:00", "0:00.000", "1:01.007", "60:00.000",
-		"0 bytes", "999 bytes", "1.0 kB", "1.5 MB", "2.0 GB"}
-	if !slices.Equal(got, want) {
-		t.Errorf("%q", got)
-	}
 }

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // the commands of testscript they have those of scriptCommands.
 func TestScript(t *testing.T) {
 	commands := map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"exits": exits, "lines": lines, "recordings": recordings, "age": age,
+		"exits": exits, "lines": lines, "recordings": putRecordings, "age": age,
 		"redis": func(ts *testscript.TestScript, _ bool, _ []string) { useRedis(t, ts) },
 	}
 	testscript.Run(t, testscript.Params{
@@ -73,9 +73,9 @@ func lines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// recordings makes the folder of recordings, empty or with one of spooltest's sets:
+// putRecordings makes the folder of recordings, empty or with one of spooltest's sets:
 // recordings none|variety|old.
-func recordings(ts *testscript.TestScript, neg bool, args []string) {
+func putRecordings(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: recordings none|variety|old")
 	}

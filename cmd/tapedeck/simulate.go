@@ -2,155 +2,30 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
-	"fmt"
 	"io"
-	"slices"
-	"sync"
-	"time"
 
 	"tapedeck/cmd/config"
-	"tapedeck/esl/esltest"
+	"tapedeck/cmd/simulate"
 )
 
-// load is what simulate plays to a running tapedeck.
-type load struct {
-	target      string
-	number      string
-	calls       int
-	rate        float64 // calls begun per second; 0: as fast as they go
-	concurrency int
-}
-
-// simulate plays FreeSWITCH: it hands calls to a tapedeck's outbound socket and
-// times how long each is held there.
-func simulate(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	var l load
+// runSimulate plays FreeSWITCH to a running tapedeck.
+func runSimulate(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	var l simulate.Load
 	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
-	flags.StringVar(&l.target, "target", "127.0.0.1:8084", "outbound socket of the tapedeck, `HOST:PORT`")
-	flags.StringVar(&l.number, "number", "+442079460001", "number that is dialled")
-	flags.IntVar(&l.calls, "calls", 1000, "how many calls")
-	flags.Float64Var(&l.rate, "rate", 0, "calls per second (0: as fast as they go)")
-	flags.IntVar(&l.concurrency, "concurrency", 16, "calls on the socket at once")
+	flags.StringVar(&l.Target, "target", "127.0.0.1:8084", "outbound socket of the tapedeck, `HOST:PORT`")
+	flags.StringVar(&l.Number, "number", "+442079460001", "number that is dialled")
+	flags.IntVar(&l.Calls, "calls", 1000, "how many calls")
+	flags.Float64Var(&l.Rate, "rate", 0, "calls per second (0: as fast as they go)")
+	flags.IntVar(&l.Concurrency, "concurrency", 16, "calls on the socket at once")
 	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
 		return err
 	}
-	if l.calls < 1 || l.concurrency < 1 || l.rate < 0 {
+	if l.Calls < 1 || l.Concurrency < 1 || l.Rate < 0 {
 		return usagef("--calls and --concurrency are at least 1, --rate at least 0")
 	}
-	if _, err := config.SplitAddress(l.target); err != nil {
-		return usagef("--target: %q is no HOST:PORT: %v", l.target, err)
+	if _, err := config.SplitAddress(l.Target); err != nil {
+		return usagef("--target: %q is no HOST:PORT: %v", l.Target, err)
 	}
-	r := l.play(ctx)
-	if len(r.held) == 0 && errors.Is(r.first, esltest.ErrNoController) {
-		return fmt.Errorf("nobody takes calls on %s: start `tapedeck serve` there, or name its outbound socket with --target: %w", l.target, r.first)
-	}
-	r.print(stdout)
-	switch {
-	case r.failed > 0:
-		return fmt.Errorf("%d of %d calls failed, the first because: %w", r.failed, r.failed+len(r.held), r.first)
-	case ctx.Err() != nil:
-		return fmt.Errorf("interrupted after %d of %d calls", len(r.held), l.calls)
-	}
-	return nil
+	return l.Run(ctx, stdout)
 }
-
-// result is what a load came to.
-type result struct {
-	mu     sync.Mutex
-	held   []time.Duration // connect to exit, of each call that worked
-	armed  int             // calls whose recording is armed
-	failed int
-	first  error // of the failures
-	took   time.Duration
-}
-
-// play makes the calls. Each gives up before its answer.
-func (l load) play(ctx context.Context) *result {
-	sw := esltest.New(esltest.Options{Name: "simulate", Clock: esltest.Manual})
-	defer sw.Close()
-	var r result
-	began := time.Now()
-	places := make(chan struct{}, l.concurrency)
-	var calls sync.WaitGroup
-	for n := range l.calls {
-		if !l.wait(ctx, began, n) || r.inVain() {
-			break
-		}
-		places <- struct{}{}
-		calls.Go(func() {
-			held, armed, err := l.call(ctx, sw)
-			if err == nil || ctx.Err() == nil { // else it was cut here
-				r.add(held, armed, err)
-			}
-			<-places
-		})
-	}
-	calls.Wait()
-	r.took = time.Since(began)
-	return &r
-}
-
-// wait holds the nth call back until it is due.
-func (l load) wait(ctx context.Context, began time.Time, n int) bool {
-	if l.rate > 0 {
-		due := began.Add(time.Duration(float64(n) / l.rate * float64(time.Second)))
-		t := time.NewTimer(time.Until(due))
-		defer t.Stop()
-		select {
-		case <-t.C:
-		case <-ctx.Done():
-		}
-	}
-	return ctx.Err() == nil
-}
-
-func (l load) call(ctx context.Context, sw *esltest.Switch) (held time.Duration, armed bool, err error) {
-	leg := sw.Incoming(esltest.Leg{Number: "+447700900123", Destination: l.number})
-	defer leg.Hangup("ORIGINATOR_CANCEL")
-	stats, err := leg.Socket(ctx, l.target)
-	if err == nil && !stats.Exit {
-		err = errors.New("the socket was closed without an exit: the dialplan goes on, nothing is recorded")
-	}
-	return stats.Total, leg.Get("execute_on_answer_tapedeck_1") != "", err
-}
-
-// inVain reports whether nobody is there to take calls.
-func (r *result) inVain() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.held) == 0 && errors.Is(r.first, esltest.ErrNoController)
-}
-
-func (r *result) add(held time.Duration, armed bool, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case err != nil:
-		if r.failed++; r.failed == 1 {
-			r.first = err
-		}
-		return
-	case armed:
-		r.armed++
-	}
-	r.held = append(r.held, held)
-}
-
-func (r *result) print(w io.Writer) {
-	slices.Sort(r.held)
-	fmt.Fprintf(w, "%s in %.2f s: %.0f calls/s, %d to be recorded, %d failed\n", plural(len(r.held)+r.failed, "call"), r.took.Seconds(),
-		float64(len(r.held))/r.took.Seconds(), r.armed, r.failed)
-	if len(r.held) > 0 {
-		fmt.Fprintf(w, "connect to exit: p50 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
-			milliseconds(r.quantile(0.50)), milliseconds(r.quantile(0.99)), milliseconds(r.quantile(1)))
-	}
-}
-
-// quantile is the nearest-rank quantile of the sorted times.
-func (r *result) quantile(q float64) time.Duration {
-	return r.held[max(0, min(len(r.held)-1, int(q*float64(len(r.held))+0.5)-1))]
-}
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -79,7 +80,7 @@ func tokenList(_ context.Context, args []string, stdout, stderr io.Writer) error
 		if !token.Created.IsZero() {
 			created = token.Created.UTC().Format(time.DateOnly)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", token.ID, token.Account, plainText(token.Name), created, ending(token))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", token.ID, token.Account, cmp.Or(tidy.Text(token.Name, 100), "-"), created, ending(token))
 	}
 	return t.Flush()
 }

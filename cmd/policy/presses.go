@@ -1,4 +1,4 @@
-package main
+package policy
 
 import (
 	"fmt"
@@ -8,24 +8,24 @@ import (
 	"tapedeck/toggle"
 )
 
-// pressed is what one user's switch during the call would do.
-type pressed struct {
+// Pressed is what the press of a user during the call would do.
+type Pressed struct {
 	User   string        `json:"user"`
 	Method toggle.Method `json:"method,omitempty"` // the first that the user may use
 	Result string        `json:"result"`           // ok, or why it is refused
 	State  toggle.Status `json:"state"`            // after it
 }
 
-// press lets users switch in turn, each by a method that the organisation has.
-func press(org *flow.Organisation, e flow.Effective, users []string) ([]pressed, error) {
+// press lets users press in turn, each by the first method that he may use.
+func press(org *flow.Organisation, e flow.Effective, users []string) ([]Pressed, error) {
 	state, _ := toggle.Next(toggle.State{Answered: true}, toggle.Fact{What: toggle.Chain, On: e.On && org.Recording})
-	var all []pressed
+	var all []Pressed
 	for _, name := range users {
 		id, _, ok := org.FindUser(name)
 		if !ok {
-			return nil, usagef("--toggle: organisation %s has no user %q", org.ID, name)
+			return nil, wrongf("--toggle: organisation %s has no user %q", org.ID, name)
 		}
-		p := pressed{User: id}
+		p := Pressed{User: id}
 		var refusal toggle.Refusal
 		for _, p.Method = range []toggle.Method{toggle.DTMF, toggle.RecordKey, toggle.BlindTransfer, toggle.API} {
 			if refusal = toggle.Permit(org, id, p.Method, e); refusal != toggle.NotGranted {
@@ -55,12 +55,10 @@ func wanted(s toggle.State) toggle.Status {
 	return toggle.Off
 }
 
-func printPresses(w io.Writer, all []pressed) {
-	for _, p := range all {
-		if p.Result == "ok" {
-			fmt.Fprintf(w, "%s switches by %s: recording is %s\n", p.User, p.Method, p.State)
-		} else {
-			fmt.Fprintf(w, "%s switches, and is refused (%s): recording is %s\n", p.User, p.Result, p.State)
-		}
+func (p Pressed) print(w io.Writer) {
+	if p.Result == "ok" {
+		fmt.Fprintf(w, "%s switches by %s: recording is %s\n", p.User, p.Method, p.State)
+	} else {
+		fmt.Fprintf(w, "%s switches, and is refused (%s): recording is %s\n", p.User, p.Result, p.State)
 	}
 }

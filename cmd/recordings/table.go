@@ -1,4 +1,4 @@
-package main
+package recordings
 
 import (
 	"encoding/json"
@@ -13,8 +13,8 @@ import (
 )
 
 // print prints a list; more says that it is not all.
-func (l *listing) print(stdout io.Writer, list []index.Recording, more bool) error {
-	if l.asJSON {
+func (l *List) print(stdout io.Writer, list []index.Recording, more bool) error {
+	if l.JSON {
 		for _, r := range list {
 			text, err := json.Marshal(r)
 			if err == nil {
@@ -28,8 +28,8 @@ func (l *listing) print(stdout io.Writer, list []index.Recording, more bool) err
 	}
 	if len(list) == 0 {
 		hint := ""
-		if l.number != "" && !strings.ContainsAny(l.number, "0123456789") {
-			hint = fmt.Sprintf(": %.60q is no number", l.number)
+		if l.Number != "" && !strings.ContainsAny(l.Number, "0123456789") {
+			hint = fmt.Sprintf(": %.60q is no number", l.Number)
 		}
 		_, err := fmt.Fprintf(stdout, "no recordings%s\n", hint)
 		return err
@@ -43,13 +43,13 @@ func (l *listing) print(stdout io.Writer, list []index.Recording, more bool) err
 		return err
 	}
 	if more {
-		fmt.Fprintf(stdout, "there are more: --limit %d shows them\n", 10*l.limit)
+		fmt.Fprintf(stdout, "there are more: --limit %d shows them\n", 10*l.Limit)
 	}
 	return nil
 }
 
-// row is a recording in the table.
-func (l *listing) row(r index.Recording) []string {
+// row returns the cells of a recording in the table.
+func (l *List) row(r index.Recording) []string {
 	long := recording.Length(r.DurationMS)
 	if paused := recording.PausedLength(r.PausedMS); paused != "" {
 		long += " (" + paused + " paused)"
@@ -61,7 +61,7 @@ func (l *listing) row(r index.Recording) []string {
 	if r.RequestedBy != "" {
 		trigger += ", " + r.RequestedBy
 	}
-	row := []string{r.Started.In(zone(l.utc)).Format("2006-01-02 15:04:05 MST"), r.Organisation, r.Direction, r.External, r.Number,
+	row := []string{r.Started.In(l.Zone).Format("2006-01-02 15:04:05 MST"), r.Organisation, r.Direction, r.External, r.Number,
 		strings.Join(r.Users, ", "), long, trigger, remarks(r), r.ID}
 	for i := range row {
 		row[i] = plainText(row[i])
@@ -69,8 +69,7 @@ func (l *listing) row(r index.Recording) []string {
 	return row
 }
 
-// remarks are what a person should know before anything else: a legal hold, and
-// what is wrong.
+// remarks are what a person should know first: a legal hold, and what is wrong.
 func remarks(r index.Recording) string {
 	var all []string
 	if r.Held {

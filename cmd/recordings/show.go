@@ -1,4 +1,4 @@
-package main
+package recordings
 
 import (
 	"cmp"
@@ -11,39 +11,35 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"tapedeck/cmd/words"
 	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 )
 
-// recordingsShow says everything that is known of one recording.
-func recordingsShow(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	flags, daemonFile := recordingsFlags("show")
-	utc := flags.Bool("utc", false, "times in UTC, not in the local zone")
-	asJSON := flags.Bool("json", false, "print the sidecar")
-	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+// Show prints everything that is known of a recording, for people.
+func Show(ctx context.Context, d recording.Dir, id string, in *time.Location, stdout io.Writer) error {
+	path, s, err := findRecording(ctx, d, id)
 	if err != nil {
 		return err
 	}
-	cfg, err := loadRecordings(*daemonFile)
-	if err != nil {
-		return err
-	}
-	path, s, err := findRecording(ctx, cfg.Recordings.Dir, ids[0])
-	if err != nil {
-		return err
-	}
-	if *asJSON {
-		text, err := os.ReadFile(recording.SidecarPath(path))
-		if err != nil {
-			return err
-		}
-		return printJSON(stdout, text)
-	}
-	p := &page{Writer: tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0), in: zone(*utc)}
+	p := &page{Writer: tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0), in: in}
 	p.facts(path, s)
 	p.spans(s.Spans)
 	p.trace(s.Trace)
 	return p.Flush()
+}
+
+// ShowJSON prints the sidecar of a recording.
+func ShowJSON(ctx context.Context, d recording.Dir, id string, stdout io.Writer) error {
+	path, _, err := findRecording(ctx, d, id)
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(recording.SidecarPath(path))
+	if err != nil {
+		return err
+	}
+	return printJSON(stdout, text)
 }
 
 // page writes a recording for people.
@@ -113,8 +109,8 @@ func (p *page) file(path string, f *recording.File) {
 		return
 	}
 	p.fact("file", path)
-	p.fact("length", position(f.DurationMS))
-	p.fact("sound", fmt.Sprintf("%s, %s, %d Hz", size(f.Bytes), plural(f.Channels, "channel"), f.Rate))
+	p.fact("length", words.Position(f.DurationMS))
+	p.fact("sound", fmt.Sprintf("%s, %s, %d Hz", words.Size(f.Bytes), words.Count(f.Channels, "channel"), f.Rate))
 	p.fact("checksum", "SHA-256 "+f.SHA256)
 	p.fact("written", p.time(f.Began)+" to "+cmp.Or(p.time(f.Stopped), "?"))
 }
@@ -130,7 +126,7 @@ func (p *page) spans(spans []recording.Span) {
 		if s.State == recording.StatePaused && s.Cause.Awaited() {
 			reason = "until it was known who answered"
 		}
-		p.line(position(s.FromMS), position(s.ToMS), s.State, reason, cmp.Or(s.Cause.User, "-"))
+		p.line(words.Position(s.FromMS), words.Position(s.ToMS), s.State, reason, cmp.Or(s.Cause.User, "-"))
 	}
 }
 

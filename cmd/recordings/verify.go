@@ -1,4 +1,4 @@
-package main
+package recordings
 
 import (
 	"context"
@@ -8,26 +8,20 @@ import (
 	"slices"
 	"strings"
 
+	"tapedeck/cmd/words"
 	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 )
 
-// recordingsVerify reads files and sidecars anew and says what does not agree.
-func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) error {
-	flags, daemonFile := recordingsFlags("verify")
-	ids, err := parseSome(flags, args, stdout, 0, 1, "a recording's ID, or none for all")
-	if err != nil {
-		return err
-	}
-	cfg, err := loadRecordings(*daemonFile)
-	if err != nil {
-		return err
-	}
+// Verify reads files and sidecars anew and prints a line for each thing that does not
+// agree, which is an error. An empty id means all recordings.
+func Verify(ctx context.Context, d recording.Dir, id string, stdout io.Writer) error {
 	report := func(f recording.Finding) { fmt.Fprintln(stdout, tidy.Text(f.String(), maxLine)) }
 	var counts recording.Counts
-	if len(ids) == 0 {
-		counts, err = recording.Verify(ctx, cfg.Recordings.Dir, report)
-	} else if counts, err = verifyOne(ctx, cfg.Recordings.Dir, ids[0], report); err != nil {
+	var err error
+	if id == "" {
+		counts, err = recording.Verify(ctx, d, report)
+	} else if counts, err = verifyOne(ctx, d, id, report); err != nil {
 		return err
 	}
 	found := 0
@@ -47,7 +41,7 @@ func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) e
 // summary is what was looked at and what was found, on one line.
 func summary(c recording.Counts, found int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "verified %s, %s of sound", plural(c.Recordings, "recording"), size(c.Bytes))
+	fmt.Fprintf(&b, "verified %s, %s of sound", words.Count(c.Recordings, "recording"), words.Size(c.Bytes))
 	if c.Live > 0 {
 		fmt.Fprintf(&b, ", %d live and not looked at", c.Live)
 	}

@@ -1,4 +1,4 @@
-package main
+package recordings
 
 import (
 	"context"
@@ -6,25 +6,21 @@ import (
 	"fmt"
 	"io"
 
+	"tapedeck/cmd/config"
 	"tapedeck/cmd/maintenance"
+	"tapedeck/cmd/storeclient"
+	"tapedeck/cmd/words"
 	"tapedeck/internal/tidy"
 )
 
-// recordingsReindex describes the files that nobody has described, and makes the
-// index in Redis anew from all sidecars.
-func recordingsReindex(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := recordingsFlags("reindex")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
-		return err
-	}
-	cfg, err := loadRecordings(*daemonFile)
-	if err != nil {
-		return err
-	}
+// Reindex describes the files that nobody has described, and makes the index in Redis
+// anew from all sidecars. Sidecars that cannot be read are told of on stderr; they are
+// an error.
+func Reindex(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) error {
 	if cfg.Store.Embedded() {
 		return errors.New("store.redis is embedded, so the index is inside serve, which makes it anew at each start: restart it")
 	}
-	s, err := openStore(ctx, cfg)
+	s, err := storeclient.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -35,7 +31,7 @@ func recordingsReindex(ctx context.Context, args []string, stdout, stderr io.Wri
 		unreadable++
 		fmt.Fprintf(stderr, "tapedeck recordings reindex: left out: %s\n", tidy.Text(err.Error(), maxLine))
 	}))
-	fmt.Fprintf(stdout, "in the index: %s; taken out of it: %d\n", plural(kept, "recording"), removed)
+	fmt.Fprintf(stdout, "in the index: %s; taken out of it: %d\n", words.Count(kept, "recording"), removed)
 	if err == nil && unreadable > 0 {
 		err = fmt.Errorf("sidecars that are not in the index: %d: mend or remove them and run this again", unreadable)
 	}

@@ -1,4 +1,4 @@
-package main
+package recordings
 
 import (
 	"context"
@@ -11,29 +11,18 @@ import (
 
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/maintenance"
+	"tapedeck/cmd/storeclient"
+	"tapedeck/cmd/words"
 	"tapedeck/flow"
 	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 	"tapedeck/recording/audit"
 )
 
-// recordingsPurge deletes what is older than its organisation keeps it.
-func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	flags, daemonFile := recordingsFlags("purge")
-	dry := flags.Bool("dry-run", false, "delete nothing, say what would be deleted")
-	who := flags.String("by", "", "who deletes, for the audit file: `NAME` (default: the login name)")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
-		return err
-	}
-	actor, err := actorOf(*who)
-	if err != nil {
-		return err
-	}
-	cfg, err := loadRecordings(*daemonFile)
-	if err != nil {
-		return err
-	}
-	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: *dry, Audit: audit.New(cfg.Recordings.Dir.String()), By: actor}
+// Purge deletes what is older than its organisation keeps it, and prints a line for each
+// recording that it deletes or keeps. A dry run only prints.
+func Purge(ctx context.Context, cfg *config.Config, by audit.Actor, dry bool, stdout io.Writer) error {
+	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: dry, Audit: audit.New(cfg.Recordings.Dir.String()), By: by}
 	if cfg.Store.Embedded() {
 		p, err := flow.Load(cfg.Policy)
 		if err != nil {
@@ -42,16 +31,17 @@ func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Write
 		c.Retention = maintenance.Retention(p)
 		return purge(ctx, c, stdout, func(recording.Sidecar) {})
 	}
-	opened, err := openIndex(ctx, cfg)
+	opened, err := storeclient.OpenIndex(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	err = opened.purge(ctx, cfg, c, stdout)
-	return errors.Join(err, opened.close(ctx))
+	err = purgeIndexed(ctx, cfg, opened, c, stdout)
+	return errors.Join(err, opened.Close(ctx))
 }
 
-// purge deletes by the policy in Redis, or else by that of the policy file.
-func (x *openedIndex) purge(ctx context.Context, cfg *config.Config, c recording.PurgeConfig, stdout io.Writer) (err error) {
+// purgeIndexed deletes by the policy in Redis or, if there is none, by that of the policy
+// file.
+func purgeIndexed(ctx context.Context, cfg *config.Config, x *storeclient.Index, c recording.PurgeConfig, stdout io.Writer) (err error) {
 	p := x.Policy()
 	if len(p.Organisations) == 0 {
 		if p, err = flow.Load(cfg.Policy); err != nil {
@@ -65,7 +55,7 @@ func (x *openedIndex) purge(ctx context.Context, cfg *config.Config, c recording
 	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.DeleteRecording(s.Organisation, s.ID()) })
 }
 
-// purge deletes and prints; it calls back for what is no more.
+// purge deletes and prints, and calls gone for each recording that it deleted.
 func purge(ctx context.Context, c recording.PurgeConfig, stdout io.Writer, gone func(recording.Sidecar)) error {
 	verb := "deleted"
 	if c.Dry {
@@ -85,13 +75,13 @@ func purge(ctx context.Context, c recording.PurgeConfig, stdout io.Writer, gone 
 		fmt.Fprintln(stdout, tidy.Text(line, maxLine))
 	}
 	done, err := recording.Purge(ctx, c)
-	fmt.Fprintf(stdout, "%s %s, %s of sound", verb, plural(done.Deleted, "recording"), size(done.Bytes))
+	fmt.Fprintf(stdout, "%s %s, %s of sound", verb, words.Count(done.Deleted, "recording"), words.Size(done.Bytes))
 	for _, reason := range slices.Sorted(maps.Keys(done.Kept)) {
 		fmt.Fprintf(stdout, "; %s: %d", reason, done.Kept[reason])
 	}
 	fmt.Fprintln(stdout)
 	if n := done.Kept[recording.KeptFailed]; err == nil && n > 0 {
-		err = fmt.Errorf("not deleted: %s: each is a line above", plural(n, "recording"))
+		err = fmt.Errorf("not deleted: %s: each is a line above", words.Count(n, "recording"))
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package main
+package policy
 
 import (
 	"encoding/json"
@@ -18,8 +18,9 @@ type thing map[string]string
 var kinds = map[string]flow.Kind{"numbers": flow.Number, "ring_groups": flow.RingGroup,
 	"applications": flow.Application, "users": flow.User}
 
-// changes are the differences between two policies, a line each, sorted.
-func changes(before, after *flow.Policy) ([]string, error) {
+// Changes returns the differences between two policies, a line each: those of the whole
+// policy, then those of each organisation, sorted.
+func Changes(before, after *flow.Policy) ([]string, error) {
 	var lines []string
 	for _, field := range [][3]string{{"precedence", before.Precedence.String(), after.Precedence.String()}, {"region", before.Region, after.Region}} {
 		if field[1] != field[2] {

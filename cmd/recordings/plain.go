@@ -1,0 +1,55 @@
+package recordings
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+
+	"tapedeck/internal/tidy"
+)
+
+// plainText is a text for a terminal: on one line, without anything that a
+// terminal would obey; "-" if there is none.
+func plainText(text string) string {
+	if text = tidy.Text(text, maxCell); text == "" {
+		return "-"
+	}
+	return text
+}
+
+// maxCell is the longest text in a table, in bytes.
+const maxCell = 100
+
+// plainJSON is the same JSON on one line, with everything escaped that a
+// terminal would obey: JSON itself may have C1 controls and direction marks.
+func plainJSON(text []byte) (string, error) {
+	var line bytes.Buffer
+	if err := json.Compact(&line, text); err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	for _, r := range line.String() {
+		switch {
+		case !unicode.Is(unicode.C, r):
+			b.WriteRune(r)
+		case r <= 0xFFFF:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		}
+	}
+	return b.String(), nil
+}
+
+func printJSON(w io.Writer, text []byte) error {
+	line, err := plainJSON(text)
+	if err == nil {
+		_, err = fmt.Fprintln(w, line)
+	}
+	return err
+}

@@ -1,0 +1,92 @@
+// Package storeclient opens the Redis of the daemon file for a command that a person waits
+// for.
+package storeclient
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/words"
+	"tapedeck/store"
+)
+
+// timeout is how long one operation on Redis may take. A person waits, not a call.
+const timeout = time.Second
+
+// failure is an error of any type, for an atomic.Value.
+type failure struct{ error }
+
+// Open opens a Redis that has to be there. The caller closes it. Only what is read and
+// what is written at once works: nothing runs in the background.
+func Open(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+	var last atomic.Value // failure of the last operation that failed
+	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout,
+		Logger: slog.New(slog.DiscardHandler),
+		Observe: func(_ string, _ time.Duration, err error) {
+			if err != nil {
+				last.Store(failure{err})
+			}
+		}})
+	if err != nil {
+		return nil, err
+	}
+	if !s.Up() {
+		cause, _ := last.Load().(failure)
+		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error), s.Close())
+	}
+	return s, nil
+}
+
+// Index is the index in a Redis, for a command that changes it. Changes are written in
+// the background.
+type Index struct {
+	*store.Store
+	cancel context.CancelFunc
+	run    sync.WaitGroup
+}
+
+// OpenIndex is Open for a command that changes the index. The caller has to Close it.
+func OpenIndex(ctx context.Context, cfg *config.Config) (*Index, error) {
+	s, err := Open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	x := &Index{Store: s}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	x.cancel = cancel
+	x.run.Go(func() { _ = s.Run(running) }) // it returns nil
+	return x, nil
+}
+
+// patience is how long Close waits for Redis.
+const patience = 10 * time.Second
+
+// Close waits until every change is in the index, 10 s at most, and says how many are
+// not.
+func (x *Index) Close(ctx context.Context) error {
+	limit := time.After(patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for x.QueuedRecordings() > 0 && ctx.Err() == nil && x.Up() {
+		select {
+		case <-tick.C:
+			continue
+		case <-limit:
+		case <-ctx.Done():
+		}
+		break
+	}
+	x.cancel()
+	x.run.Wait()
+	var err error
+	if n := x.QueuedRecordings() + int(x.DroppedRecordings()); n > 0 {
+		err = fmt.Errorf("the index does not know of %s yet: run `tapedeck recordings reindex` when Redis is back", words.Count(n, "change"))
+	}
+	return errors.Join(err, x.Store.Close())
+}
