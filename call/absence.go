@@ -17,29 +17,8 @@ import (
 // the watch link was, or a leg entered at another instance.
 type absence struct {
 	call      *call
-	endUnseen bool      // nobody told of the call's end
-	fading    bool      // its first leg is gone, and whether anybody has answered is not known yet
-	relayed   string    // leg whose RelayedVariable was seen to, and still says so; "" if none
-	seen      []string  // elements that it says, and that are entered
-	caughtUp  time.Time // when it was read last, because the news may have been lost
-}
-
-// clearRelays clears the elements that other instances have entered, if they were
-// seen to.
-func (a *absence) clearRelays() (send []esl.Command, any bool) {
-	if a.relayed == "" {
-		return nil, false
-	}
-	leg := a.relayed
-	a.relayed = ""
-	return []esl.Command{esl.SetVar(leg, handover.RelayedVariable, "")}, true
-}
-
-// relaysCleared notes that FreeSWITCH has cleared them.
-func (a *absence) relaysCleared() {
-	if a.relayed == "" {
-		a.seen = nil
-	}
+	endUnseen bool // nobody told of the call's end
+	fading    bool // its first leg is gone, and whether anybody has answered is not known yet
 }
 
 // catchUp takes what FreeSWITCH says now of a call that goes on: that it was
@@ -201,14 +180,14 @@ func (a *absence) catchUpRelays(s survey.Survey, now time.Time) {
 	if len(elements) == 0 {
 		return
 	}
-	a.relayed, a.caughtUp = c.route.holder(), now
-	seen := slices.Clone(a.seen)
+	c.lease.relayed, c.lease.caughtUp = c.route.holder(), now
+	seen := slices.Clone(c.lease.seen)
 	for _, element := range elements {
 		if i := slices.Index(seen, element); i >= 0 {
 			seen = slices.Delete(seen, i, i+1)
 			continue
 		}
 		c.enterElement(element, now)
-		a.seen = append(a.seen, element)
+		c.lease.seen = append(c.lease.seen, element)
 	}
 }

@@ -253,7 +253,7 @@ func TestEnteredElsewhereDuringACut(t *testing.T) {
 	a.Set(handover.RelayedVariable, "application/survey") // as if that were lost with the link
 	w.ctlHas("and known", func(ctl *Controller) bool {
 		c := ctl.calls[a.UUID()]
-		c.absence.seen = []string{"application/survey"}
+		c.lease.seen = []string{"application/survey"}
 		return true
 	})
 	w.relink()

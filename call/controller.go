@@ -53,12 +53,10 @@ const (
 // Controller owns the live calls. Its goroutine, Run, has all of their state and
 // takes what happens in order; everything else hands it work.
 type Controller struct {
+	loop
 	cfg   Config
-	inbox chan func(now time.Time)
-	done  chan struct{} // closed when Run ends
-	work  sync.WaitGroup
-	ctx   context.Context // of Run
 	begun begunLookups
+	lost  lostCalls
 
 	// owned by Run
 	calls     map[string]*call
@@ -72,12 +70,19 @@ type Controller struct {
 	counts    struct{ recording, paused int }
 }
 
+// loop hands work to the goroutine that owns the calls.
+type loop struct {
+	inbox chan func(now time.Time)
+	done  chan struct{}   // closed when Run ends
+	work  sync.WaitGroup  // goroutines that Run waits for
+	ctx   context.Context // of Run
+}
+
 // New makes a Controller. Nothing happens before Run.
 func New(cfg Config) *Controller {
 	ctl := &Controller{
+		loop:     loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
 		cfg:      cfg,
-		inbox:    make(chan func(time.Time), 1024),
-		done:     make(chan struct{}),
 		begun:    make(begunLookups),
 		calls:    map[string]*call{},
 		legs:     newLegs(),
@@ -105,7 +110,7 @@ func (ctl *Controller) Run(ctx context.Context) error {
 	for {
 		select {
 		case work := <-ctl.inbox:
-			ctl.takeover.mayAct(ctx)
+			ctl.mayAct(ctx)
 			work(time.Now())
 		case now := <-sweep.C:
 			ctl.forgetUnwatched(now)
@@ -123,25 +128,25 @@ func (ctl *Controller) Run(ctx context.Context) error {
 }
 
 // post hands work to Run, and reports whether Run will do it.
-func (ctl *Controller) post(work func(now time.Time)) bool {
+func (l *loop) post(work func(now time.Time)) bool {
 	select {
-	case ctl.inbox <- work:
+	case l.inbox <- work:
 		return true
-	case <-ctl.done:
+	case <-l.done:
 		return false
 	}
 }
 
 // ask hands work to Run and waits until it is done. It reports whether it was.
-func (ctl *Controller) ask(ctx context.Context, work func(now time.Time)) bool {
+func (l *loop) ask(ctx context.Context, work func(now time.Time)) bool {
 	ready := make(chan struct{})
-	if !ctl.post(func(now time.Time) { work(now); close(ready) }) {
+	if !l.post(func(now time.Time) { work(now); close(ready) }) {
 		return false
 	}
 	select {
 	case <-ready:
 		return true
-	case <-ctl.done:
+	case <-l.done:
 		return false
 	case <-ctx.Done():
 		return false

@@ -1,7 +1,9 @@
 package call
 
 import (
+	"context"
 	"encoding/json"
+	"sync"
 	"time"
 
 	"tapedeck/call/files"
@@ -22,6 +24,11 @@ type lease struct {
 	said   saidSnapshot // what the recorded leg was told last
 	kept   kept         // what was written down last
 	long   bool         // the snapshot was too long once, and the log has been told
+
+	// Elements that the leg entered at other instances, and noted on itself.
+	relayed  string    // leg whose note was read, and that still has it; "" if none
+	seen     []string  // elements of the note that are entered
+	caughtUp time.Time // when the note was read last, because the event about it may have been lost
 }
 
 // saidSnapshot is a snapshot that was set on a leg.
@@ -141,4 +148,86 @@ func (c *call) since() time.Time {
 		return c.rec.answered
 	}
 	return c.rec.wished
+}
+
+// clearRelays clears the elements that other instances have entered, if they were
+// seen to.
+func (l *lease) clearRelays() (send []esl.Command, any bool) {
+	if l.relayed == "" {
+		return nil, false
+	}
+	leg := l.relayed
+	l.relayed = ""
+	return []esl.Command{esl.SetVar(leg, handover.RelayedVariable, "")}, true
+}
+
+// relaysCleared notes that FreeSWITCH has cleared them.
+func (l *lease) relaysCleared() {
+	if l.relayed == "" {
+		l.seen = nil
+	}
+}
+
+// lostCalls are calls that another instance has taken, and that have not been left
+// here yet. It has a lock of its own, because it must be read before any work that
+// waits in the inbox.
+type lostCalls struct {
+	mu    sync.Mutex
+	calls []lostCall
+}
+
+type lostCall struct{ organisation, id string }
+
+func (l *lostCalls) add(c lostCall) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, c)
+}
+
+func (l *lostCalls) take() []lostCall {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost := l.calls
+	l.calls = nil
+	return lost
+}
+
+// Lost takes the store's word that another instance owns a call.
+func (ctl *Controller) Lost(organisation, id string) {
+	ctl.lost.add(lostCall{organisation, id})
+	ctl.post(func(time.Time) {})
+}
+
+// mayAct waits until it is certain that our calls are still ours, and leaves those
+// that are not, before anything that waits is done for them. It is certain all the
+// time, but for an instance that stood still longer than its lease.
+func (ctl *Controller) mayAct(ctx context.Context) {
+	for !ctl.cfg.Store.Holds() {
+		select {
+		case <-time.After(holdsAgain):
+		case <-ctx.Done():
+			return
+		}
+	}
+	for _, id := range ctl.lost.take() {
+		if c := ctl.calls[id.id]; c != nil && c.route.org.ID == id.organisation {
+			c.yield()
+		}
+	}
+}
+
+// holdsAgain is how soon the store is asked again.
+const holdsAgain = 2 * time.Millisecond
+
+// yield leaves a call to the instance that has taken it over: nothing is done for it
+// here any more, and nothing of it is ended.
+func (c *call) yield() {
+	c.timers.stop()
+	c.line.yielded = true
+	delete(c.ctl.calls, c.id)
+	c.presses.yield()
+	c.announced.unlight()
+	c.count()
+	c.ctl.cfg.Meter.Adopted("yielded")
+	c.log.Info("call taken over by another instance", "token", c.lease.token)
 }

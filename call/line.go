@@ -127,7 +127,7 @@ func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Tim
 func (l *line) onLink(command toggle.Command, now time.Time) batch {
 	b := batch{command: command}
 	b.commands, b.clears.code = l.call.presses.clearCode()
-	clearRelays, relays := l.call.absence.clearRelays()
+	clearRelays, relays := l.call.lease.clearRelays()
 	b.clears.relays = relays
 	b.commands = append(append(b.commands, clearRelays...), l.call.lease.preface(onLink{}, now)...)
 	b.from = len(b.commands)
@@ -144,7 +144,7 @@ func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 		replies = replies[b.from:]
 		l.call.presses.codeCleared(b.clears.code)
 		if b.clears.relays {
-			l.call.absence.relaysCleared()
+			l.call.lease.relaysCleared()
 		}
 	}
 	return l.fate(b.command, replies, err)

@@ -106,9 +106,9 @@ func (a *absence) enterRelayed(e entry, at, now time.Time) {
 		return
 	}
 	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, e.hint)
-	if e.hint != "" && (err != nil || at.After(a.caughtUp) || !slices.Contains(a.seen, el.String())) {
+	if e.hint != "" && (err != nil || at.After(c.lease.caughtUp) || !slices.Contains(c.lease.seen, el.String())) {
 		c.enterElement(e.hint, now)
-		a.relayed, a.seen = e.leg, append(a.seen, el.String())
+		c.lease.relayed, c.lease.seen = e.leg, append(c.lease.seen, el.String())
 	}
 	c.rethink(now)
 }

@@ -23,15 +23,10 @@ type takeover struct {
 	ctl    *Controller
 	claims chan struct{} // one for each call that is being claimed
 
-	lostMu sync.Mutex
-	lost   []lostCall // calls that another instance has taken
-
 	// owned by Run
 	strays   map[string]stray // calls of others that Redis may not know
 	claiming map[string]bool  // calls that are being taken over
 }
-
-type lostCall struct{ organisation, id string }
 
 func newTakeover(ctl *Controller) *takeover {
 	return &takeover{ctl: ctl, claims: make(chan struct{}, claimsAtOnce), strays: map[string]stray{}, claiming: map[string]bool{}}
@@ -73,53 +68,6 @@ func (t *takeover) adoptedElsewhere(ev *esl.Event) {
 	if _, err := fmt.Sscan(ev.Get("Tapedeck-Token"), &token); err == nil && token > c.lease.token {
 		c.yield()
 	}
-}
-
-// Lost takes the store's word that another instance owns a call.
-func (ctl *Controller) Lost(organisation, id string) {
-	t := ctl.takeover
-	t.lostMu.Lock()
-	t.lost = append(t.lost, lostCall{organisation, id})
-	t.lostMu.Unlock()
-	ctl.post(func(time.Time) {})
-}
-
-// mayAct waits until it is certain that our calls are still ours, and leaves those
-// that are not, before anything that waits is done for them. It is certain all the
-// time, but for an instance that stood still longer than its lease.
-func (t *takeover) mayAct(ctx context.Context) {
-	for !t.ctl.cfg.Store.Holds() {
-		select {
-		case <-time.After(holdsAgain):
-		case <-ctx.Done():
-			return
-		}
-	}
-	t.lostMu.Lock()
-	lost := t.lost
-	t.lost = nil
-	t.lostMu.Unlock()
-	for _, id := range lost {
-		if c := t.ctl.calls[id.id]; c != nil && c.route.org.ID == id.organisation {
-			c.yield()
-		}
-	}
-}
-
-// holdsAgain is how soon the store is asked again.
-const holdsAgain = 2 * time.Millisecond
-
-// yield leaves a call to the instance that has taken it over: nothing is done for it
-// here any more, and nothing of it is ended.
-func (c *call) yield() {
-	c.timers.stop()
-	c.line.yielded = true
-	delete(c.ctl.calls, c.id)
-	c.presses.yield()
-	c.announced.unlight()
-	c.count()
-	c.ctl.cfg.Meter.Adopted("yielded")
-	c.log.Info("call taken over by another instance", "token", c.lease.token)
 }
 
 // Orphans takes live calls whose owner is dead. The store tells of them again while
