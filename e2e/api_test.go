@@ -9,33 +9,34 @@ import (
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
-// switchedByAPI is a call that an operator pauses and resumes through the API, in
-// the name of whoever talks; the user hears it. What the API gives afterwards is
-// the file as it lies on the disk.
-func switchedByAPI(t *talk) {
+// pressedByAPI is a call that an operator pauses and resumes through the API, in the
+// name of the user who talks; the user hears the prompts. Afterwards the API gives
+// the file exactly as it is on the disk.
+func pressedByAPI(t *talk) {
 	outside, alice := fromOutside(t)
 	anchor := t.leg(outside)
 	atAlice, atOutside := t.listensAt(alice), t.listensAt(outside)
-	said := []stretch{t.speak(speech)}
-	from := t.asks(anchor, "pause", "paused")
+	said := []period{t.speak(speech)}
+	from := t.pressByAPI(anchor, "pause", "paused")
 	t.speak(speech)
-	to := t.asks(anchor, "resume", "on")
+	to := t.pressByAPI(anchor, "resume", "on")
 	said = append(said, t.speak(speech))
 	t.hangUp(outside, alice)
 	r := t.recording()
 	for _, s := range said {
 		r.heard(s, only(lab.Outside), only(lab.Alice))
 	}
-	r.silentExactly(stretch{from, to})
+	r.silentExactly(period{from, to})
 	r.noPrompts()
 	atAlice.prompt("en", "recorded", from)
 	atAlice.prompt("en", "is-being-recorded", to)
 	atOutside.noPrompt()
 
 	path := "/recordings/" + anchor
-	t.until(10*time.Second, "the recording is in the API", func() bool {
+	testkit.Within(t, 10*time.Second, "the recording is in the API", func() bool {
 		_, err := t.suite.tapedeck.API(t.ctx, http.MethodGet, path, "")
 		return err == nil
 	})
@@ -58,9 +59,9 @@ func switchedByAPI(t *talk) {
 	}
 }
 
-// asks switches a call through the API and waits until that is told; it returns
-// when the API was asked.
-func (t *talk) asks(call, action, state string) time.Time {
+// pressByAPI starts, pauses or resumes through the API, and waits until the state is
+// announced. It returns when the API was asked.
+func (t *talk) pressByAPI(call, action, state string) time.Time {
 	t.Helper()
 	since, at := t.suite.lab.Switch.Seen(), time.Now()
 	text, err := t.suite.tapedeck.API(t.ctx, http.MethodPost, "/calls/"+call+"/recording", fmt.Sprintf(`{"action":%q}`, action))
@@ -71,6 +72,6 @@ func (t *talk) asks(call, action, state string) time.Time {
 	if err := json.Unmarshal(text, &answer); err != nil || answer.State != state {
 		t.Errorf("%s: the API answers %s, want state %s", action, text, state)
 	}
-	t.told(since, call, state)
+	t.awaitState(since, call, state)
 	return at
 }

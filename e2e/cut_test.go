@@ -9,9 +9,10 @@ import (
 
 	"tapedeck/e2e/lab"
 	"tapedeck/esl"
+	"tapedeck/internal/testkit"
 )
 
-// cutOff are calls during which what Tapedeck talks to is away.
+// cutOff are calls during which FreeSWITCH or Redis is away.
 func cutOff() []fault {
 	return []fault{
 		{"the watch link is cut during *1", faultSettings, needs{proxy: true}, linkCut},
@@ -24,15 +25,16 @@ func cutOff() []fault {
 const (
 	cutFor    = 5 * time.Second
 	silentFor = 10 * time.Second
-	backSoon  = 8 * time.Second // from the mending until what was missed is made up for
+	backSoon  = 8 * time.Second // from the mending until Tapedeck has caught up
 )
 
-// settled waits until a switch that was made while the link was away is obeyed or
-// refused aloud, asserts that it is not both, and returns the state that is told.
-func (c *crisis) settled(since int, anchor, leg string) (state string, at time.Time) {
+// awaitAnswer waits until a press that was made while the link was away is obeyed or
+// refused aloud, and asserts that it is not both. It returns the state that is
+// announced, and when.
+func (c *faultTalk) awaitAnswer(since int, anchor, leg string) (state string, at time.Time) {
 	c.Helper()
 	var refused, told []*esl.Event
-	c.until(backSoon, "switch obeyed, or refused aloud", func() bool {
+	testkit.Within(c, backSoon, "press obeyed, or refused aloud", func() bool {
 		refused = c.suite.lab.Switch.EventsSince(since, func(e *esl.Event) bool {
 			return lab.Is("MEDIA_BUG_STOP", leg)(e) && strings.HasSuffix(e.Get("Media-Bug-Target"), "/not-permitted.wav")
 		})
@@ -42,19 +44,20 @@ func (c *crisis) settled(since int, anchor, leg string) (state string, at time.T
 		return len(refused)+len(told) > 0
 	})
 	if len(refused) > 0 && len(told) > 0 {
-		c.Errorf("the switch was refused aloud, and obeyed")
+		c.Errorf("the press was refused aloud, and obeyed")
 	}
 	state, err := c.suite.lab.Switch.API(c.ctx, "uuid_getvar", anchor+" tapedeck_state")
 	c.do(err)
 	if want := map[bool]string{true: "on", false: "paused"}[len(refused) > 0]; state != want {
 		c.Errorf("tapedeck_state is %q, want %q", state, want)
 	}
-	c.Logf("the switch was refused: %v", len(refused) > 0)
+	c.Logf("the press was refused: %v", len(refused) > 0)
 	return state, c.moment(slices.Concat(refused, told)[0], "Event-Date-Timestamp")
 }
 
-// linkCut presses while the link is away, and again at the moment when it goes.
-func linkCut(c *crisis) {
+// linkCut lets alice press while the link is away, and again at the moment when it
+// is cut.
+func linkCut(c *faultTalk) {
 	outside, alice := fromOutside(c.talk)
 	anchor, leg := c.leg(outside), c.leg(alice)
 	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
@@ -64,20 +67,20 @@ func linkCut(c *crisis) {
 	c.press(alice)
 	c.speak(cutFor)
 	c.proxy.Mend()
-	state, first := c.settled(since, anchor, leg)
+	state, first := c.awaitAnswer(since, anchor, leg)
 	if state != "on" {
-		c.Fatalf("a switch of seconds ago was obeyed")
+		c.Fatalf("a press of seconds ago was obeyed")
 	}
-	pause := c.pauses(alice, anchor)
+	pause := c.pauseAndResume(alice, anchor)
 
 	since = c.suite.lab.Switch.Seen()
 	c.press(alice)
 	c.proxy.Cut()
-	c.expects = []string{"unconfirmed"} // if it was taken, and the answer lost
+	c.expects = []string{"unconfirmed"} // if the press was taken, and the reply was lost
 	c.speak(cutFor / 2)
 	c.proxy.Mend()
-	state, second := c.settled(since, anchor, leg)
-	c.until(backSoon, "the watch link is back", func() bool { // a press that was obeyed before the cut is settled at once
+	state, second := c.awaitAnswer(since, anchor, leg)
+	testkit.Within(c, backSoon, "the watch link is back", func() bool { // a press that was obeyed before the cut is answered at once
 		up, err := c.suite.tapedeck.Metric(c.ctx, `tapedeck_watch_up{switch="fs1"}`)
 		return err == nil && up == 1
 	})
@@ -93,12 +96,13 @@ func linkCut(c *crisis) {
 		c.Errorf("the file is silent in %v, want from %v on", found, pause.from.Sub(r.began))
 	}
 	long := c.readPrompt("en", "not-permitted").Length
-	atAlice.anyPrompt("en", "not-permitted", []stretch{{to: first}, {to: second}}, func(s stretch) time.Time { return s.to.Add(-long) })
+	atAlice.anyPrompt("en", "not-permitted", []period{{to: first}, {to: second}}, func(s period) time.Time { return s.to.Add(-long) })
 	atOutside.noPrompt()
 }
 
-// linkSilent presses while nothing comes through, though nothing is closed.
-func linkSilent(c *crisis) {
+// linkSilent lets alice press while nothing comes through, though no connection is
+// closed.
+func linkSilent(c *faultTalk) {
 	outside, alice := fromOutside(c.talk)
 	anchor, leg := c.leg(outside), c.leg(alice)
 	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
@@ -108,12 +112,12 @@ func linkSilent(c *crisis) {
 	c.press(alice)
 	c.speak(silentFor - time.Since(began))
 	c.proxy.Mend()
-	state, at := c.settled(since, anchor, leg)
+	state, at := c.awaitAnswer(since, anchor, leg)
 	if state != "on" {
-		c.Fatalf("a switch of seconds ago was obeyed")
+		c.Fatalf("a press of seconds ago was obeyed")
 	}
 	c.speak(speech)
-	pause := c.pauses(alice, anchor)
+	pause := c.pauseAndResume(alice, anchor)
 	c.hangUp(outside, alice)
 	r := c.recording()
 	r.heardFromStart(only(lab.Outside), only(lab.Alice))
@@ -124,7 +128,7 @@ func linkSilent(c *crisis) {
 	atOutside.noPrompt()
 }
 
-// redisGoneFor is how long; a minute in the long form.
+// redisGoneFor is how long Redis is away: a minute in the long form.
 func redisGoneFor() time.Duration {
 	if os.Getenv("TAPEDECK_E2E_LONG") != "" {
 		return time.Minute
@@ -135,22 +139,22 @@ func redisGoneFor() time.Duration {
 // heldAtEntry is how long a call may take from its entry until the phone is dialled.
 const heldAtEntry = 300 * time.Millisecond
 
-func redisAway(c *crisis) {
+func redisAway(c *faultTalk) {
 	outside, alice := fromOutside(c.talk)
 	first := c.leg(outside)
 	c.speak(speech)
 	gone := time.Now()
 	c.redis.Kill()
-	pauses := []stretch{c.pauses(alice, first)}
+	pauses := []period{c.pauseAndResume(alice, first)}
 	outside2, alice2 := fromOutside(c.talk)
 	second := c.leg(outside2)
-	c.entered(second, c.leg(alice2))
+	c.notHeld(second, c.leg(alice2))
 	c.speak(speech)
-	pause2 := c.pauses(alice2, second)
+	pause2 := c.pauseAndResume(alice2, second)
 	c.hangUp(outside2, alice2)
 	c.speak(max(speech, redisGoneFor()-time.Since(gone)))
 	c.do(c.redis.Restart(c.ctx))
-	pauses = append(pauses, c.pauses(alice, first))
+	pauses = append(pauses, c.pauseAndResume(alice, first))
 	c.hangUp(outside, alice)
 	for _, r := range c.recordings() {
 		r.heardFromStart(only(lab.Outside), only(lab.Alice))
@@ -160,11 +164,11 @@ func redisAway(c *crisis) {
 			r.silentExactly(pauses...)
 		}
 	}
-	c.until(backSoon, "both recordings in the index", func() bool { return c.indexed(first, second) })
+	testkit.Within(c, backSoon, "both recordings in the index", func() bool { return c.indexed(first, second) })
 }
 
-// entered asserts that a call was not held at its entry.
-func (c *crisis) entered(anchor, dialled string) {
+// notHeld asserts that the call did not wait at its entry.
+func (c *faultTalk) notHeld(anchor, dialled string) {
 	c.Helper()
 	var at [2]time.Time
 	for i, leg := range []string{anchor, dialled} {
@@ -179,10 +183,9 @@ func (c *crisis) entered(anchor, dialled string) {
 	}
 }
 
-// indexed reports whether the index, or what there is instead, has exactly these
-// recordings.
-func (c *crisis) indexed(ids ...string) bool {
-	said, err := c.decks[0].Run(c.ctx, "recordings", "ls", "--json")
+// indexed reports whether `recordings ls` has exactly these recordings.
+func (c *faultTalk) indexed(ids ...string) bool {
+	said, err := c.instances[0].Run(c.ctx, "recordings", "ls", "--json")
 	if err != nil {
 		return false
 	}
@@ -197,28 +200,28 @@ func (c *crisis) indexed(ids ...string) bool {
 	return slices.Equal(have, ids)
 }
 
-// maxLost is what FreeSWITCH has not written of a stereo file when it is killed:
+// maxLost is how much of a stereo file FreeSWITCH has not written when it is killed:
 // one block of 64 KB.
 const maxLost = 2100 * time.Millisecond
 
-func switchKilled(c *crisis) {
+func switchKilled(c *faultTalk) {
 	c.expects = []string{"file repaired", "no stop event", "short"}
 	outside, alice := fromOutside(c.talk)
 	anchor := c.leg(outside)
 	before := c.speak(3 * speech)
-	pause := c.pauses(alice, anchor)
+	pause := c.pauseAndResume(alice, anchor)
 	after := c.speak(2 * speech)
 	killed := time.Now()
 	c.suite.lab.Switch.Kill()
 	c.speak(speech / 2)
 	c.do(c.suite.lab.RestartSwitch(c.ctx))
-	for _, phone := range []*lab.Telephone{outside, alice} { // nobody has told them
+	for _, phone := range []*lab.Telephone{outside, alice} { // they do not know that the call has ended
 		c.do(phone.HangUp(c.ctx))
 		_, err := phone.Ended(c.ctx)
 		c.do(err)
 	}
 	path := c.sound(anchor, 1)
-	about := c.sidecarOf(path) // after that the file is as it stays
+	about := c.sidecarOf(path) // the file does not change after that
 	sound, err := lab.Listen(path)
 	c.do(err)
 	r := take{talk: c.talk, Sound: sound, about: about, anchor: anchor, began: c.moment(c.recordEvent("RECORD_START", path), "Event-Date-Timestamp")}
@@ -233,17 +236,17 @@ func switchKilled(c *crisis) {
 	}
 	r.heard(before, only(lab.Outside), only(lab.Alice))
 	r.silentExactly(pause)
-	r.heard(stretch{after.from, r.began.Add(r.Length)}, only(lab.Outside), only(lab.Alice))
+	r.heard(period{after.from, r.began.Add(r.Length)}, only(lab.Outside), only(lab.Alice))
 
-	c.until(backSoon, "watch link", func() bool {
-		up, err := c.decks[0].Metric(c.ctx, `tapedeck_watch_up{switch="fs1"}`)
+	testkit.Within(c, backSoon, "watch link", func() bool {
+		up, err := c.instances[0].Metric(c.ctx, `tapedeck_watch_up{switch="fs1"}`)
 		return err == nil && up == 1
 	})
 	c.expects = nil
 	outside, alice = fromOutside(c.talk)
 	next := c.leg(outside)
 	said := c.speak(speech)
-	pause = c.pauses(alice, next)
+	pause = c.pauseAndResume(alice, next)
 	c.hangUp(outside, alice)
 	r = c.listen(c.sound(next, 1))
 	r.heardFromStart(only(lab.Outside), only(lab.Alice))

@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
-// lostFiles are calls whose file cannot be written on.
+// lostFiles are calls whose file is deleted, or cannot grow.
 func lostFiles() []fault {
 	return []fault{
 		{"the file is deleted during the call", faultSettings, needs{}, fileDeleted},
@@ -20,38 +21,38 @@ func lostFiles() []fault {
 	}
 }
 
-// noticedIn is how long it may take until a file is noticed that does not grow.
-// FreeSWITCH writes a stereo one every 2.05 s.
+// noticedIn is how long Tapedeck may take to notice that a file does not grow.
+// FreeSWITCH writes to a stereo file every 2.05 s.
 const noticedIn = 15 * time.Second
 
-// begunAgain waits until a call's next part is written, and returns the file.
-func (c *crisis) begunAgain(call string, part int, limit time.Duration) (path string) {
+// awaitPart waits until the recording of a call's part starts, and returns its path.
+func (c *faultTalk) awaitPart(call string, part int, limit time.Duration) (path string) {
 	c.Helper()
 	path = c.sound(call, part)
-	c.until(limit, "start of "+filepath.Base(path), func() bool {
+	testkit.Within(c, limit, "start of "+filepath.Base(path), func() bool {
 		return len(c.suite.lab.Switch.Events(lab.Records("RECORD_START", path))) > 0
 	})
 	return path
 }
 
-func fileDeleted(c *crisis) {
+func fileDeleted(c *faultTalk) {
 	c.expects = []string{"file missing"}
 	outside, alice := fromOutside(c.talk)
-	anchor, deck := c.leg(outside), c.decks[0]
+	anchor, instance := c.leg(outside), c.instances[0]
 	c.speak(speech)
 	first := c.sound(anchor, 1)
 	c.do(os.Remove(first))
-	c.says(deck, noticedIn, "recording has a problem", anchor, "file missing")
-	second := c.begunAgain(anchor, 2, noticedIn)
+	c.awaitLog(instance, noticedIn, "recording has a problem", anchor, "file missing")
+	second := c.awaitPart(anchor, 2, noticedIn)
 	said := c.speak(speech)
-	pause := c.pauses(alice, anchor)
+	pause := c.pauseAndResume(alice, anchor)
 	c.hangUp(outside, alice)
 
 	s := c.sidecarOf(first)
 	if s.File != nil || s.Complete || len(s.Problems) == 0 || s.Next != filepath.Base(second) {
 		c.Errorf("the sidecar of the file that was deleted says file %+v, complete %v, problems %q, next %q", s.File, s.Complete, s.Problems, s.Next)
 	}
-	c.measuresAtLeast(deck, `tapedeck_recording_problems_total{problem="file missing"}`, 1)
+	c.hasMetricAtLeast(instance, `tapedeck_recording_problems_total{problem="file missing"}`, 1)
 	c.expects = nil
 	r := c.listen(second)
 	r.heard(said, only(lab.Outside), only(lab.Alice))
@@ -59,48 +60,48 @@ func fileDeleted(c *crisis) {
 	r.isPart(2, filepath.Base(first), "")
 }
 
-func diskFull(c *crisis) {
+func diskFull(c *faultTalk) {
 	c.expects = []string{"not growing", "short", "disk", "lost"}
 	outside, alice := fromOutside(c.talk)
-	anchor, deck := c.leg(outside), c.decks[0]
+	anchor, instance := c.leg(outside), c.instances[0]
 	atAlice := c.listensAt(alice)
 	before := c.speak(3 * speech) // FreeSWITCH writes 2 s at a time
 	filler := filepath.Join(c.disk, ".filler")
 	c.do(fill(filler))
-	c.says(deck, noticedIn, "recording has a problem", anchor, "not growing")
+	c.awaitLog(instance, noticedIn, "recording has a problem", anchor, "not growing")
 	first := c.sound(anchor, 1)
 	c.recordEvent("RECORD_STOP", first)
 	left, err := os.ReadFile(first)
 	c.do(err)
 	c.speak(speech)
 	c.do(os.Remove(filler))
-	second := c.begunAgain(anchor, 2, noticedIn)
+	second := c.awaitPart(anchor, 2, noticedIn)
 	said := c.speak(speech)
-	pause := c.pauses(alice, anchor)
+	pause := c.pauseAndResume(alice, anchor)
 	c.hangUp(outside, alice)
 
 	if now, err := os.ReadFile(first); err != nil || !bytes.Equal(now, left) {
 		c.Errorf("the first part is not what it was when it was stopped: %d bytes, were %d; %v", len(now), len(left), err)
 	}
-	r := c.piece(first)
-	r.heard(stretch{before.from, r.began.Add(min(r.Length, before.to.Sub(r.began)))}, only(lab.Outside), only(lab.Alice))
+	r := c.listenPart(first)
+	r.heard(period{before.from, r.began.Add(min(r.Length, before.to.Sub(r.began)))}, only(lab.Outside), only(lab.Alice))
 	if r.about.Complete || !r.problem("not growing") {
 		c.Errorf("the first part: complete %v, problems %q; want not growing, and not complete", r.about.Complete, r.about.Problems)
 	}
 	r.isPart(1, "", filepath.Base(second))
-	c.measuresAtLeast(deck, `tapedeck_recording_problems_total{problem="not growing"}`, 1)
-	c.expects = []string{"not started"} // while there was no room
+	c.hasMetricAtLeast(instance, `tapedeck_recording_problems_total{problem="not growing"}`, 1)
+	c.expects = []string{"not started"} // while the disk was full
 	r = c.listen(second)
 	r.heard(said, only(lab.Outside), only(lab.Alice))
 	r.silentExactly(pause)
 	r.isPart(2, filepath.Base(first), "")
-	atAlice.hear()
+	atAlice.load()
 	if gap := atAlice.sound.Length - atAlice.sound.Speaks(lab.Outside); gap > 500*time.Millisecond {
 		c.Errorf("the user did not hear the outside party for %v", gap)
 	}
 }
 
-// fill writes until there is no room any more.
+// fill writes until the disk is full.
 func fill(path string) error {
 	f, err := os.Create(path)
 	if err != nil {
@@ -118,7 +119,7 @@ func fill(path string) error {
 	return nil
 }
 
-// isPart asserts which part of its call's recording this is.
+// isPart asserts which part of its call's recording the file is.
 func (r *take) isPart(part int, previous, next string) {
 	r.Helper()
 	if s := r.about; max(1, s.Part) != part || s.Previous != previous || s.Next != next {
@@ -126,10 +127,10 @@ func (r *take) isPart(part int, previous, next string) {
 	}
 }
 
-// measuresAtLeast asserts that something was counted.
-func (c *crisis) measuresAtLeast(deck *lab.Tapedeck, series string, want float64) {
+// hasMetricAtLeast asserts a metric's least value.
+func (c *faultTalk) hasMetricAtLeast(instance *lab.Tapedeck, series string, want float64) {
 	c.Helper()
-	if got, err := deck.Metric(c.ctx, series); err != nil || got < want {
+	if got, err := instance.Metric(c.ctx, series); err != nil || got < want {
 		c.Errorf("%s is %v, %v; want %v at least", series, got, err, want)
 	}
 }

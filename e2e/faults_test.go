@@ -14,36 +14,38 @@ import (
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
 // fault is one row of TestFaults: calls during which something breaks. Each has
-// Tapedecks, a folder of recordings and an organisation to itself; the switches
-// are everybody's, so they are played one after the other.
+// instances of Tapedeck, a folder of recordings and an organisation of its own. All
+// share the switches, so they run one after the other.
 type fault struct {
 	name     string
 	settings settings
 	needs    needs
-	run      func(*crisis)
+	run      func(*faultTalk)
 }
 
-// needs is what there is besides one Tapedeck.
+// needs is what a fault needs besides one instance of Tapedeck.
 type needs struct {
-	two   bool  // two Tapedecks; the dialplan asks the first, if it is there
-	redis bool  // a real one
-	proxy bool  // between the first Tapedeck and the switch's event socket
-	disk  int64 // recordings lie on a disk with so many bytes
+	two   bool  // two instances; the dialplan connects to the first, if it runs
+	redis bool  // a real Redis
+	proxy bool  // between the first instance and the switch's event socket
+	disk  int64 // the recordings are on a disk of so many bytes
 }
 
-// crisis is one fault while it is played.
-type crisis struct {
+// faultTalk is one fault while it runs.
+type faultTalk struct {
 	*talk
-	decks []*lab.Tapedeck
-	redis *lab.Redis
-	proxy *lab.Proxy
-	disk  string // the folder of recordings
+	instances []*lab.Tapedeck
+	redis     *lab.Redis
+	proxy     *lab.Proxy
+	disk      string // the folder of recordings
 }
 
-// TestFaults makes calls while something is killed, cut off or full.
+// TestFaults makes calls while a process is killed, a connection cut, or a disk
+// full.
 func TestFaults(t *testing.T) {
 	ctx, binary := begin(t)
 	dir := workDir(t)
@@ -79,24 +81,24 @@ func TestFaults(t *testing.T) {
 	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", total.spans, total.furthest)
 }
 
-// faultLimit is how long one may take; the long form has longer waits.
+// faultLimit is how long one fault may take. The long form waits longer.
 const faultLimit = 3 * time.Minute
 
-// stage is where a fault is played.
+// stage is what an instance of Tapedeck is started with.
 type stage struct {
 	program, dir, prompts string
 	sockets               []string
 }
 
-// set starts what a fault needs; t's cleanup stops it.
-func (s stage) set(t *testing.T, ctx context.Context, f fault, l *lab.Lab, org lab.Org) *crisis {
+// set starts what a fault needs. t's cleanup stops it.
+func (s stage) set(t *testing.T, ctx context.Context, f fault, l *lab.Lab, org lab.Org) *faultTalk {
 	t.Helper()
-	c := &crisis{talk: &talk{T: t, ctx: ctx, suite: &suite{lab: l}, org: org}, disk: lab.RecordingsIn(s.dir)}
+	c := &faultTalk{talk: &talk{T: t, ctx: ctx, suite: &suite{lab: l}, org: org}, disk: lab.RecordingsIn(s.dir)}
 	must(t, os.MkdirAll(c.disk, 0o755))
 	if f.needs.disk > 0 {
 		mount(t, c.disk, f.needs.disk)
 	}
-	t.Cleanup(func() { _ = l.HangUpAll(context.WithoutCancel(ctx)) }) // the calls of a fault that failed
+	t.Cleanup(func() { _ = l.HangUpAll(context.WithoutCancel(ctx)) }) // the calls of a scenario that failed
 	conf := lab.TapedeckConfig{Program: s.program, Prompts: s.prompts, Switch: l.ESL, Recordings: c.disk,
 		Policy: policyHead + f.settings.yaml(org)}
 	if f.needs.redis {
@@ -116,26 +118,26 @@ func (s stage) set(t *testing.T, ctx context.Context, f fault, l *lab.Lab, org l
 		t.Cleanup(c.proxy.Stop)
 		conf.Switch = c.proxy.Port
 	}
-	decks := 1
+	instances := 1
 	if f.needs.two {
-		decks = 2
+		instances = 2
 	}
-	for i := range decks {
+	for i := range instances {
 		conf.Dir, conf.Socket = filepath.Join(s.dir, fmt.Sprintf("tapedeck%d", i+1)), s.sockets[i]
-		deck, err := lab.StartTapedeck(ctx, conf)
+		instance, err := lab.StartTapedeck(ctx, conf)
 		must(t, err)
-		c.decks = append(c.decks, deck)
+		c.instances = append(c.instances, instance)
 		t.Cleanup(func() {
-			if err := deck.Stop(stopsWithin); err != nil && !errors.Is(err, lab.ErrKilled) {
+			if err := instance.Stop(stopsWithin); err != nil && !errors.Is(err, lab.ErrKilled) {
 				t.Errorf("tapedeck serve, after SIGTERM: %v", err)
 			}
 		})
 	}
-	c.suite.tapedeck = c.decks[0]
+	c.suite.tapedeck = c.instances[0]
 	return c
 }
 
-// mount lays an empty disk of a size over a folder, or skips the test.
+// mount mounts an empty disk of so many bytes at a folder, or skips the test.
 func mount(t *testing.T, dir string, size int64) {
 	t.Helper()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d", size)); err != nil {
@@ -148,8 +150,8 @@ func mount(t *testing.T, dir string, size int64) {
 	})
 }
 
-// sound is the path of a file of a call, of which part 1 is the first.
-func (c *crisis) sound(call string, part int) string {
+// sound is the path of one part of a call's recording; the first is 1.
+func (c *faultTalk) sound(call string, part int) string {
 	c.Helper()
 	name := call + ".wav"
 	if part > 1 {
@@ -159,7 +161,7 @@ func (c *crisis) sound(call string, part int) string {
 }
 
 // day is the folder of today's recordings.
-func (c *crisis) day() string {
+func (c *faultTalk) day() string {
 	c.Helper()
 	days, err := filepath.Glob(filepath.Join(c.disk, c.org.ID(), "*", "*", "*"))
 	c.do(err)
@@ -169,17 +171,17 @@ func (c *crisis) day() string {
 	return days[len(days)-1]
 }
 
-// says waits for a line of a Tapedeck's log that holds all these words, and
-// returns when it came: within 20 ms.
-func (c *crisis) says(deck *lab.Tapedeck, limit time.Duration, words ...string) time.Time {
+// awaitLog waits for a line of an instance's log with all these words, and returns
+// when it came: within some milliseconds.
+func (c *faultTalk) awaitLog(instance *lab.Tapedeck, limit time.Duration, words ...string) time.Time {
 	c.Helper()
-	c.until(limit, fmt.Sprintf("line of the log with %q", words), func() bool { return logged(deck, words...) > 0 })
+	testkit.Within(c, limit, fmt.Sprintf("line of the log with %q", words), func() bool { return logged(instance, words...) > 0 })
 	return time.Now()
 }
 
-// logged is how many lines of a Tapedeck's log hold all these words.
-func logged(deck *lab.Tapedeck, words ...string) (n int) {
-	for _, line := range deck.Log(words[0]) {
+// logged is how many lines of an instance's log have all these words.
+func logged(instance *lab.Tapedeck, words ...string) (n int) {
+	for _, line := range instance.Log(words[0]) {
 		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
 			n++
 		}
@@ -187,15 +189,15 @@ func logged(deck *lab.Tapedeck, words ...string) (n int) {
 	return n
 }
 
-// measures asserts a metric.
-func (c *crisis) measures(deck *lab.Tapedeck, series string, want float64) {
+// hasMetric asserts a metric's value.
+func (c *faultTalk) hasMetric(instance *lab.Tapedeck, series string, want float64) {
 	c.Helper()
-	if got, err := deck.Metric(c.ctx, series); err != nil || got != want {
+	if got, err := instance.Metric(c.ctx, series); err != nil || got != want {
 		c.Errorf("%s is %v, %v; want %v", series, got, err, want)
 	}
 }
 
-// traced asserts that the trace has a line.
+// traced asserts that the trace has an entry.
 func (r *take) traced(what, result string) {
 	r.Helper()
 	for _, n := range r.about.Trace {
@@ -206,13 +208,13 @@ func (r *take) traced(what, result string) {
 	r.Errorf("the trace does not say %s %s: %+v", what, result, r.about.Trace)
 }
 
-// verified asserts that `recordings verify` finds nothing wrong: what went wrong
-// on purpose is in the sidecars.
-func (c *crisis) verified() {
+// verified asserts that `recordings verify` finds nothing wrong: what the fault broke
+// is in the sidecars.
+func (c *faultTalk) verified() {
 	c.Helper()
-	for _, deck := range c.decks {
-		if deck.Runs() {
-			said, err := deck.Run(c.ctx, "recordings", "verify")
+	for _, instance := range c.instances {
+		if instance.Runs() {
+			said, err := instance.Run(c.ctx, "recordings", "verify")
 			if err != nil {
 				c.Errorf("%v\n%s", err, said)
 			}

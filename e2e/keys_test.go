@@ -38,11 +38,11 @@ func keyOnOffOn(t *talk) {
 	t.speak(speech)
 	on := t.recordKey(alice, "on", anchor, "on")
 	first := t.speak(speech)
-	pause := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+	pause := period{from: t.recordKey(alice, "off", anchor, "paused")}
 	t.speak(speech)
 	pause.to = t.recordKey(alice, "on", anchor, "on")
 	second := t.speak(speech)
-	t.do(alice.RecordKey(t.ctx, "on")) // as it is: nothing happens
+	t.do(alice.RecordKey(t.ctx, "on")) // it is so already: nothing happens
 	third := t.speak(speech)
 	t.hangUp(outside, alice)
 	r := t.recording()
@@ -50,11 +50,11 @@ func keyOnOffOn(t *talk) {
 		t.Errorf("the file begins %v after the key", late)
 	}
 	r.silentExactly(pause)
-	for _, s := range []stretch{first, second, third} {
+	for _, s := range []period{first, second, third} {
 		r.heard(s, only(lab.Outside), only(lab.Alice))
 	}
 	r.noPrompts()
-	atAlice.anyPrompt("en", "is-being-recorded", []stretch{{from: on}, {from: pause.to}}, func(s stretch) time.Time { return s.from })
+	atAlice.anyPrompt("en", "is-being-recorded", []period{{from: on}, {from: pause.to}}, func(s period) time.Time { return s.from })
 	atAlice.prompt("en", "recorded", pause.from)
 	atOutside.noPrompt()
 	t.noMarkers(leg, anchor)
@@ -65,9 +65,9 @@ func keyOffFirst(t *talk) {
 	outside, alice := fromOutside(t)
 	anchor, leg := t.leg(outside), t.leg(alice)
 	before := t.speak(speech)
-	pause := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+	pause := period{from: t.recordKey(alice, "off", anchor, "paused")}
 	t.speak(speech)
-	t.do(alice.RecordKey(t.ctx, "off")) // as it is: nothing happens
+	t.do(alice.RecordKey(t.ctx, "off")) // it is so already: nothing happens
 	t.speak(speech / 2)
 	pause.to = t.recordKey(alice, "on", anchor, "on")
 	after := t.speak(speech)
@@ -75,29 +75,29 @@ func keyOffFirst(t *talk) {
 	r := t.recording()
 	r.heardFromStart(only(lab.Outside), only(lab.Alice))
 	r.silentExactly(pause)
-	for _, s := range []stretch{before, after} {
+	for _, s := range []period{before, after} {
 		r.heard(s, only(lab.Outside), only(lab.Alice))
 	}
 	t.noMarkers(leg, anchor)
 	t.loggedPresses(anchor, 2)
 }
 
-// keyAndCode pauses by the one and resumes by the other, both ways.
+// keyAndCode pauses with one and resumes with the other, both ways.
 func keyAndCode(t *talk) {
 	outside, alice := fromOutside(t)
 	anchor, leg := t.leg(outside), t.leg(alice)
 	t.speak(speech)
-	var pauses []stretch
+	var pauses []period
 	for i := range 4 {
-		var p stretch
+		var p period
 		if i%2 == 0 {
-			p.from = t.switches(alice, anchor, "paused")
+			p.from = t.pressFor(alice, anchor, "paused")
 			t.speak(speech / 2)
 			p.to = t.recordKey(alice, "on", anchor, "on")
 		} else {
 			p.from = t.recordKey(alice, "off", anchor, "paused")
 			t.speak(speech / 2)
-			p.to = t.switches(alice, anchor, "on")
+			p.to = t.pressFor(alice, anchor, "on")
 		}
 		pauses = append(pauses, p)
 		t.speak(speech / 2)
@@ -109,20 +109,19 @@ func keyAndCode(t *talk) {
 	t.loggedPresses(anchor, 8)
 }
 
-// transferredThenKey pauses and resumes by alice, sends the outside party on to
-// bob, and pauses and resumes by him.
+// transferredThenKey is transferredThenCode with the record key.
 func transferredThenKey(begin func(*talk) (outside, alice *lab.Telephone), transfer func(*talk, *lab.Telephone) *lab.Telephone) func(*talk) {
 	return func(t *talk) {
 		outside, alice := begin(t)
 		anchor, legs := t.leg(outside), []string{t.leg(alice)}
 		t.speak(speech)
-		first := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+		first := period{from: t.recordKey(alice, "off", anchor, "paused")}
 		t.speak(speech / 2)
 		first.to = t.recordKey(alice, "on", anchor, "on")
 		bob := transfer(t, alice)
 		legs = append(legs, t.leg(bob))
 		withBob := t.speak(speech)
-		second := stretch{from: t.recordKey(bob, "off", anchor, "paused")}
+		second := period{from: t.recordKey(bob, "off", anchor, "paused")}
 		t.speak(speech / 2)
 		second.to = t.recordKey(bob, "on", anchor, "on")
 		last := t.speak(speech)
@@ -136,7 +135,7 @@ func transferredThenKey(begin func(*talk) (outside, alice *lab.Telephone), trans
 	}
 }
 
-// callOf is the call's id, which its file is named after.
+// callOf is the call's id, which is the name of its file.
 func (t *talk) callOf(r take) string {
 	name := filepath.Base(r.Path)
 	return name[:len(name)-len(filepath.Ext(name))]
@@ -148,11 +147,11 @@ func keyOfBoth(t *talk) {
 	t.pickUp(bob, alice)
 	anchor, other := t.leg(alice), t.leg(bob)
 	t.speak(speech)
-	first := stretch{from: t.recordKey(alice, "off", anchor, "paused")}
+	first := period{from: t.recordKey(alice, "off", anchor, "paused")}
 	t.speak(speech / 2)
 	first.to = t.recordKey(bob, "on", anchor, "on")
 	t.speak(speech)
-	second := stretch{from: t.recordKey(bob, "off", anchor, "paused")}
+	second := period{from: t.recordKey(bob, "off", anchor, "paused")}
 	t.speak(speech / 2)
 	second.to = t.recordKey(alice, "on", anchor, "on")
 	s := t.speak(speech)
@@ -163,16 +162,16 @@ func keyOfBoth(t *talk) {
 	t.noMarkers(anchor, other)
 }
 
-// refusedKey presses the key against a lock, twice.
+// refusedKey lets alice press the key against a lock, twice.
 func refusedKey(t *talk) {
 	outside, alice := fromOutside(t)
 	anchor, leg := t.leg(outside), t.leg(alice)
 	atAlice := t.listensAt(alice)
 	t.speak(speech)
-	var at []stretch
+	var at []period
 	for range 2 {
 		since := t.suite.lab.Switch.Seen()
-		at = append(at, stretch{from: time.Now()})
+		at = append(at, period{from: time.Now()})
 		t.do(alice.RecordKey(t.ctx, "off"))
 		_, err := t.suite.lab.Switch.WaitSince(t.ctx, since, "end of the prompt", func(e *esl.Event) bool {
 			return lab.Is("MEDIA_BUG_STOP", leg)(e) && filepath.Base(e.Get("Media-Bug-Target")) == "not-permitted.wav"
@@ -182,12 +181,12 @@ func refusedKey(t *talk) {
 	t.hangUp(outside, alice)
 	r := t.recording()
 	r.silentExactly()
-	atAlice.anyPrompt("en", "not-permitted", at, func(s stretch) time.Time { return s.from })
+	atAlice.anyPrompt("en", "not-permitted", at, func(s period) time.Time { return s.from })
 	t.noMarkers(leg, anchor)
 }
 
-// withDave is a call to dave, whose phone plays a scenario of sipp. It returns
-// what the phone has logged and the recorded leg.
+// withDave is a call to dave, whose phone is a scenario of sipp. It returns what the
+// phone logged, and the recorded leg.
 func withDave(t *talk, context string, k int, scenario string, keys map[string]string, length time.Duration) (said []string, anchor string) {
 	t.Helper()
 	phone := t.sipPhone(scenario, keys)

@@ -6,23 +6,23 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// allFaults are those of TestFaults. The first one is about organisation 0, whose
-// users the sample dialplan's group rings.
+// allFaults are the rows of TestFaults. The first has organisation 0, whose users
+// ring in the sample dialplan's group.
 func allFaults() []fault {
 	var all []fault
-	for _, group := range [][]fault{twoDecks(), killed(), cutOff(), lostFiles()} {
+	for _, group := range [][]fault{takeovers(), killed(), cutOff(), lostFiles()} {
 		all = append(all, group...)
 	}
 	return all
 }
 
-// adoptedSoon is how long a restarted Tapedeck may take to follow the calls that
-// it followed before. Where there could be others, their leases have to run out.
+// adoptedSoon is how long a restarted Tapedeck may take to adopt the calls that it
+// followed before. If there could be other instances, leases have to expire first.
 const adoptedSoon = 6 * time.Second
 
 var faultSettings = settings{numbers: map[int]string{lab.ToAlice: "yes"}, onDemand: digits}
 
-// killed are calls during which Tapedeck is killed, and started again.
+// killed are calls during which Tapedeck is killed and started again.
 func killed() []fault {
 	return []fault{
 		{"tapedeck killed during a pause", faultSettings, needs{}, killedDuringPause},
@@ -35,19 +35,19 @@ func killed() []fault {
 
 const adopted = `tapedeck_adopted_calls_total{outcome="adopted"}`
 
-func killedDuringPause(c *crisis) {
+func killedDuringPause(c *faultTalk) {
 	outside, alice := fromOutside(c.talk)
-	anchor, deck := c.leg(outside), c.decks[0]
+	anchor, instance := c.leg(outside), c.instances[0]
 	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
 	before := c.speak(speech)
-	pause := stretch{from: c.switches(alice, anchor, "paused")}
+	pause := period{from: c.pressFor(alice, anchor, "paused")}
 	c.speak(speech)
-	deck.Kill()
+	instance.Kill()
 	c.speak(speech)
-	c.do(deck.Restart(c.ctx))
-	c.says(deck, adoptedSoon, "call taken over", anchor)
+	c.do(instance.Restart(c.ctx))
+	c.awaitLog(instance, adoptedSoon, "call taken over", anchor)
 	c.speak(speech)
-	pause.to = c.switches(alice, anchor, "on")
+	pause.to = c.pressFor(alice, anchor, "on")
 	after := c.speak(speech)
 	c.hangUp(outside, alice)
 	r := c.recording()
@@ -61,21 +61,21 @@ func killedDuringPause(c *crisis) {
 	atAlice.prompt("en", "recorded", pause.from)
 	atAlice.prompt("en", "is-being-recorded", pause.to)
 	atOutside.noPrompt()
-	c.measures(deck, adopted, 1)
+	c.hasMetric(instance, adopted, 1)
 }
 
-func killedUntilEnd(c *crisis) {
+func killedUntilEnd(c *faultTalk) {
 	c.expects = []string{"no stop event"}
 	outside, alice := fromOutside(c.talk)
-	anchor, deck := c.leg(outside), c.decks[0]
+	anchor, instance := c.leg(outside), c.instances[0]
 	before := c.speak(speech)
-	pause := stretch{from: c.switches(alice, anchor, "paused")}
+	pause := period{from: c.pressFor(alice, anchor, "paused")}
 	c.speak(speech)
-	pause.to = c.switches(alice, anchor, "on")
-	deck.Kill()
+	pause.to = c.pressFor(alice, anchor, "on")
+	instance.Kill()
 	after := c.speak(2 * speech)
 	c.hangUp(outside, alice)
-	c.do(deck.Restart(c.ctx))
+	c.do(instance.Restart(c.ctx))
 	r := c.recording()
 	r.heard(before, only(lab.Outside), only(lab.Alice))
 	r.silentExactly(pause)
@@ -83,25 +83,25 @@ func killedUntilEnd(c *crisis) {
 	if !r.problem("no stop event") || !r.about.Complete {
 		c.Errorf("problems %q, complete %v; want no stop event, and complete", r.about.Problems, r.about.Complete)
 	}
-	c.measures(deck, `tapedeck_adopted_calls_total{outcome="ended"}`, 1)
+	c.hasMetric(instance, `tapedeck_adopted_calls_total{outcome="ended"}`, 1)
 }
 
-// pressedWhileKilled is a switch that nobody hears when it is made. It is refused
-// aloud as soon as there is somebody to do so.
-func pressedWhileKilled(c *crisis) {
+// pressedWhileKilled is a press while no Tapedeck runs. It is refused aloud as soon
+// as one runs again.
+func pressedWhileKilled(c *faultTalk) {
 	outside, alice := fromOutside(c.talk)
-	anchor, deck := c.leg(outside), c.decks[0]
+	anchor, instance := c.leg(outside), c.instances[0]
 	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
 	c.speak(speech)
-	deck.Kill()
+	instance.Kill()
 	c.press(alice)
 	c.speak(speech)
-	c.do(deck.Restart(c.ctx))
-	refused := c.says(deck, adoptedSoon, "press while nobody listened", anchor)
+	c.do(instance.Restart(c.ctx))
+	refused := c.awaitLog(instance, adoptedSoon, "press while nobody listened", anchor)
 	c.speak(2 * speech)
-	pause := stretch{from: c.switches(alice, anchor, "paused")}
+	pause := period{from: c.pressFor(alice, anchor, "paused")}
 	c.speak(speech)
-	pause.to = c.switches(alice, anchor, "on")
+	pause.to = c.pressFor(alice, anchor, "on")
 	c.speak(speech)
 	c.hangUp(outside, alice)
 	r := c.recording()

@@ -7,7 +7,7 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// lampScenarios are calls that a phone with a lamp key watches.
+// lampScenarios are calls whose recording a phone shows on a lamp key.
 func lampScenarios() []scenario {
 	yes := settings{numbers: map[int]string{lab.ToAlice: "yes"}, onDemand: digits}
 	return []scenario{
@@ -15,7 +15,7 @@ func lampScenarios() []scenario {
 	}
 }
 
-// What the lamp shows: no dialog at all is dark (RFC 4235).
+// What the lamp shows. Dark means that there is no dialog (RFC 4235).
 const dark, lit, blinking = "lamp </dialog-info>", "lamp <state>confirmed", "lamp <state>early"
 
 // lamp watches alice's recording from dave's phone: dark, on, blinking, on, dark.
@@ -42,9 +42,9 @@ func lamp(t *talk) {
 	outside, alice := fromOutside(t)
 	anchor := t.leg(outside)
 	shows(dark, lit)
-	t.switches(alice, anchor, "paused")
+	t.pressFor(alice, anchor, "paused")
 	shows(dark, lit, blinking)
-	t.switches(alice, anchor, "on")
+	t.pressFor(alice, anchor, "on")
 	shows(dark, lit, blinking, lit)
 	t.hangUp(outside, alice)
 	shows(dark, lit, blinking, lit, dark)

@@ -8,12 +8,12 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// settings is an organisation of the policy: what each of its elements says
-// under `record:`, "" for dont-care.
+// settings is an organisation of the policy: the `record:` of each of its elements,
+// where "" is dont-care.
 type settings struct {
 	off                      bool           // recording: false
-	numbers                  map[int]string // by what the dialplan does with the number, lab.ToAlice...
-	team                     string         // the ring group; "sales" in the sample dialplan says the same
+	numbers                  map[int]string // by the number's index, lab.ToAlice...
+	team                     string         // the ring group; so is "sales" of the sample dialplan
 	welcome, reception, desk string         // applications
 	alice, bob               string
 	onDemand                 string            // what the organisation grants, as in the policy file

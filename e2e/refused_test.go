@@ -13,7 +13,7 @@ import (
 
 const transferAndDigits = `blind_transfer: "*1", dtmf: "*1"`
 
-// refusedTransfers are calls during which a phone without a key asks for a
+// refusedTransfers are calls during which a phone without a record key asks for a
 // transfer to the code.
 func refusedTransfers() []scenario {
 	yes := settings{numbers: map[int]string{lab.ToDave: "yes", lab.ToAlice: "yes"}, onDemand: transferAndDigits}
@@ -35,7 +35,7 @@ func refusedTransfers() []scenario {
 	}
 }
 
-// sipPhone starts dave's phone; without sipp the scenario is skipped.
+// sipPhone starts dave's phone. Without sipp the scenario is skipped.
 func (t *talk) sipPhone(scenario string, keys map[string]string, more ...string) *lab.SIPPhone {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", scenario))
@@ -53,8 +53,8 @@ func (t *talk) toCode() map[string]string {
 	return map[string]string{"refer_to": t.suite.lab.SIPAddress(code)}
 }
 
-// changes waits for these states, one after the other, and returns when each was
-// told.
+// changes waits until these states are announced one after the other, and returns
+// when each was.
 func (t *talk) changes(since int, anchor string, states ...string) (at []time.Time) {
 	t.Helper()
 	for _, state := range states {
@@ -68,10 +68,10 @@ func (t *talk) changes(since int, anchor string, states ...string) (at []time.Ti
 	return at
 }
 
-// forbidden asserts that the phone was told that its transfers failed.
+// forbidden asserts that the phone was notified that its transfers failed.
 func (t *talk) forbidden(phone *lab.SIPPhone, times int) {
 	t.Helper()
-	said, err := phone.Finished(t.ctx) // all went as the scenario says, in one dialogue
+	said, err := phone.Finished(t.ctx) // without an error everything went as the sipp scenario says, in one dialogue
 	t.do(err)
 	want := slices.Repeat([]string{"notify SIP/2.0 403 Forbidden"}, times)
 	if !slices.Equal(said, want) {
@@ -90,15 +90,15 @@ func refusedThrice(t *talk) {
 	t.hangUp(outside)
 	t.forbidden(phone, 3)
 	r := t.recording()
-	r.heard(stretch{began, at[0]}, only(lab.Outside), only(lab.Dave))
-	r.heard(stretch{at[1], at[2]}, only(lab.Outside), only(lab.Dave))
+	r.heard(period{began, at[0]}, only(lab.Outside), only(lab.Dave))
+	r.heard(period{at[1], at[2]}, only(lab.Outside), only(lab.Dave))
 	r.heard(s, nobody, nobody)
-	r.silentExactly(stretch{at[0], at[1]}, stretch{at[2], r.ended})
+	r.silentExactly(period{at[0], at[1]}, period{at[2], r.ended})
 	r.noPrompts()
 	t.loggedPresses(anchor, 3)
 }
 
-// refusedStarts is a call that is recorded from the first transfer on.
+// refusedStarts is a call whose recording starts with the first transfer.
 func refusedStarts(t *talk) {
 	phone := t.sipPhone("refers-three-times.xml", t.toCode())
 	outside := t.inbound(lab.ToDave)
@@ -110,9 +110,9 @@ func refusedStarts(t *talk) {
 	t.hangUp(outside)
 	t.forbidden(phone, 3)
 	r := t.recording()
-	r.heard(stretch{at[0], at[1]}, only(lab.Outside), only(lab.Dave))
+	r.heard(period{at[0], at[1]}, only(lab.Outside), only(lab.Dave))
 	r.heard(s, only(lab.Outside), only(lab.Dave))
-	r.silentExactly(stretch{at[1], at[2]})
+	r.silentExactly(period{at[1], at[2]})
 	r.noPrompts()
 	atOutside.noPrompt()
 }
@@ -134,7 +134,7 @@ func refusedDisabled(t *talk) {
 		return !strings.Contains(line, "method=blind_transfer") || !strings.HasSuffix(line, "result=user_disabled")
 	})
 	if len(refusals) != 3 {
-		t.Errorf("tapedeck refused %d switches, want 3: %q", len(refusals), refusals)
+		t.Errorf("tapedeck refused %d presses, want 3: %q", len(refusals), refusals)
 	}
 }
 
@@ -150,13 +150,13 @@ func refusedOutgoing(t *talk) {
 	t.forbidden(phone, 2)
 	r := t.recording()
 	if late := r.began.Sub(at[0]); late.Abs() > near {
-		t.Errorf("the file begins %v after it was told", late)
+		t.Errorf("the file begins %v after the state was announced", late)
 	}
-	r.heard(stretch{at[0], at[1]}, only(lab.Outside), only(lab.Dave))
-	r.silentExactly(stretch{at[1], r.ended})
+	r.heard(period{at[0], at[1]}, only(lab.Outside), only(lab.Dave))
+	r.silentExactly(period{at[1], r.ended})
 }
 
-// refusedInternal also asserts that the caller's code and key work afterwards.
+// refusedInternal also asserts that the caller's code and record key work afterwards.
 func refusedInternal(t *talk) {
 	phone := t.sipPhone("refers-three-times.xml", t.toCode())
 	alice := t.dials(lab.UserAlice, t.org.Extension(lab.UserDave))
@@ -164,7 +164,7 @@ func refusedInternal(t *talk) {
 	anchor, since := t.leg(alice), t.suite.lab.Switch.Seen()
 	at := t.changes(since, anchor, "paused", "on", "paused")
 	t.speak(speech)
-	to := t.switches(alice, anchor, "on")
+	to := t.pressFor(alice, anchor, "on")
 	t.speak(speech)
 	from := t.recordKey(alice, "off", anchor, "paused")
 	t.speak(speech / 2)
@@ -173,9 +173,9 @@ func refusedInternal(t *talk) {
 	t.hangUp(alice)
 	t.forbidden(phone, 3)
 	r := t.recording()
-	r.heard(stretch{at[1], at[2]}, only(lab.Alice), only(lab.Dave))
+	r.heard(period{at[1], at[2]}, only(lab.Alice), only(lab.Dave))
 	r.heard(s, only(lab.Alice), only(lab.Dave))
-	r.silentExactly(stretch{at[0], at[1]}, stretch{at[2], to}, stretch{from, again})
+	r.silentExactly(period{at[0], at[1]}, period{at[2], to}, period{from, again})
 	t.noMarkers(anchor)
 	t.loggedPresses(anchor, 6)
 }

@@ -7,15 +7,15 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// allScenarios is the suite but for closing. The first one is about organisation 0, which the
-// sample dialplan elements.xml names.
+// allScenarios is the suite without closing. The first scenario has organisation 0,
+// which the sample dialplan elements.xml names.
 func allScenarios() []scenario {
 	return slices.Concat(samples(), inbound(), outgoing(), transfers(), troubles(), toggles(), keys(), refusedTransfers(), lampScenarios())
 }
 
-// answeredBy is an inbound call to the k-th number that a user takes.
-func answeredBy(k int, who lab.Person, length time.Duration) func(*talk) stretch {
-	return func(t *talk) stretch {
+// answeredBy is an inbound call to the k-th number that a user answers.
+func answeredBy(k int, who lab.Person, length time.Duration) func(*talk) period {
+	return func(t *talk) period {
 		t.Helper()
 		caller := t.inbound(k)
 		phone := t.rings(who)
@@ -26,8 +26,9 @@ func answeredBy(k int, who lab.Person, length time.Duration) func(*talk) stretch
 	}
 }
 
-// recordedFromStart asserts one file with the outside party and a user.
-func recordedFromStart(call func(*talk) stretch, user lab.Tone) func(*talk) {
+// recordedFromStart asserts that there is one file, from the answer on, with the
+// outside party and a user.
+func recordedFromStart(call func(*talk) period, user lab.Tone) func(*talk) {
 	return func(t *talk) {
 		s := call(t)
 		r := t.recording()
@@ -95,13 +96,13 @@ func inbound() []scenario {
 	}
 }
 
-// menu passes an application that does not mind, one that switches off, and a
-// ring group that switches on again: one file, silence in the middle.
+// menu is a call through an application without a setting, one that says no, and a
+// ring group that says yes: one file, with silence in the middle.
 func menu(t *talk) {
 	caller := t.inbound(lab.ToMenu)
 	t.do(caller.Talking(t.ctx))
-	welcome := stretch{from: time.Now(), to: time.Now().Add(900 * time.Millisecond)}
-	reception := stretch{from: welcome.from.Add(time.Second), to: welcome.from.Add(1900 * time.Millisecond)}
+	welcome := period{from: time.Now(), to: time.Now().Add(900 * time.Millisecond)}
+	reception := period{from: welcome.from.Add(time.Second), to: welcome.from.Add(1900 * time.Millisecond)}
 	phone := t.rings(lab.UserAlice)
 	t.do(phone.PickUp(t.ctx))
 	s := t.speak(speech)
@@ -114,10 +115,10 @@ func menu(t *talk) {
 	r.heard(s, only(lab.Outside), only(lab.Alice))
 }
 
-// fork is two calls to a ring group: alice, who is recorded, takes the first,
+// fork is two calls to a ring group: alice, who is recorded, answers the first, and
 // bob, who is not, the second.
 func fork(t *talk) {
-	var spoke []stretch
+	var spoke []period
 	for _, who := range []lab.Person{lab.UserAlice, lab.UserBob} {
 		caller := t.inbound(lab.ToGroup)
 		alice, bob := t.rings(lab.UserAlice), t.rings(lab.UserBob)
@@ -146,12 +147,12 @@ func fork(t *talk) {
 }
 
 // dialsOut is an outgoing call of alice.
-func dialsOut(t *talk) stretch {
+func dialsOut(t *talk) period {
 	t.Helper()
 	return dialsNumber(t, t.org.OutsideNumber(1))
 }
 
-func dialsNumber(t *talk, number string) stretch {
+func dialsNumber(t *talk, number string) period {
 	t.Helper()
 	caller := t.dials(lab.UserAlice, number)
 	phone := t.outsideRings(number)
@@ -191,7 +192,7 @@ func outgoing() []scenario {
 	}
 }
 
-// samples are calls through the extensions of elements.xml as they are.
+// samples are calls through the unchanged extensions of elements.xml.
 func samples() []scenario {
 	return []scenario{{"sample dialplan: reception, sales group, outgoing number", settings{
 		numbers: map[int]string{lab.ToOperator: "yes", lab.ToGroupAlice: "{ outbound: yes }"}, reception: "no", team: "yes",
@@ -199,7 +200,7 @@ func samples() []scenario {
 	}, func(t *talk) {
 		caller := t.inbound(lab.ToOperator)
 		t.do(caller.Talking(t.ctx))
-		reception := stretch{from: time.Now(), to: time.Now().Add(1900 * time.Millisecond)}
+		reception := period{from: time.Now(), to: time.Now().Add(1900 * time.Millisecond)}
 		alice, bob := t.rings(lab.UserAlice), t.rings(lab.UserBob)
 		t.do(bob.PickUp(t.ctx))
 		if _, err := alice.Ended(t.ctx); err != nil {
@@ -211,7 +212,7 @@ func samples() []scenario {
 		r.heard(reception, nobody, nobody)
 		r.heard(s, only(lab.Outside), only(lab.Bob))
 
-		// + and a number: the dialplan chooses the number that is shown
+		// With + before the number, the dialplan chooses the number that is shown.
 		s = dialsNumber(t, "+44"+t.org.OutsideNumber(1)[1:])
 		takes := t.recordings()
 		if len(takes) != 2 {

@@ -7,11 +7,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"tapedeck/internal/testkit"
 	"time"
 )
 
-// sidecar is what lies beside a recording (docs/design.md, section 8), as another
-// program reads it.
+// sidecar is the description beside a recording (docs/design.md, section 8). It is
+// not package recording's type: these tests read it as another program does.
 type sidecar struct {
 	Version                                                                int
 	Call, Organisation, Direction, Switch, Anchor, Trigger, Previous, Next string
@@ -38,9 +39,9 @@ type sidecar struct {
 
 // How far a sidecar may be from the audio.
 const (
-	spanSlip    = 60 * time.Millisecond  // an edge of a pause
-	momentSlip  = 500 * time.Millisecond // when the call was answered, and over
-	describedIn = 10 * time.Second       // from the hangup until the sidecar lies there
+	spanSlip    = 60 * time.Millisecond  // at an edge of a pause
+	momentSlip  = 500 * time.Millisecond // at the call's answer and end
+	describedIn = 10 * time.Second       // from the hangup until there is a sidecar
 )
 
 func sidecarPath(sound string) string { return strings.TrimSuffix(sound, ".wav") + ".json" }
@@ -50,7 +51,7 @@ func (t *talk) sidecarOf(sound string) sidecar {
 	t.Helper()
 	var s sidecar
 	var text []byte
-	t.until(describedIn, "sidecar of "+sound, func() bool {
+	testkit.Within(t, describedIn, "sidecar of "+sound, func() bool {
 		var err error
 		text, err = os.ReadFile(sidecarPath(sound))
 		return err == nil
@@ -59,24 +60,7 @@ func (t *talk) sidecarOf(sound string) sidecar {
 	return s
 }
 
-// until asks again and again whether something is so, which nobody tells of.
-func (t *talk) until(limit time.Duration, what string, so func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	end := time.After(limit)
-	for !so() {
-		select {
-		case <-tick.C:
-		case <-end:
-			t.Fatalf("not within %v: %s", limit, what)
-		case <-t.ctx.Done():
-			t.Fatalf("%s: %v", what, t.ctx.Err())
-		}
-	}
-}
-
-// described asserts that the sidecar says what the call was and what is heard.
+// described asserts that the sidecar agrees with the call and with the audio.
 func (r *take) described() {
 	r.Helper()
 	s := r.sidecarOf(r.Path)
@@ -107,14 +91,14 @@ func (r *take) problem(code string) bool {
 
 func isProblem(p, code string) bool { return p == code || strings.HasPrefix(p, code+":") }
 
-// unexpected are the problems that the scenario has not made on purpose.
+// unexpected are the problems that the scenario did not cause on purpose.
 func (t *talk) unexpected(problems []string) []string {
 	return slices.DeleteFunc(slices.Clone(problems), func(p string) bool {
 		return slices.ContainsFunc(t.expects, func(code string) bool { return isProblem(p, code) })
 	})
 }
 
-// isFile asserts that the sidecar describes this file, and no other.
+// isFile asserts that the sidecar describes this file.
 func (r *take) isFile(s sidecar) {
 	r.Helper()
 	data, err := os.ReadFile(r.Path)
@@ -131,7 +115,8 @@ func (r *take) isFile(s sidecar) {
 	}
 }
 
-// pauses are the stretches that the sidecar calls paused, whoever made them.
+// pauses are the spans that the sidecar calls paused, whoever made them. Spans that
+// follow each other are one.
 func (s sidecar) pauses() (found [][2]time.Duration) {
 	for _, span := range s.Spans {
 		from, to := time.Duration(span.FromMS)*time.Millisecond, time.Duration(span.ToMS)*time.Millisecond
@@ -146,8 +131,8 @@ func (s sidecar) pauses() (found [][2]time.Duration) {
 	return found
 }
 
-// spansAgree asserts that the spans cover the file, that each pause which is
-// heard is among them, and that there is nothing to be heard in those that are.
+// spansAgree asserts that the spans cover the file, that each silence in it is a
+// paused span, and that there is no sound in a paused span.
 func (r *take) spansAgree(s sidecar) {
 	r.Helper()
 	var end int64
@@ -178,7 +163,7 @@ func (r *take) spansAgree(s sidecar) {
 	}
 }
 
-// edges keeps the greatest difference for the summary.
+// edges notes how far a silence is from its paused span, for the summary.
 func (s *suite) edges(away time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

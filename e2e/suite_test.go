@@ -19,15 +19,15 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// scenario is one row of the suite. Each has an organisation to itself: its
-// index in scenarios.
+// scenario is one row of the suite. Each has an organisation of its own, whose
+// number is the scenario's index.
 type scenario struct {
 	name     string
 	settings settings
 	run      func(*talk)
 }
 
-// suite is what the scenarios share.
+// suite is what all scenarios share: the switches, Tapedeck, and what was measured.
 type suite struct {
 	lab      *lab.Lab
 	tapedeck *lab.Tapedeck
@@ -36,10 +36,10 @@ type suite struct {
 	files   int           // recordings that begin with the answer
 	longest time.Duration // greatest difference between such a file's length and answer to hangup
 	pauses  int           // pauses in files
-	latest  time.Duration // greatest difference between a switch and the edge of its pause
+	latest  time.Duration // greatest difference between a press and the edge of its pause
 
 	spans    int           // pauses that are heard in files
-	furthest time.Duration // greatest difference between one's edge and the sidecar's
+	furthest time.Duration // greatest difference between the edge of one and the sidecar's edge
 }
 
 // TestCalls makes every call of the suite.
@@ -47,19 +47,19 @@ func TestCalls(t *testing.T) {
 	ctx, binary := begin(t)
 	parallel, last := allScenarios(), closing()
 	scenarios := slices.Concat(parallel, last)
-	again := map[int]int{} // of a scenario that FreeSWITCH may drop, where it stands once more
+	repetition := map[int]int{} // index of a scenario whose call FreeSWITCH may drop: index of its repetition
 	for i, sc := range parallel {
 		if mayBeDropped(sc) {
-			again[i] = len(scenarios)
+			repetition[i] = len(scenarios)
 			scenarios = append(scenarios, sc)
 		}
 	}
 	s := start(t, ctx, binary, scenarios)
 	run := func(t *testing.T, i int) {
 		if !s.play(t, ctx, scenarios[i], lab.Org(i)) {
-			t.Log("FreeSWITCH hung the outside party up during the transfer: played once more")
-			if !s.play(t, ctx, scenarios[again[i]], lab.Org(again[i])) {
-				t.Error("and again")
+			t.Log("FreeSWITCH hung the outside party up during the transfer: the scenario runs once more")
+			if !s.play(t, ctx, scenarios[repetition[i]], lab.Org(repetition[i])) {
+				t.Error("FreeSWITCH hung the outside party up again")
 			}
 		}
 	}
@@ -83,14 +83,14 @@ func TestCalls(t *testing.T) {
 		t.Run(scenarios[i].name, func(t *testing.T) { run(t, i) })
 	}
 	t.Logf("%d files that begin with the answer: their length and the time from answer to hangup differ by %v at most", s.files, s.longest)
-	t.Logf("%d pauses: their edges and the switches that made them differ by %v at most", s.pauses, s.latest)
+	t.Logf("%d pauses: their edges and the presses that made them differ by %v at most", s.pauses, s.latest)
 	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", s.spans, s.furthest)
 	for _, line := range s.tapedeck.Complaints("") {
 		t.Errorf("tapedeck complained: %s", line)
 	}
 }
 
-// play makes the calls of a scenario, and reports whether FreeSWITCH let them.
+// play makes the calls of a scenario. It reports false if FreeSWITCH dropped one.
 func (s *suite) play(t *testing.T, ctx context.Context, sc scenario, org lab.Org) (played bool) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -106,16 +106,16 @@ func (s *suite) play(t *testing.T, ctx context.Context, sc scenario, org lab.Org
 	return true
 }
 
-// noise is when this machine was too busy: what is measured then may be off by as
-// much.
+// noise records when this machine was too busy. A time that is measured then may be
+// wrong by as much.
 var noise *lab.Noise
 
-// begin skips the test where there can be no real calls. The context ends early
-// enough for everything to be stopped before go test gives up.
+// begin skips the test if no real calls can be made here. The context ends early
+// enough to stop everything before go test gives up.
 func begin(t *testing.T) (ctx context.Context, binary string) {
 	t.Helper()
 	if os.Getenv("TAPEDECK_E2E") == "" {
-		t.Skip("real calls are made by `make e2e` alone (TAPEDECK_E2E=1)")
+		t.Skip("only `make e2e` makes real calls (TAPEDECK_E2E=1)")
 	}
 	binary, err := lab.FindFreeSWITCH()
 	if errors.Is(err, lab.ErrNoFreeSWITCH) {
@@ -181,15 +181,15 @@ func start(t *testing.T, ctx context.Context, binary string, scenarios []scenari
 	return s
 }
 
-// markerSound is how much sound may be in a record key's marker: the one packet
-// that comes before Tapedeck's mask, when the phone has started it.
+// markerSound is how much sound may be in a record key's marker file: what comes
+// after the phone has started it and before Tapedeck masks it.
 const markerSound = 40 * time.Millisecond
 
 // stopsWithin is how long tapedeck serve may take to end after SIGTERM.
 const stopsWithin = 10 * time.Second
 
-// workDir is a folder for everything. It stays, and is named, if the test fails
-// or TAPEDECK_E2E_KEEP is set.
+// workDir makes a folder for everything that the test writes. If the test fails, or
+// TAPEDECK_E2E_KEEP is set, it stays, and the test prints its path.
 func workDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "tapedeck-e2e-")
@@ -211,7 +211,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// paused keeps the greatest difference for the summary.
+// paused notes how far a pause is from its presses, for the summary.
 func (s *suite) paused(differences ...time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -221,7 +221,7 @@ func (s *suite) paused(differences ...time.Duration) {
 	}
 }
 
-// measured keeps the greatest difference for the summary.
+// measured notes how far a file's length is from its call's, for the summary.
 func (s *suite) measured(difference time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,15 +8,15 @@ import (
 
 	"tapedeck/e2e/lab"
 	"tapedeck/esl"
+	"tapedeck/internal/testkit"
 )
 
-// takenOverIn is how long the death of a call's owner may leave it alone.
+// takenOverIn is how long a call may have no owner after its owner was killed.
 const takenOverIn = 3 * time.Second
 
-// twoDecks are calls that one of two Tapedecks has to leave to the other. The
-// sample dialplan's group rings the users of organisation 0, whose fault the first
-// one is.
-func twoDecks() []fault {
+// takeovers are calls that one of two instances takes over from the other. The first
+// has organisation 0, because the sample dialplan's group rings its users.
+func takeovers() []fault {
 	toGroup := faultSettings
 	toGroup.team = "no"
 	return []fault{
@@ -25,9 +25,9 @@ func twoDecks() []fault {
 	}
 }
 
-// owner is the instance of Tapedeck that follows a call, by what it has left on
-// the recorded leg.
-func (c *crisis) owner(anchor string) string {
+// owner is the instance of Tapedeck that owns a call, by the snapshot on the recorded
+// leg.
+func (c *faultTalk) owner(anchor string) string {
 	c.Helper()
 	text, err := c.suite.lab.Switch.API(c.ctx, "uuid_getvar", anchor+" tapedeck_live")
 	c.do(err)
@@ -38,25 +38,25 @@ func (c *crisis) owner(anchor string) string {
 	return live.Owner
 }
 
-// taken waits until a Tapedeck has taken a call over, and returns when.
-func (c *crisis) taken(deck *lab.Tapedeck, anchor, from string) time.Time {
+// awaitTakeover waits until an instance has taken a call over, and returns when.
+func (c *faultTalk) awaitTakeover(instance *lab.Tapedeck, anchor, from string) time.Time {
 	c.Helper()
-	c.until(2*takenOverIn, "another owner of the call", func() bool { return c.owner(anchor) != from })
+	testkit.Within(c, 2*takenOverIn, "another owner of the call", func() bool { return c.owner(anchor) != from })
 	at := time.Now()
-	c.says(deck, time.Second, "call taken over", anchor)
+	c.awaitLog(instance, time.Second, "call taken over", anchor)
 	return at
 }
 
-// commands is how many commands a Tapedeck has given to recordings.
-func (c *crisis) commands(deck *lab.Tapedeck) float64 {
+// commands is how many recording commands an instance has sent.
+func (c *faultTalk) commands(instance *lab.Tapedeck) float64 {
 	c.Helper()
-	sum, err := deck.Sum(c.ctx, "tapedeck_commands_total")
+	sum, err := instance.Sum(c.ctx, "tapedeck_commands_total")
 	c.do(err)
 	return sum
 }
 
-func ownerKilled(c *crisis) {
-	first, second := c.decks[0], c.decks[1]
+func ownerKilled(c *faultTalk) {
+	first, second := c.instances[0], c.instances[1]
 	outside, alice := fromOutside(c.talk)
 	anchor := c.leg(outside)
 	owner := c.owner(anchor)
@@ -64,26 +64,26 @@ func ownerKilled(c *crisis) {
 	killed := time.Now()
 	first.Kill()
 	c.suite.tapedeck = second
-	took := c.taken(second, anchor, owner).Sub(killed)
+	took := c.awaitTakeover(second, anchor, owner).Sub(killed)
 	c.Logf("taken over %v after the kill", took)
 	if took > takenOverIn {
 		c.Errorf("the call was taken over %v after the kill, want %v", took, takenOverIn)
 	}
-	pauses := []stretch{c.pauses(alice, anchor)}
+	pauses := []period{c.pauseAndResume(alice, anchor)}
 	bob := blind(c.talk, alice)
 	withBob := c.speak(speech)
-	pauses = append(pauses, c.pauses(bob, anchor))
+	pauses = append(pauses, c.pauseAndResume(bob, anchor))
 
-	c.do(first.Restart(c.ctx)) // the dialplan asks it first, though the call is the other's
+	c.do(first.Restart(c.ctx)) // the dialplan connects to it first, though the other owns the call
 	since := c.suite.lab.Switch.Seen()
 	c.do(bob.Transfer(c.ctx, "2000"))
-	off := stretch{from: c.told(since, anchor, "off")}
+	off := period{from: c.awaitState(since, anchor, "off")}
 	again, other := c.rings(lab.UserAlice), c.rings(lab.UserBob)
 	c.do(again.PickUp(c.ctx))
 	_, err := other.Ended(c.ctx)
 	c.do(err)
 	c.speak(speech)
-	off.to = c.switches(again, anchor, "on")
+	off.to = c.pressFor(again, anchor, "on")
 	last := c.speak(speech)
 	c.hangUp(outside, again)
 
@@ -98,26 +98,26 @@ func ownerKilled(c *crisis) {
 	if got := strings.Join(r.about.Users, " "); got != "alice bob" {
 		c.Errorf("the sidecar's users are %q, want alice bob", got)
 	}
-	c.measures(second, adopted, 1)
+	c.hasMetric(second, adopted, 1)
 	if logged(first, "call belongs to another instance: its owner is notified", anchor) == 0 {
 		c.Errorf("the leg did not enter at the instance that does not own the call")
 	}
 	if n := c.commands(first); n != 0 {
-		c.Errorf("the instance that came back gave %v commands to recordings, want none", n)
+		c.Errorf("the instance that came back sent %v recording commands, want none", n)
 	}
 }
 
-// pauses lets a phone pause and resume.
-func (t *talk) pauses(phone *lab.Telephone, anchor string) stretch {
+// pauseAndResume lets a phone pause and resume.
+func (t *talk) pauseAndResume(phone *lab.Telephone, anchor string) period {
 	t.Helper()
-	s := stretch{from: t.switches(phone, anchor, "paused")}
+	s := period{from: t.pressFor(phone, anchor, "paused")}
 	t.speak(speech / 2)
-	s.to = t.switches(phone, anchor, "on")
+	s.to = t.pressFor(phone, anchor, "on")
 	t.speak(speech / 2)
 	return s
 }
 
-// tracedElement asserts that the call has passed an element.
+// tracedElement asserts that the call has entered an element.
 func (r *take) tracedElement(element string) {
 	r.Helper()
 	for _, n := range r.about.Trace {
@@ -128,13 +128,14 @@ func (r *take) tracedElement(element string) {
 	r.Errorf("the trace does not have %s: %+v", element, r.about.Trace)
 }
 
-// standsStill is how long: more than the lease.
+// standsStill is how long the owner is frozen: longer than the lease.
 const standsStill = 6 * time.Second
 
-// ownerFrozen presses while nobody can hear it, while the other owns the call, and
-// when the first has come back. The first gets all of that, late.
-func ownerFrozen(c *crisis) {
-	first, second := c.decks[0], c.decks[1]
+// ownerFrozen lets alice press while no instance can notice it, while the second
+// instance owns the call, and after the first goes on. The first gets all these
+// events late, and must not act on them.
+func ownerFrozen(c *faultTalk) {
+	first, second := c.instances[0], c.instances[1]
 	outside, alice := fromOutside(c.talk)
 	anchor, leg := c.leg(outside), c.leg(alice)
 	atAlice, atOutside := c.listensAt(alice), c.listensAt(outside)
@@ -143,19 +144,19 @@ func ownerFrozen(c *crisis) {
 	gave := c.commands(first)
 	still := time.Now()
 	c.do(first.Freeze())
-	c.Cleanup(func() { _ = first.Thaw() }) // to be stopped
+	c.Cleanup(func() { _ = first.Thaw() }) // a frozen process cannot be stopped
 	c.suite.tapedeck = second
 	since := c.suite.lab.Switch.Seen()
 	c.press(alice)
-	c.Logf("taken over %v after the stop", c.taken(second, anchor, owner).Sub(still))
+	c.Logf("taken over %v after the freeze", c.awaitTakeover(second, anchor, owner).Sub(still))
 	refused := c.played(since, leg, "not-permitted")
-	pause := stretch{from: c.switches(alice, anchor, "paused")}
+	pause := period{from: c.pressFor(alice, anchor, "paused")}
 	c.speak(max(speech, standsStill-time.Since(still)))
 	c.do(first.Thaw())
-	c.says(first, adoptedSoon, "taken over by another instance", anchor)
+	c.awaitLog(first, adoptedSoon, "taken over by another instance", anchor)
 	c.speak(speech)
 	c.hasState(anchor, "paused")
-	pause.to = c.switches(alice, anchor, "on")
+	pause.to = c.pressFor(alice, anchor, "on")
 	c.speak(speech)
 	c.hangUp(outside, alice)
 
@@ -168,13 +169,13 @@ func ownerFrozen(c *crisis) {
 	atAlice.prompt("en", "is-being-recorded", pause.to)
 	atOutside.noPrompt()
 	if n := c.commands(first); n != gave {
-		c.Errorf("the instance that stood still gave %v commands to recordings afterwards, want none", n-gave)
+		c.Errorf("the instance that stood still sent %v recording commands afterwards, want none", n-gave)
 	}
-	c.measures(first, `tapedeck_adopted_calls_total{outcome="yielded"}`, 1)
-	c.measures(first, `tapedeck_toggles_total{method="dtmf",result="ok"}`, 0)
+	c.hasMetric(first, `tapedeck_adopted_calls_total{outcome="yielded"}`, 1)
+	c.hasMetric(first, `tapedeck_toggles_total{method="dtmf",result="ok"}`, 0)
 }
 
-// played waits until a prompt has been played to a leg, and returns when it began.
+// played waits until a prompt was played to a leg, and returns when it began.
 func (t *talk) played(since int, leg, name string) time.Time {
 	t.Helper()
 	e, err := t.suite.lab.Switch.WaitSince(t.ctx, since, "end of the prompt "+name, func(e *esl.Event) bool {

@@ -14,28 +14,27 @@ import (
 
 // How exact the audio is asserted.
 const (
-	speech     = 1500 * time.Millisecond // how long people talk, where the scenario has no reason for another time
-	margin     = 250 * time.Millisecond  // at the ends of a stretch, nothing is asserted
-	lengthSlip = 60 * time.Millisecond   // between a file's length and answer to hangup
-	bridgeSlip = 40 * time.Millisecond   // more, for each bridge after the first: FreeSWITCH drops the packet in hand
-	digitSlip  = 20 * time.Millisecond   // more, for each code pressed: while both sides send digits FreeSWITCH writes a packet too many
+	speech     = 1500 * time.Millisecond // how long people talk, unless the scenario needs another time
+	margin     = 250 * time.Millisecond  // at both ends of a period: nothing is asserted there
+	lengthSlip = 60 * time.Millisecond   // between a file's length and the time from answer to hangup
+	bridgeSlip = 40 * time.Millisecond   // in addition for each bridge after the first: FreeSWITCH drops a packet
+	digitSlip  = 20 * time.Millisecond   // in addition for each code pressed: while both sides send digits, FreeSWITCH writes a packet too many
 )
 
-// talk is one scenario while it runs. Its methods end the scenario when a step
-// fails.
+// talk is one scenario while it runs. If a step fails, its methods end the scenario.
 type talk struct {
 	*testing.T
 	ctx   context.Context
 	suite *suite
 	org   lab.Org
 
-	expects []string // problems of recordings that the scenario makes on purpose
+	expects []string // codes of the problems that the scenario causes on purpose
 }
 
-// stretch is a stretch of time.
-type stretch struct{ from, to time.Time }
+// period is a period of time.
+type period struct{ from, to time.Time }
 
-// do ends the scenario if a step failed.
+// do ends the scenario if err is one.
 func (t *talk) do(err error) {
 	t.Helper()
 	must(t.T, err)
@@ -47,8 +46,8 @@ func (t *talk) inbound(k int) *lab.Telephone {
 	return t.inboundVia("public", t.org.Number(k))
 }
 
-// inboundVia lets an outside party call a number; context is where the call
-// arrives.
+// inboundVia lets an outside party call a number. context is the dialplan context
+// in which the call arrives.
 func (t *talk) inboundVia(context, number string) *lab.Telephone {
 	t.Helper()
 	call, err := t.suite.lab.Phones.CallFromOutside(t.ctx, context, "+44"+t.org.OutsideNumber(0)[1:], number)
@@ -80,8 +79,8 @@ func (t *talk) outsideRings(number string) *lab.Telephone {
 	return phone
 }
 
-// pickUp lets a phone answer the call of caller, who must have heard a ringing
-// tone of his own (180) and no sound of ours (183).
+// pickUp lets a phone answer the call of caller. Before, the caller must have got a
+// ringing (180), and no sound from the switch (183).
 func (t *talk) pickUp(phone, caller *lab.Telephone) {
 	t.Helper()
 	t.do(phone.PickUp(t.ctx))
@@ -92,9 +91,9 @@ func (t *talk) pickUp(phone, caller *lab.Telephone) {
 }
 
 // speak lets people talk for a while.
-func (t *talk) speak(d time.Duration) stretch {
+func (t *talk) speak(d time.Duration) period {
 	t.Helper()
-	s := stretch{from: time.Now()}
+	s := period{from: time.Now()}
 	select {
 	case <-time.After(d):
 	case <-t.ctx.Done():
@@ -104,8 +103,8 @@ func (t *talk) speak(d time.Duration) stretch {
 	return s
 }
 
-// hangUp ends the call of a phone, and waits until the switch under test has
-// ended the leg of each of these phones.
+// hangUp ends the call of a phone, and waits until the leg of each of the phones has
+// ended on the switch under test.
 func (t *talk) hangUp(phone *lab.Telephone, others ...*lab.Telephone) {
 	t.Helper()
 	all := append([]*lab.Telephone{phone}, others...)
@@ -119,7 +118,7 @@ func (t *talk) hangUp(phone *lab.Telephone, others ...*lab.Telephone) {
 	}
 }
 
-// leg is the switch's leg of a phone.
+// leg is the leg of a phone on the switch under test.
 func (t *talk) leg(phone *lab.Telephone) string {
 	t.Helper()
 	uuid, err := t.suite.lab.LegOf(t.ctx, phone)
@@ -127,7 +126,7 @@ func (t *talk) leg(phone *lab.Telephone) string {
 	return uuid
 }
 
-// hungUp waits until a leg of the switch has ended.
+// hungUp waits until a leg has ended on the switch under test.
 func (t *talk) hungUp(leg string) *esl.Event {
 	t.Helper()
 	e, err := t.suite.lab.Switch.Wait(t.ctx, "hangup of "+leg, lab.Is("CHANNEL_HANGUP_COMPLETE", leg))
@@ -135,19 +134,19 @@ func (t *talk) hungUp(leg string) *esl.Event {
 	return e
 }
 
-// take is a recording of the scenario's call.
+// take is one file of a recording, and what FreeSWITCH and the sidecar say about it.
 type take struct {
 	*talk
 	*lab.Sound
 	anchor          string    // UUID of the recorded leg
 	began           time.Time // the recording
 	answered, ended time.Time // the leg
-	about           sidecar   // what lies beside it
+	about           sidecar   // beside the file
 }
 
-// recordings returns the files of the organisation's calls, oldest first, once
-// the recorded legs have ended. Each has two channels, and the length of its
-// call from the start of the recording on.
+// recordings waits until the recorded legs have ended and returns the files of the
+// organisation's calls, oldest first. It asserts that each has two channels, and
+// lasts from the start of the recording to the end of the call.
 func (t *talk) recordings() (takes []take) {
 	t.Helper()
 	files, err := t.suite.tapedeck.Files(t.org)
@@ -163,13 +162,13 @@ func (t *talk) recordings() (takes []take) {
 
 func (t *talk) listen(path string) take {
 	t.Helper()
-	r := t.piece(path)
+	r := t.listenPart(path)
 	r.lasts(r.ended.Sub(r.began))
 	return r
 }
 
-// piece is listen for a file that does not last until the hangup.
-func (t *talk) piece(path string) take {
+// listenPart is listen for a file that does not last until the hangup.
+func (t *talk) listenPart(path string) take {
 	t.Helper()
 	stop := t.recordEvent("RECORD_STOP", path)
 	began := t.moment(t.recordEvent("RECORD_START", path), "Event-Date-Timestamp")
@@ -188,7 +187,7 @@ func (t *talk) piece(path string) take {
 	return r
 }
 
-// lasts asserts the file's length and returns by how much it differs.
+// lasts asserts the file's length and returns the difference.
 func (r take) lasts(want time.Duration) time.Duration {
 	r.Helper()
 	joined := r.suite.lab.Switch.Events(func(e *esl.Event) bool { return bridges(e, r.anchor) })
@@ -220,7 +219,7 @@ func (t *talk) moment(e *esl.Event, header string) time.Time {
 	return time.UnixMicro(us)
 }
 
-// recording is the only recording that there is.
+// recording is the only recording. It asserts that there are no others.
 func (t *talk) recording() take {
 	t.Helper()
 	takes := t.recordings()
@@ -230,8 +229,8 @@ func (t *talk) recording() take {
 	return takes[0]
 }
 
-// recordingOf is the only recording of one leg; calls between users, which are
-// calls of their own, may have others.
+// recordingOf is the only recording of one leg. Calls between users are calls of
+// their own and may have others.
 func (t *talk) recordingOf(leg string) take {
 	t.Helper()
 	takes := slices.DeleteFunc(t.recordings(), func(r take) bool { return r.anchor != leg })
@@ -266,10 +265,10 @@ var nobody = lab.Heard(nil)
 
 func only(who ...lab.Tone) lab.Heard { return who }
 
-// heard asserts who is heard during a stretch: own in channel 1, the voice of
-// the recorded leg, and hears in channel 2, what that leg hears. Where nobody is
-// to be heard, the file may begin later or end before.
-func (r take) heard(s stretch, own, hears lab.Heard) {
+// heard asserts who is heard during a period: own in channel 1, which has the voice
+// of the recorded leg, and hears in channel 2, which has what that leg hears. If that
+// is nobody, the file may begin later or end earlier.
+func (r take) heard(s period, own, hears lab.Heard) {
 	r.Helper()
 	from, to := max(0, s.from.Sub(r.began)+margin), s.to.Sub(r.began)-margin
 	steps := 0
@@ -284,15 +283,15 @@ func (r take) heard(s stretch, own, hears lab.Heard) {
 	}
 }
 
-// heardFromStart asserts that the file begins with the answer and that both are
-// heard from the second step on: nothing is missing.
+// heardFromStart asserts that the file begins with the answer, and that both parties
+// are heard from the second step on: nothing is missing.
 func (r take) heardFromStart(own, hears lab.Heard) {
 	r.Helper()
 	r.suite.measured(r.lasts(r.ended.Sub(r.answered)))
-	r.heard(stretch{from: r.began.Add(lab.Step - margin), to: r.began.Add(4*lab.Step + margin)}, own, hears)
+	r.heard(period{from: r.began.Add(lab.Step - margin), to: r.began.Add(4*lab.Step + margin)}, own, hears)
 }
 
-// never asserts that somebody is heard nowhere in the file.
+// never asserts that nobody of these is heard anywhere in the file.
 func (r take) never(who ...lab.Tone) {
 	r.Helper()
 	for _, w := range who {

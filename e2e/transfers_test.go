@@ -8,8 +8,8 @@ import (
 	"tapedeck/esl"
 )
 
-// transfers are calls that begin with alice and end with bob. What the outside
-// party says goes into one file; the setting of who is on the call decides.
+// transfers are calls that begin with alice and end with bob. The outside party has
+// one file; the setting of the user who is on the call decides what is recorded.
 func transfers() []scenario {
 	onOff, offOn := settings{alice: "yes", bob: "no"}, settings{alice: "no", bob: "yes"}
 	return []scenario{
@@ -26,7 +26,7 @@ func transfers() []scenario {
 	}
 }
 
-// fromOutside is a call to alice: the outside party's phone and hers.
+// fromOutside makes a call to alice and returns the outside party's phone and hers.
 func fromOutside(t *talk) (outside, alice *lab.Telephone) {
 	t.Helper()
 	outside = t.inbound(lab.ToAlice)
@@ -35,7 +35,7 @@ func fromOutside(t *talk) (outside, alice *lab.Telephone) {
 	return outside, alice
 }
 
-// toOutside is a call from alice.
+// toOutside makes a call from alice.
 func toOutside(t *talk) (outside, alice *lab.Telephone) {
 	t.Helper()
 	number := t.org.OutsideNumber(1)
@@ -45,7 +45,7 @@ func toOutside(t *talk) (outside, alice *lab.Telephone) {
 	return outside, alice
 }
 
-// blind is a transfer that bob answers after a while.
+// blind transfers to bob, who answers after a while.
 func blind(t *talk, alice *lab.Telephone) (bob *lab.Telephone) {
 	t.Helper()
 	t.do(alice.Transfer(t.ctx, t.org.Extension(lab.UserBob)))
@@ -55,7 +55,7 @@ func blind(t *talk, alice *lab.Telephone) (bob *lab.Telephone) {
 	return bob
 }
 
-// attended is a transfer that alice asks bob about first.
+// attended transfers to bob after alice has called him.
 func attended(t *talk, alice *lab.Telephone) (bob *lab.Telephone) {
 	t.Helper()
 	held := t.partner(t.leg(alice))
@@ -80,20 +80,20 @@ func attended(t *talk, alice *lab.Telephone) (bob *lab.Telephone) {
 	return bob
 }
 
-// droppedByFreeSWITCH: now and then FreeSWITCH hangs the outside party up when a
-// phone that holds it transfers it (switch_ivr_bridge.c, audio_bridge_thread: the
-// holding leg's thread ends before the other one). There is nothing to be seen
-// then; the scenario is played once more.
+// droppedByFreeSWITCH is the panic of a scenario whose call FreeSWITCH has dropped:
+// sometimes it hangs the outside party up when a phone that holds it transfers it
+// (switch_ivr_bridge.c, audio_bridge_thread: the holding leg's thread ends before the
+// other one). Then nothing can be asserted, and the scenario runs once more.
 type droppedByFreeSWITCH struct{}
 
-// mayBeDropped reports whether a scenario has such a transfer.
+// mayBeDropped reports whether a scenario has an attended transfer.
 func mayBeDropped(s scenario) bool { return strings.Contains(s.name, "attended") }
 
 func bridges(e *esl.Event, leg string) bool {
 	return e.Name() == "CHANNEL_BRIDGE" && (e.Get("Bridge-A-Unique-ID") == leg || e.Get("Bridge-B-Unique-ID") == leg)
 }
 
-// partner is the leg that a leg was bridged with last.
+// partner is the leg with which a leg was bridged last.
 func (t *talk) partner(leg string) string {
 	t.Helper()
 	all := t.suite.lab.Switch.Events(func(e *esl.Event) bool { return bridges(e, leg) })
@@ -107,9 +107,9 @@ func (t *talk) partner(leg string) string {
 	return last.Get("Bridge-B-Unique-ID")
 }
 
-// transferred asserts one file of the outside party, in which one of the two
-// users is heard and the other is not; nor is what was said to the other, or
-// while nobody was there.
+// transferred asserts that there is one file of the outside party, in which one of
+// the two users is heard. Neither the other user is heard, nor what was said to him,
+// or while nobody was there.
 func transferred(begin func(*talk) (outside, alice *lab.Telephone), transfer func(*talk, *lab.Telephone) *lab.Telephone,
 	recorded lab.Tone) func(*talk) {
 	return func(t *talk) {
@@ -128,8 +128,8 @@ func transferred(begin func(*talk) (outside, alice *lab.Telephone), transfer fun
 	}
 }
 
-// recordedThroughout asserts one file of the outside party in which nothing is
-// missing: the number says yes, and the users do not mind.
+// recordedThroughout asserts that there is one file of the outside party in which
+// nothing is missing: the number says yes, and the users have no setting.
 func recordedThroughout(transfer func(*talk, *lab.Telephone) *lab.Telephone) func(*talk) {
 	return func(t *talk) {
 		c := transferredCall(t, fromOutside, transfer)
@@ -140,10 +140,10 @@ func recordedThroughout(transfer func(*talk, *lab.Telephone) *lab.Telephone) fun
 	}
 }
 
-// twoTalks is the recording of a call that was transferred.
+// twoTalks is the recording of a call that was transferred from alice to bob.
 type twoTalks struct {
 	take
-	withAlice, waiting, withBob stretch // waiting with nobody, or on hold
+	withAlice, waiting, withBob period // waiting: alone, or on hold
 }
 
 func transferredCall(t *talk, begin func(*talk) (outside, alice *lab.Telephone),
@@ -154,7 +154,7 @@ func transferredCall(t *talk, begin func(*talk) (outside, alice *lab.Telephone),
 	c.withAlice = t.speak(speech)
 	bob := transfer(t, alice)
 	c.withBob = t.speak(speech)
-	c.waiting = stretch{from: c.withAlice.to, to: c.withBob.from}
+	c.waiting = period{from: c.withAlice.to, to: c.withBob.from}
 	t.hangUp(outside, bob)
 	c.take = t.recordingOf(leg)
 	return c

@@ -8,7 +8,7 @@ import (
 	"tapedeck/e2e/lab"
 )
 
-// troubles are calls that do not go, or are not recorded, as usual.
+// troubles are calls that fail, or are not recorded.
 func troubles() []scenario {
 	yes := settings{numbers: map[int]string{lab.ToAlice: "yes", lab.Direct: "yes"}}
 	off := yes
@@ -90,8 +90,8 @@ func troubles() []scenario {
 	}
 }
 
-// closing are calls that are made alone, after all others: Tapedeck has ended
-// when they are over.
+// closing are calls that run alone, after all others, because Tapedeck ends during
+// them.
 func closing() []scenario {
 	return []scenario{
 		{"tapedeck stops during a call", settings{numbers: map[int]string{lab.ToAlice: "yes"}}, func(t *talk) {
@@ -106,7 +106,7 @@ func closing() []scenario {
 			t.hangUp(caller, phone)
 			r := t.recording()
 			r.heardFromStart(only(lab.Outside), only(lab.Alice))
-			r.heard(stretch{before.from, after.to}, only(lab.Outside), only(lab.Alice))
+			r.heard(period{before.from, after.to}, only(lab.Outside), only(lab.Alice))
 		}},
 	}
 }

@@ -1,12 +1,10 @@
 package faults
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,13 +41,6 @@ type stage struct {
 	settled   time.Duration
 	finished  time.Duration
 	dead      time.Time // when FreeSWITCH ended all calls; zero: it did not
-}
-
-// instance is one Tapedeck.
-type instance struct {
-	process
-	link, store *proxy // to FreeSWITCH and to Redis
-	id          string // of its present life
 }
 
 // ports on a loopback address of their own.
@@ -150,61 +141,6 @@ func (s *stage) untilCalm(within time.Duration, ok func() bool) bool {
 	return true
 }
 
-func (s *stage) startRedis() {
-	if s.plan.embedded {
-		return
-	}
-	s.redis = &process{name: "redis", note: s.note, log: journal{began: s.began}}
-	s.redis.command = func() *exec.Cmd {
-		cmd := exec.Command("redis-server", "--bind", s.host(1), "--port", fmt.Sprint(redisPort), "--save", "", "--dir", s.dir)
-		cmd.Stdout = &s.redis.log
-		return cmd
-	}
-	s.must(s.redis.start())
-	s.must(s.redis.await("Ready to accept connections", 10*time.Second))
-}
-
-// newInstance starts a Tapedeck with its own lines.
-func (s *stage) newInstance(n int) {
-	i := &instance{process: process{name: fmt.Sprintf("tapedeck%d", n+1), note: s.note, log: journal{began: s.began}}}
-	link := fmt.Sprintf("%s:%d", s.host(10+n), switchPort)
-	var err error
-	i.link, err = newProxy(link, fmt.Sprintf("%s:%d", s.host(0), switchPort), func(line string) { s.tap.sent(i.name, &i.id, line) })
-	s.must(err)
-	redis := "embedded"
-	if !s.plan.embedded {
-		address := fmt.Sprintf("%s:%d", s.host(10+n), redisPort)
-		i.store, err = newProxy(address, fmt.Sprintf("%s:%d", s.host(1), redisPort), nil)
-		s.must(err)
-		redis = "redis://" + address
-	}
-	prompts, err := filepath.Abs("../../freeswitch-conf/sounds")
-	s.must(err)
-	level := "info"
-	if *oneSeed != 0 {
-		level = "debug"
-	}
-	socket := fmt.Sprintf("%s:%d", s.host(2+n), socketPort)
-	config := filepath.Join(s.dir, i.name+".yaml")
-	text := fmt.Sprintf("listen: %s\nmetrics: { listen: %s:0 }\nhttp: { listen: off }\npolicy: %s/policy.yaml\nrecordings: { dir: %s }\nprompts: { dir: %s }\n"+
-		"store: { redis: '%s' }\nlog: { level: %s }\nswitches:\n  - { name: fs1, address: %q, password: ClueCon }\n",
-		socket, s.host(2+n), s.dir, s.spool, prompts, redis, level, link)
-	s.must(os.WriteFile(config, []byte(text), 0o600))
-	i.command = func() *exec.Cmd { return exec.Command(*binary, "serve", "--config", config) }
-	s.must(i.start())
-	s.instances = append(s.instances, i)
-	s.sockets = append(s.sockets, socket)
-}
-
-// socket is the instances as the dialplan names them: the first one first, unless
-// it is one that balances.
-func (s *stage) socket(first int) string {
-	if s.plan.balanced && first == 1 && len(s.sockets) == 2 {
-		return s.sockets[1] + "|" + s.sockets[0]
-	}
-	return strings.Join(s.sockets, "|")
-}
-
 // run plays the seed and says what was wrong.
 func (s *stage) run() []error {
 	s.note("%d instances, embedded %t, balanced %t", s.plan.instances, s.plan.embedded, s.plan.balanced)
@@ -230,112 +166,6 @@ func (s *stage) run() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.wrong)
-}
-
-// strike lets a fault happen, and heals it.
-func (s *stage) strike(f *fault) {
-	time.Sleep(f.after)
-	f.struck = time.Now()
-	s.note("FAULT %s", f)
-	i := s.instances[f.whom]
-	heal := func() {}
-	switch f.kind {
-	case killed:
-		i.kill()
-		heal = func() { s.note("tapedeck%d starts again", f.whom+1); s.must(i.start()) }
-	case frozen:
-		i.freeze()
-		heal = i.thaw
-	case linkCut:
-		i.link.set(true, false)
-		heal = func() { i.link.set(false, false) }
-	case linkCutInside:
-		i.link.cutAfter(f.n)
-		heal = func() { i.link.cutAfter(0) }
-	case linkStill:
-		i.link.set(false, true)
-		heal = func() { i.link.set(false, false) }
-	case linkHalfOpen:
-		i.link.set(false, true)
-		heal = func() { i.link.set(true, false); i.link.set(false, false) }
-	case switchRestarts:
-		s.dead = time.Now()
-		s.sw.Restart()
-	case switchShutdown:
-		s.dead = time.Now()
-		s.sw.Shutdown()
-	case switchSlow:
-		s.sw.DelayReplies(50*time.Millisecond + time.Duration(f.n)*time.Millisecond/10)
-		heal = func() { s.sw.DelayReplies(0) }
-	case switchStill:
-		s.sw.Freeze(f.lasts)
-	default:
-		heal = s.strikeStore(f, i)
-	}
-	time.Sleep(f.lasts)
-	heal()
-	f.healed = time.Now()
-	s.note("healed: %s", f.kind)
-}
-
-// strikeStore is for what things are kept in.
-func (s *stage) strikeStore(f *fault, i *instance) (heal func()) {
-	switch f.kind {
-	case redisKilled:
-		s.redis.kill()
-		return func() { s.must(s.redis.start()) }
-	case redisFrozen:
-		s.redis.freeze()
-		return s.redis.thaw
-	case redisFlushed:
-		flush := exec.Command("redis-cli", "-h", s.host(1), "-p", fmt.Sprint(redisPort), "flushall")
-		if out, err := flush.CombinedOutput(); err != nil {
-			s.note("redis not flushed: %v %s", err, out)
-		}
-	case redisCut:
-		i.store.set(true, false)
-		return func() { i.store.set(false, false) }
-	case diskFull:
-		if s.disk != nil {
-			if err := s.disk.fill(f.n * 10); err != nil {
-				s.note("disk not filled: %v", err)
-			}
-			return s.disk.free
-		}
-	case fileDeleted:
-		for _, path := range s.files(".wav") {
-			if _, err := os.Stat(strings.TrimSuffix(path, ".wav") + ".json"); err == nil {
-				continue // what is described is the operator's
-			}
-			s.mu.Lock()
-			s.deleted = append(s.deleted, callOf(path))
-			s.mu.Unlock()
-			s.note("deleted: %s: %v", filepath.Base(path), os.Remove(path))
-		}
-	}
-	return func() {}
-}
-
-// healAll is for what a fault that came later has broken again.
-func (s *stage) healAll() {
-	if s.redis != nil {
-		s.redis.thaw()
-		s.must(s.redis.start())
-	}
-	for _, i := range s.instances {
-		i.thaw()
-		s.must(i.start())
-		i.link.set(false, false)
-		i.link.cutAfter(0)
-		if i.store != nil {
-			i.store.set(false, false)
-		}
-	}
-	s.sw.DelayReplies(0)
-	if s.disk != nil {
-		s.disk.free()
-	}
-	s.note("all healed")
 }
 
 // files are those below the recordings' folder, without what lies in its own.
@@ -412,13 +242,4 @@ func (s *stage) story() string {
 // context is for one leg's time on the socket.
 func (s *stage) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 10*time.Second)
-}
-
-// firstFault is when the first one struck; the end of time if none did.
-func (s *stage) firstFault() time.Time {
-	at := time.Unix(1<<40, 0)
-	for _, f := range s.plan.faults {
-		at = slices.MinFunc([]time.Time{at, cmp.Or(f.struck, at)}, time.Time.Compare)
-	}
-	return at
 }

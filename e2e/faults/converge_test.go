@@ -1,0 +1,172 @@
+package faults
+
+import (
+	"cmp"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// How long things may take when nothing is broken any more.
+const (
+	linkTime    = 8 * time.Second  // until the links are up: the redial's pauses, and its own time limits
+	patience    = 10 * time.Second // until what is written is what is wanted
+	description = 30 * time.Second // until every file has its sidecar
+	entryTime   = 300 * time.Millisecond
+	answerTime  = 5 * time.Second        // until a press that nobody heard is refused
+	handover    = time.Second            // in which two instances may both speak to the switch
+	reaction    = 700 * time.Millisecond // from what happens to what is written, with nothing broken
+)
+
+// converge waits until what is written is what is wanted on the calls that stay.
+func (s *stage) converge() {
+	began := time.Now()
+	linked := s.untilCalm(linkTime, func() bool { return s.sw.Links() == len(s.instances) })
+	s.note("all links are up: %t", linked)
+	if !linked {
+		s.fails("%d of %d links are up %v after everything was healed", s.sw.Links(), len(s.instances), linkTime)
+	}
+	for _, c := range s.everyCall() {
+		if !c.stayed {
+			continue
+		}
+		if c.over() && c.ended.IsZero() {
+			if s.dead.IsZero() {
+				s.fails("%s %.8s was dropped", c.name, c.id())
+			}
+			continue
+		}
+		var at *ruled
+		agrees := s.untilCalm(max(time.Second, patience-time.Since(began)), func() bool {
+			at = c.stand(time.Now(), s.sidecars(true))
+			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on")
+		})
+		switch {
+		case c.over():
+		case !agrees && s.excused(c):
+		case !agrees:
+			s.fails("%s %.8s is %q, and wanted is %t, %v after everything was healed", c.name, c.id(), c.anchor.Get("tapedeck_state"), at.wanted(),
+				time.Since(s.quietFrom).Round(time.Millisecond))
+		case c.followed && at.sure():
+			c.agreed = time.Now()
+			s.note("%s %.8s is as wanted: %t, person %d", c.name, c.id(), at.wanted(), at.person)
+		}
+	}
+	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
+	s.settled = time.Since(began)
+	time.Sleep(500 * time.Millisecond) // of talk, to be heard as it is wanted
+}
+
+// owned reports whether the instance that last said that a call is its own lives:
+// what a dead one told of the call may be old.
+func (s *stage) owned(c *call) bool {
+	last, name := s.tap.owner(c.id())
+	for _, i := range s.instances {
+		if i.name == name {
+			return i.livesSince(last)
+		}
+	}
+	return true // nobody knows
+}
+
+// unanswered is how many presses nobody has answered, of those that have to be.
+func (s *stage) unanswered() (n int) {
+	known := s.sidecars(true)
+	for _, c := range s.everyCall() {
+		for _, p := range c.presses {
+			if heard, result := c.answer(p, known); heard == "" && result == "" && c.mustAnswer(p, known) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// mustAnswer reports whether whoever has pressed has to hear what came of it: a
+// user, on a phone that FreeSWITCH takes the code from, who has not pressed again
+// and stays on the call. (What nobody knows of cannot be answered: an outgoing call
+// that was answered, and whose phone left, before any Tapedeck heard of the answer.)
+func (c *call) mustAnswer(p *press, known []sidecar) bool {
+	until := cmp.Or(c.ended, time.Now())
+	return c.s.dead.IsZero() && p.bound && p.ext != "" && c.stayed && c.followed && p.until.IsZero() && c.stand(until, known).peer == p.leg &&
+		(c.kind != outbound || c.anchor.Get("tapedeck_live") != "")
+}
+
+// excused: a recording that is wanted may be missing if its disk, or its file,
+// was taken away, and its sidecar says so.
+func (s *stage) excused(c *call) bool {
+	return s.struck(diskFull, fileDeleted) && slices.ContainsFunc(s.sidecars(true), func(d sidecar) bool {
+		return d.Call == c.id() && len(d.Problems) > 0
+	})
+}
+
+// awaitSidecars waits until everything is described.
+func (s *stage) awaitSidecars() {
+	began := time.Now()
+	missing := ""
+	ok := s.untilCalm(description, func() bool {
+		missing = ""
+		live, _ := filepath.Glob(s.spool + "/.live/*.json")
+		for _, path := range live {
+			missing += " draft " + filepath.Base(path)
+		}
+		for _, path := range s.files(".wav") {
+			if _, err := os.Stat(strings.TrimSuffix(path, ".wav") + ".json"); err != nil {
+				missing += " sidecar of " + filepath.Base(path)
+			}
+		}
+		described := s.sidecars(false)
+		for _, c := range s.everyCall() {
+			if s.owed(c, nil) && !slices.ContainsFunc(described, func(d sidecar) bool { return d.Call == c.id() }) {
+				missing += " anything of " + c.id()
+			}
+		}
+		return missing == ""
+	})
+	s.finished = time.Since(began)
+	if !ok {
+		s.fails("%v after the last hangup there is still:%s", description, missing)
+	}
+	s.note("everything is described: %t", ok)
+}
+
+// owed reports whether there has to be something of a call: it was followed, and
+// a recording was wanted when it was answered, or for a while with nothing
+// broken, or at the end.
+func (s *stage) owed(c *call, known []sidecar) bool {
+	if !c.followed || s.struck(killed) && slices.Contains(s.deleted, c.id()) {
+		return false // of what was begun and taken away while nobody looked, nobody can know
+	}
+	c.mu.Lock()
+	moments := slices.Clone(c.moments)
+	c.mu.Unlock()
+	for _, m := range moments {
+		if m.what != "joins" && m.what != "answers" || c.overBy(m.at.Add(200*ms)) {
+			continue
+		}
+		before, after := c.stand(m.at.Add(-time.Microsecond), known), c.stand(m.at, known)
+		if before.sure() && after.sure() && !before.answered && before.wanted() && after.wanted() {
+			return true
+		}
+	}
+	if !c.agreed.IsZero() {
+		at := c.stand(c.agreed, known)
+		return at.answered && at.sure() && at.wanted()
+	}
+	return slices.ContainsFunc(c.presses, func(p *press) bool {
+		heard, _ := c.answer(p, known)
+		return heard == "is-being-recorded"
+	})
+}
+
+// overBy reports whether the call was over at a time.
+func (c *call) overBy(at time.Time) bool {
+	for _, end := range []time.Time{c.ended, c.s.dead} {
+		if !end.IsZero() && end.Before(at) {
+			return true
+		}
+	}
+	return false
+}
