@@ -11,12 +11,12 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// call is a call as the people on it know it.
+// call is a call as its people know it.
 type call struct {
 	s    *stage
 	name string
 	kind string
-	way  *rand.Rand // draws which instance a leg asks first
+	way  *rand.Rand // draws which instance a leg connects to first
 
 	mu       sync.Mutex
 	first    *esltest.Channel
@@ -26,12 +26,12 @@ type call struct {
 	presses  []*press
 	entries  []entering
 	followed bool      // a Tapedeck has answered its first socket
-	ended    time.Time // it was hung up by its people
-	stayed   bool      // until all was healed
-	agreed   time.Time // since then what is written is what is wanted
+	ended    time.Time // when its people hung up
+	stayed   bool      // it lasted until all faults were healed
+	agreed   time.Time // since then, what is recorded is what is wanted
 }
 
-// moment is something that the rules know of.
+// moment is an event that matters to the rules (docs/design.md, section 2).
 type moment struct {
 	at      time.Time
 	what    string // enters, joins, leaves, rings, answers, presses, unsure
@@ -41,24 +41,24 @@ type moment struct {
 	press   *press
 }
 
-// press is one person's switch.
+// press is one person's press.
 type press struct {
 	at     time.Time
-	until  time.Time // the same leg presses again
+	until  time.Time // when the same leg presses again
 	leg    *esltest.Channel
-	ext    string // "": the outside party's
+	ext    string // extension; "": the outside party's
 	method string // dtmf, record_key
 	ask    int    // 1: on, -1: off, 0: turn over
 
-	bound   bool // the digits: FreeSWITCH has taken them for the code
-	refused bool // the record key: by FreeSWITCH itself
+	bound   bool // dtmf: FreeSWITCH recognised the code
+	refused bool // record key: FreeSWITCH itself refused it
 }
 
-// entering is a leg's time on the socket.
+// entering is one visit of a leg to the socket.
 type entering struct {
 	at   time.Time
 	took time.Duration
-	left bool // by the controller's exit
+	left bool // it ended with the controller's exit
 	err  error
 }
 
@@ -85,7 +85,8 @@ func (c *call) has(leg *esltest.Channel) *esltest.Channel {
 	return leg
 }
 
-// enter hands a leg to the socket, as the dialplan does.
+// enter connects a leg to the socket, as the dialplan does. It reports whether an
+// instance let it go with exit.
 func (c *call) enter(leg *esltest.Channel, element string) bool {
 	if element != "" {
 		leg.Set("tapedeck_element", element)
@@ -100,15 +101,15 @@ func (c *call) enter(leg *esltest.Channel, element string) bool {
 	c.mu.Unlock()
 	c.s.note("%s %.8s: entered %q in %v: %t %v", c.name, c.id(), element, e.took.Round(time.Millisecond), e.left, err)
 	if !e.left {
-		leg.Set("tapedeck_element", "") // what the dialplan enters later is another
+		leg.Set("tapedeck_element", "") // the dialplan enters another element later
 		if err == nil || !strings.Contains(err.Error(), esltest.ErrNoController.Error()) {
-			c.happens(moment{what: "unsure"}) // the connection ended: it may have been taken
+			c.happens(moment{what: "unsure"}) // the connection broke: the element may have been entered or not
 		}
 	}
 	return e.left
 }
 
-// over reports whether the call is: FreeSWITCH died, or its people hung up.
+// over reports whether the call has ended: FreeSWITCH died, or its people hung up.
 func (c *call) over() bool {
 	leg := c.first
 	if c.anchor != nil {
@@ -141,7 +142,7 @@ func (c *call) hangUp() {
 	c.s.note("%s %.8s: hung up", c.name, c.id())
 }
 
-// stand is where the call stands by the rules at a time.
+// stand is the state of the call by the rules, at a time.
 func (c *call) stand(until time.Time, known []sidecar) *ruled {
 	at := &ruled{policy: c.s.plan.policy, direction: c.kind}
 	c.mu.Lock()
@@ -164,8 +165,8 @@ func (c *call) stand(until time.Time, known []sidecar) *ruled {
 	return at
 }
 
-// transient reports whether somebody came while something was broken, and had
-// gone when Tapedeck could see who was there.
+// transient reports whether a user joined while something was broken, and had left
+// before Tapedeck could see who was on the call.
 func (c *call) transient(m moment, after []moment) bool {
 	for _, f := range c.s.plan.faults {
 		if f.struck.IsZero() || m.at.Before(f.struck) || m.at.After(cmp.Or(f.healed, time.Now()).Add(noticed)) {
@@ -180,7 +181,7 @@ func (c *call) transient(m moment, after []moment) bool {
 	return false
 }
 
-// noticed is how long after a fault was healed nobody may follow a call yet.
+// noticed is how long after a fault was healed a call may still have no owner.
 const noticed = 6 * time.Second
 
 func (c *call) take(at *ruled, m moment, next time.Time, known []sidecar) {
@@ -207,7 +208,7 @@ func (c *call) take(at *ruled, m moment, next time.Time, known []sidecar) {
 	}
 }
 
-// takePress is what a press has done, as far as anybody knows.
+// takePress applies a press to the state, by what the phone heard and the trace says.
 func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
 	if p.method == "dtmf" && !p.bound {
 		return
@@ -227,25 +228,26 @@ func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
 		at.unsure, at.missed = false, false
 	case answer == "not-permitted", trace != "" && trace != "ok":
 	case trace == "ok" && c.s.killedAfter(p.at):
-		at.unsure = true // it was taken, and perhaps no more: then FreeSWITCH still has the code, and it is refused later
+		at.unsure = true // it was obeyed, or only traced: then it is found again later, and refused
 	case trace == "ok":
 		if on := p.ask > 0 || p.ask == 0 && !before; on != before {
 			at.person = map[bool]int{true: 1, false: -1}[on]
 		}
 	case p.ext != "" && at.permits(users[p.ext], true) && (p.ask == 0 || (p.ask > 0) != before):
-		at.unsure = true // who knows
+		at.unsure = true // it may have been obeyed
 	}
 }
 
-// killedAfter reports whether a Tapedeck was killed so soon after a press that it
-// may have written the press down, and not told FreeSWITCH of it.
+// killedAfter reports whether a Tapedeck was killed so soon after a press that it may
+// have traced the press and not carried it out.
 func (s *stage) killedAfter(press time.Time) bool {
 	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
 		return f.kind == killed && f.struck.After(press) && f.struck.Before(press.Add(600*ms))
 	})
 }
 
-// answer is what the phone heard, and what the trace says of the press.
+// answer is the prompt that the phone heard after a press, and the press's result in
+// the trace; "" if there is none.
 func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 	until := p.until
 	if until.IsZero() {

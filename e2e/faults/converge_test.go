@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// How long things may take when nothing is broken any more.
+// How long things may take once every fault is healed.
 const (
-	linkTime    = 8 * time.Second  // until the links are up: the redial's pauses, and its own time limits
-	patience    = 10 * time.Second // until what is written is what is wanted
+	linkTime    = 8 * time.Second  // until the links are up: redialling has pauses and time limits
+	patience    = 10 * time.Second // until what is recorded is what is wanted
 	description = 30 * time.Second // until every file has its sidecar
 	entryTime   = 300 * time.Millisecond
-	answerTime  = 5 * time.Second        // until a press that nobody heard is refused
-	handover    = time.Second            // in which two instances may both speak to the switch
-	reaction    = 700 * time.Millisecond // from what happens to what is written, with nothing broken
+	answerTime  = 5 * time.Second        // until a missed press is refused
+	handover    = time.Second            // while two instances may both send commands for a call
+	reaction    = 700 * time.Millisecond // from an event to what is recorded, while nothing is broken
 )
 
-// converge waits until what is written is what is wanted on the calls that stay.
+// converge waits until what is recorded is what is wanted, on the calls that stay.
 func (s *stage) converge() {
 	began := time.Now()
 	linked := s.untilCalm(linkTime, func() bool { return s.sw.Links() == len(s.instances) })
@@ -56,11 +56,11 @@ func (s *stage) converge() {
 	}
 	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
-	time.Sleep(500 * time.Millisecond) // of talk, to be heard as it is wanted
+	time.Sleep(500 * time.Millisecond) // of talk that must be in the file, or not
 }
 
-// owned reports whether the instance that last said that a call is its own lives:
-// what a dead one told of the call may be old.
+// owned reports whether the instance that last claimed a call still runs. What a dead
+// instance announced about the call may be old.
 func (s *stage) owned(c *call) bool {
 	last, name := s.tap.owner(c.id())
 	for _, i := range s.instances {
@@ -68,10 +68,10 @@ func (s *stage) owned(c *call) bool {
 			return i.livesSince(last)
 		}
 	}
-	return true // nobody knows
+	return true // no instance has claimed it
 }
 
-// unanswered is how many presses nobody has answered, of those that have to be.
+// unanswered is how many presses have no answer yet, of those that must have one.
 func (s *stage) unanswered() (n int) {
 	known := s.sidecars(true)
 	for _, c := range s.everyCall() {
@@ -84,25 +84,25 @@ func (s *stage) unanswered() (n int) {
 	return n
 }
 
-// mustAnswer reports whether whoever has pressed has to hear what came of it: a
-// user, on a phone that FreeSWITCH takes the code from, who has not pressed again
-// and stays on the call. (What nobody knows of cannot be answered: an outgoing call
-// that was answered, and whose phone left, before any Tapedeck heard of the answer.)
+// mustAnswer reports whether the phone must hear the result of a press: the press is a
+// user's, FreeSWITCH recognised the code, the user has not pressed again and stays on
+// the call. (There is an exception: an outgoing call that was answered, and whose
+// phone left, before any Tapedeck knew of the answer.)
 func (c *call) mustAnswer(p *press, known []sidecar) bool {
 	until := cmp.Or(c.ended, time.Now())
 	return c.s.dead.IsZero() && p.bound && p.ext != "" && c.stayed && c.followed && p.until.IsZero() && c.stand(until, known).peer == p.leg &&
 		(c.kind != outbound || c.anchor.Get("tapedeck_live") != "")
 }
 
-// excused: a recording that is wanted may be missing if its disk, or its file,
-// was taken away, and its sidecar says so.
+// excused reports whether a wanted recording may be missing: the disk was full or the
+// file was deleted, and the sidecar says so.
 func (s *stage) excused(c *call) bool {
 	return s.struck(diskFull, fileDeleted) && slices.ContainsFunc(s.sidecars(true), func(d sidecar) bool {
 		return d.Call == c.id() && len(d.Problems) > 0
 	})
 }
 
-// awaitSidecars waits until everything is described.
+// awaitSidecars waits until every file, and every call that is owed one, has a sidecar.
 func (s *stage) awaitSidecars() {
 	began := time.Now()
 	missing := ""
@@ -132,12 +132,11 @@ func (s *stage) awaitSidecars() {
 	s.note("everything is described: %t", ok)
 }
 
-// owed reports whether there has to be something of a call: it was followed, and
-// a recording was wanted when it was answered, or for a while with nothing
-// broken, or at the end.
+// owed reports whether a call must have a sidecar: a Tapedeck followed it, and a
+// recording was wanted when it was answered, or at the end, or a press started one.
 func (s *stage) owed(c *call, known []sidecar) bool {
 	if !c.followed || s.struck(killed) && slices.Contains(s.deleted, c.id()) {
-		return false // of what was begun and taken away while nobody looked, nobody can know
+		return false // nobody can know of a file that was deleted while its Tapedeck was dead
 	}
 	c.mu.Lock()
 	moments := slices.Clone(c.moments)

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// disk is a small file system of its own.
+// disk is a small file system that can be filled.
 type disk struct{ path string }
 
 const diskBytes = 16 << 20
 
-// mountDisk makes one at a folder; errUnfit if that is not permitted.
+// mountDisk mounts a disk at a folder. The error is errUnfit if that is not permitted.
 func mountDisk(path string) (*disk, error) {
 	if err := syscall.Mount("tapedeck-faults", path, "tmpfs", 0, fmt.Sprintf("size=%d", diskBytes)); err != nil {
 		return nil, fmt.Errorf("%w: mount: %w", errUnfit, err)
@@ -23,7 +23,7 @@ func mountDisk(path string) (*disk, error) {
 
 func (d *disk) filler() string { return filepath.Join(d.path, ".filler") }
 
-// fill leaves so many bytes free.
+// fill fills the disk but for so many bytes.
 func (d *disk) fill(leave int) error {
 	f, err := os.Create(d.filler())
 	if err != nil {

@@ -1,4 +1,13 @@
-// Package faults plays calls on a simulated FreeSWITCH while real Tapedeck
-// processes and a real Redis are killed, stopped, cut off and filled up under
-// them, and then listens to every file. It is tests alone.
+// Package faults makes calls on a simulated FreeSWITCH while it kills, freezes and
+// cuts off real Tapedeck processes and a real Redis, and fills the disk. Then it
+// listens to every file and reads every sidecar. It has only tests.
+//
+// A seed is one run: its policy, its calls and its faults are drawn from the seed.
+// `make test` runs 50 seeds, `make faults` 500. A failure prints the command that
+// runs its seed again with a whole log:
+//
+//	go test -race ./e2e/faults -run TestFaults -faults.seed=17
+//
+// The same seed always draws the same policy, calls and faults, but the machine is
+// never exactly as busy again: to see a rare failure, add -count=20.
 package faults

@@ -15,10 +15,10 @@ import (
 )
 
 var (
-	runs     = flag.Int("faults.runs", 50, "how many seeds are played")
+	runs     = flag.Int("faults.runs", 50, "how many seeds are run")
 	first    = flag.Uint64("faults.first", 1, "the first seed")
-	oneSeed  = flag.Uint64("faults.seed", 0, "play this seed alone, and tell its whole story")
-	parallel = flag.Int("faults.parallel", 4, "how many seeds are played at the same time")
+	oneSeed  = flag.Uint64("faults.seed", 0, "run only this seed, and print its whole log")
+	parallel = flag.Int("faults.parallel", 4, "how many seeds run at the same time")
 	binary   = flag.String("faults.binary", "", "a tapedeck to test instead of building one")
 )
 
@@ -45,15 +45,15 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// noise is when this machine was too busy.
+// noise records when this machine was too busy.
 var noise *lab.Noise
 
-// TestFaults plays one scenario for each seed: calls at random, and faults that
-// strike them at random. Whatever breaks, no call may suffer, and no recording
-// that was wanted may be missing in silence.
+// TestFaults runs each seed: random calls, and random faults during them. Whatever
+// breaks, no call may suffer, and no wanted recording may be missing without a
+// problem in a sidecar.
 func TestFaults(t *testing.T) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server on PATH: faults are not played")
+		t.Skip("no redis-server on PATH: no faults are tested")
 	}
 	noise = lab.WatchNoise()
 	defer noise.Stop()
@@ -78,7 +78,7 @@ func TestFaults(t *testing.T) {
 	t.Logf("%s\nlongest stall of this machine: %v", tally.String(), noise.Longest())
 }
 
-// play is one seed.
+// play runs one seed.
 func play(t *testing.T, seed uint64) {
 	s := newStage(t, seed)
 	defer s.close()
@@ -93,13 +93,13 @@ func play(t *testing.T, seed uint64) {
 	if len(wrong) == 0 {
 		return
 	}
-	t.Errorf("seed %d: to play it again, with its whole story: go test %s ./e2e/faults -run TestFaults -faults.seed=%d",
+	t.Errorf("seed %d: to run it again, with its whole log: go test %s ./e2e/faults -run TestFaults -faults.seed=%d",
 		seed, strings.Join(raceFlags, " "), seed)
 	if *oneSeed == 0 {
 		file := filepath.Join(os.TempDir(), fmt.Sprintf("tapedeck-fault-seed-%d.txt", seed))
-		t.Logf("its story: %s %v", file, os.WriteFile(file, []byte(s.story()), 0o600))
+		t.Logf("its log: %s %v", file, os.WriteFile(file, []byte(s.story()), 0o600))
 	}
 }
 
-// errUnfit says that a fault cannot be played here.
+// errUnfit: this machine does not permit the fault.
 var errUnfit = errors.New("not possible here")

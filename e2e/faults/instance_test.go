@@ -13,10 +13,10 @@ import (
 type instance struct {
 	process
 	link, store *proxy // to FreeSWITCH and to Redis
-	id          string // of its present life
+	id          string // the owner id of its present process
 }
 
-// newInstance starts a Tapedeck with its own lines.
+// newInstance starts a Tapedeck with its own proxies.
 func (s *stage) newInstance(n int) {
 	i := &instance{process: process{name: fmt.Sprintf("tapedeck%d", n+1), note: s.note, log: journal{began: s.began}}}
 	link := fmt.Sprintf("%s:%d", s.host(10+n), switchPort)
@@ -62,8 +62,8 @@ func (s *stage) startRedis() {
 	s.must(s.redis.await("Ready to accept connections", 10*time.Second))
 }
 
-// socket is the instances as the dialplan names them: the first one first, unless
-// it is one that balances.
+// socket is the address of the socket application: every instance, the first one
+// first, unless the dialplan balances.
 func (s *stage) socket(first int) string {
 	if s.plan.balanced && first == 1 && len(s.sockets) == 2 {
 		return s.sockets[1] + "|" + s.sockets[0]

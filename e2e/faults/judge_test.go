@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// judge says what was wrong.
+// judge checks every rule once everything is over.
 func (s *stage) judge() {
 	for _, path := range s.tap.rewritten {
 		s.fails("%s was written over", filepath.Base(path))
@@ -57,7 +57,7 @@ func (s *stage) judgeSidecar(d sidecar) *audio {
 	return a
 }
 
-// judgeSpans compares the spans with what is heard.
+// judgeSpans compares the spans with the audio.
 func (s *stage) judgeSpans(d sidecar, a *audio) {
 	name := filepath.Base(d.path)
 	var end int64
@@ -70,7 +70,7 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 	if max(end-a.length.Milliseconds(), a.length.Milliseconds()-end) > 1 && !d.has("state unknown") {
 		s.fails("%s: its spans end at %d, the file at %v", name, end, a.length)
 	}
-	shifted := d.has("disk", "short", "not growing") // samples are missing inside: what comes after is earlier
+	shifted := d.has("disk", "short", "not growing") // samples are missing in the middle: what follows is earlier in the file
 	for i := 0; i < len(d.Spans); {
 		n := i + 1
 		for n < len(d.Spans) && d.Spans[n].State == d.Spans[i].State {
@@ -106,7 +106,7 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 	}
 }
 
-// judgeCall compares what the people on a call wanted with what there is.
+// judgeCall compares what was wanted on a call with its files and sidecars.
 func (s *stage) judgeCall(c *call, all []sidecar, heard map[string]*audio) {
 	var own []sidecar
 	broken := false
@@ -147,8 +147,8 @@ func (s *stage) judgeCall(c *call, all []sidecar, heard map[string]*audio) {
 	s.judgeCalm(c, own, heard, broken)
 }
 
-// judgeEntry: no call waits for us, unless FreeSWITCH does not answer or the
-// process that took the connection stands still.
+// judgeEntry: no call waits at its entry, unless FreeSWITCH does not reply or the
+// process that took the connection is frozen.
 func (s *stage) judgeEntry(who string, e entering) {
 	for _, f := range s.plan.faults {
 		slow := slices.Contains([]string{frozen, switchSlow, switchStill, switchRestarts, switchShutdown}, f.kind)
@@ -162,7 +162,8 @@ func (s *stage) judgeEntry(who string, e entering) {
 	}
 }
 
-// judgePress: nobody who may not switch is obeyed, and who stays hears something.
+// judgePress: a press without the right is never obeyed, and a user who stays on the
+// call hears the result.
 func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 	heard, result := c.answer(p, own)
 	tally.count("presses", 1)
@@ -180,7 +181,7 @@ func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 	}
 }
 
-// judgeLength: a file that is said to be complete is.
+// judgeLength: a file that is called complete is complete.
 func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
 	for _, d := range own {
 		a, began := heard[d.wav()], s.tap.wanted[d.wav()]
@@ -192,7 +193,7 @@ func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
 			end = stop
 		}
 		if !s.dead.IsZero() && s.dead.Before(end) {
-			continue // FreeSWITCH ended it before
+			continue // FreeSWITCH ended the call earlier
 		}
 		if lack := end.Sub(began) - a.length; lack > 500*ms+noise.Between(began, end) {
 			s.fails("%s %.8s: %s is said to be complete, and %v are missing", c.name, c.id(), filepath.Base(d.wav()), lack)
@@ -200,7 +201,7 @@ func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
 	}
 }
 
-// judgeCalm listens to the call until the first fault.
+// judgeCalm checks the audio of the call until the first fault.
 func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broken bool) {
 	if !c.followed {
 		return
@@ -223,7 +224,7 @@ func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broke
 	}
 }
 
-// judgeTime listens to some time of a call.
+// judgeTime checks the audio of a call for a period.
 func (s *stage) judgeTime(c *call, own []sidecar, heard map[string]*audio, from, to time.Time, broken bool, when string) {
 	at := c.stand(from, own)
 	if !from.Before(to) || !at.sure() {
@@ -252,10 +253,10 @@ func (s *stage) judgeTime(c *call, own []sidecar, heard map[string]*audio, from,
 		if next.Before(to) && !broken {
 			s.fails("%s %.8s: at %v, %s, a recording is wanted, and nobody is heard", c.name, c.id(), next.Sub(s.began).Round(ms), when)
 		}
-		tally.count("stretches that had to be heard", 1)
+		tally.count("periods that had to be heard", 1)
 		return
 	}
-	tally.count("stretches that had to be silent", 1)
+	tally.count("periods that had to be silent", 1)
 	for _, t := range spoken {
 		if t[0].Before(to) && from.Before(t[1]) && !s.struck(diskFull) {
 			s.fails("%s %.8s: at %v, %s, no recording is wanted, and somebody is heard", c.name, c.id(), t[0].Sub(s.began).Round(ms), when)

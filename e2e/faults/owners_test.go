@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// judgeOwners: commands come from the owner, but for a moment when it changes.
+// judgeOwners: commands come from the owner only, except for a moment after a takeover.
 func (s *stage) judgeOwners() {
 	last := map[string]owned{}
 	n := 0
@@ -31,9 +31,9 @@ func (s *stage) judgeOwners() {
 	}
 }
 
-// wokeUp: whoever was cut off, or stood still, may not have heard of its
-// successor yet.
-func (s *stage) wokeUp(command told) bool {
+// wokeUp reports whether the instance that sent the command was cut off or frozen: it
+// may not know of the new owner yet.
+func (s *stage) wokeUp(command recordCommand) bool {
 	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
 		still := slices.Contains([]string{frozen, linkStill, linkHalfOpen, linkCut, linkCutInside, redisCut, switchStill, switchSlow}, f.kind)
 		healed := cmp.Or(f.healed, time.Now())
@@ -41,7 +41,7 @@ func (s *stage) wokeUp(command told) bool {
 	})
 }
 
-// judgeHandovers: a call changes its owner when that one is dead, or seems so.
+// judgeHandovers: a call is taken over only if its owner is dead, or seems to be.
 func (s *stage) judgeHandovers() {
 	last := map[string]owned{}
 	for _, o := range s.tap.owners {

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// plan is what a seed stands for.
+// plan is everything that is drawn from a seed.
 type plan struct {
 	seed      uint64
 	policy    *policy
 	instances int
-	embedded  bool // one instance, with the Redis in itself
+	embedded  bool // one instance, with the embedded Redis
 	calls     []callPlan
 	faults    []*fault
 	disk      bool // the recordings are on a small disk
-	balanced  bool // the dialplan has each leg ask one instance or the other first
+	balanced  bool // each leg draws which instance it connects to first
 }
 
 type callPlan struct {
@@ -23,7 +23,7 @@ type callPlan struct {
 	kind  string // inbound, outbound, internal
 	after time.Duration
 	lasts time.Duration
-	stays bool // until all faults are healed
+	stays bool // it lasts until all faults are healed
 	still bool // nobody is transferred
 }
 
@@ -32,8 +32,8 @@ type fault struct {
 	kind   string
 	after  time.Duration
 	lasts  time.Duration
-	whom   int // which instance
-	n      int // bytes, and the like
+	whom   int // index of the instance
+	n      int // a quantity, such as bytes
 	struck time.Time
 	healed time.Time
 }
@@ -42,8 +42,8 @@ func (f *fault) String() string {
 	return fmt.Sprintf("%s of %d (%d) at %v for %v", f.kind, f.whom+1, f.n, f.after.Round(time.Millisecond), f.lasts.Round(time.Millisecond))
 }
 
-// The faults. Those after redisGone need a Redis of its own; those after
-// switchRestarts end every call, and are rarer.
+// The faults. Those from redisKilled to redisCut need a real Redis. The last two end
+// every call, and are rarer.
 const (
 	killed         = "tapedeck killed"
 	frozen         = "tapedeck stopped for a while"
@@ -97,7 +97,7 @@ func newPlan(seed uint64) *plan {
 		if r.IntN(12) == 0 {
 			f.kind = []string{switchRestarts, switchShutdown}[r.IntN(2)]
 		}
-		if f.kind == frozen { // long enough for being taken for dead
+		if f.kind == frozen { // long enough to be taken for dead, or not
 			f.lasts = between(r, 200*time.Millisecond, 4*time.Second)
 		}
 		p.disk = p.disk || f.kind == diskFull

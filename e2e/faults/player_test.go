@@ -8,12 +8,12 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// player is the people of one call, and the dialplan.
+// player plays the people of one call, and the dialplan.
 type player struct {
 	*call
 	rand *rand.Rand
 	plan callPlan
-	ext  string // the phone that talks to the outside, or to the caller
+	ext  string // extension of the phone that talks to the outside party, or to the caller
 	peer *esltest.Channel
 	held bool
 }
@@ -25,7 +25,7 @@ func newPlayer(s *stage, n int, plan callPlan) *player {
 
 func (p *player) pick(of ...string) string { return of[p.rand.IntN(len(of))] }
 
-// sleep lets some time pass, unless the call is over; false if it is.
+// sleep lets some time pass. It reports false, at once, if the call is over.
 func (p *player) sleep(least, most time.Duration) bool {
 	t := time.NewTimer(between(p.rand, least, most))
 	defer t.Stop()
@@ -56,7 +56,7 @@ func (p *player) play() {
 	p.leave()
 }
 
-// leave ends the call, unless its people stay until all is healed.
+// leave ends the call, unless its people stay until all faults are healed.
 func (p *player) leave() {
 	if p.plan.stays && !p.over() {
 		p.mu.Lock()
@@ -67,14 +67,14 @@ func (p *player) leave() {
 	p.hangUp()
 }
 
-// join makes the call one of the stage's.
+// join adds the call to the stage's calls.
 func (p *player) join(c *call) {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	p.s.calls = append(p.s.calls, c)
 }
 
-// begin places the call and hands it to the socket.
+// begin makes the call and connects it to the socket.
 func (p *player) begin() bool {
 	number := p.pick("+442079460001", "+442079460002")
 	switch p.kind {
@@ -120,7 +120,7 @@ func (p *player) ring(leg *esltest.Channel, ext string) *esltest.Channel {
 		Variables: map[string]string{"dialed_user": ext, "dialed_domain": "acme.example.net"}}))
 }
 
-// element enters one on the way.
+// element enters a random element.
 func (p *player) element(leg *esltest.Channel) {
 	el := p.pick("ring_group/sales", "ring_group/support", "application/queue", "application/survey")
 	if p.enter(leg, el) {
@@ -128,7 +128,7 @@ func (p *player) element(leg *esltest.Channel) {
 	}
 }
 
-// connect is the way through the dialplan to the first talk.
+// connect goes through the dialplan until somebody answers.
 func (p *player) connect() bool {
 	for p.rand.IntN(3) == 0 && p.sleep(10*ms, 100*ms) {
 		p.element(p.first)
@@ -147,7 +147,7 @@ func (p *player) connect() bool {
 	return !p.over()
 }
 
-// dial lets a phone ring and answer.
+// dial lets a random phone ring and answer.
 func (p *player) dial() bool {
 	p.ext = p.pick(extensions...)
 	p.happens(moment{what: "rings"})
@@ -161,7 +161,7 @@ func (p *player) dial() bool {
 	return !p.over()
 }
 
-// step is something that somebody does while they talk.
+// step lets somebody do something random while they talk.
 func (p *player) step() {
 	n := p.rand.IntN(20)
 	if p.plan.still {
@@ -232,8 +232,8 @@ func (p *player) pressed(what *press) {
 	p.happens(moment{what: "presses", user: users[what.ext], leg: what.leg, press: what})
 }
 
-// unheard: digits that nobody takes for the code are no press. What is heard after
-// them is the answer to the one before, which a slow link may have held up.
+// unheard takes back a press whose digits FreeSWITCH did not recognise as the code. A
+// prompt after it answers the press before, which a slow link may have delayed.
 func (p *player) unheard(what *press) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -253,7 +253,7 @@ func (p *player) hold() {
 	p.s.note("%s %.8s: hold %t", p.name, p.id(), p.held)
 }
 
-// blind is a transfer to another phone by the one that talks.
+// blind lets the phone that talks transfer the call to another phone.
 func (p *player) blind() {
 	stays := p.peer.BlindTransfer("1004")
 	p.happens(moment{what: "leaves", leg: p.peer})
@@ -267,7 +267,7 @@ func (p *player) blind() {
 	p.dial()
 }
 
-// attended rings another phone up and joins the two.
+// attended lets the phone call another one and transfer the call to it.
 func (p *player) attended() {
 	to := p.pick(extensions...)
 	consult := &player{call: &call{s: p.s, name: p.name + " consult", kind: internal, way: p.way}, rand: p.rand, ext: to}

@@ -22,7 +22,7 @@ const (
 	internal = "internal"
 )
 
-// policy is what a seed's Tapedeck is told, as the model knows it.
+// policy is the policy of a seed.
 type policy struct {
 	firstWins bool
 	recording bool
@@ -34,7 +34,7 @@ type policy struct {
 
 var users = map[string]string{"1001": "alice", "1002": "bob", "1003": "carol", "1004": "dave"}
 
-// tones are whole numbers of waves in 20 ms: none is heard in another's place.
+// tones are whole numbers of waves in 20 ms, so that none is found where another is.
 var tones = map[string]int{"1001": 850, "1002": 1300, "1003": 1750, "1004": 2200}
 
 const outsideTone = 400
@@ -44,7 +44,8 @@ var extensions = []string{"1001", "1002", "1003", "1004"}
 var elements = []string{"number/+442079460001", "number/+442079460002", "ring_group/sales", "ring_group/support",
 	"application/queue", "application/survey", "user/alice", "user/bob", "user/carol", "user/dave"}
 
-// newPolicy leans towards recording: what is not recorded cannot be lost.
+// newPolicy draws a policy that records more often than not: what is not recorded
+// cannot be lost.
 func newPolicy(r *rand.Rand) *policy {
 	p := &policy{firstWins: r.IntN(4) == 0, recording: r.IntN(16) != 0, dtmf: r.IntN(10) != 0, key: r.IntN(2) == 0,
 		sticky: r.IntN(3) == 0, settings: map[string]map[string]string{}, onDemand: map[string]string{}}
@@ -92,17 +93,17 @@ func (p *policy) yaml() string {
 	return b.String()
 }
 
-// ruled is where a call stands by the rules of docs/design.md, section 2.
+// ruled is the state of a call by the rules of docs/design.md, section 2.
 type ruled struct {
 	policy    *policy
 	direction string
 	anchor    *esltest.Channel
 	passed    []passed
 	away      string // the user who left last
-	person    int    // 0: nobody has switched; 1: on; -1: off
-	unsure    bool   // whether a person has switched
-	vague     bool   // which elements the Tapedecks know of
-	missed    bool   // somebody came and went, and no Tapedeck may have seen it
+	person    int    // the last obeyed press. 0: none; 1: on; -1: off
+	unsure    bool   // it is not known whether a press was obeyed
+	vague     bool   // it is not known which elements Tapedeck knows of
+	missed    bool   // a user came and left, and no Tapedeck may have seen it
 	answered  bool
 	ringing   bool
 	peer      *esltest.Channel
@@ -131,7 +132,7 @@ func (c *ruled) chain() (on, locked bool) {
 	return on, locked
 }
 
-// wanted is what the chain says, or the person who has switched.
+// wanted is what the last obeyed press says or, if there is none, the chain.
 func (c *ruled) wanted() bool {
 	on, _ := c.chain()
 	if c.person != 0 {
@@ -147,7 +148,7 @@ func (c *ruled) permits(user string, granted bool) bool {
 	return c.policy.recording && user != "" && granted && d != "disable" && (!locked || d == "override")
 }
 
-// enters is rule 3, rule 8, and of an outgoing call that it shows one number.
+// enters is rules 3 and 8. An outgoing call has only one number in its chain.
 func (c *ruled) enters(element string, leg *esltest.Channel) {
 	if strings.HasPrefix(element, "number/") && c.direction == outbound {
 		c.passed = slices.DeleteFunc(c.passed, func(e passed) bool { return strings.HasPrefix(e.element, "number/") })
@@ -157,11 +158,11 @@ func (c *ruled) enters(element string, leg *esltest.Channel) {
 	}
 	c.passed = append(c.passed, passed{element, leg})
 	if s := c.policy.settings[element][c.direction]; s != dontCare && s != "" && element != c.away {
-		c.fresh(leg == nil || !c.missed) // whether a user who was here before has been away, Tapedeck may not know
+		c.fresh(leg == nil || !c.missed) // Tapedeck may not know whether a user who was on the call before had left
 	}
 }
 
-// fresh: an element with an explicit setting ends what a person switched.
+// fresh ends what a press has set, because an element with an explicit setting came.
 func (c *ruled) fresh(seen bool) {
 	if !c.policy.sticky && seen {
 		c.unsure, c.missed = false, false
@@ -174,7 +175,7 @@ func (c *ruled) fresh(seen bool) {
 // sure reports whether wanted is certain.
 func (c *ruled) sure() bool { return !c.unsure && (!c.vague || c.person != 0) }
 
-// joins is rule 4: a user comes, and whoever talked before has gone.
+// joins is rule 4: a user comes, and the user before has left.
 func (c *ruled) joins(user string, leg *esltest.Channel) {
 	c.peer, c.answered, c.ringing = leg, true, false
 	c.passed = slices.DeleteFunc(c.passed, func(e passed) bool { return e.leg != nil && e.leg != c.anchor && e.leg != leg })
@@ -184,7 +185,7 @@ func (c *ruled) joins(user string, leg *esltest.Channel) {
 	c.away = ""
 }
 
-// leaves is rule 4: a user goes.
+// leaves is rule 4: a user leaves.
 func (c *ruled) leaves(leg *esltest.Channel) {
 	for _, e := range c.passed {
 		if e.leg != nil && e.leg == leg && leg != c.anchor {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// process is a program that may be killed, stopped and started again.
+// process is a program that can be killed, frozen and started again.
 type process struct {
 	name    string
 	command func() *exec.Cmd
@@ -21,22 +21,22 @@ type process struct {
 	mu     sync.Mutex
 	cmd    *exec.Cmd
 	ended  chan struct{}
-	killed bool // by us
+	killed bool // by the test
 	frozen bool
 	lives  int
-	began  time.Time // its present life
-	fault  error     // it ended although nobody had ended it
+	began  time.Time // when it was started last
+	fault  error     // it ended by itself
 	log    journal
 }
 
-// journal is what a process said, each line with the time at which it came.
+// journal is the output of a process, each line with its time.
 type journal struct {
 	mu    sync.Mutex
 	began time.Time
 	text  bytes.Buffer
 	part  []byte
-	away  time.Time // when it last said that Redis was too slow for it
-	lacks bool      // and that it is back it has not said
+	away  time.Time // when it last logged that Redis is away
+	lacks bool      // it has not logged since that Redis is up
 }
 
 func (j *journal) Write(b []byte) (int, error) {
@@ -58,7 +58,7 @@ func (j *journal) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// redisAway is until when the process has found Redis too slow.
+// redisAway is the last time at which the process found Redis away.
 func (j *journal) redisAway() time.Time {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -68,7 +68,7 @@ func (j *journal) redisAway() time.Time {
 	return j.away
 }
 
-// since has the times counted from another one.
+// since makes the times of later lines count from began.
 func (j *journal) since(began time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *process) start() error {
 	return nil
 }
 
-// kill is SIGKILL. It returns when the process is gone.
+// kill is SIGKILL. It returns when the process has ended.
 func (p *process) kill() {
 	p.mu.Lock()
 	if p.cmd == nil {
@@ -138,7 +138,8 @@ func (p *process) signal(s os.Signal, frozen bool) {
 	}
 }
 
-// stop is SIGTERM; what comes out of it has to be exit code 0, in time.
+// stop is SIGTERM. It is an error if the process does not end in time with exit code
+// 0.
 func (p *process) stop(within time.Duration) error {
 	p.mu.Lock()
 	if p.cmd == nil {
@@ -169,14 +170,14 @@ func (p *process) up() bool {
 	return p.cmd != nil && !p.frozen
 }
 
-// livesSince reports whether it runs, and is the same that ran at a time.
+// livesSince reports whether it runs and ran at that time already, without a restart.
 func (p *process) livesSince(at time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.cmd != nil && !p.frozen && p.began.Before(at)
 }
 
-// await waits until it has said something in its present life.
+// await waits until the process has printed words since it was started last.
 func (p *process) await(words string, within time.Duration) error {
 	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
 		text := p.log.String()
@@ -184,12 +185,13 @@ func (p *process) await(words string, within time.Duration) error {
 			return nil
 		}
 		if time.Now().After(end) || !p.up() {
-			return fmt.Errorf("%s: did not say %q; its log:\n%s", p.name, words, text)
+			return fmt.Errorf("%s: did not print %q; its log:\n%s", p.name, words, text)
 		}
 	}
 }
 
-// complaint is what a process must never say.
+// complaint is an error if the process ended by itself or printed what it must never
+// print.
 func (p *process) complaint() error {
 	p.mu.Lock()
 	fault := p.fault
@@ -197,7 +199,7 @@ func (p *process) complaint() error {
 	text := p.log.String()
 	for _, words := range []string{"DATA RACE", "panic:", "fatal error:", "goroutine "} {
 		if strings.Contains(text, words) {
-			return errors.Join(fault, fmt.Errorf("%s said %q", p.name, words))
+			return errors.Join(fault, fmt.Errorf("%s printed %q", p.name, words))
 		}
 	}
 	return fault

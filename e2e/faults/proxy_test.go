@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// proxy is the network between an instance and a server: it can be cut, cut after
-// some bytes, or stand still.
+// proxy is the network between an instance and a server. It can be cut, cut after
+// some bytes, or stalled.
 type proxy struct {
 	listener net.Listener
 	target   string
-	sent     func(line string) // each line that the client sent, when it goes on to the server; may be nil
+	sent     func(line string) // gets each line that the client sends, when it is passed on; may be nil
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -92,14 +92,14 @@ func (p *proxy) pump(to, from net.Conn, toServer bool) {
 			if errors.Is(err, net.ErrClosed) {
 				return
 			}
-			p.gate(1, toServer) // the end is no faster than the data
+			p.gate(1, toServer) // the end must not overtake the data
 			return
 		}
 	}
 }
 
-// gate waits while the line stands still. It returns how many bytes may pass; if
-// that is not positive, the connection is cut after as many as its negative.
+// gate waits while the proxy is stalled. It returns how many bytes may pass. If that is
+// not positive, the connection is to be cut after as many bytes as its negative.
 func (p *proxy) gate(n int, toServer bool) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,7 +118,7 @@ func (p *proxy) gate(n int, toServer bool) int {
 	return -cut + 0
 }
 
-// lines tells of the whole lines so far.
+// lines calls sent for each whole line.
 func (p *proxy) lines(line *bytes.Buffer, b []byte) {
 	for _, c := range b {
 		if c != '\n' {
@@ -132,8 +132,8 @@ func (p *proxy) lines(line *bytes.Buffer, b []byte) {
 	}
 }
 
-// set changes how the line is; a line that stood still and is cut meanwhile has
-// lost what was on it.
+// set changes whether the proxy refuses connections (and resets those that there are)
+// and whether it is stalled. A stalled connection that is reset loses its data.
 func (p *proxy) set(refuses, stalled bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,7 +145,7 @@ func (p *proxy) set(refuses, stalled bool) {
 	p.changed.Broadcast()
 }
 
-// cutAfter cuts the connection that gets the nth byte from now.
+// cutAfter cuts the connection that gets the n-th byte from the server; 0: none.
 func (p *proxy) cutAfter(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -171,7 +171,7 @@ func (p *proxy) close() {
 	p.wg.Wait()
 }
 
-// reset ends a connection as a crash does: what is on the way is lost.
+// reset ends a connection with RST: what is on the way is lost.
 func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		tcp.SetLinger(0)

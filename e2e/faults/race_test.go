@@ -2,5 +2,5 @@
 
 package faults
 
-// raceFlags has the race detector look into the binary too.
+// raceFlags let the race detector examine the tapedeck binary too.
 var raceFlags = []string{"-race"}

@@ -13,7 +13,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// sidecar is what lies beside a file, read by docs/design.md, section 8, alone.
+// sidecar is the description beside a file, read only by docs/design.md, section 8.
 type sidecar struct {
 	path         string
 	Version      int
@@ -51,7 +51,7 @@ type sidecar struct {
 	Problems       []string
 }
 
-// wav is the file that it is of, whether or not there is one.
+// wav is the path of the file that it describes, whether or not there is one.
 func (s sidecar) wav() string { return strings.TrimSuffix(s.path, ".json") + ".wav" }
 
 func (s sidecar) has(codes ...string) bool {
@@ -61,14 +61,14 @@ func (s sidecar) has(codes ...string) bool {
 	})
 }
 
-// empty: the recording ended before its first packet, and FreeSWITCH took the file
-// away again.
+// empty reports whether the recording ended before its first packet, so that
+// FreeSWITCH deleted the file.
 func (s sidecar) empty() bool {
 	return len(s.Problems) == 1 && s.has("file missing", "not started") && s.Ended.Sub(s.Answered) < 300*time.Millisecond
 }
 
-// sidecars reads those that are finished, and, with drafts, those of files that
-// are being written.
+// sidecars reads the finished sidecars and, with drafts, the drafts of recordings that
+// are not over.
 func (s *stage) sidecars(drafts bool) []sidecar {
 	paths := s.files(".json")
 	if drafts {
@@ -91,13 +91,13 @@ func (s *stage) sidecars(drafts bool) []sidecar {
 	return all
 }
 
-// frame is how finely files are listened to: one packet.
+// frame is the length of sound that is analysed at once: one packet.
 const frame = 20 * time.Millisecond
 
-// edge is how far a span's edge may be from the sound's.
+// edge is how far the edge of a span may be from the edge in the audio.
 const edge = 60 * time.Millisecond
 
-// audio is what is heard in a file.
+// audio is the content of a sound file.
 type audio struct {
 	bytes  int64
 	sum    string
@@ -123,7 +123,7 @@ func listen(path string) (*audio, error) {
 	return a, err
 }
 
-// speech is the first place from..to where anybody speaks.
+// speech is the first place between from and to where anybody speaks.
 func (a *audio) speech(from, to time.Duration) (at time.Duration, found bool) {
 	for _, h := range a.heard {
 		if start, end := max(h.From, from), min(h.To, to); start < end && len(h.Tones()) > 0 {
@@ -133,8 +133,8 @@ func (a *audio) speech(from, to time.Duration) (at time.Duration, found bool) {
 	return 0, false
 }
 
-// silence is the first place from..to where the recorded party is not heard for
-// longer than an edge may be away.
+// silence is the first place between from and to where the recorded party is not heard
+// for longer than edge.
 func (a *audio) silence(from, to time.Duration) (at time.Duration, found bool) {
 	at = from
 	for _, h := range a.heard {

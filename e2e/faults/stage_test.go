@@ -13,10 +13,11 @@ import (
 	"time"
 
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 )
 
-// stage is one seed's world: a simulated FreeSWITCH, instances of Tapedeck, a
-// Redis, the lines between them, and the calls.
+// stage is everything that one seed runs: a simulated FreeSWITCH, instances of
+// Tapedeck, a Redis, the proxies between them, and the calls.
 type stage struct {
 	t         *testing.T
 	plan      *plan
@@ -31,26 +32,26 @@ type stage struct {
 	sockets   []string // of all instances
 
 	mu    sync.Mutex
-	told  []string
+	notes []string
 	calls []*call
 	wrong []error
 
-	deleted []string // calls whose file a fault has taken away
+	deleted []string // calls whose file a fault has deleted
 
-	quietFrom time.Time // every fault is healed
+	quietFrom time.Time // since then every fault is healed
 	settled   time.Duration
 	finished  time.Duration
-	dead      time.Time // when FreeSWITCH ended all calls; zero: it did not
+	dead      time.Time // when FreeSWITCH ended all calls; zero: never
 }
 
-// ports on a loopback address of their own.
+// Ports. Each seed has loopback addresses of its own.
 const (
 	socketPort = 18084
 	switchPort = 18021
 	redisPort  = 16379
 )
 
-// host is an address that no other seed has.
+// host is the n-th loopback address of this seed.
 func (s *stage) host(n int) string {
 	return fmt.Sprintf("127.%d.%d.%d", 1+os.Getpid()%250, s.plan.seed%250, 1+n)
 }
@@ -82,7 +83,7 @@ func newStage(t *testing.T, seed uint64) *stage {
 	for _, i := range s.instances {
 		s.must(i.await("tapedeck serves", 20*time.Second))
 	}
-	s.until(10*time.Second, func() bool { return s.sw.Links() == len(s.instances) })
+	testkit.Happens(10*time.Second, func() bool { return s.sw.Links() == len(s.instances) })
 	s.began = time.Now()
 	for _, i := range s.instances {
 		i.log.since(s.began)
@@ -100,10 +101,10 @@ func (s *stage) must(err error) {
 func (s *stage) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told = append(s.told, fmt.Sprintf("%7d ms  %s", time.Since(s.began).Milliseconds(), fmt.Sprintf(format, args...)))
+	s.notes = append(s.notes, fmt.Sprintf("%7d ms  %s", time.Since(s.began).Milliseconds(), fmt.Sprintf(format, args...)))
 }
 
-// fails is a rule that was broken.
+// fails notes that a rule was broken.
 func (s *stage) fails(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	s.note("WRONG: %v", err)
@@ -112,17 +113,9 @@ func (s *stage) fails(format string, args ...any) {
 	s.wrong = append(s.wrong, err)
 }
 
-func (s *stage) until(within time.Duration, ok func() bool) bool {
-	for end := time.Now().Add(within); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			return false
-		}
-	}
-	return true
-}
-
-// untilCalm is until, but the time runs while Redis is fast enough alone: on a
-// machine that is too busy, 50 ms are not, and who owns a call stays open.
+// untilCalm waits until ok holds, and reports whether it did within the time. The time
+// starts again whenever an instance finds Redis too slow: on a busy machine 50 ms are
+// not enough for Redis, and meanwhile the owner of a call is not settled.
 func (s *stage) untilCalm(within time.Duration, ok func() bool) bool {
 	const longest = time.Minute
 	began := time.Now()
@@ -141,7 +134,7 @@ func (s *stage) untilCalm(within time.Duration, ok func() bool) bool {
 	return true
 }
 
-// run plays the seed and says what was wrong.
+// run runs the seed and returns the rules that were broken.
 func (s *stage) run() []error {
 	s.note("%d instances, embedded %t, balanced %t", s.plan.instances, s.plan.embedded, s.plan.balanced)
 	var acting sync.WaitGroup
@@ -168,7 +161,7 @@ func (s *stage) run() []error {
 	return slices.Clone(s.wrong)
 }
 
-// files are those below the recordings' folder, without what lies in its own.
+// files are the finished files below the recordings' folder whose names end so.
 func (s *stage) files(ending string) []string {
 	var all []string
 	_ = filepath.WalkDir(s.spool, func(path string, entry os.DirEntry, err error) error {
@@ -219,7 +212,7 @@ func (s *stage) close() {
 	s.must(os.RemoveAll(s.dir))
 }
 
-// story is everything that happened.
+// story is a log of everything that happened.
 func (s *stage) story() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "seed %d\n%s", s.plan.seed, s.plan.policy.yaml())
@@ -227,7 +220,7 @@ func (s *stage) story() string {
 		fmt.Fprintf(&b, "fault: %s\n", f)
 	}
 	s.mu.Lock()
-	b.WriteString(strings.Join(s.told, "\n") + "\n")
+	b.WriteString(strings.Join(s.notes, "\n") + "\n")
 	s.mu.Unlock()
 	for _, i := range s.instances {
 		fmt.Fprintf(&b, "\n%s\n", &i.log)
@@ -239,7 +232,7 @@ func (s *stage) story() string {
 	return b.String()
 }
 
-// context is for one leg's time on the socket.
+// context limits one visit of a leg to the socket.
 func (s *stage) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), 10*time.Second)
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// strike lets a fault happen, and heals it.
+// strike lets a fault happen, and heals it after its time.
 func (s *stage) strike(f *fault) {
 	time.Sleep(f.after)
 	f.struck = time.Now()
@@ -57,7 +57,7 @@ func (s *stage) strike(f *fault) {
 	s.note("healed: %s", f.kind)
 }
 
-// strikeStore is for what things are kept in.
+// strikeStore is strike for Redis and the disk. It returns what heals the fault.
 func (s *stage) strikeStore(f *fault, i *instance) (heal func()) {
 	switch f.kind {
 	case redisKilled:
@@ -84,7 +84,7 @@ func (s *stage) strikeStore(f *fault, i *instance) (heal func()) {
 	case fileDeleted:
 		for _, path := range s.files(".wav") {
 			if _, err := os.Stat(strings.TrimSuffix(path, ".wav") + ".json"); err == nil {
-				continue // what is described is the operator's
+				continue // the recording is finished: to delete it is the operator's right
 			}
 			s.mu.Lock()
 			s.deleted = append(s.deleted, callOf(path))
@@ -95,7 +95,7 @@ func (s *stage) strikeStore(f *fault, i *instance) (heal func()) {
 	return func() {}
 }
 
-// healAll is for what a fault that came later has broken again.
+// healAll heals everything once more: a later fault may have broken it again.
 func (s *stage) healAll() {
 	if s.redis != nil {
 		s.redis.thaw()
@@ -117,7 +117,7 @@ func (s *stage) healAll() {
 	s.note("all healed")
 }
 
-// firstFault is when the first one struck; the end of time if none did.
+// firstFault is when the first fault struck; the far future if none did.
 func (s *stage) firstFault() time.Time {
 	at := time.Unix(1<<40, 0)
 	for _, f := range s.plan.faults {
@@ -126,7 +126,7 @@ func (s *stage) firstFault() time.Time {
 	return at
 }
 
-// struck reports whether a fault of these kinds has happened.
+// struck reports whether the seed has a fault of these kinds.
 func (s *stage) struck(kinds ...string) bool {
 	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool { return slices.Contains(kinds, f.kind) })
 }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// tally is what all seeds have seen together.
+// tally sums up all seeds.
 var tally = &counts{of: map[string]int{}, most: map[string]time.Duration{}}
 
 type counts struct {

@@ -10,40 +10,40 @@ import (
 	"time"
 )
 
-// tap hears what the switch is told, and by whom.
+// tap records the commands that the switch gets, and from which instance.
 type tap struct {
 	mu        sync.Mutex
 	prompts   []prompt
-	wanted    map[string]time.Time // files, since when the switch has been told to write them
-	starts    map[string]time.Time // since when it has
+	wanted    map[string]time.Time // by path: when the switch was first told to record
+	starts    map[string]time.Time // by path: when the recording last started on an empty file
 	stopped   map[string]time.Time
-	rewritten []string // files that were there when they were started
-	commands  []told   // recording commands on watch links
+	rewritten []string        // files with audio that a new recording has overwritten
+	commands  []recordCommand // recording commands on watch links
 	owners    []owned
-	lives     map[string]string // which instance an owner is a life of
-	claims    map[claim]int64   // the highest token of each that was sent
+	lives     map[string]string // by owner id: the instance's name
+	claims    map[claim]int64   // the highest token that was sent with each
 	note      func(format string, args ...any)
 }
 
-// prompt is what a phone was played.
+// prompt is a prompt that was played to a phone.
 type prompt struct {
 	at   time.Time
 	leg  string
 	name string
 }
 
-// told is a recording command of an instance.
-type told struct {
+// recordCommand is a recording command of an instance.
+type recordCommand struct {
 	at             time.Time
 	by, call, line string
-	id             string // of the instance's life, as far as it is known
-	token          int64  // with which it has said before that the call is its own
+	id             string // owner id of the instance's process; "" if not known yet
+	token          int64  // the highest token with which it has claimed the call before
 }
 
-// claim is what an instance's life says when it sends a snapshot of a call.
+// claim is a call and the owner id that a snapshot of it names.
 type claim struct{ owner, call string }
 
-// owned is a snapshot that names a call's owner.
+// owned is a snapshot that the switch got: it names the owner of a call.
 type owned struct {
 	at          time.Time
 	call, owner string
@@ -54,7 +54,7 @@ func newTap(note func(string, ...any)) *tap {
 	return &tap{lives: map[string]string{}, claims: map[claim]int64{}, wanted: map[string]time.Time{}, starts: map[string]time.Time{}, stopped: map[string]time.Time{}, note: note}
 }
 
-// carriedOut is for esltest's Fail: it hears every command and fails none.
+// carriedOut is for esltest's Fail: it notes every command and fails none.
 func (t *tap) carriedOut(command, args string) (string, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,7 +97,7 @@ func (t *tap) recorded(now time.Time, verb, path string) {
 			t.wanted[path] = now
 		}
 		switch info, err := os.Stat(path); {
-		case err != nil, info.Size() < 44: // what was there before is nothing
+		case err != nil, info.Size() < 44: // there was no audio before
 			t.starts[path] = now
 		case info.Size() > 44 && !t.stopped[path].IsZero():
 			t.rewritten = append(t.rewritten, path)
@@ -130,7 +130,8 @@ func (t *tap) snapshot(now time.Time, text string) {
 	}
 }
 
-// sent is a line that an instance's life has sent; id learns the life's id.
+// sent notes a line that an instance sent to the switch, and stores the owner id of
+// its process in id when it learns it.
 func (t *tap) sent(by string, id *string, line string) {
 	words := strings.Fields(line)
 	if len(words) < 4 || words[0] != "api" && words[0] != "bgapi" {
@@ -147,12 +148,11 @@ func (t *tap) sent(by string, id *string, line string) {
 		}
 	case words[1] == "uuid_record" && len(words) > 4 && !isMarker(words[4]):
 		t.note("%s: %s %s", by, words[3], filepath.Base(words[4]))
-		t.commands = append(t.commands, told{time.Now(), by, callOf(words[4]), line, *id, t.claims[claim{*id, callOf(words[4])}]})
+		t.commands = append(t.commands, recordCommand{time.Now(), by, callOf(words[4]), line, *id, t.claims[claim{*id, callOf(words[4])}]})
 	}
 }
 
-// owner is the instance that last said that a call is its own, and when; "" if
-// that is not known.
+// owner is the instance that last claimed a call, and when; "" if none is known.
 func (t *tap) owner(call string) (at time.Time, name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -164,14 +164,14 @@ func (t *tap) owner(call string) (at time.Time, name string) {
 	return at, name
 }
 
-// callOf is the call whose file it is.
+// callOf is the id of the call to which a file belongs.
 func callOf(path string) string {
 	stem, _, _ := strings.Cut(filepath.Base(path), ".")
 	return stem
 }
 
-// heard is the last prompt on a leg in a time: of several presses that were taken
-// late, the last one's holds.
+// heard is the last prompt on a leg in a period. If several presses were answered late,
+// the last answer counts.
 func (t *tap) heard(leg string, from, until time.Time) (last prompt, found bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -183,7 +183,7 @@ func (t *tap) heard(leg string, from, until time.Time) (last prompt, found bool)
 	return last, found
 }
 
-// started is when the switch began a file; zero: never.
+// started is when the switch began to record to a file; zero: never.
 func (t *tap) started(path string) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()

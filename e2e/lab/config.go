@@ -10,7 +10,7 @@ import (
 	"text/template"
 )
 
-// Password is that of both switches' event sockets.
+// Password is the password of both switches' event sockets.
 const Password = "lab-secret"
 
 var modules = strings.Fields(`mod_logfile mod_event_socket mod_sofia mod_loopback mod_commands mod_dptools mod_expr
@@ -23,16 +23,16 @@ type profile struct {
 	Context string
 	Auth    bool // phones are asked for their password
 	Carrier int  // port of the gateway "carrier"; 0: none
-	Keys    bool // the phones' Record key, as record-key.xml sets it up, and lamp keys
+	Keys    bool // the phones have a Record key (record-key.xml) and lamp keys
 }
 
 // user is a directory user.
 type user struct {
-	Extension, Domain, Shows string // Shows: the number that outgoing calls show
-	Port                     int    // of the user's own phone; 0: one of the telephones
+	Extension, Domain, Shows string // Shows: the caller's number of outgoing calls
+	Port                     int    // of a phone that sipp plays; 0: the phones' switch plays it
 }
 
-// switchConfig is what freeswitch.xml is made of.
+// switchConfig is the data of freeswitch.xml.
 type switchConfig struct {
 	Name, Base string
 	Modules    []string
@@ -41,7 +41,7 @@ type switchConfig struct {
 	Password   string
 	Domain     string // of the sample users, $${domain}
 	Profiles   []profile
-	Phones     int // port of the telephones, for the users' dial-string
+	Phones     int // SIP port of the phones' switch, for the users' dial-string
 	Domains    map[string][]user
 }
 
@@ -101,8 +101,8 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
 
 var folders = []string{"conf", "log", "db", "run", "recordings", "sounds", "scripts", "storage", "cache", "temp"}
 
-// write makes the switch's folders, its freeswitch.xml and further files of its
-// configuration.
+// write makes the switch's folders, its freeswitch.xml and the further files of its
+// configuration (by path below conf: text).
 func (c switchConfig) write(further map[string]string) error {
 	for _, dir := range folders {
 		if err := os.MkdirAll(filepath.Join(c.Base, dir), 0o755); err != nil {
@@ -127,7 +127,7 @@ func (c switchConfig) write(further map[string]string) error {
 	return nil
 }
 
-// args is FreeSWITCH's command line.
+// args are FreeSWITCH's arguments.
 func (c switchConfig) args(binary string) []string {
 	args := []string{"-nf", "-nc", "-nonat", "-nocal"}
 	for _, dir := range folders {

@@ -10,9 +10,9 @@ import (
 	"text/template"
 )
 
-// What the switch under test does with a call to an organisation's number
-// (Org.Number). The users' context is that of README.md in freeswitch-conf:
-// extensions ring users, everything else goes to the carrier.
+// What the switch under test does with a call to the k-th number of an organisation
+// (Org.Number). The users' context is as README.md in freeswitch-conf says: extensions
+// ring users, everything else goes to the carrier.
 const (
 	ToAlice      = 1 // transferred to alice's extension in the users' context
 	ToGroupAlice = 2 // ring group "team", alice's phone rings
@@ -76,7 +76,7 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 </condition></extension>
 `))
 
-// Dialled is the pattern of the k-th number in every form that a carrier sends.
+// Dialled is the pattern of the k-th number, in every form that a carrier sends.
 func (o Org) Dialled(k int) string { return `^(?:\+44|0044|44|0)` + o.national(k) + `$` }
 
 const users = `<extension name="users"><condition field="destination_number" expression="^1(\d\d)\d$">
@@ -87,8 +87,8 @@ const users = `<extension name="users"><condition field="destination_number" exp
 </condition></extension>
 `
 
-// phoneDialplan is the telephones': ring until somebody picks up, then speak,
-// whatever digits come.
+// phoneDialplan is the dialplan of the telephones: ring until somebody picks up, then
+// speak a tone, whatever digits come.
 const phoneDialplan = `<include>
 <context name="phones">
 <extension name="speak"><condition field="destination_number" expression="^speak-(\d+)$">
@@ -102,7 +102,8 @@ const phoneDialplan = `<include>
 </include>
 `
 
-// contexts of the switch under test, and which file is included first in each.
+// contexts are those of the switch under test, each with the file that it includes
+// first.
 var contexts = []struct{ name, first string }{
 	{"public", "tapedeck/public.xml"},
 	{"default", "tapedeck/default.xml"},
@@ -111,12 +112,12 @@ var contexts = []struct{ name, first string }{
 	{"strict-away", "tapedeck-away/mandatory.xml"},
 }
 
-// (FreeSWITCH's preprocessor drops every line that holds <include>, whole.)
+// (FreeSWITCH's preprocessor drops every line that has <include> in it.)
 
-// confFiles is conf of the switch under test: the project's files, copied, with
-// Tapedeck's address and its folder of recordings put in; once more with an
+// confFiles are the files in conf of the switch under test: copies of the project's
+// files, with Tapedeck's address and its folder of recordings; the same with an
 // address at which nobody listens; and the contexts, with the include line where
-// the README says.
+// README.md in freeswitch-conf says.
 func confFiles(c Config, nobody string, phones int) (map[string]string, error) {
 	files := map[string]string{}
 	install := func(to, name, theirs, ours string) error {

@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 )
 
-// ErrNoFreeSWITCH says where FreeSWITCH was looked for.
+// ErrNoFreeSWITCH says where FindFreeSWITCH has looked.
 var ErrNoFreeSWITCH = errors.New("lab: no FreeSWITCH: set FREESWITCH_BIN, or put freeswitch into PATH, /usr/local/freeswitch/bin or /opt/*/bin")
 
-// FindFreeSWITCH returns the program's path, or ErrNoFreeSWITCH. If
-// FREESWITCH_BIN is set, it is that or another error.
+// FindFreeSWITCH returns the program's path, or ErrNoFreeSWITCH. If FREESWITCH_BIN is
+// set, it returns that, or an error if it is no program.
 func FindFreeSWITCH() (string, error) {
 	if named := os.Getenv("FREESWITCH_BIN"); named != "" {
 		found, err := exec.LookPath(named)
@@ -35,8 +35,8 @@ func FindFreeSWITCH() (string, error) {
 	return "", ErrNoFreeSWITCH
 }
 
-// moduleArgs names the module folder if it lies where FreeSWITCH's own default
-// may not look (`--enable-fhs` builds that were moved).
+// moduleArgs names the folder of modules beside the program, where FreeSWITCH may not
+// look by default (an `--enable-fhs` build that was moved).
 func moduleArgs(binary string) []string {
 	dir := filepath.Join(filepath.Dir(filepath.Dir(binary)), "lib", "freeswitch", "mod")
 	if _, err := os.Stat(filepath.Join(dir, "mod_event_socket.so")); err == nil {

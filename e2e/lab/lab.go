@@ -22,14 +22,14 @@ type Config struct {
 	Log        *slog.Logger
 }
 
-// Lab is the two switches, running.
+// Lab is the two running switches.
 type Lab struct {
 	Switch *Switch // the one under test
 	Phones *Phones
 	ESL    int // event socket port of Switch
 
 	ports map[string]int // SIP ports of Switch by context
-	own   map[Org]int    // SIP port of dave's phone, which sipp plays
+	own   map[Org]int    // by organisation: SIP port of dave's phone, which sipp plays
 }
 
 // Start configures and starts both switches. Stop ends them.
@@ -107,9 +107,9 @@ func (l *Lab) directory(orgs []Org) map[string][]user {
 	return d
 }
 
-// warmUp makes the switch under test start its presence thread: it does that at
-// the first presence event, and holds every event back for half a second
-// meanwhile (mod_sofia, sofia_presence_event_handler).
+// warmUp makes the switch under test start its presence thread. It starts it at the
+// first presence event, and delays every event by half a second meanwhile
+// (mod_sofia, sofia_presence_event_handler).
 func (l *Lab) warmUp(ctx context.Context) error {
 	seen := l.Switch.Seen()
 	for _, who := range []string{"first@warm.lab", "second@warm.lab"} {
@@ -146,8 +146,8 @@ func (l *Lab) Stop() {
 	l.Switch.Stop()
 }
 
-// LegOf is the channel of the switch under test at the other end of a
-// telephone's call. The telephone must have sent or got its INVITE.
+// LegOf is the UUID of the channel at the other end of a telephone's call, on the
+// switch under test. The telephone must have sent or got its INVITE.
 func (l *Lab) LegOf(ctx context.Context, t *Telephone) (string, error) {
 	id, err := t.callID(ctx)
 	if err != nil {

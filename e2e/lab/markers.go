@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Markers watches the folder of the record keys' markers, which FreeSWITCH
-// deletes when they end, for sound in them while they are there.
+// Markers watches the marker files of the record keys for sound. FreeSWITCH deletes
+// a marker when its recording ends, so they have to be read before.
 type Markers struct {
 	dir     string
 	stop    chan struct{}
 	running sync.WaitGroup
-	seen    map[string]time.Duration // by path, how much sound there was
-	longest time.Duration            // that one of them was, sound or silence
+	seen    map[string]time.Duration // by path: how much sound there was
+	longest time.Duration            // the length of the longest, sound or silence
 }
 
-// loud is the sample from which a marker counts as sound; silence in G.711 is
-// not always zero.
+// loud is the amplitude from which a sample counts as sound. Silence in G.711 is not
+// always zero.
 const loud = 64
 
-// WatchMarkers looks every 20 ms until Stop.
+// WatchMarkers reads the markers every 20 ms until Stop.
 func WatchMarkers(recordings string) *Markers {
 	m := &Markers{dir: filepath.Join(recordings, ".keys"), stop: make(chan struct{}), seen: map[string]time.Duration{}}
 	m.running.Go(func() {
@@ -45,12 +45,12 @@ func (m *Markers) look() {
 	for _, e := range entries {
 		path := filepath.Join(m.dir, e.Name())
 		data, err := os.ReadFile(path)
-		if err != nil { // gone meanwhile
+		if err != nil { // it was deleted meanwhile
 			continue
 		}
 		m.longest = max(m.longest, time.Duration(max(0, len(data)-44)/2)*time.Second/8000)
 		n := 0
-		for at := 44; at+2 <= len(data); at += 2 { // behind the header, whose sizes are written at the end
+		for at := 44; at+2 <= len(data); at += 2 { // after the header, whose sizes FreeSWITCH writes at the end
 			if v := int16(binary.LittleEndian.Uint16(data[at:])); v > loud || v < -loud {
 				n++
 			}
@@ -59,8 +59,8 @@ func (m *Markers) look() {
 	}
 }
 
-// Stop ends the watch and returns how many markers there were, how long the
-// longest was, the most sound that was in one, and those that are left.
+// Stop ends the watch. It returns how many markers there were, the length of the
+// longest, the most sound in one, and the paths of those that still exist.
 func (m *Markers) Stop() (seen int, longest, most time.Duration, left []string) {
 	close(m.stop)
 	m.running.Wait()

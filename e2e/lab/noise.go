@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Noise is when this machine was too busy to run what was due. What a test
-// measures is late, or lacks packets, by as much.
+// Noise records when this machine was too busy to run what was due. What a test
+// measures then may be late, or lack packets, by as much.
 type Noise struct {
 	mu   sync.Mutex
 	at   []time.Time
@@ -16,7 +16,7 @@ type Noise struct {
 	done sync.WaitGroup
 }
 
-// WatchNoise looks for it until Stop.
+// WatchNoise records until Stop.
 func WatchNoise() *Noise {
 	n := &Noise{stop: make(chan struct{})}
 	n.done.Go(n.watch)
@@ -42,20 +42,20 @@ func (n *Noise) watch() {
 	}
 }
 
-// Stop ends the watch; what was seen stays.
+// Stop ends the recording. What was recorded stays.
 func (n *Noise) Stop() {
 	close(n.stop)
 	n.done.Wait()
 }
 
-// Longest is how long the machine stood still at most.
+// Longest is the longest stall.
 func (n *Noise) Longest() time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return slices.Max(append(n.long, 0))
 }
 
-// Between is how long it stood still in a time.
+// Between is the sum of the stalls in a period.
 func (n *Noise) Between(from, to time.Time) (sum time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -19,7 +19,7 @@ const (
 	UserDave
 )
 
-// Tone is what the person speaks.
+// Tone is the tone that the person speaks.
 func (p Person) Tone() Tone { return []Tone{Alice, Bob, Carol, Dave}[p-1] }
 
 // ID is the organisation's id in the policy.
@@ -28,15 +28,15 @@ func (o Org) ID() string { return fmt.Sprintf("s%02d", int(o)) }
 // Domain is its users' SIP domain.
 func (o Org) Domain() string { return o.ID() + ".lab" }
 
-// Extension is a user's.
+// Extension is the extension of a user.
 func (o Org) Extension(p Person) string { return fmt.Sprintf("1%02d%d", int(o), p) }
 
-// Number is the organisation's k-th number in E.164; k says what the dialplan
-// does with a call to it (dialplan.go).
+// Number is the organisation's k-th number, in E.164. k says what the dialplan does
+// with a call to it (dialplan.go).
 func (o Org) Number(k int) string { return "+44" + o.national(k) }
 
 func (o Org) national(k int) string { return fmt.Sprintf("2079460%02d%d", int(o), k) }
 
-// OutsideNumber is an outside party that belongs to the organisation's calls
-// alone, as a user dials it.
+// OutsideNumber is the number, as a user dials it, of an outside party that only this
+// organisation calls.
 func (o Org) OutsideNumber(k int) string { return fmt.Sprintf("01632960%02d%d", int(o), k) }

@@ -12,25 +12,25 @@ import (
 	"tapedeck/esl"
 )
 
-// Phones is the switch that plays all telephones, the users' and those of the
-// outside world.
+// Phones is the switch that plays all telephones: the users' and the outside parties'.
 type Phones struct {
 	*Switch
 	lab *Lab
 
 	mu    sync.Mutex
-	taken map[string]bool // legs that Ringing has given out
+	taken map[string]bool // legs that Ringing has returned
 }
 
-// Telephone is one call as a telephone has it.
+// Telephone is one call of a telephone.
 type Telephone struct {
 	UUID   string // of its channel on the phones' switch
 	phones *Phones
-	tone   Tone // what it speaks once it talks
+	tone   Tone // what it speaks when the call is answered
 }
 
-// CallFromOutside lets an outside party call a number; context is where the
-// call arrives on the switch under test: public, strict, away or strict-away.
+// CallFromOutside lets an outside party call a number. context is the dialplan context
+// in which the call arrives on the switch under test: public, strict, away or
+// strict-away.
 func (p *Phones) CallFromOutside(ctx context.Context, context, from, number string) (*Telephone, error) {
 	port := p.lab.ports[context]
 	return p.originate(ctx, Outside, fmt.Sprintf("origination_caller_id_number=%s", from),
@@ -57,8 +57,8 @@ func (p *Phones) originate(ctx context.Context, tone Tone, vars, to string) (*Te
 	return &Telephone{UUID: uuid, phones: p, tone: tone}, nil
 }
 
-// Ringing waits until a telephone rings that was dialled as number, and that was
-// not given out before.
+// Ringing waits until a telephone rings that was dialled as number and that Ringing
+// has not returned before.
 func (p *Phones) Ringing(ctx context.Context, number string, tone Tone) (*Telephone, error) {
 	e, err := p.Wait(ctx, "ringing of "+number, func(e *esl.Event) bool {
 		return e.Name() == "CHANNEL_PARK" && e.Get("Call-Direction") == "inbound" &&
@@ -109,14 +109,14 @@ func (t *Telephone) Ended(ctx context.Context) (cause string, err error) {
 	return e.Get("Hangup-Cause"), nil
 }
 
-// Press sends digits, 60 ms each and as close as FreeSWITCH sends them (RFC
-// 4733). While it sends one the telephone does not speak.
+// Press sends digits of 60 ms each, as close together as FreeSWITCH sends them (RFC
+// 4733). While it sends a digit, the telephone does not speak.
 func (t *Telephone) Press(ctx context.Context, digits string) error {
 	_, err := t.phones.API(ctx, "uuid_send_dtmf", t.UUID+" "+digits+"@60")
 	return err
 }
 
-// Got waits until these digits have come.
+// Got waits until the telephone has received these digits.
 func (t *Telephone) Got(ctx context.Context, digits string) error {
 	var got string
 	_, err := t.phones.Wait(ctx, "digits "+digits, func(e *esl.Event) bool {
@@ -131,7 +131,7 @@ func (t *Telephone) Got(ctx context.Context, digits string) error {
 	return err
 }
 
-// Digits are those that have come so far.
+// Digits are the digits that the telephone has received so far.
 func (t *Telephone) Digits() (got string) {
 	for _, e := range t.phones.Events(Is("DTMF", t.UUID)) {
 		got += e.Get("DTMF-Digit")
@@ -139,8 +139,8 @@ func (t *Telephone) Digits() (got string) {
 	return got
 }
 
-// RecordKey sends what a phone's record key does: SIP INFO with a header Record
-// of "on" or "off".
+// RecordKey sends what a phone's record key sends: SIP INFO with the header Record:
+// on or off.
 func (t *Telephone) RecordKey(ctx context.Context, ask string) error {
 	if _, err := t.phones.API(ctx, "uuid_setvar", t.UUID+" sip_info_h_Record "+ask); err != nil {
 		return err
@@ -149,16 +149,16 @@ func (t *Telephone) RecordKey(ctx context.Context, ask string) error {
 	return err
 }
 
-// Listen begins to write down what the telephone hears, in channel 1, and says,
-// in channel 2, and returns the file, which is complete when the call has ended.
+// Listen begins to record what the telephone hears (channel 1) and says (channel 2),
+// and returns the file's path. The file is complete when the call has ended.
 func (t *Telephone) Listen(ctx context.Context) (path string, err error) {
 	path = filepath.Join(t.phones.Base, "recordings", t.UUID+".wav")
 	_, err = t.phones.API(ctx, "uuid_record", t.UUID+" start "+path+" 0 {RECORD_STEREO=true,RECORD_PRE_BUFFER_FRAMES=0}")
 	return path, err
 }
 
-// Listened waits until a file of Listen is complete, and hears it. Began is when
-// it began.
+// Listened waits until a file of Listen is complete, and reads it. began is when its
+// recording began.
 func (t *Telephone) Listened(ctx context.Context, path string) (s *Sound, began time.Time, err error) {
 	var start *esl.Event
 	for _, name := range []string{"RECORD_STOP", "RECORD_START"} {
@@ -183,14 +183,14 @@ func (t *Telephone) Hold(ctx context.Context) error {
 	return err
 }
 
-// Transfer sends the other party to an extension: REFER, and the telephone is
-// out of the call.
+// Transfer sends the other party to an extension (REFER), and the telephone leaves the
+// call.
 func (t *Telephone) Transfer(ctx context.Context, to string) error {
 	return t.refer(ctx, fmt.Sprintf("sip:%s@127.0.0.1:%d", to, t.phones.lab.ports["default"]))
 }
 
-// TransferInto joins the other party with that of a second call of the same
-// person: REFER with Replaces.
+// TransferInto connects the other party with the other party of a second call of the
+// same telephone (REFER with Replaces).
 func (t *Telephone) TransferInto(ctx context.Context, consult *Telephone, to string) error {
 	var values [3]string
 	for i, name := range []string{"sip_call_id", "sip_to_tag", "sip_from_tag"} {
@@ -204,8 +204,8 @@ func (t *Telephone) TransferInto(ctx context.Context, consult *Telephone, to str
 		to, t.phones.lab.ports["default"], values[0], values[1], values[2]))
 }
 
-// refer sends it and returns at once: FreeSWITCH as a phone waits for the
-// transfer's result, which may come only when somebody has answered.
+// refer sends a REFER and returns at once: FreeSWITCH as a phone waits for the result
+// of the transfer, which may come only when somebody has answered.
 func (t *Telephone) refer(ctx context.Context, target string) error {
 	_, err := t.phones.API(ctx, "bgapi", "uuid_deflect "+t.UUID+" "+target)
 	return err
@@ -222,8 +222,8 @@ func (t *Telephone) callID(ctx context.Context) (string, error) {
 	return e.Variable("sip_call_id"), nil
 }
 
-// Rang reports what the calling telephone got before the answer: a ringing
-// without sound (180), and sound (183).
+// Rang reports what the calling telephone got before the answer: ringing without
+// sound (180), and sound (183).
 func (t *Telephone) Rang() (ringing, sound bool) {
 	for _, e := range t.phones.Events(func(e *esl.Event) bool { return e.Get("Unique-ID") == t.UUID }) {
 		switch e.Name() {

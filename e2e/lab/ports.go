@@ -7,13 +7,13 @@ import (
 	"os"
 )
 
-// The ports that FreePorts chooses from: below the media's, and below the range
-// from which the kernel gives ports to connections, which could take one before it
-// is used.
+// FreePorts chooses from these ports. They are below the media's, and below the range
+// from which the kernel gives ports to connections: a connection could take one
+// before it is used.
 const lowPort, highPort = 10240, 16384
 
-// FreePorts returns n ports of 127.0.0.1 that nobody uses, neither TCP nor UDP.
-// Another program could take one before it is used; that is rare, and seen at once.
+// FreePorts returns n ports of 127.0.0.1 that are free for TCP and UDP. Another
+// program may take one before it is used; that is rare, and fails at once.
 func FreePorts(n int) ([]int, error) {
 	var open []interface{ Close() error }
 	defer func() {

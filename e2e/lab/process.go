@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Process is a program that the lab has started. It does not outlive the lab:
-// Stop ends it, and the kernel does if the test binary dies.
+// Process is a program that the lab has started. Stop ends it. If the test binary
+// dies, the kernel ends it.
 type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
-	err  error         // why, once done is closed
+	err  error         // how it ended, once done is closed
 
 	killed atomic.Bool // by Kill
 }
@@ -37,7 +37,7 @@ func startProcessIn(dir, log, program string, args ...string) (*Process, error) 
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	started := make(chan error)
 	go func() {
-		// Pdeathsig is sent when the thread that forked ends, so it stays here.
+		// Pdeathsig is sent when the thread that forked ends, so that thread has to stay.
 		runtime.LockOSThread()
 		defer out.Close()
 		err := p.cmd.Start()
@@ -66,24 +66,24 @@ func (p *Process) Runs() bool {
 	}
 }
 
-// ErrKilled is how a process ended that Kill has ended.
+// ErrKilled is how a process ended that Kill killed.
 var ErrKilled = errors.New("lab: killed")
 
-// Kill ends the process at once, and returns when it is gone.
+// Kill ends the process at once, and returns when it has ended.
 func (p *Process) Kill() {
 	p.killed.Store(true)
 	_ = p.cmd.Process.Kill() // it may be gone
 	<-p.done
 }
 
-// Freeze stops the process in its tracks, until Thaw.
+// Freeze stops the process until Thaw (SIGSTOP).
 func (p *Process) Freeze() error { return p.cmd.Process.Signal(syscall.SIGSTOP) }
 
 // Thaw lets a frozen process go on.
 func (p *Process) Thaw() error { return p.cmd.Process.Signal(syscall.SIGCONT) }
 
-// Stop asks the process to end, kills it if it has not after patience, and
-// returns how it ended: nil for exit code 0.
+// Stop asks the process to end (SIGTERM) and returns how it ended: nil for exit code
+// 0. If it has not ended after patience, Stop kills it.
 func (p *Process) Stop(patience time.Duration) error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("lab: stop %s: %w", p.cmd.Path, err)

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// fragmentLength is how much of a prompt is looked for: its loudest part.
+// fragmentLength is how much of a prompt is searched for: the loudest fragment.
 const fragmentLength = 400 * time.Millisecond
 
-// Prompt is a prompt's sound, to be found in what somebody heard.
+// Prompt is the sound of a prompt, to be searched for in what somebody heard.
 type Prompt struct {
 	Path     string
 	Length   time.Duration
-	Offset   time.Duration // where in it the part is that is looked for
+	Offset   time.Duration // from its start to the fragment that is searched for
 	fragment []float64
 	energy   float64
 	rate     int
@@ -47,7 +47,7 @@ func ReadPrompt(path string) (*Prompt, error) {
 	return p, nil
 }
 
-// loudest is where the n samples with the most energy are.
+// loudest returns where the n samples with the most energy begin.
 func loudest(x []float64, n int) (from int) {
 	n = min(n, len(x))
 	now := product(x[:n], x[:n])
@@ -61,7 +61,7 @@ func loudest(x []float64, n int) (from int) {
 	return from
 }
 
-// without takes a tone out of x, so that x is not found in the tone.
+// without removes a tone from x, so that x is not found in that tone.
 func without(x []float64, t Tone, rate int) {
 	for _, phase := range []float64{0, math.Pi / 2} {
 		wave := make([]float64, len(x))
@@ -82,18 +82,18 @@ func product(x, y []float64) (sum float64) {
 	return sum
 }
 
-// Holds looks for a prompt in one channel (1 is the first) and returns where it
-// is likest, and how loud it is there, compared with its file: about 1 if it is
-// there, whoever else speaks meanwhile, and about 0 if it is not.
+// Holds searches for a prompt in one channel (1 is the first). It returns where the
+// sound is most like the prompt, and the loudness there as a share of the prompt's:
+// about 1 if the prompt is there, whoever speaks meanwhile, and about 0 if not.
 func (s *Sound) Holds(channel int, p *Prompt) (at time.Duration, loudness float64) {
-	from, most := s.likest(channel, p, 0, len(s.samples[channel-1]))
+	from, most := s.likeliest(channel, p, 0, len(s.samples[channel-1]))
 	return s.time(from), most / p.energy
 }
 
-// HoldsBetween is Holds for a part of the sound, where packets of the prompt may
-// be late, and a few may be lost: a telephone on a busy machine hears that.
+// HoldsBetween is Holds for a span of the sound. Packets of the prompt may be late
+// there, and a few may be lost, as a telephone on a busy machine hears it.
 func (s *Sound) HoldsBetween(channel int, p *Prompt, from, to time.Duration) (at time.Duration, loudness float64) {
-	best, _ := s.likest(channel, p, s.sample(from), s.sample(to))
+	best, _ := s.likeliest(channel, p, s.sample(from), s.sample(to))
 	packet := s.rate / 50
 	whole := s.lacks(channel, p, best)
 	least := p.energy
@@ -106,9 +106,9 @@ func (s *Sound) HoldsBetween(channel int, p *Prompt, from, to time.Duration) (at
 	return s.time(best), 1 - least/p.energy
 }
 
-// likest is where between two samples a prompt is likest, and how much of it is
-// there.
-func (s *Sound) likest(channel int, p *Prompt, from, to int) (best int, most float64) {
+// likeliest returns where, between two samples, the sound is most like a prompt, and
+// the energy that they have in common.
+func (s *Sound) likeliest(channel int, p *Prompt, from, to int) (best int, most float64) {
 	x := s.samples[channel-1]
 	for i := max(from, 0); i < to && i+len(p.fragment) <= len(x); i++ {
 		if l := product(p.fragment, x[i:]); l > most {
@@ -118,7 +118,7 @@ func (s *Sound) likest(channel int, p *Prompt, from, to int) (best int, most flo
 	return best, most
 }
 
-// lacks is how much each 20 ms of a prompt lacks, if the prompt is at from.
+// lacks is how much energy each 20 ms of a prompt lacks, if the prompt is at from.
 func (s *Sound) lacks(channel int, p *Prompt, from int) []float64 {
 	x, packet := s.samples[channel-1], s.rate/50
 	lacks := make([]float64, 0, len(p.fragment)/packet+1)
@@ -133,10 +133,10 @@ func (s *Sound) lacks(channel int, p *Prompt, from int) []float64 {
 	return lacks
 }
 
-// mostLost is how many packets of a prompt may be lost.
+// mostLost is how many packets of a prompt may be lost at most.
 const mostLost = 3
 
-// forgiven is what two parts lack together, without the packets that lack most.
+// forgiven is what two fragments lack together, without the packets that lack most.
 func forgiven(first, second []float64) (sum float64) {
 	lacks := slices.Sorted(slices.Values(slices.Concat(first, second)))
 	for _, lack := range lacks[:max(0, len(lacks)-mostLost)] {

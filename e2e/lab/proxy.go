@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// Proxy is a network between a Tapedeck and the event socket of a switch: it can
-// be cut, and it can fall silent.
+// Proxy is the network between a Tapedeck and the event socket of a switch. It can be
+// cut, and it can fall silent.
 type Proxy struct {
 	Port     int
 	listener net.Listener
@@ -26,7 +26,7 @@ type proxyState int
 const (
 	passing proxyState = iota
 	cut                // connections are reset, and new ones refused
-	silent             // nothing is passed on, and nobody is told
+	silent             // nothing is passed on, and no connection is closed
 	ended
 )
 
@@ -66,8 +66,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// pass carries one direction. While the proxy is silent it goes on reading, as a
-// network does that loses everything.
+// pass carries one direction. While the proxy is silent, it goes on reading.
 func (p *Proxy) pass(to, from net.Conn) {
 	buffer := make([]byte, 16<<10)
 	for {
@@ -105,11 +104,11 @@ func (p *Proxy) awaitVoice() {
 // Cut resets all connections, and refuses new ones until Mend.
 func (p *Proxy) Cut() { p.become(cut, true) }
 
-// Silence passes nothing on any more, without closing anything, until Mend, which
-// finds the connections of before dead.
+// Silence passes nothing on until Mend, and closes no connection. Mend then resets
+// those connections.
 func (p *Proxy) Silence() { p.become(silent, false) }
 
-// Mend lets new connections pass; what was on the way is lost.
+// Mend resets all connections and lets new ones pass. What was on the way is lost.
 func (p *Proxy) Mend() { p.become(passing, true) }
 
 // Stop ends the proxy.
@@ -134,7 +133,7 @@ func (p *Proxy) become(state proxyState, loses bool) {
 	p.moved = make(chan struct{})
 }
 
-// reset ends a connection so that what is on the way is lost.
+// reset ends a connection with RST: what is on the way is lost.
 func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// ErrNoRedis says where redis-server was looked for.
+// ErrNoRedis says what to install.
 var ErrNoRedis = errors.New("lab: no redis-server: put it into PATH (Debian: redis-server)")
 
-// Redis is a redis-server that forgets nothing when it is killed.
+// Redis is a redis-server that keeps every write when it is killed.
 type Redis struct {
 	*Process
 	dir  string
 	port int
 }
 
-// StartRedis starts one, with its files in a folder.
+// StartRedis starts a redis-server with its files in a folder.
 func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lab: redis: %w", err)
@@ -40,7 +40,7 @@ func StartRedis(ctx context.Context, dir string) (*Redis, error) {
 // URL is its address for Tapedeck.
 func (r *Redis) URL() string { return fmt.Sprintf("redis://127.0.0.1:%d", r.port) }
 
-// Restart starts a Redis that has ended, with what it had, and waits until it answers.
+// Restart starts a Redis that has ended, with its data, and waits until it answers.
 func (r *Redis) Restart(ctx context.Context) error {
 	program, err := exec.LookPath("redis-server")
 	if err != nil {
@@ -69,8 +69,8 @@ func (r *Redis) Restart(ctx context.Context) error {
 	}
 }
 
-// Command sends a command and returns the first line of the answer, or why there
-// is none.
+// Command sends a command and returns the first line of the reply, or the text of the
+// error.
 func (r *Redis) Command(ctx context.Context, words ...string) string {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", r.port))

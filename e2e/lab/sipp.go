@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// ErrNoSIPp says where sipp was looked for.
+// ErrNoSIPp says what to install.
 var ErrNoSIPp = errors.New("lab: no sipp: put sipp 3.6 or later into PATH (Debian: sip-tester)")
 
-// SIPPhone is dave's phone, which sipp plays by a scenario file: it does what
-// FreeSWITCH as a phone cannot do, such as to talk on after a refused REFER.
+// SIPPhone is dave's phone, which sipp plays from a scenario file. It does what
+// FreeSWITCH as a phone cannot do, such as to go on talking after a refused REFER.
 type SIPPhone struct {
 	*Process
 	log string
 }
 
-// SIPPhone starts dave's phone. The scenario's keys are: user, domain, and those
-// given. Its voice is the file voice.ulaw. Pause is how long a <pause/> lasts.
+// SIPPhone starts dave's phone. The scenario has the keys user, domain and keys. The
+// phone's voice is the file voice.ulaw. pause is how long a <pause/> lasts.
 func (l *Lab) SIPPhone(o Org, scenario, dir string, pause time.Duration, keys map[string]string, more ...string) (*SIPPhone, error) {
 	program, err := exec.LookPath("sipp")
 	if err != nil {
@@ -55,7 +55,7 @@ func (l *Lab) SIPPhone(o Org, scenario, dir string, pause time.Duration, keys ma
 	return p, p.listening(l.own[o])
 }
 
-// listening waits until sipp has its port: it does not say so.
+// listening waits until sipp listens on its port. sipp does not say so.
 func (p *SIPPhone) listening(port int) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -72,13 +72,13 @@ func (p *SIPPhone) listening(port int) error {
 	return fmt.Errorf("lab: sipp does not listen on port %d", port)
 }
 
-// SIPAddress is where the users' phones send a request about a number to.
+// SIPAddress is the address to which the users' phones send a request for a number.
 func (l *Lab) SIPAddress(number string) string {
 	return fmt.Sprintf("sip:%s@127.0.0.1:%d", number, l.ports["default"])
 }
 
-// Finished waits until the scenario has been played to its end and returns
-// what it has logged.
+// Finished waits until the scenario has ended and returns what it logged, or an error
+// if it did not go as it says.
 func (p *SIPPhone) Finished(ctx context.Context) (said []string, err error) {
 	select {
 	case <-p.Done():
@@ -92,7 +92,7 @@ func (p *SIPPhone) Finished(ctx context.Context) (said []string, err error) {
 	return p.Said()
 }
 
-// Said is what the scenario has logged so far, one line each.
+// Said is what the scenario has logged so far, line by line.
 func (p *SIPPhone) Said() (said []string, err error) {
 	data, err := os.ReadFile(p.log)
 	if errors.Is(err, os.ErrNotExist) {

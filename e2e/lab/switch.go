@@ -30,13 +30,13 @@ type Switch struct {
 	more   chan struct{} // closed and replaced at every event
 }
 
-// watched is what the lab asks a switch to tell.
+// watched are the events that the lab subscribes to.
 var watched = []string{"CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_BRIDGE",
 	"CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "PRESENCE_IN",
 	"MEDIA_BUG_STOP", "DTMF", "tapedeck::toggle", "tapedeck::state"}
 
-// startSwitch starts FreeSWITCH and waits until its event socket and its SIP
-// profiles are there.
+// startSwitch starts FreeSWITCH and waits until its event socket and its SIP profiles
+// are up.
 func startSwitch(ctx context.Context, binary string, c switchConfig, log *slog.Logger) (*Switch, error) {
 	s := &Switch{Name: c.Name, Base: c.Base, binary: binary, config: c, more: make(chan struct{})}
 	if err := s.run(); err != nil {
@@ -89,11 +89,11 @@ func (s *Switch) run() (err error) {
 	return err
 }
 
-// Kill ends FreeSWITCH at once: it closes nothing, and tells nobody.
+// Kill ends FreeSWITCH at once (SIGKILL): it closes no file and ends no call.
 func (s *Switch) Kill() { s.process.Kill() }
 
-// Restart starts FreeSWITCH again after Kill, as it was started before, and waits
-// until it can take calls.
+// Restart starts FreeSWITCH again after Kill, as before, and waits until it can take
+// calls.
 func (s *Switch) Restart(ctx context.Context) error {
 	if err := s.run(); err != nil {
 		return err
@@ -107,7 +107,7 @@ func (s *Switch) Restart(ctx context.Context) error {
 func (s *Switch) Stop() {
 	s.stop()
 	s.running.Wait()
-	_ = s.process.Stop(8 * time.Second) // how FreeSWITCH ends is not what is tested
+	_ = s.process.Stop(8 * time.Second) // how FreeSWITCH ends is not tested
 }
 
 // API runs an api command and returns its answer; -ERR is an error. The arguments
@@ -137,7 +137,7 @@ func (s *Switch) add(e *esl.Event) {
 // Events returns the events so far that match.
 func (s *Switch) Events(match func(*esl.Event) bool) []*esl.Event { return s.EventsSince(0, match) }
 
-// EventsSince is Events without those that had been seen at a moment.
+// EventsSince is Events without the first seen events (see Seen).
 func (s *Switch) EventsSince(seen int, match func(*esl.Event) bool) (found []*esl.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -152,8 +152,8 @@ func (s *Switch) EventsSince(seen int, match func(*esl.Event) bool) (found []*es
 // patience is how long any one step of a call may take.
 const patience = 10 * time.Second
 
-// Wait returns the first event that matches, of those that have come or will
-// come within patience.
+// Wait returns the first event that matches, of those that have come already or come
+// within patience.
 func (s *Switch) Wait(ctx context.Context, what string, match func(*esl.Event) bool) (*esl.Event, error) {
 	return s.WaitSince(ctx, 0, what, match)
 }
@@ -165,7 +165,7 @@ func (s *Switch) Seen() int {
 	return len(s.events)
 }
 
-// WaitSince is Wait without the events that had been seen at a moment.
+// WaitSince is Wait without the first seen events (see Seen).
 func (s *Switch) WaitSince(ctx context.Context, seen int, what string, match func(*esl.Event) bool) (*esl.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -187,22 +187,22 @@ func (s *Switch) WaitSince(ctx context.Context, seen int, what string, match fun
 	}
 }
 
-// Is matches an event of one channel.
+// Is matches an event of a name about one channel.
 func Is(name, uuid string) func(*esl.Event) bool {
 	return func(e *esl.Event) bool { return e.Name() == name && e.Get("Unique-ID") == uuid }
 }
 
-// Records matches an event about a file.
+// Records matches RECORD_START or RECORD_STOP (name) of a file.
 func Records(name, path string) func(*esl.Event) bool {
 	return func(e *esl.Event) bool { return e.Name() == name && e.Get("Record-File-Path") == path }
 }
 
-// IsCustom matches a CUSTOM event of which a header has a value.
+// IsCustom matches a CUSTOM event whose header has a value.
 func IsCustom(subclass, header, value string) func(*esl.Event) bool {
 	return func(e *esl.Event) bool { return e.Subclass() == subclass && e.Get(header) == value }
 }
 
-// Log returns the lines of FreeSWITCH's log that hold text.
+// Log returns the lines of FreeSWITCH's log that contain text.
 func (s *Switch) Log(text string) (lines []string) {
 	data, err := os.ReadFile(filepath.Join(s.Base, "log", "freeswitch.log"))
 	if err != nil {

@@ -33,7 +33,7 @@ type TapedeckConfig struct {
 	Dir        string // an empty folder
 	Prompts    string // the prompts' folder
 	Socket     string // where it listens for calls
-	Switch     int    // event socket port of the switch, or of a Proxy before it
+	Switch     int    // event socket port of the switch, or of a Proxy in between
 	Policy     string // YAML
 	Store      string // address of Redis; empty: embedded
 	Recordings string // folder; empty: RecordingsIn(Dir)
@@ -42,7 +42,7 @@ type TapedeckConfig struct {
 // RecordingsIn is the folder of recordings of a Tapedeck that has its files in dir.
 func RecordingsIn(dir string) string { return filepath.Join(dir, "recordings") }
 
-// StartTapedeck runs the daemon and waits until it says that it is ready.
+// StartTapedeck starts the daemon and waits until it is ready.
 func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
 	ports, err := FreePorts(2)
 	if err != nil {
@@ -103,8 +103,8 @@ func (t *Tapedeck) operator(ctx context.Context) error {
 	return fmt.Errorf("lab: tapedeck token add: there is no token in %q", out)
 }
 
-// API asks the API, as an operator, for a path below /api/v1. Its error is also
-// an answer that is none of success.
+// API sends a request to the API, as an operator, for a path below /api/v1. A status
+// other than 2xx is an error.
 func (t *Tapedeck) API(ctx context.Context, method, path, body string) (answer []byte, err error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+t.console+"/api/v1"+path, strings.NewReader(body))
 	if err != nil {
@@ -127,7 +127,7 @@ func (t *Tapedeck) API(ctx context.Context, method, path, body string) (answer [
 	return answer, err
 }
 
-// Restart starts a Tapedeck that has ended, as it was started before.
+// Restart starts a Tapedeck that has ended, as before.
 func (t *Tapedeck) Restart(ctx context.Context) (err error) {
 	if t.Process, err = StartProcess(t.log, t.program, "serve", "--config", t.Config); err != nil {
 		return err
@@ -188,7 +188,7 @@ func (t *Tapedeck) get(ctx context.Context, path string) (string, error) {
 	return string(body), err
 }
 
-// Metric is the value of one series as /metrics writes it, 0 if it is not there.
+// Metric is the value of one series of /metrics; 0 if there is no such series.
 func (t *Tapedeck) Metric(ctx context.Context, series string) (float64, error) {
 	text, err := t.get(ctx, "/metrics")
 	if err != nil {
@@ -215,8 +215,8 @@ func (t *Tapedeck) Sum(ctx context.Context, metric string) (sum float64, err err
 	return sum, err
 }
 
-// Complaints returns the lines of Tapedeck's log, of level WARN or ERROR, that
-// hold text; "" takes all.
+// Complaints returns the lines of Tapedeck's log that contain text, of level WARN or
+// ERROR.
 func (t *Tapedeck) Complaints(text string) (lines []string) {
 	for _, line := range t.Log(text) {
 		if strings.Contains(line, "level=WARN") || strings.Contains(line, "level=ERROR") {
@@ -226,7 +226,7 @@ func (t *Tapedeck) Complaints(text string) (lines []string) {
 	return lines
 }
 
-// Log returns the lines of Tapedeck's log that hold text.
+// Log returns the lines of Tapedeck's log that contain text.
 func (t *Tapedeck) Log(text string) (lines []string) {
 	data, err := os.ReadFile(t.log)
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Step is the length of a stretch of sound that is listened to at once. Tones
-// are whole multiples of 1/Step, so that none is heard in another's place.
+// Step is the length of sound that is analysed at once. Every tone is a whole
+// multiple of 1/Step, so that none is found where another one is.
 const Step = 100 * time.Millisecond
 
 // Tone is a frequency in Hz.
 type Tone int
 
-// Who speaks which tone. App is what applications play.
+// The tones of the parties. App is what applications play.
 const (
 	Outside Tone = 530
 	Alice   Tone = 670
@@ -31,13 +31,13 @@ var speakers = []Tone{App, Outside, Alice, Bob, Carol, Dave}
 
 var speakerNames = map[Tone]string{App: "app", Outside: "outside", Alice: "alice", Bob: "bob", Carol: "carol", Dave: "dave"}
 
-// String is who speaks the tone.
+// String names who speaks the tone.
 func (t Tone) String() string { return speakerNames[t] }
 
-// Heard is the tones in one channel in one Step, in rising order.
+// Heard are the tones in one channel in one Step, in rising order.
 type Heard []Tone
 
-// String is who was heard.
+// String names who was heard.
 func (h Heard) String() string {
 	if len(h) == 0 {
 		return "-"
@@ -49,7 +49,7 @@ func (h Heard) String() string {
 	return strings.Join(names, "+")
 }
 
-// Sound is a WAV file, listened to.
+// Sound is the content of a WAV file, and who is heard in it.
 type Sound struct {
 	Path     string
 	Channels int
@@ -91,8 +91,8 @@ func Listen(path string) (*Sound, error) {
 	return s, nil
 }
 
-// withoutClicks leaves out the tones that are heard in one step alone, and not
-// clearly: there another tone jumped.
+// withoutClicks leaves out the tones that are heard in one step only, and not clearly:
+// there another tone has a click.
 func withoutClicks(steps, clear [][]Heard) [][]Heard {
 	out := make([][]Heard, len(steps))
 	for i, step := range steps {
@@ -135,7 +135,7 @@ func parseWAV(b []byte) (channels, rate int, pcm []byte, err error) {
 	return 0, 0, nil, fmt.Errorf("no data in it")
 }
 
-// split takes the channels of 16-bit PCM apart.
+// split separates the channels of 16-bit PCM.
 func split(pcm []byte, channels int) [][]float64 {
 	out := make([][]float64, channels)
 	for at := 0; at+2*channels <= len(pcm); at += 2 * channels {
@@ -146,17 +146,17 @@ func split(pcm []byte, channels int) [][]float64 {
 	return out
 }
 
-// audible is the amplitude from which a tone counts as heard; the telephones
-// speak at several thousand. Beside a louder tone it is a share of that: where a
-// packet was lost a tone jumps, and is heard a little at every other frequency.
+// audible is the amplitude from which a tone counts as heard; the telephones speak at
+// several thousand. Beside a louder tone it is a share of that one's amplitude: where
+// a packet was lost, a tone clicks, and every other frequency is there a little.
 const (
 	audible      = 300
 	audibleShare = 0.1
 	clearShare   = 0.3
 )
 
-// tonesIn is Goertzel's algorithm for each speaker's tone. Those that are clear are
-// no other tone's jump.
+// tonesIn finds each speaker's tone with Goertzel's algorithm. Those in clear cannot be
+// the click of another tone.
 func tonesIn(x []float64, rate int) (heard, clear Heard) {
 	amplitudes := make([]float64, len(speakers))
 	for i, t := range speakers {
@@ -191,10 +191,10 @@ func (s *Sound) Speaks(t Tone) (total time.Duration) {
 	return total
 }
 
-// Silent reports whether there is no sound at all in it, no tone nor anything else.
+// Silent reports whether every sample is zero.
 func (s *Sound) Silent() bool { return s.Peak == 0 }
 
-// SilentBetween reports whether there is no sound at all from one time to another.
+// SilentBetween reports whether every sample from one time to another is zero.
 func (s *Sound) SilentBetween(from, to time.Duration) bool {
 	frame := func(at time.Duration) int {
 		return min(max(0, int(at*time.Duration(s.rate)/time.Second)), len(s.samples[0]))
@@ -204,8 +204,8 @@ func (s *Sound) SilentBetween(from, to time.Duration) bool {
 	})
 }
 
-// Silences returns the stretches, longer than shortest, in which there is no
-// sound at all in any channel.
+// Silences returns the periods, longer than shortest, in which every sample of every
+// channel is zero.
 func (s *Sound) Silences(shortest time.Duration) (found [][2]time.Duration) {
 	frames := len(s.samples[0])
 	at := func(frame int) time.Duration { return time.Duration(frame) * time.Second / time.Duration(s.rate) }
@@ -222,7 +222,7 @@ func (s *Sound) Silences(shortest time.Duration) (found [][2]time.Duration) {
 	return found
 }
 
-// Between calls check for every whole step from one time to another.
+// Between calls check for every whole Step from one time to another.
 func (s *Sound) Between(from, to time.Duration, check func(at time.Duration, channels []Heard)) {
 	for i, step := range s.steps {
 		at := time.Duration(i) * Step
@@ -232,7 +232,7 @@ func (s *Sound) Between(from, to time.Duration, check func(at time.Duration, cha
 	}
 }
 
-// String is the whole file in one line: from when on who is heard, per channel.
+// String is the whole file in one line: who is heard from when on, for each channel.
 func (s *Sound) String() string {
 	var b strings.Builder
 	last := ""
