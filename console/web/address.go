@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// withoutEmpty leaves out what a form has sent empty: the address of a view says
-// what it shows and nothing else.
+// withoutEmpty removes the values that a form has sent empty, so that the address
+// of a view has only what counts. It reports whether there were any.
 func withoutEmpty(values url.Values) (url.Values, bool) {
 	clean := maps.Clone(values)
 	maps.DeleteFunc(clean, func(_ string, all []string) bool {
@@ -19,7 +19,7 @@ func withoutEmpty(values url.Values) (url.Values, bool) {
 	return clean, len(clean) != len(values)
 }
 
-// pageAddress is a path with a query, if there is one.
+// pageAddress returns a path with its query, if there is one.
 func pageAddress(path string, v url.Values) string {
 	if len(v) == 0 {
 		return path
@@ -27,7 +27,7 @@ func pageAddress(path string, v url.Values) string {
 	return path + "?" + v.Encode()
 }
 
-// sentence makes one of an error's text.
+// sentence makes a sentence of an error's text.
 func sentence(text string) string {
 	first, size := utf8.DecodeRuneInString(text)
 	if size == 0 {

@@ -9,29 +9,28 @@ import (
 	"tapedeck/console/identity"
 )
 
-// pace is how fast somebody may guess.
+// pace says how fast a client may try passwords.
 type pace struct {
 	free    int           // attempts before the first delay
 	first   time.Duration // which doubles with every attempt
 	longest time.Duration
 }
 
-// An account from one address belongs to one person, an address perhaps to a
-// whole office.
+// One account at one address is one person; an address may be a whole office.
 var (
 	pairPace    = pace{free: 5, first: 2 * time.Second, longest: 15 * time.Minute}
 	addressPace = pace{free: 30, first: 2 * time.Second, longest: time.Minute}
 )
 
 const (
-	// maxRemembered is how many accounts with their address, and how many
+	// maxRemembered is how many pairs of account and address, and how many
 	// addresses, are remembered: 10,000 are about 2 MB.
 	maxRemembered = 10_000
-	// forgetAfter is when an attempt is forgotten, if no other follows.
+	// forgetAfter is how long after the last attempt the attempts are forgotten.
 	forgetAfter = time.Hour
 )
 
-// delay is how long to wait after n attempts.
+// delay returns how long to wait after n attempts.
 func (p pace) delay(n int) time.Duration {
 	d := p.first
 	if n < p.free {
@@ -45,8 +44,8 @@ func (p pace) delay(n int) time.Duration {
 	return d
 }
 
-// attempts slows down those who guess passwords. It is of one instance, in
-// memory: a restart forgets.
+// attempts slows down clients that guess passwords. Each instance has its own, in
+// memory: a restart forgets them.
 type attempts struct {
 	mu        sync.Mutex
 	pairs     *ledger[pair]
@@ -62,9 +61,9 @@ func newAttempts() *attempts {
 	return &attempts{pairs: newLedger[pair](pairPace), addresses: newLedger[netip.Prefix](addressPace)}
 }
 
-// begin takes down an attempt before its password is looked at, so that many at
-// once are not one. It returns how long to wait, if it is not allowed yet; then
-// it does not count.
+// begin counts an attempt before its password is compared, so that many at once count
+// as many. If the attempt comes too soon, begin returns how long to wait, and does
+// not count it.
 func (a *attempts) begin(account string, from netip.Addr, now time.Time) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,8 +77,8 @@ func (a *attempts) begin(account string, from netip.Addr, now time.Time) time.Du
 	return 0
 }
 
-// right says that an attempt was no guess. It clears the account at this address;
-// what was tried on other accounts from there still counts.
+// right says that the password was right. It forgets the attempts on this account
+// from this address; those on other accounts from there still count.
 func (a *attempts) right(account string, from netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -88,7 +87,7 @@ func (a *attempts) right(account string, from netip.Addr) {
 	a.addresses.undo(address)
 }
 
-// untried takes back an attempt whose password nobody has looked at.
+// untried takes back an attempt whose password was not compared.
 func (a *attempts) untried(account string, from netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -38,7 +38,7 @@ type auditRow struct {
 	From, Detail string
 }
 
-// auditWord is a word of the audit file, and how a page says it.
+// auditWord is a word of the audit log, and how a page says it.
 type auditWord struct {
 	Key, Words string
 	bad        bool
@@ -76,7 +76,7 @@ func auditRowOf(rd reader, l audit.Line) auditRow {
 	return row
 }
 
-// failedWords say what failed, and why: "switch: pause: refused: …".
+// failedWords says what failed, and why: "switch: pause: refused: …".
 func failedWords(detail string) string {
 	parts := strings.Split(detail, ": ")
 	switch parts[0] {

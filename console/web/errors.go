@@ -16,7 +16,7 @@ type errorView struct {
 	Href, Link           string
 }
 
-// errorWords are the title of a status, and what to do.
+// errorWords has, for a status, the title of its page and what the visitor can do.
 var errorWords = map[int][2]string{
 	http.StatusBadRequest:            {"That request cannot be understood", "Go back and try again."},
 	http.StatusForbidden:             {"Not allowed", "Your account may not do this. Whoever manages the accounts can change what it may."},

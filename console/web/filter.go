@@ -7,21 +7,21 @@ import (
 	"time"
 )
 
-// filterForm is the list's filters as the address and the form hold them. The
-// dates are days in the reader's zone, both included; Period is one of periods,
-// and stays what it says when the address is opened again another day.
+// filterForm has the list's filters as the address and the form hold them. The
+// dates are days in the reader's zone, both included. Period is the key of one of
+// periods: an address that is opened on another day shows that day's period.
 type filterForm struct {
 	Text, Organisation, Number, User, Group, Trigger string
 	Problems                                         bool
 	Period, From, To                                 string
 	Cursor                                           string
-	Back                                             []string // cursors of the pages before, the first page's being empty
+	Back                                             []string // cursors of the pages before; firstPage for the first
 }
 
-// period is a stretch of days that ends with today.
+// period is a number of days that end today, or some days ago.
 type period struct {
 	Key, Words string
-	days, skip int // how many, and how many days before today it ends
+	days, skip int // how many days, and how many days before today the last one is
 }
 
 var periods = []period{
@@ -32,7 +32,8 @@ var periods = []period{
 	{"90d", "90 days", 90, 0},
 }
 
-// maxBack is how many pages back one can step; before that there is the first.
+// maxBack is how many pages a visitor can step back; further back there is only the
+// first page.
 const maxBack = 24
 
 // firstPage stands for the first page's cursor, which is empty.
@@ -61,7 +62,7 @@ func (f filterForm) preset() *period {
 	return nil
 }
 
-// values are what the address of this view holds: nothing that is empty.
+// values returns the query of this view's address, without empty values.
 func (f filterForm) values() url.Values {
 	v := f.filters()
 	setText(v, "period", f.Period)
@@ -92,7 +93,7 @@ func setText(v url.Values, name, value string) {
 	}
 }
 
-// query is the same view in the words of the API, without its page.
+// query returns the same filters as the API names them, without the cursor.
 func (f filterForm) query(rd reader) url.Values {
 	v := f.filters()
 	from, to := f.From, f.To
@@ -106,8 +107,8 @@ func (f filterForm) query(rd reader) url.Values {
 	return v
 }
 
-// edge is a day's midnight, or that of so many days later, as a time. What is no
-// day is left to whoever reads it next.
+// edge returns midnight of a day, some days later, as a time. It returns a text that
+// is no day as it is: query.Form refuses it.
 func (rd reader) edge(text string, later int) string {
 	day, err := time.ParseInLocation(time.DateOnly, text, rd.zone)
 	if err != nil {
@@ -116,16 +117,16 @@ func (rd reader) edge(text string, later int) string {
 	return day.AddDate(0, 0, later).Format(time.RFC3339)
 }
 
-// address is this view's own.
+// address returns the address of this view.
 func (f filterForm) address() string { return pageAddress("/", f.values()) }
 
-// first is the same view from its first page on.
+// first returns the first page of the same view.
 func (f filterForm) first() filterForm {
 	f.Cursor, f.Back = "", nil
 	return f
 }
 
-// older is the page that begins after a cursor.
+// older returns the page that begins after a cursor.
 func (f filterForm) older(cursor string) filterForm {
 	here := f.Cursor
 	if here == "" {
@@ -137,7 +138,7 @@ func (f filterForm) older(cursor string) filterForm {
 	return f
 }
 
-// newer is the page before this one, if it is known.
+// newer returns the page before this one; not ok if it is not known.
 func (f filterForm) newer() (filterForm, bool) {
 	n := len(f.Back)
 	if n == 0 {
@@ -150,7 +151,7 @@ func (f filterForm) newer() (filterForm, bool) {
 	return f, true
 }
 
-// chip is a filter that counts, and the address of the view without it.
+// chip is a filter that is set, and the address of the view without it.
 type chip struct{ Name, Value, Without string }
 
 func (f filterForm) chips() []chip {
@@ -179,13 +180,13 @@ func (f filterForm) chips() []chip {
 	return chips
 }
 
-// tab is one of several views, of which one is shown.
+// choice is a link to one of several views.
 type choice struct {
 	Words, Href string
 	Chosen      bool
 }
 
-// presets are the periods as links that keep the other filters.
+// presets returns the periods as links that keep the other filters.
 func (f filterForm) presets() []choice {
 	without := f.first()
 	without.Period, without.From, without.To = "", "", ""

@@ -5,7 +5,7 @@ import (
 	"tapedeck/recording"
 )
 
-// findingWords say what a check can find.
+// findingWords says, in words, what Verify can find.
 var findingWords = map[string]string{
 	recording.Changed:     "The checksum is another one than when it was recorded.",
 	recording.Truncated:   "The file is shorter than it was.",

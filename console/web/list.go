@@ -23,14 +23,14 @@ type listPage struct {
 	Newest   string
 	Newer    string
 	Older    string
-	Stopped  *timeView // the search stopped here, and can go on
+	Stopped  *timeView // the search stopped at this time, and can go on
 	CSV      string
 	Filtered bool
 	Problem  string // what is wrong with the filters
 	Deleted  bool   // a recording was just deleted
 }
 
-// offer is what the form offers to choose from.
+// offer has the names that the form offers.
 type offer struct{ Organisations, Users, Groups []string }
 
 // listRow is one recording in the list.
@@ -51,10 +51,10 @@ type listRow struct {
 	Problems     []string
 }
 
-// More is how many problems there are besides the first, which is shown.
+// More returns how many problems there are besides the first, which the row shows.
 func (listPage) More(problems []string) int { return len(problems) - 1 }
 
-// direction is a call's, as a word and a picture.
+// direction is the direction of a call, as a word and a picture.
 type direction struct{ Icon, Words string }
 
 func directionOf(d string) direction {
@@ -88,8 +88,8 @@ func listRowOf(rd reader, r index.Recording) listRow {
 
 func recordingAddress(id string) string { return "/recordings/" + url.PathEscape(id) }
 
-// listPageOf is one page of the list. next is the cursor of the page after it,
-// or empty if there is none.
+// listPageOf makes one page of the list. next is the cursor of the page after it;
+// empty if there is none.
 func listPageOf(rd reader, f filterForm, found []index.Recording, next string) listPage {
 	p := listPage{Form: f, Chips: f.chips(), Presets: f.presets()}
 	p.Filtered = len(p.Chips) > 0

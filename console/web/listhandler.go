@@ -53,12 +53,12 @@ func (s *Pages) listPage(rd reader, f filterForm, v *identity.Visit, found []ind
 	return page
 }
 
-// maxOffer is how many names a form offers; of more, none, for the page would
-// grow with them.
+// maxOffer is how many names a form offers. If there are more, it offers none: the
+// page would become too large.
 const maxOffer = 300
 
-// offer is what a visitor can choose from without being told of what he may not
-// see.
+// offer returns the names that a visitor can choose from. It has no name of what he
+// may not see.
 func (s *Pages) offer(v *identity.Visit) offer {
 	p := s.Policy()
 	ids, some := v.Organisations(p)
@@ -82,8 +82,8 @@ func (s *Pages) offer(v *identity.Visit) offer {
 	return o
 }
 
-// namesFor are the users and ring groups of an organisation, or only those of
-// some groups.
+// namesFor returns the users and ring groups of an organisation, or of only these
+// groups if any are named.
 func namesFor(org *flow.Organisation, only []string) (users, groups []string) {
 	if len(only) == 0 {
 		return slices.Sorted(maps.Keys(org.Users)), slices.Sorted(maps.Keys(org.RingGroups))

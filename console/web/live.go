@@ -20,7 +20,7 @@ import (
 type livePage struct {
 	Rows    []liveRow
 	Several bool   // they may be of several organisations
-	All     bool   // the reader may see every call
+	All     bool   // the visitor may see every call
 	Problem string // what became of a button
 	Counts  liveCounts
 }
@@ -47,7 +47,7 @@ type liveRow struct {
 	Several      bool
 }
 
-// lamp is how a call's recording stands: a shape, a colour and words.
+// lamp is the state of a call's recording: a name for shape and colour, and words.
 type lamp struct{ State, Words string }
 
 var lamps = map[calls.State]lamp{
@@ -56,7 +56,7 @@ var lamps = map[calls.State]lamp{
 	calls.Off:    {"off", "Not recording"},
 }
 
-// liveButton is what the reader may do with it now.
+// liveButton is a button for what the visitor may do with a call now.
 type liveButton struct {
 	Action ops.Action
 	Words  string
@@ -84,7 +84,7 @@ func liveRowOf(rd reader, l ops.CallView, csrf string, several bool) liveRow {
 	return row
 }
 
-// becauseWords say why a live call's recording does what it does.
+// becauseWords says why the recording of a live call is in its state.
 func becauseWords(l ops.CallView) string {
 	if l.Why == (calls.Cause{}) {
 		return "nothing on its way asks for it"
@@ -121,15 +121,15 @@ func (s *Pages) getLivePage(w http.ResponseWriter, r *http.Request, v *identity.
 	return s.render(w, r, v, http.StatusOK, "live", page)
 }
 
-// liveRowView is a row as the page's script takes it: the same markup that the
-// page has, so that it is written in one place.
+// liveRowView is a row as the page's script reads it. Its markup comes from the
+// template of the page.
 type liveRowView struct {
 	ID    string      `json:"id"`
 	State calls.State `json:"state"`
 	Row   string      `json:"row"`
 }
 
-// getLiveRows is the stream of the live calls, as rows of the page.
+// getLiveRows sends the stream of the live calls, as rows of the page.
 func (s *Pages) getLiveRows(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
 	several := v.SeesSeveral(s.Policy())
 	stream, err := s.Operations.Calls.Follow(v.Visitor, func(l ops.CallView) any {
@@ -146,7 +146,7 @@ func (s *Pages) getLiveRows(w http.ResponseWriter, r *http.Request, v *identity.
 	return respond.Events(w, r, stream, s.Beat, func() bool { return s.Checker.Still(r.Context(), v) != ops.ErrNotKnown })
 }
 
-// postLive is a button of the live page.
+// postLive answers a button of the live page.
 func (s *Pages) postLive(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
 	if err := identity.ParseForm(r); err != nil {
 		return err

@@ -6,12 +6,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // the reader's zone does not depend on what the machine has
+	_ "time/tzdata" // so that every zone is known, whatever the machine has
 
 	"tapedeck/recording"
 )
 
-// reader is how one reader is shown times: in the zone that the cookie tz names,
+// reader says in which zone a page shows times: in the zone that the cookie tz names,
 // which the pages' script sets, or in UTC.
 type reader struct {
 	zone *time.Location
@@ -30,8 +30,8 @@ func readerOf(r *http.Request, now time.Time) reader {
 	return reader{zone, now.In(zone)}
 }
 
-// timeView is a time as a page shows it. The script writes Text anew if the
-// reader's zone is another than the page's.
+// timeView is a time as a page shows it. The script rewrites Text if the browser's
+// zone is another than the page's.
 type timeView struct {
 	ISO  string // for machines: in UTC, to the millisecond
 	Text string
@@ -46,7 +46,7 @@ var stampLayouts = map[string]string{
 	"day":    "2006-01-02",
 }
 
-// at is a time as the reader is shown it, or nil if it is not known.
+// at returns a time as the page shows it; nil if it is not known.
 func (rd reader) at(t time.Time, as string) *timeView {
 	if t.IsZero() {
 		return nil
@@ -54,21 +54,21 @@ func (rd reader) at(t time.Time, as string) *timeView {
 	return &timeView{t.UTC().Format("2006-01-02T15:04:05.000Z"), t.In(rd.zone).Format(stampLayouts[as]), as}
 }
 
-// zoneName is the zone as a heading says it.
+// zoneName returns the name of the zone.
 func (rd reader) zoneName() string { return rd.zone.String() }
 
-// startOfDay is midnight of the day of t, in the reader's zone.
+// startOfDay returns midnight of the day of t, in the reader's zone.
 func (rd reader) startOfDay(t time.Time) time.Time {
 	y, m, d := t.In(rd.zone).Date()
 	return time.Date(y, m, d, 0, 0, 0, 0, rd.zone)
 }
 
-// place is a place in a file, to the tenth of a second: 0:12.3.
+// place returns a place in a file, to the tenth of a second: 0:12.3.
 func place(ms int64) string {
 	return recording.Clock(max(ms, 0)/1000) + "." + strconv.FormatInt(max(ms, 0)/100%10, 10)
 }
 
-// bytesText is a size as people read it.
+// bytesText returns a size with its unit.
 func bytesText(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d bytes", n)

@@ -16,8 +16,8 @@ import (
 type recordingPage struct {
 	ID, Address  string
 	API          string // where its audio and its waveform are
-	Title        string // what kind of call; with whom, Title and With
-	With         string
+	Title        string // what kind of call it was
+	With         string // the number that the title ends with
 	Direction    direction
 	External     string
 	Number       string
@@ -60,17 +60,17 @@ type playerView struct {
 	Lower      string
 }
 
-// pauseView is a paused stretch: a row in words and a box over the waveform.
+// pauseView is a pause: a row in words and a box over the waveform.
 type pauseView struct {
 	N              int
 	From, To, Long string
 	Cause          string
-	Slack          string // how long before From it may have begun
+	Slack          string // how much earlier than From it may have begun
 	X, Width       string // in percent of the length
 	Label          string // who paused, if there is room for it in the box
 }
 
-// fact is one line of what is known. Either Text or At is set.
+// fact is one line about a recording. Either Text or At is set.
 type fact struct {
 	Name, Text string
 	At         *timeView
@@ -83,7 +83,7 @@ type traceRow struct {
 	What, Detail string
 }
 
-// fileView is what proves the file.
+// fileView has what identifies the file.
 type fileView struct {
 	Name, Size, SHA256, Form string
 }
@@ -93,14 +93,14 @@ type holdView struct {
 	At         *timeView
 }
 
-// checkView is what a check of the file against its sidecar has found.
+// checkView is the result of Verify.
 type checkView struct {
 	Sound    bool
-	Live     bool // nothing was looked at: it is being recorded
+	Live     bool // it is being recorded, so nothing was read
 	Findings []string
 }
 
-// recordingPageOf makes the page of a recording for whoever has these rights.
+// recordingPageOf makes the page of a recording for a visitor who has these rights.
 func recordingPageOf(rd reader, r index.Recording, s recording.Sidecar, precedence flow.Precedence, may func(access.Right) bool) recordingPage {
 	p := recordingPage{
 		ID: r.ID, Address: recordingAddress(r.ID), API: "/api/v1" + recordingAddress(r.ID), Direction: directionOf(s.Direction),
@@ -122,7 +122,7 @@ func recordingPageOf(rd reader, r index.Recording, s recording.Sidecar, preceden
 	return p
 }
 
-// titleOf says what call it was, and the number to be shown after that.
+// titleOf says what kind of call it was, and with which number the title ends.
 func titleOf(s recording.Sidecar) (title, with string) {
 	switch {
 	case s.Direction == "inbound" && s.External != "":
@@ -139,7 +139,7 @@ func titleOf(s recording.Sidecar) (title, with string) {
 	return "Call", s.External
 }
 
-// sound is what there is to hear.
+// sound adds what there is to hear.
 func (p *recordingPage) sound(s recording.Sidecar, may func(access.Right) bool) {
 	if s.File == nil {
 		p.NoPlayer = "There is no file: the recording was wanted, but none was made."
@@ -170,7 +170,7 @@ func pausedMS(spans []recording.Span) (ms int64) {
 	return ms
 }
 
-// pausesOf are the paused stretches of a file of a length in milliseconds.
+// pausesOf returns the pauses of a file whose length is given in milliseconds.
 func pausesOf(spans []recording.Span, length int64) []pauseView {
 	var pauses []pauseView
 	for _, s := range spans {
@@ -194,11 +194,11 @@ func pausesOf(spans []recording.Span, length int64) []pauseView {
 	return pauses
 }
 
-// labelRoom is how many letters fit into one percent of the waveform's width, on
-// a screen on which labels are shown at all.
+// labelRoom is how many letters fit into one percent of the waveform's width. Narrow
+// screens show no labels.
 const labelRoom = 0.9
 
-// pauseLabel is the shortest that says who paused.
+// pauseLabel says in few words who paused.
 func pauseLabel(c recording.Cause) string {
 	switch {
 	case c.By != "":
@@ -271,7 +271,7 @@ func traceOf(rd reader, notes []recording.Note) []traceRow {
 	return rows
 }
 
-// partAddress is the page of another part of the call, from its file's name.
+// partAddress returns the address of another part of the call, from its file's name.
 func partAddress(file string) string {
 	if stem, ok := strings.CutSuffix(file, ".wav"); ok {
 		return recordingAddress(stem)
@@ -279,7 +279,7 @@ func partAddress(file string) string {
 	return ""
 }
 
-// firstTime is when a call began, or the first that is known of it.
+// firstTime returns when a call began, or the earliest time that is known of it.
 func firstTime(s recording.Sidecar) time.Time {
 	for _, t := range []time.Time{s.Started, s.Answered, s.Ended} {
 		if !t.IsZero() {

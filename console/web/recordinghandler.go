@@ -45,8 +45,8 @@ func (s *Pages) recordingPage(r *http.Request, v *identity.Visit) (recordingPage
 	return page, err
 }
 
-// history is what was done with a recording: the newest lines of the audit log, of
-// which one reading may not find all.
+// history adds to a page what was done with its recording: the newest lines of the
+// audit log. If one reading does not find all, the page has a link to the others.
 func (s *Pages) history(ctx context.Context, v *identity.Visit, rd reader, entry index.Recording, page *recordingPage) error {
 	lines, next, err := s.Operations.Audit.Lines(ctx, v.Visitor, ops.AuditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
 	page.History = auditRowsOf(rd, lines)
@@ -59,7 +59,7 @@ func (s *Pages) history(ctx context.Context, v *identity.Visit, rd reader, entry
 	return err
 }
 
-// heldWith says whether another part's hold keeps a recording.
+// heldWith adds to a page whether the hold of another part keeps its recording.
 func (s *Pages) heldWith(ctx context.Context, v *identity.Visit, entry index.Recording, page *recordingPage) error {
 	part, held, err := s.Operations.Recordings.HeldBy(ctx, v.Visitor, entry)
 	page.HeldWith = held
@@ -69,7 +69,8 @@ func (s *Pages) heldWith(ctx context.Context, v *identity.Visit, entry index.Rec
 	return err
 }
 
-// listBefore is the list that one came from, with its filters.
+// listBefore returns the address of the list from which the visitor came, with its
+// filters.
 func listBefore(r *http.Request) string {
 	_, rest, ok := strings.Cut(r.Referer(), "//"+r.Host+"/")
 	if ok && strings.HasPrefix(rest, "?") {
@@ -78,7 +79,7 @@ func listBefore(r *http.Request) string {
 	return "/"
 }
 
-// deletePage asks whether a recording is really to be deleted.
+// deletePage asks whether to delete a recording.
 type deletePage struct {
 	recordingPage
 	Reason  string
@@ -133,7 +134,7 @@ func (s *Pages) postRelease(w http.ResponseWriter, r *http.Request, v *identity.
 	return backTo(w, r, err)
 }
 
-// backTo shows a recording again after something was done with it.
+// backTo shows the recording again after an operation.
 func backTo(w http.ResponseWriter, r *http.Request, err error) error {
 	if err == nil {
 		http.Redirect(w, r, recordingAddress(r.PathValue("id")), http.StatusSeeOther)
@@ -141,7 +142,7 @@ func backTo(w http.ResponseWriter, r *http.Request, err error) error {
 	return err
 }
 
-// postVerifyPage checks the file and shows the recording with what was found.
+// postVerifyPage verifies a recording and shows its page with the findings.
 func (s *Pages) postVerifyPage(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
 	found, err := s.Operations.Recordings.Verify(r.Context(), v.Visitor, r.PathValue("id"))
 	if err != nil {
@@ -155,7 +156,8 @@ func (s *Pages) postVerifyPage(w http.ResponseWriter, r *http.Request, v *identi
 	return s.render(w, r, v, http.StatusOK, "recording", page)
 }
 
-// precedenceOf is an organisation's; that of one that is gone is the default.
+// precedenceOf returns the precedence of an organisation; the policy's default, if
+// the organisation is not in it any more.
 func (s *Pages) precedenceOf(organisation string) flow.Precedence {
 	if org := s.Policy().Organisations[organisation]; org != nil {
 		return org.Precedence

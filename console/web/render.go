@@ -18,13 +18,13 @@ import (
 //go:embed templates/*.html
 var templateFiles embed.FS
 
-// templates are those of the pages, and the files that they refer to.
+// templates has the templates of the pages, and the static files.
 type templates struct {
 	assets assets
 	pages  map[string]*template.Template // by name: list, recording…
 }
 
-// frame is what every page shows around its own part.
+// frame is what the layout of every page shows.
 type frame struct {
 	Tab     string // which part of the console: recordings, live or audit
 	Account *accountView
@@ -72,7 +72,7 @@ func newTemplates() (*templates, error) {
 	return p, nil
 }
 
-// address is where a file below static is served.
+// address returns the address of a file below static.
 func (a assets) address(name string) (string, error) {
 	if at, ok := a.addresses[name]; ok {
 		return at, nil
@@ -99,19 +99,19 @@ func (s *Pages) render(w http.ResponseWriter, r *http.Request, v *identity.Visit
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
-		_, _ = body.WriteTo(w) // whoever went away is told nothing
+		_, _ = body.WriteTo(w) // a browser that has left needs no answer
 	}
 	return nil
 }
 
-// icon is one of the layout's pictures. It says nothing to a screen reader: the
-// words beside it do.
+// icon returns one of the layout's pictures. Screen readers skip it and read the
+// words beside it.
 func icon(name string) template.HTML {
 	return template.HTML(`<svg class="icon i-` + template.HTMLEscapeString(name) + `" aria-hidden="true"><use href="#i-` + template.HTMLEscapeString(name) + `"/></svg>`)
 }
 
-// telephone shows a number in groups that only the eye sees: what is copied or
-// searched for is the number as it is. What is no E.164 number is shown as it is.
+// telephone shows an E.164 number in groups that only the eye sees: copied text, and
+// a search in the page, have the number without gaps. Another text is shown as it is.
 func telephone(number string) template.HTML {
 	if number == "" {
 		return `<span class="none"><span aria-hidden="true">–</span><span class="hear">none</span></span>`
@@ -119,7 +119,7 @@ func telephone(number string) template.HTML {
 	groups := telGroups(number)
 	shown := `<bdi class="tel">`
 	if len(groups) == 1 {
-		shown = `<bdi>` // it may be anything, and long
+		shown = `<bdi>` // it may be any text, and long
 	}
 	for i, group := range groups {
 		if i > 0 {
@@ -130,7 +130,8 @@ func telephone(number string) template.HTML {
 	return template.HTML(shown + `</bdi>`)
 }
 
-// telGroups cuts a number as its country writes it, or leaves it whole.
+// telGroups cuts a number into groups as its country writes them. A text that is no
+// number stays whole.
 func telGroups(number string) []string {
 	if strings.HasPrefix(number, "+") && strings.Trim(number, "+0123456789") == "" {
 		if n, err := phonenumbers.Parse(number, ""); err == nil {

@@ -33,7 +33,7 @@ type signInForm struct {
 	Message string // why it has to be tried again; may be empty
 }
 
-// askName shows the form. Whoever has signed in already goes on.
+// askName shows the form. A browser that has signed in already goes on.
 func (s *Pages) askName(w http.ResponseWriter, r *http.Request) {
 	next := localPath(r.URL.Query().Get("next"))
 	if _, err := s.Checker.Visit(r); err == nil {
@@ -52,7 +52,7 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	f := signInForm{Name: r.PostForm.Get("name"), Next: localPath(r.PostForm.Get("next"))}
 	name, from := strings.ToLower(strings.TrimSpace(f.Name)), s.Checker.Client(r)
 	if access.CheckName(name) != nil {
-		name = "" // nobody's; it is treated as any
+		name = "" // no account has it; the attempt counts as any other
 	}
 	if wait := s.attempts.begin(name, from.Addr, time.Now()); wait > 0 {
 		s.tooOften(w, r, f, wait)
@@ -105,6 +105,7 @@ func (s *Pages) signOut(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 }
 
+// leave ends the session of a visit, or all of its account's.
 func (s *Pages) leave(r *http.Request, v *identity.Visit) error {
 	if err := identity.ParseForm(r); err != nil {
 		return err
@@ -135,7 +136,7 @@ func (s *Pages) auditFailure(name string, from identity.Client) {
 	s.Operations.Audit.Signed(ops.Visitor{Account: account, From: from.String()}, audit.SignInFailed, detail)
 }
 
-// localPath is a path of ours to go to, whatever was asked for.
+// localPath returns next if it is a path of ours, and else "/".
 func localPath(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||

@@ -23,8 +23,8 @@ type asset struct {
 	tag  string // of its content
 }
 
-// assets are the files below static, by the name in their address, and those
-// addresses by the name of the file.
+// assets has the files below static by the name in their address, and the addresses
+// by the name of the file.
 type assets struct {
 	files     map[string]asset
 	addresses map[string]string
@@ -56,7 +56,8 @@ func readAssets() (assets, error) {
 	return a, nil
 }
 
-// mediaType does not ask the machine's own list, which may lack or bend a type.
+// mediaType returns the type of our files without asking the machine's own list, which
+// may lack it or have another.
 func mediaType(ext string) string {
 	switch ext {
 	case ".css":
@@ -69,8 +70,8 @@ func mediaType(ext string) string {
 	return mime.TypeByExtension(ext)
 }
 
-// serve answers /static/{name}. What it gives holds nothing of anybody, so it
-// asks nobody who he is.
+// serve answers /static/{name}. The files hold no data of anybody, so no account is
+// needed.
 func (a assets) serve(w http.ResponseWriter, r *http.Request) {
 	file, ok := a.files[r.PathValue("name")]
 	if !ok {

@@ -8,14 +8,14 @@ import (
 	"tapedeck/recording"
 )
 
-// whyView is why a recording is there, step by step.
+// whyView says step by step why a call was recorded, or not.
 type whyView struct {
 	Question string
 	Verdict  string
 	Steps    []whyStep
 }
 
-// whyStep is one thing that had to do with it.
+// whyStep is one event of the call that counted.
 type whyStep struct {
 	At     *timeView
 	Kind   string // on, off, paused, person, refused or plain: its lamp
@@ -23,8 +23,8 @@ type whyStep struct {
 	Effect string
 }
 
-// whyOf tells it from what was written down during the call. precedence is the
-// organisation's, which says what an element's setting did.
+// whyOf makes it from the sidecar's trace. precedence is the organisation's: it says
+// which effect the setting of an element had.
 func whyOf(rd reader, s recording.Sidecar, precedence flow.Precedence) whyView {
 	w := walk{rd: rd, precedence: precedence}
 	for _, n := range s.Trace {
@@ -39,7 +39,7 @@ func whyOf(rd reader, s recording.Sidecar, precedence flow.Precedence) whyView {
 	return whyView{question, verdictOf(s), w.steps}
 }
 
-// verdictOf is the reason in one sentence.
+// verdictOf returns the reason in one sentence.
 func verdictOf(s recording.Sidecar) string {
 	c, because := s.Decided, "Recorded, because "
 	if s.File == nil {
@@ -63,12 +63,12 @@ func verdictOf(s recording.Sidecar) string {
 	return "What decided was not written down."
 }
 
-// silent reports whether nothing that was said is in a file.
+// silent reports whether a file holds no speech at all.
 func silent(spans []recording.Span) bool {
 	return len(spans) > 0 && !slices.ContainsFunc(spans, func(s recording.Span) bool { return s.State == recording.StateRecording })
 }
 
-// silentVerdict is the reason why a file is silent, which is what counted last.
+// silentVerdict returns the reason why a file is silent: its last cause.
 func silentVerdict(spans []recording.Span) string {
 	var c recording.Cause
 	for _, s := range spans {
@@ -88,7 +88,7 @@ func silentVerdict(spans []recording.Span) string {
 	return verdict + " The file is silent from beginning to end."
 }
 
-// wanted is why speech came into a file first.
+// wanted returns the cause of the first span with speech.
 func wanted(spans []recording.Span) recording.Cause {
 	if i := slices.IndexFunc(spans, func(s recording.Span) bool { return s.State == recording.StateRecording }); i >= 0 {
 		return spans[i].Cause
@@ -96,7 +96,7 @@ func wanted(spans []recording.Span) recording.Cause {
 	return recording.Cause{}
 }
 
-// walk goes through a trace with the chain as it was at each line.
+// walk goes through a trace, and keeps the chain as it was at each note.
 type walk struct {
 	rd         reader
 	precedence flow.Precedence
@@ -132,12 +132,12 @@ func (w *walk) note(n recording.Note) {
 	case recording.NoteCut:
 		step.Words = n.Result
 	default:
-		return // not for people; the trace below has it
+		return // the page shows it in the trace alone
 	}
 	w.steps = append(w.steps, step)
 }
 
-// entered is an element with its setting, and what that did.
+// entered makes the step of an element that was entered.
 func (w *walk) entered(n recording.Note, step *whyStep) {
 	words, ok := settingWords[n.Setting]
 	if !ok {
@@ -189,7 +189,8 @@ func toldStep(n recording.Note, step *whyStep) {
 	}
 }
 
-// capital begins a sentence, but leaves a user's id or a number as it is.
+// capital begins a sentence with a capital letter, unless it begins with a user's id
+// or a number.
 func capital(words string) string {
 	for _, kind := range []string{"number ", "ring group ", "user ", "application "} {
 		if strings.HasPrefix(words, kind) {

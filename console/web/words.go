@@ -7,14 +7,14 @@ import (
 	"tapedeck/toggle"
 )
 
-// problemView is one problem of a recording, for people.
+// problemView is one problem of a recording, in words.
 type problemView struct {
 	Label   string // a few words
 	Meaning string // what it means for whoever hears the recording
 	Detail  string // what was written down
 }
 
-// problemWords say what the problems of a recording mean.
+// problemWords says what the problems of a recording mean.
 var problemWords = map[string]string{
 	recording.NotStarted:    "It should have been recorded, but no file was begun.",
 	recording.MaskRefused:   "FreeSWITCH would not silence the file for a pause, so the recording was ended.",
@@ -39,7 +39,7 @@ func problemOf(text string) problemView {
 	return problemView{code, problemWords[code], strings.TrimSpace(detail)}
 }
 
-// elementWords is an element of the policy in words: "ring group sales".
+// elementWords returns an element of the policy in words: "ring group sales".
 func elementWords(element string) string {
 	kind, id, ok := strings.Cut(element, "/")
 	if !ok {
@@ -51,7 +51,7 @@ func elementWords(element string) string {
 	return kind + " " + id
 }
 
-// settingWords say what a setting asks for.
+// settingWords says what a setting asks for.
 var settingWords = map[string]string{
 	"yes":       "says yes",
 	"no":        "says no",
@@ -60,7 +60,7 @@ var settingWords = map[string]string{
 	"dont-care": "has no opinion",
 }
 
-// methodWords say by what a person switched.
+// methodWords says by which method a person pressed.
 var methodWords = map[string]string{
 	string(toggle.DTMF):          "with phone keys",
 	string(toggle.RecordKey):     "with the record key",
@@ -69,7 +69,7 @@ var methodWords = map[string]string{
 	recording.AutoResume:         "",
 }
 
-// refusalWords say why a switch was not obeyed.
+// refusalWords says why a press was not obeyed.
 var refusalWords = map[toggle.Refusal]string{
 	toggle.NoRecording:  "nothing is recorded for this organisation",
 	toggle.NotItsUser:   "not a user of this call's organisation",
@@ -85,7 +85,7 @@ func refusalOf(word string) string {
 	return word
 }
 
-// person is a user, or whoever has no name.
+// person returns a user's id, or "somebody".
 func person(user string) string {
 	if user == "" {
 		return "somebody"
@@ -93,8 +93,8 @@ func person(user string) string {
 	return user
 }
 
-// switchedBy says who switched and how: "alice, with phone keys", or "anna, for
-// alice" if an account did it from the console in a user's name.
+// switchedBy says who pressed and how: "alice, with phone keys", or "anna, for alice"
+// if an account pressed in a user's name.
 func switchedBy(user, method, account string) string {
 	switch {
 	case account != "" && user != "" && user != account:
@@ -105,8 +105,8 @@ func switchedBy(user, method, account string) string {
 	return strings.TrimSuffix(person(user)+", "+methodWords[method], ", ")
 }
 
-// causeWords say why a stretch of a file holds what it holds: "by alice, with
-// phone keys", "number +44… says yes".
+// causeWords says the cause of a span: "by alice, with phone keys", "number +44… says
+// yes".
 func causeWords(c recording.Cause) string {
 	switch {
 	case c.Toggle == recording.AutoResume:
@@ -125,10 +125,10 @@ func causeWords(c recording.Cause) string {
 	return "for a reason that was not written down"
 }
 
-// awaited is why a file is silent before anybody has answered.
+// awaited says why a file is silent before the answer.
 const awaited = "until it was known who answered"
 
-// pauseWords say why a stretch of a file is silent.
+// pauseWords says why a span is silent.
 func pauseWords(c recording.Cause) string {
 	if c.Awaited() {
 		return awaited
