@@ -40,7 +40,7 @@ var mayImport = map[string][]string{
 	"store":               {"flow", "store/calls", "store/index"},
 	"store/calls":         {"flow"},
 	"store/index":         {},
-	"console/access":      {"internal/strictyaml"},
+	"console/access":      {"internal/durable", "internal/strictyaml"},
 	"esl":                 {},
 	"esl/esltest":         {"recording/sound"},
 	"flow":                {"internal/strictyaml"},

@@ -1,5 +1,6 @@
-// Package access is who may use the console and the API, and what: the accounts
-// file with its roles, rights and tokens. It knows nothing of HTTP.
+// Package access has the accounts of the console and the API, with their roles, rights
+// and tokens: it reads the accounts file, follows its changes, and writes it. It knows
+// nothing of HTTP.
 package access
 
 import (
@@ -32,10 +33,10 @@ const (
 	Audit    Right = "audit"   // read the audit log, of what it may see
 )
 
-// Rights are all there are, in the order in which they are written.
+// Rights has all rights, in the order in which the accounts file has them.
 var Rights = []Right{See, Listen, Download, Delete, Hold, Control, Audit}
 
-// roleRights are what a role may if its account does not say.
+// roleRights has the rights of an account that names none.
 var roleRights = map[Role][]Right{
 	Operator:     Rights,
 	Brand:        Rights,
@@ -43,16 +44,15 @@ var roleRights = map[Role][]Right{
 	User:         {See, Listen, Control},
 }
 
-// Account is who may sign in, or whose token may. What it says is checked by
-// whoever reads the file: the fields that its role needs are there, the others
-// are empty.
+// Account is who may sign in, or use a token. Check has passed for every account that
+// comes from the file: the fields that its role needs are set, the others are empty.
 type Account struct {
 	Name         string
 	Role         Role
 	Brand        string   // of role Brand
 	Organisation string   // of roles Organisation and User
 	User         string   // of role User: the user's id in the policy
-	Groups       []string // of role Organisation: these ring groups alone; none: all of the organisation
+	Groups       []string // of role Organisation: only these ring groups; none: the whole organisation
 	Rights       []Right  // nil: the role's
 }
 
@@ -65,7 +65,7 @@ func (a Account) May(r Right) bool {
 	return slices.Contains(rights, See) && slices.Contains(rights, r)
 }
 
-// Scope says, in words, what an account sees.
+// Scope says in words what an account sees.
 func (a Account) Scope() string {
 	switch {
 	case a.Role == Operator:

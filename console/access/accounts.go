@@ -19,22 +19,23 @@ import (
 
 // Errors of SignIn.
 var (
-	// ErrWrong: no such account, or not its password. Which of them is not said.
+	// ErrWrong: there is no such account, or the password is not its own. The caller is
+	// not told which.
 	ErrWrong = errors.New("name or password is wrong")
-	// ErrBusy: too many sign in at this moment.
+	// ErrBusy: too many clients are signing in at this moment.
 	ErrBusy = errors.New("too many sign in at this moment: try again")
 )
 
 const (
-	// pollAccounts is how soon a change of the file is noticed.
+	// pollAccounts is how often the file is looked at.
 	pollAccounts = time.Second
 	// hashers is how many passwords are hashed at once: each takes its memory.
 	hashers = 2
-	// waiters is how many sign-ins may wait for that.
+	// waiters is how many sign-ins may wait for a free hasher.
 	waiters = 50
 )
 
-// Accounts is the accounts file, followed while it changes. Its methods may be
+// Accounts has what the accounts file says, also after it changes. Its methods may be
 // called by any number of goroutines.
 type Accounts struct {
 	path string
@@ -50,9 +51,9 @@ type Accounts struct {
 	waiting atomic.Int32
 }
 
-// Open reads the accounts file. A file that is absent, cannot be read or has
-// mistakes is no error, and there are no accounts until Run finds a valid one:
-// calls are recorded whether or not anybody can sign in.
+// Open reads the accounts file. If the file is absent, cannot be read or has mistakes,
+// there are no accounts until Run finds a valid one. That is no error: calls are
+// recorded whether or not anybody can sign in.
 func Open(path string, log *slog.Logger) (*Accounts, error) {
 	if path == "" {
 		return nil, errors.New("access: no accounts file is named: write http.accounts in the daemon file")
@@ -63,8 +64,8 @@ func Open(path string, log *slog.Logger) (*Accounts, error) {
 	return a, nil
 }
 
-// Run follows the file until ctx ends. Polling sees every way in which a file may
-// be replaced, on every file system.
+// Run follows the file until ctx ends. It polls, because that notices every way of
+// replacing a file, on every file system.
 func (a *Accounts) Run(ctx context.Context) error {
 	tick := time.NewTicker(pollAccounts)
 	defer tick.Stop()
@@ -78,9 +79,8 @@ func (a *Accounts) Run(ctx context.Context) error {
 	}
 }
 
-// look reads the file if it changed. One with mistakes is refused as a whole, and
-// so is one that cannot be read: the accounts in force stay. Without a file there
-// are none.
+// look reads the file if it has changed. If the file has a mistake or cannot be read,
+// the accounts in force stay. If there is no file, there are no accounts.
 func (a *Accounts) look() {
 	info, err := os.Stat(a.path)
 	if err == nil && a.seen != nil && os.SameFile(info, a.seen) && info.Size() == a.seen.Size() &&
@@ -93,12 +93,12 @@ func (a *Accounts) look() {
 		fresh, err = readBook(a.path)
 	}
 	if _, mistakes := errors.AsType[*strictyaml.Report](err); err != nil && !mistakes {
-		a.seen = nil // it could not be read: perhaps it can be at the next look, as after a chown
+		a.seen = nil // it could not be read: the next look tries again, as after a chown
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if a.absent++; a.absent < 2 && a.Len() > 0 {
-			return // perhaps it is just being replaced
+			return // it may be about to be replaced
 		}
 		a.now.Store(new(book))
 		a.complain("no accounts file: nobody can sign in until `tapedeck account add` makes one", err)
@@ -114,7 +114,7 @@ func (a *Accounts) look() {
 	}
 }
 
-// complain logs an error, once as long as it stays the same; every mistake has a
+// complain logs an error, but not the same one again and again. Each mistake gets a
 // line of its own.
 func (a *Accounts) complain(message string, err error) {
 	if a.said == err.Error() {
@@ -130,11 +130,11 @@ func (a *Accounts) complain(message string, err error) {
 	}
 }
 
-// Len is how many accounts there are.
+// Len returns how many accounts there are.
 func (a *Accounts) Len() int { return len(a.now.Load().accounts) }
 
-// Account is the account of this name. The stamp changes when its password, role,
-// scope or rights do: what was allowed under another stamp is not any more.
+// Account returns the account of this name. The stamp changes when its password, role,
+// scope or rights do: a session that began with another stamp is over.
 func (a *Accounts) Account(name string) (acc Account, stamp string, ok bool) {
 	e, ok := a.now.Load().accounts[name]
 	if !ok {
@@ -143,8 +143,9 @@ func (a *Accounts) Account(name string) (acc Account, stamp string, ok bool) {
 	return e.account, e.stamp, true
 }
 
-// SignIn checks a password. It takes as long for a name that nobody has, and
-// waits while others are signing in. The errors are ErrWrong, ErrBusy and ctx's.
+// SignIn checks a password, and returns the account with its stamp. It takes as long
+// for a name that no account has, and waits while others are signing in. The errors are
+// ErrWrong, ErrBusy and ctx's.
 func (a *Accounts) SignIn(ctx context.Context, name, password string) (Account, string, error) {
 	if len(password) > maxPassword {
 		return Account{}, "", ErrWrong // of any account
@@ -164,8 +165,8 @@ func (a *Accounts) SignIn(ctx context.Context, name, password string) (Account, 
 	return e.account, e.stamp, nil
 }
 
-// decoy is what the password is compared with when there is none: hashed as that
-// of some account is, always the same one for a name.
+// decoy returns what to compare a password with if there is no account, or none with a
+// password: the hash of some account, always the same one for a name.
 func (a *Accounts) decoy(name string) *password {
 	all := a.now.Load().passwords
 	if len(all) == 0 {
@@ -174,7 +175,7 @@ func (a *Accounts) decoy(name string) *password {
 	return all[maphash.String(a.seed, name)%uint64(len(all))]
 }
 
-// hash compares a password when there is room for it.
+// hash compares a password with a hash when a hasher is free.
 func (a *Accounts) hash(ctx context.Context, p *password, candidate string) (bool, error) {
 	defer a.waiting.Add(-1)
 	if a.waiting.Add(1) > hashers+waiters {
@@ -189,8 +190,8 @@ func (a *Accounts) hash(ctx context.Context, p *password, candidate string) (boo
 	return p.is(candidate), nil
 }
 
-// Token is the account of a bearer token, and the token's id. Every token is
-// compared, each in constant time: how long it takes says nothing of any.
+// Token returns the account of a bearer token, and the token's id. It compares every
+// token, each in constant time, so that its duration tells nothing.
 func (a *Accounts) Token(secret string) (acc Account, id string, ok bool) {
 	b, sum := a.now.Load(), sha256.Sum256([]byte(secret))
 	var found *token
@@ -205,7 +206,7 @@ func (a *Accounts) Token(secret string) (acc Account, id string, ok bool) {
 	return b.accounts[found.Account].account, found.ID, true
 }
 
-// HasToken reports whether a token is still one, and the account's. A stream
+// HasToken reports whether there is still such a token of the account, so that a stream
 // that it began may go on.
 func (a *Accounts) HasToken(id, account string) bool {
 	for _, t := range a.now.Load().tokens {

@@ -23,7 +23,7 @@ const version = "1"
 // maxFile is how large an accounts file may be.
 const maxFile = 4 << 20
 
-// book is what one accounts file says, checked and whole. It is read only.
+// book is what an accounts file without mistakes says. It does not change.
 type book struct {
 	accounts  map[string]entry
 	tokens    []*token    // by id
@@ -63,9 +63,8 @@ func readFile(path string) ([]byte, error) {
 	return text, nil
 }
 
-// rules are those of accounts files. Without aliases, because what they stand for
-// is written somewhere else than it is used: an entry that is taken out must be
-// gone.
+// rules are those of accounts files. There are no aliases: an alias stands for an entry
+// somewhere else in the file, and an entry that is removed must be gone.
 var rules = strictyaml.Rules{
 	Secret:     true,
 	NotMapping: `{what}: write keys and values, "key: value"`,
@@ -87,14 +86,14 @@ type bookReader struct {
 	hashes map[[sha256.Size]byte]string // ids of tokens
 }
 
-// parseBook reads a file's text. Its error is a *strictyaml.Report of every mistake. The
-// node is the whole document.
+// parseBook reads the text of a file. The node is the whole document. The error is a
+// *strictyaml.Report with every mistake.
 func parseBook(file string, text []byte) (*book, *yaml.Node, error) {
 	r := &bookReader{Reader: strictyaml.Reader{Rules: &rules}, book: &book{accounts: map[string]entry{}},
 		hashes: map[[sha256.Size]byte]string{}}
 	doc := r.Open(strictyaml.Source{Name: file, Text: text})
 	if doc == nil {
-		if len(r.Mistakes) == 0 { // perhaps somebody is just writing it
+		if len(r.Mistakes) == 0 { // somebody may be writing it now
 			r.Mistake(&yaml.Node{Line: 1}, "the file is empty: write version: %s", version)
 		}
 		return nil, nil, r.Err()
@@ -200,7 +199,8 @@ func (r *bookReader) list(n *yaml.Node, what string, each func(n *yaml.Node, tex
 	}
 }
 
-// stamp is of everything that an account says; it gives nothing of it away.
+// stamp returns a text that changes when anything of an account does. Nothing of the
+// account can be read from it.
 func stamp(a Account, hash string) string {
 	text, _ := json.Marshal([]any{a, hash}) // an Account is texts alone: it cannot fail
 	sum := sha256.Sum256(text)

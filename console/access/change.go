@@ -7,16 +7,18 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"tapedeck/internal/durable"
 )
 
-// fileMode is of a new accounts file. It has no secret in clear, but hashes that
-// somebody could try passwords on.
+// fileMode is the mode of a new accounts file. The file has no secret in clear, but
+// hashes on which somebody could try passwords.
 const fileMode = 0o600
 
-// Change reads an accounts file, lets do change it, and writes it: whole or not at
-// all, whatever happens meanwhile, and one writer after the other. An absent file
-// is made. Owner and mode of a file stay what they are; a new one belongs to the
-// owner of its folder. An error of do leaves the file as it is.
+// Change reads an accounts file, lets do change it, and writes it, whole or not at all.
+// It makes an absent file. A lock lets one process write at a time. A file keeps its
+// owner and mode; a new one belongs to the owner of its folder. If do returns an error,
+// the file stays as it is.
 func Change(path string, do func(*File) error) error {
 	path, err := followed(path)
 	if err != nil {
@@ -27,8 +29,8 @@ func Change(path string, do func(*File) error) error {
 		return fmt.Errorf("access: %w: make the folder", err)
 	}
 	defer dir.Close() // which unlocks it
-	if err := lock(dir); err != nil {
-		return fmt.Errorf("access: lock %s: %w", dir.Name(), err)
+	if err := durable.Lock(dir); err != nil {
+		return fmt.Errorf("access: %w", err)
 	}
 	f, err := ReadFile(path)
 	if err != nil {
@@ -47,7 +49,7 @@ func Change(path string, do func(*File) error) error {
 	return nil
 }
 
-// followed is the file itself, where path is a link to it.
+// followed returns the path of the file itself if path is a symbolic link to it.
 func followed(path string) (string, error) {
 	whole, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,15 +58,7 @@ func followed(path string) (string, error) {
 	return whole, err
 }
 
-func lock(f *os.File) error {
-	for {
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != syscall.EINTR {
-			return err
-		}
-	}
-}
-
-// replace puts a file in place of another. It is on the disk when it returns.
+// replace writes a file in place of another. The file is on the disk when it returns.
 func replace(dir *os.File, path string, text []byte) (err error) {
 	f, err := os.CreateTemp(dir.Name(), ".accounts.*.tmp")
 	if err != nil {
@@ -90,9 +84,9 @@ func replace(dir *os.File, path string, text []byte) (err error) {
 	return dir.Sync()
 }
 
-// likeBefore gives a file the owner and mode of the one that it replaces: the
-// daemon, which may be another user, has to read it. A new one gets the owner of
-// the folder, if we can give it away.
+// likeBefore gives a file the owner and mode of the one that it replaces: the daemon,
+// which may be another user, has to read it. A new file gets the owner of the folder,
+// if this process may do that.
 func likeBefore(f, dir *os.File, path string) error {
 	before, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

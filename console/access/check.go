@@ -14,8 +14,8 @@ const (
 	maxName = 64
 )
 
-// CheckName says what is wrong with the name of an account. Names are in lower
-// case, so that nobody is kept out by a capital letter.
+// CheckName says what is wrong with the name of an account. Names are in lower case,
+// so that a capital letter at signing in does not matter.
 func CheckName(name string) error {
 	if name == "" || len(name) > maxName || strings.Trim(name, lower+digits+"-_.@+") != "" {
 		return fmt.Errorf("a name has 1 to %d of a-z, 0-9 and any of -_.@+ in it", maxName)
@@ -23,7 +23,7 @@ func CheckName(name string) error {
 	return nil
 }
 
-// checkID is for what an id of the policy, a role or a right can be.
+// checkID says what is wrong with an id of the policy, a role or a right.
 func checkID(id string) error {
 	if id == "" || len(id) > maxName || strings.Trim(id, lower+digits+"-_.") != "" {
 		return fmt.Errorf("is no id: use 1 to %d of a-z, 0-9, and any of -_. in it", maxName)
@@ -31,8 +31,8 @@ func checkID(id string) error {
 	return nil
 }
 
-// Check says what is wrong with an account: what its role needs is missing, or
-// there is something that its role does not heed.
+// Check says what is wrong with an account: a field that its role needs is missing, or
+// there is one that its role does not use.
 func (a Account) Check() error {
 	if roleRights[a.Role] == nil {
 		return fmt.Errorf("its role is %.60q: write %s, %s, %s or %s", string(a.Role), Operator, Brand, Organisation, User)

@@ -12,11 +12,11 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// File is an accounts file to be read, or, within Change, to be changed.
+// File is what an accounts file says. Within Change it can be changed.
 type File struct {
 	path string
 	book *book
-	doc  *yaml.Node // the document: what a person wrote into it stays
+	doc  *yaml.Node // the document: comments and order stay when it is written
 }
 
 // ReadFile reads an accounts file. Its error may be a *strictyaml.Report. An absent file has
@@ -39,14 +39,14 @@ func parseFile(path string, text []byte) (*File, error) {
 	return &File{path, b, doc}, nil
 }
 
-// Listed is an account as it can be shown.
+// Listed is an account as `tapedeck account ls` shows it.
 type Listed struct {
 	Account
 	SignsIn bool // it has a password
 	Tokens  int
 }
 
-// Accounts are all accounts, by name.
+// Accounts returns all accounts, ordered by name.
 func (f *File) Accounts() []Listed {
 	var all []Listed
 	for _, name := range slices.Sorted(maps.Keys(f.book.accounts)) {
@@ -62,7 +62,7 @@ func (f *File) Accounts() []Listed {
 	return all
 }
 
-// Tokens are all bearer tokens, in the order of the file.
+// Tokens returns all bearer tokens, in the order of the file.
 func (f *File) Tokens() []Token {
 	all := make([]Token, len(f.book.tokens))
 	for i, t := range f.book.tokens {
@@ -71,9 +71,9 @@ func (f *File) Tokens() []Token {
 	return all
 }
 
-// Put writes an account, with its password as HashPassword gives it; empty: it
-// signs in by tokens alone. One that is there already is replaced whole, but for
-// its tokens, if that is meant.
+// Put writes an account. hash is its password's, as HashPassword returns it; with an
+// empty one the account has only tokens. If there is such an account, Put replaces all
+// of it except its tokens, or fails unless replace is set.
 func (f *File) Put(a Account, hash string, replace bool) error {
 	if err := CheckName(a.Name); err != nil {
 		return err
@@ -112,7 +112,7 @@ func (f *File) SetPassword(name, hash string) error {
 	return f.reread()
 }
 
-// Remove takes an account out, and its tokens, and says how many these were.
+// Remove removes an account and its tokens, and returns how many tokens these were.
 func (f *File) Remove(name string) (tokens int, err error) {
 	if !unset(f.section("accounts"), name) {
 		return 0, fmt.Errorf("there is no account %.60q", name)

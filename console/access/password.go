@@ -13,7 +13,7 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// What a password has to be.
+// The limits of a password's length.
 const (
 	minPassword = 10   // characters
 	maxPassword = 1024 // bytes
@@ -29,8 +29,8 @@ const (
 	hashLen = 32
 )
 
-// What is read of hashes that another program made: not weaker than the weakest
-// that OWASP names, not so strong that signing in would take all of a machine.
+// The limits of a hash that another program made: not weaker than the weakest that
+// OWASP names, and not so strong that signing in would take the whole machine.
 const (
 	minMemory = 7168    // KiB
 	maxMemory = 1 << 18 // KiB
@@ -46,7 +46,7 @@ type password struct {
 	salt, hash     []byte
 }
 
-// nobodys is compared with when nobody has a password.
+// nobodys is what decoy returns if no account has a password.
 var nobodys = &password{memory: memory, passes: passes, lanes: lanes, salt: make([]byte, saltLen), hash: make([]byte, hashLen)}
 
 // is reports whether a text is the password.

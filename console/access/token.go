@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// tokenMark begins every token, so that programs which look for secrets that
-// were published by mistake can know one.
+// tokenMark begins every token. Programs that look for published secrets can
+// recognise a token by it.
 const tokenMark = "td_"
 
 // token is one bearer token of the file.
@@ -20,8 +20,8 @@ type token struct {
 	hash [sha256.Size]byte
 }
 
-// Token is what the accounts file says of a bearer token; the secret is not
-// there.
+// Token is what the accounts file says of a bearer token. The file has only the hash of
+// the secret.
 type Token struct {
 	ID      string
 	Account string
@@ -39,7 +39,7 @@ func newSecret() string {
 	return tokenMark + base64.RawURLEncoding.EncodeToString(random)
 }
 
-// newTokenID makes an id to speak of a token by.
+// newTokenID makes the id that names a token in the file and in the audit log.
 func newTokenID() string { return strings.ToLower(rand.Text()[:8]) }
 
 func hashSecret(secret string) string {
