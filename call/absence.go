@@ -16,9 +16,9 @@ import (
 // absence is what happened to a call while nobody listened here: Tapedeck was away,
 // the watch link was, or a leg entered at another instance.
 type absence struct {
-	call      *call
-	endUnseen bool // nobody told of the call's end
-	fading    bool // its first leg is gone, and whether anybody has answered is not known yet
+	call         *call
+	endMissed    bool // nobody told of the call's end
+	firstLegGone bool // its first leg is gone, and whether anybody has answered is not known yet
 }
 
 // catchUp takes what FreeSWITCH says now of a call that goes on: that it was
@@ -36,7 +36,7 @@ func (a *absence) catchUp(s survey.Survey, now time.Time) {
 		a.catchUpCodes(s)
 	}
 	c.rethink(now)
-	c.line.remember(now)
+	c.line.sendUnsent(now)
 }
 
 // catchUpAnswer finds the leg that has answered an outgoing call.
@@ -59,7 +59,7 @@ func (a *absence) catchUpAnswer(s survey.Survey, now time.Time) {
 // cannot say what listens to it has started what was armed.
 func (a *absence) catchUpFile(s survey.Survey, now time.Time) {
 	c := a.call
-	runs, known := s.Runs(c.route.anchor, c.files.Last().Path)
+	runs, known := s.IsRecording(c.route.anchor, c.files.Last().Path)
 	switch is := c.rec.File; {
 	case (runs || !known) && is >= toggle.Armed && is < toggle.Open:
 		c.rec.starting = false
@@ -100,34 +100,34 @@ func (a *absence) checkCode(uuid, code string, now time.Time) {
 		case replies[0].Text() != code:
 			c.presses.codeCleared(uuid)
 		case c.presses.unclear == uuid:
-			a.late(uuid, now)
+			a.reportLatePress(uuid, now)
 		default:
 			c.presses.code = uuid
-			a.missed(toggle.DTMF, uuid, now)
+			a.refuseMissed(toggle.DTMF, uuid, now)
 		}
 	}, now)
 }
 
-// late says what came of a press that was taken when the link broke: what was to be
+// reportLatePress says what came of a press that was taken when the link broke: what was to be
 // heard then was not, and FreeSWITCH still has the code.
-func (a *absence) late(uuid string, now time.Time) {
+func (a *absence) reportLatePress(uuid string, now time.Time) {
 	c := a.call
 	c.presses.unclear, c.presses.code = "", uuid
-	c.presses.tell(press{method: toggle.DTMF, leg: uuid, user: c.route.userOn(uuid)}, c.presses.outcome(), now)
-	c.line.remember(now)
+	c.presses.announce(press{method: toggle.DTMF, leg: uuid, user: c.route.userOn(uuid)}, c.presses.outcome(), now)
+	c.line.sendUnsent(now)
 }
 
 // missedResult is the result of a press that came too late to be obeyed.
 const missedResult = "missed"
 
-// missed refuses a press that nobody heard.
-func (a *absence) missed(m toggle.Method, uuid string, now time.Time) {
+// refuseMissed refuses a press that nobody heard.
+func (a *absence) refuseMissed(m toggle.Method, uuid string, now time.Time) {
 	c := a.call
 	p := press{method: m, leg: uuid, user: c.route.userOn(uuid)}
 	c.ctl.cfg.Meter.Toggle(string(m), missedResult)
 	c.trace.add(recording.Note{What: "pressed", Method: string(m), User: p.user, Result: missedResult}, now)
 	c.log.Warn("press while nobody listened: refused", "method", string(m))
-	c.presses.tell(p, notPermitted, now)
+	c.presses.announce(p, notPermitted, now)
 	c.followUp(now)
 }
 
@@ -138,10 +138,10 @@ func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 	if !c.route.org.OnDemand.RecordKey {
 		return
 	}
-	for _, uuid := range c.route.phones() {
+	for _, uuid := range c.route.keyPhones() {
 		l := c.ctl.legs.get(uuid)
 		had, file := l.marker.file, cmp.Or(l.marker.file, c.ctl.markerFile(uuid))
-		runs, known := s.Runs(uuid, file)
+		runs, known := s.IsRecording(uuid, file)
 		if s.Data[uuid] == nil || !known {
 			continue
 		}
@@ -153,7 +153,7 @@ func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 			c.sendMarker(now, esl.Record(uuid, esl.RecordStop, file))
 		}
 		if a.keyMissed(runs, s.Variable(uuid, "tapedeck_state")) {
-			a.missed(toggle.RecordKey, uuid, now)
+			a.refuseMissed(toggle.RecordKey, uuid, now)
 		}
 	}
 }

@@ -23,13 +23,13 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 		return nil
 	}
 	presses := c.absence.takeRelays(k.Changed, s, now)
-	c.absence.seat(k, s, now)
+	c.absence.takeSurvey(k, s, now)
 	ctl.calls[c.id] = c
 	c.trace.add(recording.Note{What: "adopted"}, now)
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
 	ctl.cfg.Meter.Adopted("adopted")
 	c.absence.announceOwner(now)
-	c.files.Foresee(c.rec.State, k.At, c.cause, now)
+	c.files.AssumeCarriedOut(c.rec.State, k.At, c.cause, now)
 	before := c.rec.State
 	before.File = k.File
 	c.files.Follow(before, c.rec.State, c.cause, now)
@@ -38,7 +38,7 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 		c.pressedByTransfer(e, now)
 	}
 	c.presses.keepResume(now)
-	time.AfterFunc(insistAfter, func() { ctl.post(c.absence.insist) })
+	time.AfterFunc(recheckAfter, func() { ctl.post(c.absence.recheck) })
 	return c
 }
 
@@ -57,7 +57,7 @@ func (r recovery) recall(k handover.Snapshot, token int64, history []recording.S
 	c.lease.token, c.lease.serial = token, k.Serial
 	c.presses.last, c.presses.lastAt = lastPress(k), k.Pressed
 	c.disclaimer.recall(k.Disclaimed)
-	c.rec = recorder{State: k.State(), answered: k.Answered, wished: k.At}
+	c.rec = recorder{State: k.State(), answered: k.Answered, wishedSince: k.At}
 	for len(c.files.All()) < k.Part {
 		if err := c.addPart(); err != nil {
 			ctl.cfg.Meter.Adopted("failed")
@@ -84,7 +84,7 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 			c.route.passed = append(c.route.passed, step{flow.Step{Element: el, Setting: p.Setting}, p.Leg})
 		}
 	}
-	c.route.away, _ = flow.ParseElement(k.Away)
+	c.route.lastLeft, _ = flow.ParseElement(k.Away)
 	for _, s := range history {
 		if max(1, s.Part) > len(c.files.All()) {
 			continue
@@ -98,8 +98,8 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 	}
 }
 
-// seat finds out who is on the call now, and how its file stands.
-func (a *absence) seat(k handover.Snapshot, s survey.Survey, now time.Time) {
+// takeSurvey finds out who is on the call now, and how its file stands.
+func (a *absence) takeSurvey(k handover.Snapshot, s survey.Survey, now time.Time) {
 	c := a.call
 	before, anchor := c.rec.Problems, c.route.anchor
 	c.rec.State = c.rec.Adopted(s.Live[anchor], a.writes(s))
@@ -127,46 +127,46 @@ func (a *absence) seat(k handover.Snapshot, s survey.Survey, now time.Time) {
 // taken for what was told last.
 func (a *absence) writes(s survey.Survey) bool {
 	c := a.call
-	yes, known := s.Runs(c.route.anchor, c.files.Last().Path)
+	yes, known := s.IsRecording(c.route.anchor, c.files.Last().Path)
 	return yes || !known && c.rec.File >= toggle.Open && c.rec.File < toggle.Closed
 }
 
-// insistAfter is when a call that was taken over is told again how it stands: an
+// recheckAfter is when a call that was taken over is told again how it stands: an
 // owner that was only slow may have said something else before it yielded.
-const insistAfter = 500 * time.Millisecond
+const recheckAfter = 500 * time.Millisecond
 
-// insist looks what else the owner before may have said, and says again what
+// recheck looks what else the owner before may have said, and says again what
 // FreeSWITCH was told, as if it were in doubt.
-func (a *absence) insist(now time.Time) {
+func (a *absence) recheck(now time.Time) {
 	c := a.call
 	if !c.isLive() || c.rec.Gone {
 		return
 	}
 	c.line.send([]esl.Command{esl.API("uuid_getvar", c.route.holder(), handover.Variable)}, func(replies []esl.Reply, err error, now time.Time) {
 		if err == nil {
-			a.heed(replies[0].Text(), now)
+			a.takeNewerPress(replies[0].Text(), now)
 		}
-		a.sayAgain(now)
+		a.resend(now)
 	}, now)
 }
 
-func (a *absence) sayAgain(now time.Time) {
+func (a *absence) resend(now time.Time) {
 	c := a.call
 	if !c.isLive() || c.rec.Gone {
 		return
 	}
-	c.lease.unsaid()
+	c.lease.forgetSent()
 	if c.rec.Pending == toggle.None && (c.rec.File == toggle.Recording || c.rec.File == toggle.Masked) {
 		c.rec.State = c.rec.Adopted(true, true)
 	}
 	c.rethink(now)
-	c.line.remember(now)
+	c.line.sendUnsent(now)
 }
 
-// heed takes what the owner before has written on the recorded leg since we looked
+// takeNewerPress takes what the owner before has written on the recorded leg since we looked
 // at it: an instance that was cut off, or slow, obeys a press and tells the user so
 // before it hears that the call is no longer its own. So the press counts.
-func (a *absence) heed(text string, now time.Time) {
+func (a *absence) takeNewerPress(text string, now time.Time) {
 	c := a.call
 	k, err := handover.Read(text)
 	if err != nil || !c.isLive() || k.Call != c.id || k.Token >= c.lease.token || !k.Pressed.After(c.presses.lastAt) {

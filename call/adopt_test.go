@@ -148,7 +148,7 @@ func TestWatchdog(t *testing.T) {
 		for range 2 {
 			for _, k := range (watchdog{l.ctl}).files() {
 				k.err = fs.ErrNotExist
-				k.call.seen(k, now)
+				k.call.fileLooked(k, now)
 			}
 		}
 	})

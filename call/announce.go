@@ -15,7 +15,7 @@ const stateSubclass = "tapedeck::state"
 type announced struct {
 	call    *call
 	last    announcement // what was told last
-	telling bool         // it is on its way
+	sending bool         // it is on its way
 	lamps   lamps
 }
 
@@ -25,28 +25,28 @@ type announcement struct {
 	anchor, peer string
 }
 
-// tell says how the recording stands, when that is confirmed and new: on the
+// send says how the recording stands, when that is confirmed and new: on the
 // variable tapedeck_state of both legs, by an event for other programs, and to the
 // lamps of the users' phones. One at a time, so that the last one told is the last
 // one true.
-func (a *announced) tell(now time.Time) {
+func (a *announced) send(now time.Time) {
 	c := a.call
 	is := announcement{c.rec.Status(), c.route.anchor, c.route.peer}
-	if a.telling || a.last == is || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None {
+	if a.sending || a.last == is || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None {
 		return
 	}
 	if is.status != a.last.status {
 		c.trace.add(recording.Note{What: "told", State: string(is.status)}, now)
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
-	a.last, a.telling = is, true
+	a.last, a.sending = is, true
 	c.line.send(a.commands(is), func(_ []esl.Reply, err error, now time.Time) {
-		a.telling = false
+		a.sending = false
 		if err != nil { // what is known of it is in doubt: it is told again with the next news, a new link's at the latest
 			a.last = announcement{}
 			return
 		}
-		a.tell(now)
+		a.send(now)
 	}, now)
 }
 
@@ -56,7 +56,7 @@ func (a *announced) commands(is announcement) []esl.Command {
 	if is.peer != "" {
 		send = append(send, esl.SetVar(is.peer, "tapedeck_state", string(is.status)))
 	}
-	return append(append(send, a.event(is)), a.light()...)
+	return append(append(send, a.event(is)), a.lampCommands()...)
 }
 
 // event is the event for other programs.
@@ -72,9 +72,9 @@ func (a *announced) event(is announcement) esl.Command {
 		esl.Header{Name: "Tapedeck-File", Value: c.files.Last().Path})
 }
 
-// tellEnd tells programs and lamps that a call is over; its legs are gone.
-func (a *announced) tellEnd(now time.Time) {
-	send := a.light()
+// sendEnd tells programs and lamps that a call is over; its legs are gone.
+func (a *announced) sendEnd(now time.Time) {
+	send := a.lampCommands()
 	if a.last.status == toggle.On || a.last.status == toggle.Paused {
 		send = append(send, a.event(announcement{toggle.Off, a.call.route.anchor, ""}))
 	}

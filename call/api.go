@@ -51,7 +51,7 @@ func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask
 // user's own calls.
 func (r *route) named(user string) string {
 	if user == "" {
-		return r.userOn(r.phone())
+		return r.userOn(r.userPhone())
 	}
 	if id, _, _ := r.org.FindUser(user); slices.Contains(r.users(), id) {
 		return id

@@ -40,22 +40,22 @@ type identity struct {
 // recorder is the recording: what is wanted and what FreeSWITCH has confirmed.
 type recorder struct {
 	toggle.State
-	answered time.Time   // the anchor was; zero: not yet
-	ended    time.Time   // the anchor hung up; zero: not yet, or not known
-	wished   time.Time   // since when what is to be written is what it is
-	starting bool        // RECORD_START has come, and what the answer runs besides is not done yet
-	why      string      // FreeSWITCH's word on what it refused last
-	counted  toggle.File // as what the call is counted among the recordings
+	answered    time.Time   // the anchor was; zero: not yet
+	ended       time.Time   // the anchor hung up; zero: not yet, or not known
+	wishedSince time.Time   // since when what is to be written is what it is
+	starting    bool        // RECORD_START has come, and what the answer runs besides is not done yet
+	refusal     string      // FreeSWITCH's word on what it refused last
+	countedAs   toggle.File // as what the call is counted among the recordings
 }
 
 // newCall makes a call on a switch; it has no file yet.
-func newCall(ctl *Controller, id identity, r route, on string) *call {
+func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c := &call{identity: id, ctl: ctl, route: r}
 	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
 	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
 	c.presses.call, c.line.call, c.lease.call = c, c, c
 	c.announced.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c
-	c.line.on = on
+	c.line.switchName = switchName
 	return c
 }
 
@@ -69,14 +69,14 @@ func (c *call) fact(f toggle.Fact, now time.Time) toggle.Command {
 	next, commands := toggle.Next(before, f)
 	c.rec.State = next
 	for _, problem := range (next.Problems &^ before.Problems).Names() {
-		c.fault(c.files.Last(), problem, c.rec.why, now)
+		c.fault(c.files.Last(), problem, c.rec.refusal, now)
 	}
-	c.rec.why = ""
+	c.rec.refusal = ""
 	if next.Person != toggle.SwitchedOff {
 		c.timers.resume.stop()
 	}
 	if next.Wish() != before.Wish() {
-		c.rec.wished = now
+		c.rec.wishedSince = now
 	}
 	if next.Answered && c.rec.answered.IsZero() {
 		c.rec.answered = now
@@ -105,7 +105,7 @@ func (c *call) rethink(now time.Time) {
 
 // followUp does what the call's new state asks for besides recording commands.
 func (c *call) followUp(now time.Time) {
-	c.timers.keepAgain(now)
+	c.timers.keepRestart(now)
 	c.presses.settle(now)
 	c.disclaimer.keep(now)
 	c.keepMarkers(now)
@@ -119,8 +119,8 @@ func (c *call) publish(now time.Time) {
 	if !c.isLive() {
 		return
 	}
-	c.announced.tell(now)
-	c.lease.keep(now)
+	c.announced.send(now)
+	c.lease.save(now)
 	c.count()
 }
 
@@ -130,8 +130,8 @@ func (c *call) count() {
 	if !c.isLive() {
 		is = toggle.NoFile
 	}
-	c.ctl.count(c.rec.counted, is)
-	c.rec.counted = is
+	c.ctl.count(c.rec.countedAs, is)
+	c.rec.countedAs = is
 }
 
 // cause is why the file holds what it holds now.
@@ -233,7 +233,7 @@ func (c *call) end(now time.Time) {
 	if c.rec.Problems&toggle.NotStarted != 0 && !c.files.Any() {
 		c.ctl.cfg.Meter.Missing()
 	}
-	c.announced.tellEnd(now)
+	c.announced.sendEnd(now)
 	c.ctl.describer.finish(c, now)
 	c.log.Info("call ended", "file", c.files.Any(), "files", len(c.files.All()), "problems", c.rec.Problems.Names())
 	c.count()

@@ -37,8 +37,8 @@ func TestAnswerBeforeTheReply(t *testing.T) {
 				c.fact(toggle.Fact{What: toggle.Answered}, now)
 				c.fact(toggle.Fact{What: toggle.Started}, now)
 				edges := c.files.Last().Edges
-				if len(edges) != 1 || edges[0].State != tc.state || c.files.Unsure().Equal(files.LongAgo) == tc.certain {
-					t.Errorf("edges %+v, in doubt since %v; want %s, certain: %t", edges, c.files.Unsure(), tc.state, tc.certain)
+				if len(edges) != 1 || edges[0].State != tc.state || c.files.UnsureSince().Equal(files.LongAgo) == tc.certain {
+					t.Errorf("edges %+v, in doubt since %v; want %s, certain: %t", edges, c.files.UnsureSince(), tc.state, tc.certain)
 				}
 			})
 			a.Hangup("")

@@ -110,7 +110,7 @@ func (ctl *Controller) Run(ctx context.Context) error {
 	for {
 		select {
 		case work := <-ctl.inbox:
-			ctl.mayAct(ctx)
+			ctl.waitForLease(ctx)
 			work(time.Now())
 		case now := <-sweep.C:
 			ctl.forgetUnwatched(now)
@@ -206,7 +206,7 @@ func (ctl *Controller) count(from, to toggle.File) {
 // forgetUnwatched ends calls whose hangup nobody will tell.
 func (ctl *Controller) forgetUnwatched(now time.Time) {
 	for _, c := range ctl.calls {
-		if !ctl.switches.watched(c.line.on) && now.Sub(c.began) > unwatchedLife {
+		if !ctl.switches.watched(c.line.switchName) && now.Sub(c.began) > unwatchedLife {
 			c.end(now)
 			delete(ctl.legs.all, c.route.first)
 		}

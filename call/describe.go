@@ -19,7 +19,7 @@ func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 	}
 	s := recording.Sidecar{
 		Version: recording.Version, Call: c.id, Organisation: c.route.org.ID, Direction: c.route.direction.String(),
-		External: c.external, Number: c.route.number(), Users: c.route.talked, Switch: c.line.on, Anchor: c.route.holder(),
+		External: c.external, Number: c.route.number(), Users: c.route.talked, Switch: c.line.switchName, Anchor: c.route.holder(),
 		Started: c.began, Answered: c.rec.answered, Ended: c.rec.ended,
 		Trigger: p.Origin.Trigger, RequestedBy: p.Origin.By, Decided: p.Origin.Decided,
 		Spans: p.Spans(now), Trace: c.trace, Problems: p.Problems,
@@ -32,7 +32,7 @@ func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 		s.Next = filepath.Base(all[p.N].Path)
 	}
 	if p.Began.IsZero() && p == c.files.Last() && files.MayStart(c.rec.State) {
-		s.Spans = files.Foretold(c.rec.State, c.cause())
+		s.Spans = files.ExpectedSpans(c.rec.State, c.cause())
 	}
 	if !p.Began.IsZero() {
 		s.File = &recording.File{Name: filepath.Base(p.Path), Began: p.Began, Stopped: p.Stopped, Concluded: !p.Confirmed}
@@ -45,7 +45,7 @@ func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 func (c *call) sidecars(now time.Time) []recording.Sidecar {
 	var all []recording.Sidecar
 	for _, p := range c.files.All() {
-		if p.Counts() || p == c.files.Last() && files.MayStart(c.rec.State) {
+		if p.NeedsSidecar() || p == c.files.Last() && files.MayStart(c.rec.State) {
 			all = append(all, c.sidecar(p, now))
 		}
 	}
@@ -82,8 +82,8 @@ func (d *describer) finish(c *call, now time.Time) {
 	}
 	groups := c.route.groups()
 	for _, p := range all {
-		unseen := c.absence.endUnseen && p == c.files.Last() && files.MayStart(c.rec.State)
-		if unseen || p.Counts() && (p.N == 1 || !p.Began.IsZero()) {
+		unseen := c.absence.endMissed && p == c.files.Last() && files.MayStart(c.rec.State)
+		if unseen || p.NeedsSidecar() && (p.N == 1 || !p.Began.IsZero()) {
 			d.begin(c.sidecar(p, c.rec.ended), groups)
 		} else {
 			d.ctl.cfg.Archive.Discard(recording.ID(c.id, p.N))
@@ -121,7 +121,7 @@ func (d *describer) done(s recording.Sidecar) {
 // same; without one, and without a problem, there is nothing to be told.
 func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	archive := d.ctl.cfg.Archive
-	if there, better := d.knownBetter(s); better {
+	if there, better := d.betterSidecar(s); better {
 		archive.Discard(s.ID())
 		d.ctl.cfg.Store.SaveRecording(Index(d.ctl.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
 		d.done(s)
@@ -141,7 +141,7 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 		s.Ended = d.lastWrite(s)
 	}
 	if s.File != nil && s.File.Stopped.IsZero() {
-		s = prolonged(s)
+		s = extended(s)
 	}
 	archive.Finish(s, func(described recording.Sidecar, err error) { d.described(s, described, groups, err) })
 }
@@ -185,10 +185,10 @@ func (d *describer) fileOf(s recording.Sidecar) (name string, err error) {
 	return filepath.Base(path), err
 }
 
-// knownBetter is the sidecar of a recording that was described already by an
+// betterSidecar is the sidecar of a recording that was described already by an
 // instance that knew more of its call: its owner was only cut off from Redis, or
 // died just then.
-func (d *describer) knownBetter(s recording.Sidecar) (there recording.Sidecar, better bool) {
+func (d *describer) betterSidecar(s recording.Sidecar) (there recording.Sidecar, better bool) {
 	path, err := d.path(s)
 	if err != nil {
 		return there, false
@@ -197,9 +197,9 @@ func (d *describer) knownBetter(s recording.Sidecar) (there recording.Sidecar, b
 	return there, err == nil && there.ID() == s.ID() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
 }
 
-// prolonged is a draft whose file was written on after it was made: what it held
+// extended is a draft whose file was written on after it was made: what it held
 // then it held to its end, because nobody told FreeSWITCH otherwise.
-func prolonged(s recording.Sidecar) recording.Sidecar {
+func extended(s recording.Sidecar) recording.Sidecar {
 	if !s.HasProblem(recording.NoStopEvent) {
 		s.Problems = append(slices.Clone(s.Problems), recording.NoStopEvent)
 	}

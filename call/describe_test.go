@@ -35,7 +35,7 @@ func TestKnownBetter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, better := d.knownBetter(s); better {
+	if _, better := d.betterSidecar(s); better {
 		t.Error("there is none yet")
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -44,11 +44,11 @@ func TestKnownBetter(t *testing.T) {
 	if err := recording.WriteSidecar(recording.SidecarPath(file), s); err != nil {
 		t.Fatal(err)
 	}
-	if _, better := d.knownBetter(s); better {
+	if _, better := d.betterSidecar(s); better {
 		t.Error("it knows no more")
 	}
 	s.Trace, s.File = s.Trace[:1], nil
-	if _, better := d.knownBetter(s); !better {
+	if _, better := d.betterSidecar(s); !better {
 		t.Error("it knows more")
 	}
 	d.conclude(s, nil)

@@ -13,25 +13,25 @@ import (
 // entry is what the channel data of a leg that reached the socket says
 // (docs/design.md, section 3, step 1).
 type entry struct {
-	leg         string // UUID of the leg
-	core        string // UUID of its FreeSWITCH
-	call        string // the call that it already belongs to; "" if none
-	answered    bool
-	dialledLeg  bool               // FreeSWITCH dialled it
-	org         *flow.Organisation // nil: nobody's
-	direction   flow.Direction
-	domain      string         // SIP domain of the leg
-	user        string         // id of the leg's user in org; "" if it is nobody's phone
-	transferrer string         // the user's leg that sends this one on by a REFER which waits for its result; "" if none
-	first       []flow.Element // what a new call has passed already
-	hint        string         // the element that the dialplan entered, as it wrote it; "" if none
-	dialled     string         // the number that it is on its way to
-	switches    bool           // the dialplan says that this is a switch, not a transfer
-	snapshot    string         // what a Tapedeck that follows the call has left on the leg; "" if none
-	relayed     string         // elements that were entered elsewhere, and that no owner has seen to
-	external    string         // the outside party's number, as it came
-	begun       int            // how many calls have begun on it, as far as is known
-	bad         string         // a variable that could not be read; "" if none
+	leg           string // UUID of the leg
+	core          string // UUID of its FreeSWITCH
+	call          string // the call that it already belongs to; "" if none
+	answered      bool
+	dialledLeg    bool               // FreeSWITCH dialled it
+	org           *flow.Organisation // nil: nobody's
+	direction     flow.Direction
+	domain        string         // SIP domain of the leg
+	user          string         // id of the leg's user in org; "" if it is nobody's phone
+	transferrer   string         // the user's leg that sends this one on by a REFER which waits for its result; "" if none
+	firstElements []flow.Element // what a new call has passed already
+	hint          string         // the element that the dialplan entered, as it wrote it; "" if none
+	dialled       string         // the number that it is on its way to
+	toggles       bool           // the dialplan says that this is a switch, not a transfer
+	snapshot      string         // what a Tapedeck that follows the call has left on the leg; "" if none
+	relayed       string         // elements that were entered elsewhere, and that no owner has seen to
+	external      string         // the outside party's number, as it came
+	begun         int            // how many calls have begun on it, as far as is known
+	unreadable    string         // a variable that could not be read; "" if none
 }
 
 // readEntry reads the channel data. Nothing in it is trusted further than the
@@ -45,7 +45,7 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		hint:        data.Variable("tapedeck_element"),
 		dialled:     data.Get("Caller-Destination-Number"),
 		transferrer: data.Variable("blind_transfer_uuid"),
-		switches:    data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
+		toggles:     data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
 		snapshot:    data.Variable(handover.Variable),
 		relayed:     data.Variable(handover.RelayedVariable),
 		answered:    data.Get("Answer-State") == "answered",
@@ -93,7 +93,7 @@ const maxExternal = 64
 
 func (e *entry) passes(k flow.Kind, id string) {
 	if id != "" {
-		e.first = append(e.first, flow.Element{Kind: k, ID: id})
+		e.firstElements = append(e.firstElements, flow.Element{Kind: k, ID: id})
 	}
 }
 
@@ -103,7 +103,7 @@ func (e *entry) readParties(p *flow.Policy, data channelData) (number string) {
 	hinted, isHinted := p.Organisations[data.Variable("tapedeck_org")]
 	direction, err := flow.ParseDirection(data.Variable("tapedeck_direction"))
 	if err != nil && data.Variable("tapedeck_direction") != "" {
-		e.bad = "tapedeck_direction"
+		e.unreadable = "tapedeck_direction"
 	}
 	owner, number := dialledNumber(p, data)
 	switch {

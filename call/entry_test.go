@@ -54,7 +54,7 @@ func testPolicy(t testing.TB) *flow.Policy {
 	return flowtest.Policy(t, policyText)
 }
 
-// said is channel data; names without a capital letter are variables.
+// sent is channel data; names without a capital letter are variables.
 type said map[string]string
 
 func (s said) Get(h string) string          { return s[h] }
@@ -124,7 +124,7 @@ func summary(e entry) string {
 		user = "-"
 	}
 	words := []string{e.org.ID, e.direction.String(), user}
-	for _, el := range e.first {
+	for _, el := range e.firstElements {
 		words = append(words, el.String())
 	}
 	return strings.Join(words, " ")
@@ -163,7 +163,7 @@ func TestHostileEntry(t *testing.T) {
 			"user_name", "dialed_domain", "sip_req_user", "effective_caller_id_number"} {
 			t.Run(fmt.Sprint(i, name), func(t *testing.T) {
 				e := readEntry(p, dials("alice", "acme.example.net", "07700900123").with(name, text))
-				for _, el := range e.first {
+				for _, el := range e.firstElements {
 					if _, known := e.org.Settings(el); !known {
 						t.Errorf("element %q is not in the policy", el)
 					}

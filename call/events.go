@@ -17,23 +17,23 @@ var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHA
 
 // Watched takes an event of a switch's watch link. The link calls it in the order of
 // the events; it waits while the Controller is busy.
-func (ctl *Controller) Watched(on string, ev *esl.Event) {
+func (ctl *Controller) Watched(switchName string, ev *esl.Event) {
 	came := time.Now()
 	ctl.post(func(now time.Time) {
-		ctl.switches.compare(on, ev, came)
-		ctl.event(on, ev, now)
+		ctl.switches.compare(switchName, ev, came)
+		ctl.event(switchName, ev, now)
 	})
 }
 
 // event hands an event to whom it is about.
-func (ctl *Controller) event(on string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	ctl.cfg.Meter.Event(ev.Name())
 	uuid := ev.Get("Unique-ID")
 	switch ev.Name() {
 	case "CHANNEL_CREATE":
-		ctl.created(on, uuid, ev, now)
+		ctl.created(switchName, uuid, ev, now)
 	case "CHANNEL_ANSWER":
-		ctl.channelAnswered(on, uuid, ev, now)
+		ctl.channelAnswered(switchName, uuid, ev, now)
 	case "CHANNEL_BRIDGE":
 		ctl.legs.learnRate(uuid, ev)
 		ctl.bridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), now)
@@ -44,40 +44,40 @@ func (ctl *Controller) event(on string, ev *esl.Event, now time.Time) {
 		ctl.unbridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), now)
 	case "RECORD_START":
 		if file := ev.Get("Record-File-Path"); isMarker(file) {
-			ctl.keyOn(uuid, file, ev, now)
+			ctl.markerStarted(uuid, file, ev, now)
 		} else {
-			ctl.recordStarted(on, uuid, ev, now)
+			ctl.recordStarted(switchName, uuid, ev, now)
 		}
 	case "RECORD_STOP":
 		if isMarker(ev.Get("Record-File-Path")) {
-			ctl.keyOff(uuid, ev, now)
+			ctl.markerStopped(uuid, ev, now)
 		} else {
-			ctl.recordStopped(on, uuid, ev, now)
+			ctl.recordStopped(switchName, uuid, ev, now)
 		}
 	case "MEDIA_BUG_STOP":
 		if c := ctl.callOn(uuid); c != nil {
 			c.disclaimer.stopped(uuid, ev, now)
 		}
 	case "PRESENCE_PROBE":
-		ctl.probed(on, ev, now)
+		ctl.probed(switchName, ev, now)
 	case "CUSTOM":
-		ctl.custom(on, uuid, ev, now)
+		ctl.custom(switchName, uuid, ev, now)
 	case "CHANNEL_HANGUP_COMPLETE":
 		ctl.hungUp(uuid, now)
 	}
 }
 
 // custom hands on the events that we make ourselves.
-func (ctl *Controller) custom(on, uuid string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.Time) {
 	switch ev.Subclass() {
 	case armedSubclass:
 		if c := ctl.callAnchored(uuid); c != nil {
 			c.armedDone(now)
 		}
 	case toggleSubclass:
-		ctl.coded(uuid, now)
+		ctl.codePressed(uuid, now)
 	case enteredSubclass:
-		ctl.enteredElsewhere(on, ev, now)
+		ctl.enteredElsewhere(switchName, ev, now)
 	case adoptedSubclass:
 		ctl.takeover.adoptedElsewhere(ev)
 	}
@@ -85,11 +85,11 @@ func (ctl *Controller) custom(on, uuid string, ev *esl.Event, now time.Time) {
 
 // created: a leg that FreeSWITCH dials carries the call that it is for. One that has
 // been on the socket already is known better than the event knows it.
-func (ctl *Controller) created(on, uuid string, data channelData, now time.Time) {
+func (ctl *Controller) created(switchName, uuid string, data channelData, now time.Time) {
 	if !ctl.legs.isNew(uuid) {
 		return
 	}
-	l := ctl.legs.add(&leg{uuid: uuid, on: on, call: data.Variable("tapedeck_call"), dialled: isDialled(data)})
+	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), dialled: isDialled(data)})
 	if org, id := userOf(ctl.cfg.Policy(), data); id != "" {
 		l.user = user{org.ID, id, domainOf(data)}
 	}
@@ -101,9 +101,9 @@ func (ctl *Controller) created(on, uuid string, data channelData, now time.Time)
 
 // channelAnswered: the leg was answered. Its beginning may not have been told, if
 // the watch link was away.
-func (ctl *Controller) channelAnswered(on, uuid string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, now time.Time) {
 	if ctl.legs.isNew(uuid) {
-		ctl.created(on, uuid, ev, now)
+		ctl.created(switchName, uuid, ev, now)
 		if c := ctl.callOf(uuid); c != nil && ctl.legs.get(uuid).dialled {
 			c.route.ringing[uuid] = true
 		}
@@ -120,8 +120,8 @@ func (ctl *Controller) channelAnswered(on, uuid string, ev *esl.Event, now time.
 // bridged: two legs talk. Either may be the anchor of a call, and after an attended
 // transfer both may be.
 func (ctl *Controller) bridged(a, b string, now time.Time) {
-	ctl.legs.pair(a, b)
-	ctl.legs.pair(b, a)
+	ctl.legs.bridge(a, b)
+	ctl.legs.bridge(b, a)
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		if c := ctl.callAnchored(pair[0]); c != nil {
 			c.joined(pair[1], now)
@@ -133,7 +133,7 @@ func (ctl *Controller) bridged(a, b string, now time.Time) {
 func (ctl *Controller) unbridged(a, b string, now time.Time) {
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		this, other := pair[0], pair[1]
-		ctl.legs.unpair(this, other)
+		ctl.legs.unbridge(this, other)
 		if c := ctl.callAnchored(this); c != nil && c.route.peer == other {
 			c.left(other, now)
 		}
@@ -141,13 +141,13 @@ func (ctl *Controller) unbridged(a, b string, now time.Time) {
 }
 
 // recordStarted takes RECORD_START of a call's own file.
-func (ctl *Controller) recordStarted(on, uuid string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) recordStarted(switchName, uuid string, ev *esl.Event, now time.Time) {
 	c, p := ctl.recordedFile(uuid, ev)
 	if c == nil {
 		return
 	}
 	p.Made, _ = madeAt(ev)
-	p.Begin(ctl.switches.when(on, ev, now))
+	p.Begin(ctl.switches.when(switchName, ev, now))
 	if p == c.files.Last() { // otherwise it was given up, and begins after all
 		c.started(uuid, now)
 	}
@@ -155,19 +155,19 @@ func (ctl *Controller) recordStarted(on, uuid string, ev *esl.Event, now time.Ti
 
 // recordStopped takes RECORD_STOP of a call's own file: it ends with the leg, or
 // before it because somebody stopped it or it could not be written.
-func (ctl *Controller) recordStopped(on, uuid string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) recordStopped(switchName, uuid string, ev *esl.Event, now time.Time) {
 	c, p := ctl.recordedFile(uuid, ev)
 	if c == nil {
 		return
 	}
 	if !p.Made.IsZero() { // how the clocks stand is known better by now
-		p.Begin(ctl.switches.ours(on, p.Made, now))
+		p.Begin(ctl.switches.ours(switchName, p.Made, now))
 	}
 	ms, err := strconv.Atoi(ev.Variable("record_ms"))
 	if err != nil {
 		ms = 0
 	}
-	p.End(ctl.switches.when(on, ev, now), ms)
+	p.End(ctl.switches.when(switchName, ev, now), ms)
 	if p != c.files.Last() {
 		return
 	}

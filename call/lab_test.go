@@ -184,7 +184,7 @@ func (l *lab) start(address string, cfg Config) (d *Controller, socket string) {
 	return d, ln.Addr().String()
 }
 
-// settle waits until the Controller has seen all that FreeSWITCH has told, and no
+// settleDoubt waits until the Controller has seen all that FreeSWITCH has told, and no
 // command is on its way. It marks the end of the events with a leg of its own.
 func (l *lab) settle() {
 	l.Helper()
@@ -196,7 +196,7 @@ func (l *lab) settle() {
 		l.ctl.ask(context.Background(), func(now time.Time) {
 			quiet = l.ctl.legs.all[mark.UUID()] != nil
 			for _, c := range l.ctl.calls {
-				quiet = quiet && c.rec.Pending == 0 && !c.announced.telling && len(c.line.orders) == 0
+				quiet = quiet && c.rec.Pending == 0 && !c.announced.sending && len(c.line.orders) == 0
 			}
 		})
 		if quiet {
@@ -206,7 +206,7 @@ func (l *lab) settle() {
 	}
 	l.ctl.ask(context.Background(), func(now time.Time) {
 		for _, c := range l.ctl.calls {
-			l.Logf("call %s: %+v telling %t", c.id, c.rec, c.announced.telling)
+			l.Logf("call %s: %+v telling %t", c.id, c.rec, c.announced.sending)
 		}
 	})
 	l.Fatal("the controller does not come to rest")

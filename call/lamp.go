@@ -36,9 +36,9 @@ func (c *call) lampsOf() lamps {
 	return show
 }
 
-// light is what makes the lamps show the call's state: those of its users, and
+// lampCommands is what makes the lamps show the call's state: those of its users, and
 // those of the users who have left.
-func (a *announced) light() []esl.Command {
+func (a *announced) lampCommands() []esl.Command {
 	board, anchor := a.call.ctl.lamps, a.call.route.anchor
 	before, now := a.lamps, a.call.lampsOf()
 	if maps.Equal(before, now) {
@@ -59,8 +59,8 @@ func (a *announced) light() []esl.Command {
 	return send
 }
 
-// unlight forgets what the call's lamps show: from now on another instance says it.
-func (a *announced) unlight() {
+// forgetLamps forgets what the call's lamps show: from now on another instance says it.
+func (a *announced) forgetLamps() {
 	for l := range a.lamps {
 		a.call.ctl.lamps.forget(l, a.call.route.anchor)
 	}
@@ -126,7 +126,7 @@ func (b lampBoard) presence(l lamp) esl.Command {
 
 // probed answers a phone that has just begun to watch: FreeSWITCH tells it nothing
 // by itself.
-func (ctl *Controller) probed(on string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) probed(switchName string, ev *esl.Event, now time.Time) {
 	watched, domain, _ := strings.Cut(ev.Get("to"), "@")
 	extension, isOurs := strings.CutPrefix(watched, "record+")
 	if !isOurs {
@@ -141,7 +141,7 @@ func (ctl *Controller) probed(on string, ev *esl.Event, now time.Time) {
 	if ctl.lamps[l] == nil && !ctl.cfg.Store.Alone() { // another instance may know more
 		return
 	}
-	ctl.send(on, []esl.Command{ctl.lamps.presence(l)}, ignored, now)
+	ctl.send(switchName, []esl.Command{ctl.lamps.presence(l)}, ignored, now)
 }
 
 // isPlain reports whether a domain is one that FreeSWITCH cannot take for more: the

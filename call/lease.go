@@ -18,12 +18,12 @@ import (
 // whoever has to take the call over: the snapshot on the recorded leg and in Redis,
 // and the drafts beside the files.
 type lease struct {
-	call   *call
-	token  int64        // grows with each change of owner
-	serial int64        // of the snapshot that was said last
-	said   saidSnapshot // what the recorded leg was told last
-	kept   kept         // what was written down last
-	long   bool         // the snapshot was too long once, and the log has been told
+	call      *call
+	token     int64        // grows with each change of owner
+	serial    int64        // of the snapshot that was said last
+	sent      sentSnapshot // what the recorded leg was told last
+	saved     savedState   // what was written down last
+	shortened bool         // the snapshot was too long once, and the log has been told
 
 	// Elements that the leg entered at other instances, and noted on itself.
 	relayed  string    // leg whose note was read, and that still has it; "" if none
@@ -31,8 +31,8 @@ type lease struct {
 	caughtUp time.Time // when the note was read last, because the event about it may have been lost
 }
 
-// saidSnapshot is a snapshot that was set on a leg.
-type saidSnapshot struct{ leg, stable string }
+// sentSnapshot is a snapshot that was set on a leg.
+type sentSnapshot struct{ leg, stable string }
 
 // snapshot is what there is to hand on of the call. What FreeSWITCH has confirmed
 // of a file beyond its start does not count: whoever takes over asks FreeSWITCH.
@@ -40,8 +40,8 @@ func (l *lease) snapshot() handover.Snapshot {
 	c := l.call
 	r, p, last := &c.route, c.files.Last(), c.presses.last
 	s := handover.Snapshot{
-		Version: handover.Version, Owner: c.ctl.cfg.Store.Instance(), Token: l.token, Serial: l.serial, At: c.rec.wished,
-		Call: c.id, Organisation: r.org.ID, Direction: r.direction, Switch: c.line.on, First: r.first, Anchor: r.anchor, Peer: r.peer,
+		Version: handover.Version, Owner: c.ctl.cfg.Store.Instance(), Token: l.token, Serial: l.serial, At: c.rec.wishedSince,
+		Call: c.id, Organisation: r.org.ID, Direction: r.direction, Switch: c.line.switchName, First: r.first, Anchor: r.anchor, Peer: r.peer,
 		External: c.external, Began: c.began, Answered: c.rec.answered,
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(last.method), User: last.user, Account: last.account, Pressed: c.presses.lastAt,
 		File: files.Assumed(c.rec.State), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartTold: p.Confirmed,
@@ -54,50 +54,50 @@ func (l *lease) snapshot() handover.Snapshot {
 	for _, step := range r.passed {
 		s.Passed = append(s.Passed, handover.Step{Element: step.Element.String(), Setting: step.Setting, Leg: step.leg})
 	}
-	if r.away.ID != "" {
-		s.Away = r.away.String()
+	if r.lastLeft.ID != "" {
+		s.Away = r.lastLeft.String()
 	}
 	return s
 }
 
-// news is the text of the snapshot for the recorded leg, if it says something new
+// newText is the text of the snapshot for the recorded leg, if it says something new
 // since the last time.
-func (l *lease) news(now time.Time) (text string, isNew bool) {
+func (l *lease) newText(now time.Time) (text string, isNew bool) {
 	s := l.snapshot()
-	said := saidSnapshot{s.Holder(), s.Stable()}
-	if said == l.said {
+	said := sentSnapshot{s.Holder(), s.Stable()}
+	if said == l.sent {
 		return "", false
 	}
-	l.said = said
+	l.sent = said
 	l.serial++
 	s.Serial, s.Changed = l.serial, now
-	return l.short(s), true
+	return l.encode(s), true
 }
 
-// unsaid notes that the recorded leg may not have been told.
-func (l *lease) unsaid() { l.said = saidSnapshot{} }
+// forgetSent notes that the recorded leg may not have been told.
+func (l *lease) forgetSent() { l.sent = sentSnapshot{} }
 
-// short is the snapshot's text. The log is told once of a call for which it has to
+// encode is the snapshot's text. The log is told once of a call for which it has to
 // be shortened.
-func (l *lease) short(s handover.Snapshot) string {
+func (l *lease) encode(s handover.Snapshot) string {
 	text, shortened := s.EncodeShort()
-	if shortened && !l.long {
-		l.long = true
+	if shortened && !l.shortened {
+		l.shortened = true
 		l.call.log.Warn("call has passed very many elements: its snapshot is shortened", "elements", len(s.Passed))
 	}
 	return text
 }
 
-// preface sets the snapshot, if it says something new.
-func (l *lease) preface(w way, now time.Time) []esl.Command {
-	if text, isNew := l.news(now); isNew {
+// snapshotCommands sets the snapshot, if it says something new.
+func (l *lease) snapshotCommands(w way, now time.Time) []esl.Command {
+	if text, isNew := l.newText(now); isNew {
 		return w.snapshot(&l.call.route, text)
 	}
 	return nil
 }
 
-// kept is what of a call was last written down.
-type kept struct {
+// savedState is what of a call was last written down.
+type savedState struct {
 	snapshot string
 	notes    int
 	edges    int
@@ -106,15 +106,15 @@ type kept struct {
 	status   toggle.Status
 }
 
-// keep writes down, without delaying the call, what another Tapedeck would need to
+// save writes down, without delaying the call, what another Tapedeck would need to
 // go on with it: into Redis, on the recorded leg, and beside the files.
-func (l *lease) keep(now time.Time) {
+func (l *lease) save(now time.Time) {
 	c, s, p := l.call, l.snapshot(), l.call.files.Last()
-	kept := kept{s.Stable(), len(c.trace), len(p.Edges), len(p.Problems), p.Began, c.rec.Status()}
-	if kept == l.kept {
+	kept := savedState{s.Stable(), len(c.trace), len(p.Edges), len(p.Problems), p.Began, c.rec.Status()}
+	if kept == l.saved {
 		return
 	}
-	l.kept = kept
+	l.saved = kept
 	drafts := c.sidecars(now)
 	for i, d := range drafts {
 		if i == len(drafts)-1 || d.Next != "" && i == len(drafts)-2 {
@@ -124,7 +124,7 @@ func (l *lease) keep(now time.Time) {
 	if live, ok := l.liveCall(s, drafts); ok {
 		c.ctl.cfg.Store.SaveCall(live)
 	}
-	c.line.remember(now)
+	c.line.sendUnsent(now)
 }
 
 // liveCall is the call's entry in Redis.
@@ -135,7 +135,7 @@ func (l *lease) liveCall(s handover.Snapshot, drafts []recording.Sidecar) (live 
 		return live, false
 	}
 	c := l.call
-	live = s.LiveCall(l.short(s))
+	live = s.LiveCall(l.encode(s))
 	live.Number, live.Chain, live.Users = c.route.number(), c.route.chain(), c.route.users()
 	live.State, live.Since, live.Locked, live.Because = calls.State(c.rec.Status()), c.since(), c.route.effective().Locked, calls.Cause(c.cause())
 	live.File, live.Draft = c.files.Last().Path, text
@@ -144,10 +144,10 @@ func (l *lease) liveCall(s handover.Snapshot, drafts []recording.Sidecar) (live 
 
 // since is when what is to be written became what it is.
 func (c *call) since() time.Time {
-	if c.rec.wished.Before(c.rec.answered) {
+	if c.rec.wishedSince.Before(c.rec.answered) {
 		return c.rec.answered
 	}
-	return c.rec.wished
+	return c.rec.wishedSince
 }
 
 // clearRelays clears the elements that other instances have entered, if they were
@@ -198,13 +198,13 @@ func (ctl *Controller) Lost(organisation, id string) {
 	ctl.post(func(time.Time) {})
 }
 
-// mayAct waits until it is certain that our calls are still ours, and leaves those
+// waitForLease waits until it is certain that our calls are still ours, and leaves those
 // that are not, before anything that waits is done for them. It is certain all the
 // time, but for an instance that stood still longer than its lease.
-func (ctl *Controller) mayAct(ctx context.Context) {
+func (ctl *Controller) waitForLease(ctx context.Context) {
 	for !ctl.cfg.Store.Holds() {
 		select {
-		case <-time.After(holdsAgain):
+		case <-time.After(holdsRetry):
 		case <-ctx.Done():
 			return
 		}
@@ -216,8 +216,8 @@ func (ctl *Controller) mayAct(ctx context.Context) {
 	}
 }
 
-// holdsAgain is how soon the store is asked again.
-const holdsAgain = 2 * time.Millisecond
+// holdsRetry is how soon the store is asked again.
+const holdsRetry = 2 * time.Millisecond
 
 // yield leaves a call to the instance that has taken it over: nothing is done for it
 // here any more, and nothing of it is ended.
@@ -226,7 +226,7 @@ func (c *call) yield() {
 	c.line.yielded = true
 	delete(c.ctl.calls, c.id)
 	c.presses.yield()
-	c.announced.unlight()
+	c.announced.forgetLamps()
 	c.count()
 	c.ctl.cfg.Meter.Adopted("yielded")
 	c.log.Info("call taken over by another instance", "token", c.lease.token)

@@ -8,18 +8,18 @@ import (
 
 // leg is one channel of a FreeSWITCH.
 type leg struct {
-	uuid     string
-	on       string // the switch that has it; "" if no watch link has said so yet
-	core     string // UUID of its FreeSWITCH; "" if the watch link told of the leg
-	call     string // the call that it was made for or entered; "" if none
-	user     user   // whose phone it is
-	begun    int    // how many calls began on it
-	answered bool
-	dialled  bool   // FreeSWITCH dialled it (Call-Direction: outbound)
-	rate     int    // sampling rate of what it hears, in Hz; 0 until it is known
-	marker   marker // of the Record key
-	prompt   string // file of the prompt that it was played last; "" if none
-	peer     string // the leg that it is bridged with; "" if none
+	uuid       string
+	switchName string // the switch that has it; "" if no watch link has said so yet
+	core       string // UUID of its FreeSWITCH; "" if the watch link told of the leg
+	call       string // the call that it was made for or entered; "" if none
+	user       user   // whose phone it is
+	begun      int    // how many calls began on it
+	answered   bool
+	dialled    bool   // FreeSWITCH dialled it (Call-Direction: outbound)
+	rate       int    // sampling rate of what it hears, in Hz; 0 until it is known
+	marker     marker // of the Record key
+	prompt     string // file of the prompt that it was played last; "" if none
+	peer       string // the leg that it is bridged with; "" if none
 }
 
 // user is the user whose phone a leg is; the zero value is nobody's.
@@ -44,11 +44,11 @@ func newLegs() *legs { return &legs{all: map[string]*leg{}, gone: map[string]tim
 // get is a leg; nil if it is not known.
 func (ls *legs) get(uuid string) *leg { return ls.all[uuid] }
 
-// late reports whether the leg has hung up already.
-func (ls *legs) late(uuid string) bool { _, gone := ls.gone[uuid]; return gone }
+// reportLatePress reports whether the leg has hung up already.
+func (ls *legs) hasGone(uuid string) bool { _, gone := ls.gone[uuid]; return gone }
 
 // isNew reports whether a leg that is heard of now is one that nothing is known of.
-func (ls *legs) isNew(uuid string) bool { return !ls.late(uuid) && ls.all[uuid] == nil }
+func (ls *legs) isNew(uuid string) bool { return !ls.hasGone(uuid) && ls.all[uuid] == nil }
 
 // add makes a leg known.
 func (ls *legs) add(l *leg) *leg {
@@ -67,15 +67,15 @@ func (ls *legs) forgetGone(now time.Time) {
 	maps.DeleteFunc(ls.gone, func(_ string, at time.Time) bool { return now.Sub(at) > sweepEvery })
 }
 
-// pair notes with whom a leg talks.
-func (ls *legs) pair(uuid, peer string) {
+// bridge notes with whom a leg talks.
+func (ls *legs) bridge(uuid, peer string) {
 	if l := ls.all[uuid]; l != nil {
 		l.peer = peer
 	}
 }
 
-// unpair notes that a leg does not talk with that one any more.
-func (ls *legs) unpair(uuid, peer string) {
+// unbridge notes that a leg does not talk with that one any more.
+func (ls *legs) unbridge(uuid, peer string) {
 	if l := ls.all[uuid]; l != nil && l.peer == peer {
 		l.peer = ""
 	}

@@ -30,10 +30,10 @@ type order struct {
 // the socket of a leg that enters (socket.go). Either way a batch is put together
 // by batch and its outcome is read by read.
 type line struct {
-	call    *call
-	on      string  // the switch that has the call; "" if no watch link has said so yet
-	orders  []order // on the watch link; the first is on its way
-	yielded bool    // to another instance: nothing is sent any more
+	call       *call
+	switchName string  // the switch that has the call; "" if no watch link has said so yet
+	orders     []order // on the watch link; the first is on its way
+	yielded    bool    // to another instance: nothing is sent any more
 }
 
 // way is how variables are set on the legs of a call.
@@ -105,10 +105,10 @@ type batch struct {
 	commands []esl.Command
 	command  toggle.Command
 	from     int // the replies from here on are the recording command's
-	clears   clears
+	cleared  clears
 }
 
-// clears is what a batch makes FreeSWITCH forget: the code that a leg pressed, and
+// cleared is what a batch makes FreeSWITCH forget: the code that a leg pressed, and
 // the elements that other instances have entered.
 type clears struct {
 	code   string // the leg
@@ -118,7 +118,7 @@ type clears struct {
 // onSocket is the batch for the socket of a leg that enters, behind what is sent
 // there anyway. It can set variables of that leg alone.
 func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Time) batch {
-	send = append(send, l.call.lease.preface(onSocket{}, now)...)
+	send = append(send, l.call.lease.snapshotCommands(onSocket{}, now)...)
 	return batch{commands: append(send, l.recordingCommands(onSocket{}, command)...), command: command, from: len(send)}
 }
 
@@ -126,10 +126,10 @@ func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Tim
 // a press or from anything new: that the press was seen, and the snapshot.
 func (l *line) onLink(command toggle.Command, now time.Time) batch {
 	b := batch{command: command}
-	b.commands, b.clears.code = l.call.presses.clearCode()
+	b.commands, b.cleared.code = l.call.presses.clearCode()
 	clearRelays, relays := l.call.lease.clearRelays()
-	b.clears.relays = relays
-	b.commands = append(append(b.commands, clearRelays...), l.call.lease.preface(onLink{}, now)...)
+	b.cleared.relays = relays
+	b.commands = append(append(b.commands, clearRelays...), l.call.lease.snapshotCommands(onLink{}, now)...)
 	b.from = len(b.commands)
 	b.commands = append(b.commands, l.recordingCommands(onLink{}, command)...)
 	return b
@@ -139,11 +139,11 @@ func (l *line) onLink(command toggle.Command, now time.Time) batch {
 // command, and the command's fate.
 func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 	if err != nil {
-		l.call.lease.unsaid() // said again with the next news, a new link's at the latest
+		l.call.lease.forgetSent() // said again with the next news, a new link's at the latest
 	} else {
 		replies = replies[b.from:]
-		l.call.presses.codeCleared(b.clears.code)
-		if b.clears.relays {
+		l.call.presses.codeCleared(b.cleared.code)
+		if b.cleared.relays {
 			l.call.lease.relaysCleared()
 		}
 	}
@@ -165,10 +165,10 @@ func (l *line) carryOut(command toggle.Command, now time.Time) {
 	}, now)
 }
 
-// remember sends what goes before a command, if there is some that no command
+// sendUnsent sends what goes before a command, if there is some that no command
 // carried. While orders are on their way it waits for them.
-func (l *line) remember(now time.Time) {
-	if l.call.rec.Gone || !l.call.ctl.switches.watched(l.on) || len(l.orders) > 0 {
+func (l *line) sendUnsent(now time.Time) {
+	if l.call.rec.Gone || !l.call.ctl.switches.watched(l.switchName) || len(l.orders) > 0 {
 		return
 	}
 	b := l.onLink(toggle.None, now)
@@ -205,7 +205,7 @@ func (l *line) send(commands []esl.Command, then outcome, now time.Time) {
 // next sends the first order.
 func (l *line) next(now time.Time) {
 	o := l.orders[0]
-	l.call.ctl.send(l.on, o.commands, func(replies []esl.Reply, err error, now time.Time) {
+	l.call.ctl.send(l.switchName, o.commands, func(replies []esl.Reply, err error, now time.Time) {
 		if l.yielded {
 			return
 		}
@@ -215,15 +215,15 @@ func (l *line) next(now time.Time) {
 		}
 		o.then(replies, err, now)
 		if err == nil && l.call.isLive() {
-			l.remember(now)
+			l.sendUnsent(now)
 		}
 	}, now)
 }
 
 // send sends to a switch without waiting. then is called by Run with the replies,
 // at once if no link goes to the switch.
-func (ctl *Controller) send(on string, commands []esl.Command, then outcome, now time.Time) {
-	link := ctl.cfg.Switches[on]
+func (ctl *Controller) send(switchName string, commands []esl.Command, then outcome, now time.Time) {
+	link := ctl.cfg.Switches[switchName]
 	if link == nil {
 		then(nil, errNoLink, now)
 		return
@@ -327,7 +327,7 @@ func (l *line) fate(command toggle.Command, replies []esl.Reply, err error) togg
 	if why == "" {
 		return f
 	}
-	l.call.rec.why = why
+	l.call.rec.refusal = why
 	level := slog.LevelWarn
 	if f.What == toggle.HungUp { // it crossed the hangup on its way
 		level = slog.LevelInfo

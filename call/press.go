@@ -31,23 +31,23 @@ func (p press) reply(status toggle.Status, err error) {
 // presses are what people have pressed during one call.
 type presses struct {
 	call    *call
-	waiting []press   // obeyed, and the person has not heard yet what came of it
-	last    press     // obeyed last
-	lastAt  time.Time // when
-	stands  standing  // before the waiting ones
-	code    string    // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
-	unclear string    // the same, of which FreeSWITCH was told and has not confirmed it
+	waiting []press     // obeyed, and the person has not heard yet what came of it
+	last    press       // obeyed last
+	lastAt  time.Time   // when
+	undoTo  personState // before the waiting ones
+	code    string      // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
+	unclear string      // the same, of which FreeSWITCH was told and has not confirmed it
 }
 
-// standing is what people have switched, who did, and when.
-type standing struct {
+// personState is what people have switched, who did, and when.
+type personState struct {
 	person toggle.Person
 	last   press
 	lastAt time.Time
 }
 
-// coded takes the code that a phone has pressed.
-func (ctl *Controller) coded(uuid string, now time.Time) {
+// codePressed takes the code that a phone has pressed.
+func (ctl *Controller) codePressed(uuid string, now time.Time) {
 	if c := ctl.callOn(uuid); c != nil {
 		c.presses.code = uuid
 	}
@@ -78,7 +78,7 @@ func (ps *presses) take(p press, now time.Time) {
 	c.log.Info("press received", "method", string(p.method), "ask", p.ask.String(), "result", result)
 	c.log.Debug("pressed by", "user", p.user, "account", p.account)
 	if refusal != toggle.Permitted {
-		ps.tell(p, notPermitted, now)
+		ps.announce(p, notPermitted, now)
 		p.reply(c.rec.Status(), refusal)
 		return
 	}
@@ -90,10 +90,10 @@ func (ps *presses) take(p press, now time.Time) {
 func (ps *presses) obey(p press, now time.Time) {
 	c := ps.call
 	if p.method == toggle.API {
-		p.leg = c.route.phone()
+		p.leg = c.route.userPhone()
 	}
 	if len(ps.waiting) == 0 || c.rec.Person == toggle.Nobody {
-		ps.stands = standing{c.rec.Person, ps.last, ps.lastAt}
+		ps.undoTo = personState{c.rec.Person, ps.last, ps.lastAt}
 	}
 	ps.waiting = append(ps.waiting, p)
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
@@ -102,15 +102,15 @@ func (ps *presses) obey(p press, now time.Time) {
 	c.happened(toggle.Fact{What: toggle.Pressed, Press: p.ask}, now)
 }
 
-// tell plays a prompt to the person who pressed, mixed into the talk. Whoever is
+// send plays a prompt to the person who pressed, mixed into the talk. Whoever is
 // nobody of the organisation hears nothing.
-func (ps *presses) tell(p press, prompt string, now time.Time) {
+func (ps *presses) announce(p press, prompt string, now time.Time) {
 	if p.user != "" || p.method == autoResume {
 		ps.call.play(p.leg, prompt, now)
 	}
 }
 
-// settle tells the people who pressed what came of it, once FreeSWITCH has
+// settleDoubt tells the people who pressed what came of it, once FreeSWITCH has
 // confirmed it, or has not.
 func (ps *presses) settle(now time.Time) {
 	c := ps.call
@@ -129,7 +129,7 @@ func (ps *presses) settle(now time.Time) {
 		done[i].reply(status, err)
 		if !told[done[i].leg] {
 			told[done[i].leg] = true
-			ps.tell(done[i], prompt, now)
+			ps.announce(done[i], prompt, now)
 		}
 	}
 	if err != nil && !c.rec.Gone && done[len(done)-1].method != autoResume {
@@ -145,7 +145,7 @@ func (ps *presses) settled() bool {
 	switch {
 	case s.Gone:
 		return true
-	case s.Pending != toggle.None, ps.call.timers.beginsSoon():
+	case s.Pending != toggle.None, ps.call.timers.restartsSoon():
 		return false
 	case s.Held, s.File == toggle.Closed:
 		return true
@@ -186,8 +186,8 @@ func (ps *presses) undo(first press, now time.Time) {
 	c.log.Info("press undone: FreeSWITCH did not carry it out", "method", string(ps.last.method))
 	before := toggle.Nobody
 	switch {
-	case ps.stands.person == toggle.SwitchedOff:
-		before, ps.last, ps.lastAt = toggle.SwitchedOff, ps.stands.last, ps.stands.lastAt
+	case ps.undoTo.person == toggle.SwitchedOff:
+		before, ps.last, ps.lastAt = toggle.SwitchedOff, ps.undoTo.last, ps.undoTo.lastAt
 	case c.rec.Status() == toggle.Paused:
 		before, ps.last = toggle.SwitchedOff, first
 	}
@@ -214,7 +214,7 @@ func (ps *presses) keepResume(now time.Time) {
 		timer.start(c.ctl, max(left, 0), ps.resume)
 	default:
 		timer.start(c.ctl, left-reminderBefore, func(now time.Time) {
-			c.play(c.route.phone(), pauseEndsSoon, now)
+			c.play(c.route.userPhone(), pauseEndsSoon, now)
 			timer.start(c.ctl, reminderBefore, ps.resume)
 		})
 	}
@@ -232,7 +232,7 @@ func (ps *presses) resume(now time.Time) {
 	c.ctl.cfg.Meter.Toggle(string(autoResume), "ok")
 	c.trace.add(recording.Note{What: "pressed", Method: string(autoResume), Result: "ok"}, now)
 	c.log.Info("pause ends by itself")
-	ps.obey(press{method: autoResume, leg: c.route.phone(), ask: toggle.TurnOn}, now)
+	ps.obey(press{method: autoResume, leg: c.route.userPhone(), ask: toggle.TurnOn}, now)
 }
 
 // yield answers the API for a call that another instance follows from now on.

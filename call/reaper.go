@@ -118,10 +118,10 @@ func (r reaper) followedElsewhere(ctx context.Context) (map[string]bool, error) 
 }
 
 // describeGone describes, of a switch's drafts, those whose leg it has no more.
-func (r reaper) describeGone(on string, now survey.Survey, drafts []recording.Sidecar) {
+func (r reaper) describeGone(switchName string, now survey.Survey, drafts []recording.Sidecar) {
 	left := map[string][]recording.Sidecar{}
 	for _, s := range r.notFollowed(drafts) {
-		if s.Switch == on && !now.Live.Has(s.Anchor) {
+		if s.Switch == switchName && !now.Live.Has(s.Anchor) {
 			left[s.Call] = append(left[s.Call], s)
 		}
 	}

@@ -18,7 +18,7 @@ type recovery struct{ ctl *Controller }
 
 // Connected takes a watch link's (re)connection: it learns which FreeSWITCH that is,
 // which legs are gone since, and which calls there are that somebody has to follow.
-func (ctl *Controller) Connected(ctx context.Context, on string, conn Link) error {
+func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Link) error {
 	r := recovery{ctl}
 	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid")})
 	if err != nil {
@@ -26,7 +26,7 @@ func (ctl *Controller) Connected(ctx context.Context, on string, conn Link) erro
 	}
 	core := replies[0].Text()
 	known := map[string]bool{} // a leg that comes after this is live, whatever is said of it
-	if !ctl.ask(ctx, func(time.Time) { known = ctl.legs.on(on, core) }) {
+	if !ctl.ask(ctx, func(time.Time) { known = ctl.legs.onSwitch(switchName, core) }) {
 		return ctx.Err() // the link has gone, or the Controller is ending
 	}
 	here := make([]string, 0, len(known))
@@ -41,18 +41,18 @@ func (ctl *Controller) Connected(ctx context.Context, on string, conn Link) erro
 	}
 	drafts := reaper{ctl}.drafts()
 	ctl.ask(ctx, func(now time.Time) {
-		r.connected(on, core, known, s, now)
-		r.meet(on, s, drafts, now)
-		ctl.work.Go(func() { r.lookAgain(ctx, on, conn) })
+		r.connected(switchName, core, known, s, now)
+		r.meet(switchName, s, drafts, now)
+		ctl.work.Go(func() { r.lookAgain(ctx, switchName, conn) })
 	})
 	return nil
 }
 
-// on says of each leg whether it is on this switch, as far as is known.
-func (ls *legs) on(name, core string) map[string]bool {
+// switchName says of each leg whether it is on this switch, as far as is known.
+func (ls *legs) onSwitch(name, core string) map[string]bool {
 	is := map[string]bool{}
 	for uuid, l := range ls.all {
-		is[uuid] = l.on == name || l.on == "" && l.core == core
+		is[uuid] = l.switchName == name || l.switchName == "" && l.core == core
 	}
 	return is
 }
@@ -63,7 +63,7 @@ const listedBy = 2 * time.Second
 
 // lookAgain finds the legs that came shortly before the connection, and were not
 // listed yet.
-func (r recovery) lookAgain(ctx context.Context, on string, conn Link) {
+func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	ctl := r.ctl
 	select {
 	case <-time.After(listedBy):
@@ -92,11 +92,11 @@ func (r recovery) lookAgain(ctx context.Context, on string, conn Link) {
 				delete(s.Data, uuid)
 			}
 		}
-		r.learn(on, s, now)
-		r.meet(on, s, drafts, now)
-		r.fade(on, s, now)
+		r.learn(switchName, s, now)
+		r.meet(switchName, s, drafts, now)
+		r.endUnanswered(switchName, s, now)
 		for _, c := range ctl.calls {
-			if c.line.on == on && c.route.awaitsAnchor() {
+			if c.line.switchName == switchName && c.route.awaitsAnchor() {
 				c.absence.catchUp(s, now)
 			}
 		}
@@ -106,34 +106,34 @@ func (r recovery) lookAgain(ctx context.Context, on string, conn Link) {
 // connected ends what is gone, of the legs that were known before the survey was
 // made, and what is left gets commands again. What entered before it was known which
 // switch has that core is that switch's from now on.
-func (r recovery) connected(on, core string, known map[string]bool, s survey.Survey, now time.Time) {
+func (r recovery) connected(switchName, core string, known map[string]bool, s survey.Survey, now time.Time) {
 	ctl := r.ctl
-	ctl.switches.cores[core] = on
+	ctl.switches.cores[core] = switchName
 	for _, c := range ctl.calls {
-		if c.line.on == "" && c.core == core {
-			c.line.on = on
+		if c.line.switchName == "" && c.core == core {
+			c.line.switchName = switchName
 		}
 	}
-	r.learn(on, s, now)
+	r.learn(switchName, s, now)
 	for _, c := range ctl.calls {
-		if c.line.on == on {
+		if c.line.switchName == switchName {
 			c.absence.catchUpAnswer(s, now)
 		}
 	}
 	for uuid, l := range ctl.legs.all {
-		if l.on == "" && l.core == core {
-			l.on = on
+		if l.switchName == "" && l.core == core {
+			l.switchName = switchName
 		}
 		if known[uuid] && !s.Live.Has(uuid) {
 			r.vanished(uuid, now)
 		}
 	}
 	for _, c := range ctl.calls {
-		if c.line.on == on {
+		if c.line.switchName == switchName {
 			if c.route.direction == flow.Outbound && c.route.anchor != "" { // it may have been lost with the link
 				c.line.disarmFirst(now)
 			}
-			c.lease.unsaid()
+			c.lease.forgetSent()
 			c.absence.catchUp(s, now)
 		}
 	}
@@ -146,43 +146,43 @@ func (r recovery) vanished(uuid string, now time.Time) {
 	ctl := r.ctl
 	c := ctl.callOf(uuid)
 	if c != nil && c.route.awaitsAnchor() && uuid == c.route.first {
-		c.absence.fading = true
+		c.absence.firstLegGone = true
 		return
 	}
 	if c != nil {
-		c.absence.endUnseen = true
+		c.absence.endMissed = true
 	}
 	ctl.hungUp(uuid, now)
 }
 
 // learn takes what there is to know of legs.
-func (r recovery) learn(on string, s survey.Survey, now time.Time) {
+func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	for uuid, data := range s.Data {
-		ctl.created(on, uuid, data, now)
+		ctl.created(switchName, uuid, data, now)
 		ctl.legs.learnRate(uuid, data)
-		ctl.legs.pair(uuid, s.Peers[uuid])
+		ctl.legs.bridge(uuid, s.Peers[uuid])
 		if l := ctl.legs.get(uuid); l != nil {
 			l.answered = s.Live[uuid]
 		}
 	}
 }
 
-// fade ends the outgoing calls whose first leg is gone, and which nobody is found to
+// endUnanswered ends the outgoing calls whose first leg is gone, and which nobody is found to
 // have answered.
-func (r recovery) fade(on string, s survey.Survey, now time.Time) {
+func (r recovery) endUnanswered(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	for _, c := range ctl.calls {
-		if c.line.on != on || !c.absence.fading {
+		if c.line.switchName != switchName || !c.absence.firstLegGone {
 			continue
 		}
-		c.absence.fading = false
+		c.absence.firstLegGone = false
 		if c.absence.catchUpAnswer(s, now); c.route.anchor != "" {
 			c.left(c.route.first, now)
 			c.absence.catchUp(s, now)
 			continue
 		}
-		c.absence.endUnseen = true
+		c.absence.endMissed = true
 		ctl.hungUp(c.route.first, now)
 	}
 }
@@ -190,11 +190,11 @@ func (r recovery) fade(on string, s survey.Survey, now time.Time) {
 // meet takes the calls that somebody else followed: those of an instance before this
 // one at once, if there can be no other. Those of other instances, which may be
 // alive, are orphans only when Redis says that they are.
-func (r recovery) meet(on string, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
+func (r recovery) meet(switchName string, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
 	ctl := r.ctl
 	alone := ctl.cfg.Store.Alone()
 	for id, snapshot := range s.Snapshots(r.unreadable) {
-		snapshot.Switch = on
+		snapshot.Switch = switchName
 		switch {
 		case ctl.calls[id] != nil:
 		case alone:
@@ -204,7 +204,7 @@ func (r recovery) meet(on string, s survey.Survey, drafts []recording.Sidecar, n
 		}
 	}
 	if alone {
-		reaper{ctl}.describeGone(on, s, drafts)
+		reaper{ctl}.describeGone(switchName, s, drafts)
 	}
 }
 

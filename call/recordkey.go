@@ -49,8 +49,8 @@ const markerSerial = "tapedeck_marker"
 // the key, may have started it.
 const anySerial = "*"
 
-// keyOn takes RECORD_START of a marker: unless it is ours, somebody pressed the key.
-func (ctl *Controller) keyOn(uuid, file string, ev *esl.Event, now time.Time) {
+// markerStarted takes RECORD_START of a marker: unless it is ours, somebody pressed the key.
+func (ctl *Controller) markerStarted(uuid, file string, ev *esl.Event, now time.Time) {
 	l, c := ctl.legs.get(uuid), ctl.callOn(uuid)
 	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
 		return
@@ -60,7 +60,7 @@ func (ctl *Controller) keyOn(uuid, file string, ev *esl.Event, now time.Time) {
 	}
 	if c == nil { // a phone that is on no call of ours: what it started must not go on
 		ctl.cfg.Log.Warn("record key pressed on a leg of no call: what it started is stopped", "leg", uuid)
-		ctl.send(l.on, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, ignored, now)
+		ctl.send(l.switchName, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, ignored, now)
 		return
 	}
 	if l.marker.file != "" && l.marker.file != file { // the profile's template is not ours: the key's own takes its place
@@ -72,9 +72,9 @@ func (ctl *Controller) keyOn(uuid, file string, ev *esl.Event, now time.Time) {
 	c.keepMarkers(now)
 }
 
-// keyOff takes RECORD_STOP of a marker: if it is the one that is to run, and the leg
+// markerStopped takes RECORD_STOP of a marker: if it is the one that is to run, and the leg
 // has not hung up, somebody pressed the key.
-func (ctl *Controller) keyOff(uuid string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) markerStopped(uuid string, ev *esl.Event, now time.Time) {
 	l := ctl.legs.get(uuid)
 	if l == nil || l.marker.file == "" || l.marker.serial != anySerial && l.marker.serial != ev.Get("Recording-Variable-"+markerSerial) {
 		return
@@ -94,7 +94,7 @@ func (c *call) keepMarkers(now time.Time) {
 	if !c.route.org.OnDemand.RecordKey || c.rec.Pending != toggle.None {
 		return
 	}
-	for _, uuid := range c.route.phones() {
+	for _, uuid := range c.route.keyPhones() {
 		l, on := c.ctl.legs.get(uuid), c.rec.Status() == toggle.On && !c.rec.Gone
 		switch file := c.ctl.markerFile(uuid); {
 		case on && l.marker.file == "":

@@ -42,7 +42,7 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 	if e.hint != "" {
 		send = append(send, esl.Execute("unset", "tapedeck_element"))
 	}
-	if r.refuses(e) {
+	if r.isToggleTransfer(e) {
 		send = append(send, failTransfer()...)
 	}
 	return leave(send...)
@@ -79,7 +79,7 @@ func (r relays) forget(now time.Time) {
 }
 
 // enteredElsewhere takes a leg that entered at another instance into our call.
-func (ctl *Controller) enteredElsewhere(on string, ev *esl.Event, now time.Time) {
+func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now time.Time) {
 	e := readEntry(ctl.cfg.Policy(), ev)
 	s, err := handover.Read(e.snapshot)
 	if err != nil {
@@ -87,9 +87,9 @@ func (ctl *Controller) enteredElsewhere(on string, ev *esl.Event, now time.Time)
 		return
 	}
 	if ctl.legs.get(e.leg) == nil {
-		ctl.created(on, e.leg, ev, now)
+		ctl.created(switchName, e.leg, ev, now)
 	}
-	at := ctl.switches.when(on, ev, now)
+	at := ctl.switches.when(switchName, ev, now)
 	if c := ctl.calls[s.Call]; c != nil {
 		c.absence.enterRelayed(e, at, now)
 		return
@@ -101,7 +101,7 @@ func (ctl *Controller) enteredElsewhere(on string, ev *esl.Event, now time.Time)
 func (a *absence) enterRelayed(e entry, at, now time.Time) {
 	c := a.call
 	c.answeredBefore(e, now)
-	if !c.rec.Gone && c.route.refuses(e) {
+	if !c.rec.Gone && c.route.isToggleTransfer(e) {
 		c.pressedByTransfer(e, now)
 		return
 	}
@@ -122,7 +122,7 @@ func (a *absence) takeRelays(since time.Time, s survey.Survey, now time.Time) (p
 	for _, r := range c.ctl.relays[c.id] {
 		switch {
 		case !r.at.After(since): // its owner saw to it
-		case c.route.refuses(r.entry):
+		case c.route.isToggleTransfer(r.entry):
 			presses = append(presses, r.entry)
 		case r.entry.hint != "" && left == "":
 			c.enterElement(r.entry.hint, now)

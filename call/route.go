@@ -21,7 +21,7 @@ type route struct {
 	ringing   map[string]bool // legs that FreeSWITCH is dialling for this call
 	passed    []step
 	fresh     bool         // a step with an explicit setting was entered, and toggle does not know it yet
-	away      flow.Element // the user who left last, until another one comes
+	lastLeft  flow.Element // the user who left last, until another one comes
 	talked    []string     // the users who have been on the call, in order
 	legs      *legs
 	trace     *trace
@@ -103,11 +103,11 @@ func (r *route) join(uuid string, now time.Time) {
 	if !slices.ContainsFunc(r.passed, func(s step) bool { return s.leg == uuid }) {
 		before := r.fresh
 		r.enter(user, uuid, now)
-		if user == r.away { // back from a hold, or from a transfer that was refused: nothing new
+		if user == r.lastLeft { // back from a hold, or from a transfer that was refused: nothing new
 			r.fresh = before
 		}
 	}
-	r.away = flow.Element{}
+	r.lastLeft = flow.Element{}
 }
 
 // leave takes a leg and its user off the call.
@@ -121,7 +121,7 @@ func (r *route) leave(uuid string, now time.Time) {
 	}
 	r.drop(func(s step) bool {
 		if s.leg == uuid {
-			r.away = s.Element
+			r.lastLeft = s.Element
 			r.trace.add(recording.Note{What: "left", Element: s.Element.String()}, now)
 		}
 		return s.leg == uuid
@@ -291,10 +291,10 @@ func (r *route) has(uuid string) bool {
 // holder is the leg that the snapshot is kept on.
 func (r *route) holder() string { return cmp.Or(r.anchor, r.first) }
 
-// phone is the leg of the user on the call, "" if there is none: the one that
+// userPhone is the leg of the user on the call, "" if there is none: the one that
 // talks to the anchor, or an internal call's anchor itself. Before the answer of an
 // outgoing call it is the leg that calls.
-func (r *route) phone() string {
+func (r *route) userPhone() string {
 	for _, uuid := range []string{r.peer, r.holder()} {
 		if r.legs.get(uuid).is(r.org.ID) {
 			return uuid
@@ -303,9 +303,9 @@ func (r *route) phone() string {
 	return ""
 }
 
-// phones are the legs on the call whose keys count: those of the organisation's
+// keyPhones are the legs on the call whose keys count: those of the organisation's
 // users, but not the outside party.
-func (r *route) phones() []string {
+func (r *route) keyPhones() []string {
 	var phones []string
 	for _, uuid := range []string{r.anchor, r.peer} {
 		if r.legs.get(uuid).is(r.org.ID) && (uuid != r.anchor || r.direction == flow.Internal) {

@@ -100,10 +100,10 @@ func (t turn) canRepeat() bool {
 // enter takes a leg that reached the socket: it begins a call, or enters an element
 // into the one that the leg is of.
 func (ctl *Controller) enter(e entry, now time.Time) turn {
-	if e.bad != "" {
-		ctl.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.bad, "leg", e.leg)
+	if e.unreadable != "" {
+		ctl.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.unreadable, "leg", e.leg)
 	}
-	if ctl.legs.late(e.leg) { // the watch link was faster: nothing would end the call
+	if ctl.legs.hasGone(e.leg) { // the watch link was faster: nothing would end the call
 		return leave()
 	}
 	ctl.knowEntry(e)
@@ -113,14 +113,14 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 	}
 	if c == nil && e.snapshot != "" {
 		var t turn
-		if c, t = ctl.enterForeign(e, now); c == nil && len(t.commands) > 0 {
+		if c, t = ctl.enterOwnedElsewhere(e, now); c == nil && len(t.commands) > 0 {
 			return t
 		}
 	}
 	if c != nil {
 		c.answeredBefore(e, now)
 	}
-	if c != nil && !c.rec.Gone && c.route.refuses(e) {
+	if c != nil && !c.rec.Gone && c.route.isToggleTransfer(e) {
 		return c.refuseTransfer(e, now)
 	}
 	if c == nil || c.rec.Gone || !c.route.has(e.leg) {
@@ -150,7 +150,7 @@ func (c *call) answeredBefore(e entry, now time.Time) {
 func (ctl *Controller) knowEntry(e entry) {
 	l := ctl.legs.get(e.leg)
 	if l == nil {
-		l = ctl.legs.add(&leg{uuid: e.leg, on: ctl.switches.nameOf(e.core), core: e.core})
+		l = ctl.legs.add(&leg{uuid: e.leg, switchName: ctl.switches.nameOf(e.core), core: e.core})
 	}
 	if !l.dialled && e.user != "" {
 		l.user = user{e.org.ID, e.user, e.domain}
@@ -168,7 +168,7 @@ func (ctl *Controller) turnAway(e entry) turn {
 		ctl.cfg.Meter.Call(direction, state)
 		ctl.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
 	}
-	if !ctl.switches.watched(ctl.legs.get(e.leg).on) { // nobody would tell of its hangup
+	if !ctl.switches.watched(ctl.legs.get(e.leg).switchName) { // nobody would tell of its hangup
 		delete(ctl.legs.all, e.leg)
 	}
 	return leave(
@@ -198,7 +198,7 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 	}
 	l.begun++
 	l.call = c.id
-	for _, el := range e.first {
+	for _, el := range e.firstElements {
 		at := ""
 		if el.Kind == flow.User {
 			at = e.leg
@@ -207,7 +207,7 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 		c.route.enter(el, at, now)
 	}
 	ctl.calls[c.id] = c
-	if !ctl.switches.watched(c.line.on) {
+	if !ctl.switches.watched(c.line.switchName) {
 		c.log.Warn("call cannot be followed", "error", errNoLink, "core", e.core)
 	}
 	ctl.cfg.Meter.Call(e.direction.String(), stateName(c.route.effective().On))
@@ -255,9 +255,9 @@ func (c *call) enterElement(hint string, now time.Time) {
 	c.route.enter(el, "", now)
 }
 
-// enterForeign is the call of a leg that another Tapedeck has followed: taken over
+// enterOwnedElsewhere is the call of a leg that another Tapedeck has followed: taken over
 // at once if that was one before this; or else the turn that tells its owner.
-func (ctl *Controller) enterForeign(e entry, now time.Time) (*call, turn) {
+func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn) {
 	s, err := handover.Read(e.snapshot)
 	if err == nil && s.Anchor == "" && e.leg != s.First && e.dialledLeg && e.answered { // its owner may not know yet who has answered
 		s.Anchor = e.leg

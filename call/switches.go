@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// switches are the FreeSWITCHes that have a watch link: which is which, and how
+// toggles are the FreeSWITCHes that have a watch link: which is which, and how
 // their clocks stand.
 type switches struct {
 	links  map[string]Link
@@ -45,8 +45,8 @@ type clock struct {
 // was set.
 const maxJump = 5 * time.Second
 
-// heard takes the time that an event says it was made, and the time it came.
-func (k *clock) heard(made, came time.Time) {
+// observe takes the time that an event says it was made, and the time it came.
+func (k *clock) observe(made, came time.Time) {
 	late := came.Sub(made)
 	switch {
 	case !k.known, late < k.ahead, late > k.ahead+maxJump:
@@ -57,31 +57,31 @@ func (k *clock) heard(made, came time.Time) {
 }
 
 // compare learns from an event of a switch how the clocks stand.
-func (s *switches) compare(on string, ev channelData, came time.Time) {
+func (s *switches) compare(switchName string, ev channelData, came time.Time) {
 	made, ok := madeAt(ev)
 	if !ok {
 		return
 	}
-	k := s.clocks[on]
+	k := s.clocks[switchName]
 	if k == nil {
 		k = &clock{}
-		s.clocks[on] = k
+		s.clocks[switchName] = k
 	}
-	k.heard(made, came)
+	k.observe(made, came)
 }
 
 // when is the time of an event by our clock; now if the event has none.
-func (s *switches) when(on string, ev channelData, now time.Time) time.Time {
+func (s *switches) when(switchName string, ev channelData, now time.Time) time.Time {
 	made, ok := madeAt(ev)
 	if !ok {
 		return now
 	}
-	return s.ours(on, made, now)
+	return s.ours(switchName, made, now)
 }
 
 // ours is a switch's time by our clock; now if the clocks were not compared yet.
-func (s *switches) ours(on string, made, now time.Time) time.Time {
-	if k := s.clocks[on]; k != nil {
+func (s *switches) ours(switchName string, made, now time.Time) time.Time {
+	if k := s.clocks[switchName]; k != nil {
 		return made.Add(k.ahead)
 	}
 	return now

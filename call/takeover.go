@@ -40,10 +40,10 @@ const adoptedSubclass = "tapedeck::adopted"
 // owner before has written meanwhile.
 func (a *absence) announceOwner(now time.Time) {
 	c := a.call
-	if !c.ctl.switches.watched(c.line.on) {
+	if !c.ctl.switches.watched(c.line.switchName) {
 		return
 	}
-	text, _ := c.lease.news(now)
+	text, _ := c.lease.newText(now)
 	holder := c.route.holder()
 	c.line.send([]esl.Command{esl.API("uuid_getvar", holder, handover.Variable), esl.SetVar(holder, handover.Variable, text), esl.SendEvent("CUSTOM",
 		esl.Header{Name: "Event-Subclass", Value: adoptedSubclass},
@@ -51,10 +51,10 @@ func (a *absence) announceOwner(now time.Time) {
 		esl.Header{Name: "Tapedeck-Owner", Value: c.ctl.cfg.Store.Instance()},
 		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.lease.token)})}, func(replies []esl.Reply, err error, now time.Time) {
 		if err != nil {
-			c.lease.unsaid()
+			c.lease.forgetSent()
 			return
 		}
-		a.heed(replies[0].Text(), now)
+		a.takeNewerPress(replies[0].Text(), now)
 	}, now)
 }
 
@@ -128,15 +128,15 @@ func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func()
 		// Redis did not answer: the call may be ours all the same, and then nobody
 		// else is told of it.
 		select {
-		case <-time.After(claimAgain):
+		case <-time.After(claimRetry):
 		case <-ctl.ctx.Done():
 			return
 		}
 	}
 }
 
-// claimAgain is how soon a claim is repeated that had no answer.
-const claimAgain = 200 * time.Millisecond
+// claimRetry is how soon a claim is repeated that had no answer.
+const claimRetry = 200 * time.Millisecond
 
 // claimsAtOnce is how many calls are claimed at the same time: of all the calls of an
 // instance at once, each would wait for all the others, and none be in time.
@@ -190,7 +190,7 @@ func (t *takeover) inherit(live calls.Call, s survey.Survey, drafts []recording.
 // are gone; of those that are known, who talks to whom, and who has answered.
 func (ls *legs) refresh(s survey.Survey) {
 	for uuid := range s.Live {
-		if ls.late(uuid) {
+		if ls.hasGone(uuid) {
 			delete(s.Live, uuid)
 			continue
 		}

@@ -36,16 +36,16 @@ func (t *timer) stop() {
 
 // timers are those of one call.
 type timers struct {
-	call    *call
-	overdue timer         // from the answer until the recording is under way
-	retry   timer         // while speech may be written that must not be
-	resume  timer         // from a pause to its end by itself
-	again   timer         // while a recording is wanted and there is none
-	wait    time.Duration // of again, before the next attempt
+	call        *call
+	overdue     timer         // from the answer until the recording is under way
+	retry       timer         // while speech may be written that must not be
+	resume      timer         // from a pause to its end by itself
+	restart     timer         // while a recording is wanted and there is none
+	restartWait time.Duration // of again, before the next attempt
 }
 
 func (t *timers) stop() {
-	for _, one := range []*timer{&t.overdue, &t.retry, &t.resume, &t.again} {
+	for _, one := range []*timer{&t.overdue, &t.retry, &t.resume, &t.restart} {
 		one.stop()
 	}
 }
@@ -97,29 +97,29 @@ func (t *timers) tryAgain(now time.Time) { t.call.happened(toggle.Fact{What: tog
 // The pauses before a recording that ended, or could not be started, is begun
 // again: soon after one that ran well, later and later while it does not.
 const (
-	againSoon = 100 * time.Millisecond
-	againNext = time.Second
-	againLate = 30 * time.Second
-	ranWell   = 10 * time.Second
+	restartSoon   = 100 * time.Millisecond
+	restartNext   = time.Second
+	restartLatest = 30 * time.Second
+	ranWell       = 10 * time.Second
 )
 
-// keepAgain runs a timer while a recording is wanted and there is none.
-func (t *timers) keepAgain(now time.Time) {
+// keepRestart runs a timer while a recording is wanted and there is none.
+func (t *timers) keepRestart(now time.Time) {
 	c := t.call
 	lacks := c.rec.Held && !c.rec.Gone && c.rec.Answered && c.rec.Pending == toggle.None && c.rec.Wish() == toggle.Speech &&
 		(c.rec.File == toggle.Closed || c.rec.File == toggle.NoFile)
 	switch {
 	case !lacks:
-		t.again.stop()
-	case !t.again.running():
+		t.restart.stop()
+	case !t.restart.running():
 		if p := c.files.Last(); !p.Began.IsZero() && now.Sub(p.Began) > ranWell {
-			t.wait = 0
+			t.restartWait = 0
 		}
-		wait := t.wait
-		t.wait = min(max(2*t.wait, againNext), againLate)
-		t.again.start(c.ctl, max(wait, againSoon), t.tryAgain)
+		wait := t.restartWait
+		t.restartWait = min(max(2*t.restartWait, restartNext), restartLatest)
+		t.restart.start(c.ctl, max(wait, restartSoon), t.tryAgain)
 	}
 }
 
-// beginsSoon reports whether the first attempt to begin again is about to be made.
-func (t *timers) beginsSoon() bool { return t.again.running() && t.wait == againNext }
+// restartsSoon reports whether the first attempt to begin again is about to be made.
+func (t *timers) restartsSoon() bool { return t.restart.running() && t.restartWait == restartNext }

@@ -7,11 +7,11 @@ import (
 	"tapedeck/toggle"
 )
 
-// refuses reports whether a leg that was sent on by a user is on its way to the code
+// isToggleTransfer reports whether a leg that was sent on by a user is on its way to the code
 // that switches, which is refused on purpose.
-func (r *route) refuses(e entry) bool {
+func (r *route) isToggleTransfer(e entry) bool {
 	code := r.org.OnDemand.BlindTransfer
-	return e.transferrer != "" && code != "" && (e.dialled == code || e.switches)
+	return e.transferrer != "" && code != "" && (e.dialled == code || e.toggles)
 }
 
 // refuseTransfer takes a blind transfer to the code for a press of the user who sent

@@ -152,7 +152,7 @@ func TestAskedAgainRefused(t *testing.T) {
 		ctl.calls[a.UUID()].happened(toggle.Fact{What: toggle.Broken}, time.Now())
 		return true
 	})
-	w.ctlHas("it does not begin again", func(ctl *Controller) bool { return ctl.calls[a.UUID()].timers.wait >= 2*second })
+	w.ctlHas("it does not begin again", func(ctl *Controller) bool { return ctl.calls[a.UUID()].timers.restartWait >= 2*second })
 	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
 		t.Fatal("not refused:", told)
 	}

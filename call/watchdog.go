@@ -46,7 +46,7 @@ func (w watchdog) run(ctx context.Context, every time.Duration) {
 		}
 		w.ctl.post(func(now time.Time) {
 			for _, l := range looks {
-				l.call.seen(l, now)
+				l.call.fileLooked(l, now)
 			}
 		})
 	}
@@ -63,9 +63,9 @@ func (w watchdog) files() []look {
 	return looks
 }
 
-// seen takes one look. A file that is gone, or does not grow, is stopped, so that
+// fileLooked takes one look. A file that is gone, or does not grow, is stopped, so that
 // the recording can go on in a further file.
-func (c *call) seen(l look, now time.Time) {
+func (c *call) fileLooked(l look, now time.Time) {
 	if !c.isLive() || c.files.Last() != l.part || c.rec.Gone || c.rec.File == toggle.Closed || c.rec.Doomed {
 		return
 	}

@@ -14,8 +14,8 @@ import (
 // zero value has none; a call has at least one from its beginning on, whether or
 // not anything is written to it.
 type Files struct {
-	parts  []*Part
-	unsure time.Time // since when it is not certain what the last file holds; zero: it is certain
+	parts       []*Part
+	unsureSince time.Time // since when it is not certain what the last file holds; zero: it is certain
 }
 
 // Add makes path the call's next file.
@@ -65,8 +65,8 @@ func MayStart(s toggle.State) bool {
 	return is >= toggle.Armed && is < toggle.Open
 }
 
-// Foretold is what a file will hold that the answer starts.
-func Foretold(s toggle.State, cause recording.Cause) []recording.Span {
+// ExpectedSpans is what a file will hold that the answer starts.
+func ExpectedSpans(s toggle.State, cause recording.Cause) []recording.Span {
 	state := recording.StateRecording
 	if Assumed(s) == toggle.ArmedMasked {
 		state = recording.StatePaused
@@ -78,8 +78,8 @@ func Foretold(s toggle.State, cause recording.Cause) []recording.Span {
 // why says why the file holds what it holds after.
 func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, now time.Time) {
 	p := f.Last()
-	if before.Pending != after.Pending && after.Pending > toggle.Disarm && f.unsure.IsZero() {
-		f.unsure = now
+	if before.Pending != after.Pending && after.Pending > toggle.Disarm && f.unsureSince.IsZero() {
+		f.unsureSince = now
 	}
 	if before.File == toggle.Open && after.File == toggle.NoFile { // what might have started has not
 		p.Began, p.Edges = time.Time{}, nil
@@ -92,7 +92,7 @@ func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, n
 	}
 	before.File = Assumed(before)
 	f.addEdge(before, after, why(), now)
-	f.settle(before, after, now)
+	f.settleDoubt(before, after, now)
 }
 
 // addEdge adds the edge that the new state makes, if it makes one.
@@ -101,21 +101,21 @@ func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now t
 	state := p.state(before.File, after.File)
 	ends := after.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
 	if n := len(p.Edges); n > 0 && p.lastState() == state && (state == recording.StateRecording || ends || p.Edges[n-1].Cause == cause) {
-		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsure.IsZero() {
-			p.doubtPause(f.unsure, now, cause)
+		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsureSince.IsZero() {
+			p.addUncertainPause(f.unsureSince, now, cause)
 		}
 		return
 	}
 	if before.File == toggle.ArmedUnsure { // it may have begun either way
-		f.unsure = LongAgo
+		f.unsureSince = LongAgo
 	}
 	e := Edge{At: now, Since: now, State: state, Cause: cause}
 	switch {
 	case len(p.Edges) == 0:
 		e.At, e.Since = p.Began, p.Began
 		p.Origin = OriginOf(after, cause)
-	case !f.unsure.IsZero() && p.lastState() != state:
-		e.Since = f.unsure
+	case !f.unsureSince.IsZero() && p.lastState() != state:
+		e.Since = f.unsureSince
 	}
 	p.Edges = append(p.Edges, e)
 }
@@ -123,18 +123,18 @@ func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now t
 // LongAgo is before any file began.
 var LongAgo = time.Unix(1, 0)
 
-// settle notes that what the file holds is known again, until the next command.
-func (f *Files) settle(before, after toggle.State, now time.Time) {
+// settleDoubt notes that what the file holds is known again, until the next command.
+func (f *Files) settleDoubt(before, after toggle.State, now time.Time) {
 	if after.File == toggle.Open || after.File == before.File && after.Pending == before.Pending {
 		return
 	}
-	if f.unsure = (time.Time{}); after.Pending != toggle.None {
-		f.unsure = now
+	if f.unsureSince = (time.Time{}); after.Pending != toggle.None {
+		f.unsureSince = now
 	}
 }
 
-// Unsure is since when it is not certain what the last file holds; zero: it is.
-func (f *Files) Unsure() time.Time { return f.unsure }
+// UnsureSince is since when it is not certain what the last file holds; zero: it is.
+func (f *Files) UnsureSince() time.Time { return f.unsureSince }
 
 // Known is what a snapshot says of the last file.
 type Known struct {
@@ -147,7 +147,7 @@ type Known struct {
 // Recall takes what was written down of the files, and what the snapshot of the
 // call says of the last one.
 func (f *Files) Recall(drafts []recording.Sidecar, known Known) {
-	f.unsure = known.Since
+	f.unsureSince = known.Since
 	for _, s := range drafts {
 		if n := max(1, s.Part); n <= len(f.parts) {
 			f.parts[n-1].recall(s)
@@ -163,10 +163,10 @@ func (f *Files) Recall(drafts []recording.Sidecar, known Known) {
 	}
 }
 
-// Foresee notes what the last file should hold since a time, if what was written
+// AssumeCarriedOut notes what the last file should hold since a time, if what was written
 // down of it says otherwise: the command was on its way and may have been carried
 // out.
-func (f *Files) Foresee(s toggle.State, since time.Time, why func() recording.Cause, now time.Time) {
+func (f *Files) AssumeCarriedOut(s toggle.State, since time.Time, why func() recording.Cause, now time.Time) {
 	p, state := f.Last(), recording.StatePaused
 	if s.Wish() == toggle.Speech {
 		state = recording.StateRecording

@@ -128,8 +128,8 @@ func TestRecall(t *testing.T) {
 	if !slices.Equal(got.Edges, p.Edges) || got.Origin != p.Origin || !slices.Equal(got.Problems, p.Problems) || !got.Began.Equal(p.Began) {
 		t.Errorf("got %+v, want %+v", got, p)
 	}
-	if !f.Unsure().Equal(at(3000)) {
-		t.Errorf("in doubt since %v", f.Unsure())
+	if !f.UnsureSince().Equal(at(3000)) {
+		t.Errorf("in doubt since %v", f.UnsureSince())
 	}
 }
 
@@ -138,11 +138,11 @@ func TestRecall(t *testing.T) {
 func TestForesee(t *testing.T) {
 	f := Files{parts: []*Part{{Began: at(0), Edges: []Edge{{At: at(0), Since: at(0), State: recording.StateRecording}}}}}
 	paused := toggle.State{On: true, Answered: true, Person: toggle.SwitchedOff, File: toggle.Open}
-	f.Foresee(paused, at(3000), because("x"), at(4000))
+	f.AssumeCarriedOut(paused, at(3000), because("x"), at(4000))
 	if got, want := spans(f.Last()), "0-4000 recording ; 4000-10000 paused x slack 1000"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	f.Foresee(paused, at(3000), because("x"), at(5000))
+	f.AssumeCarriedOut(paused, at(3000), because("x"), at(5000))
 	if n := len(f.Last().Edges); n != 2 {
 		t.Errorf("foreseen twice: %d edges", n)
 	}

@@ -57,9 +57,9 @@ func OriginOf(s toggle.State, cause recording.Cause) Origin {
 	return o
 }
 
-// Counts reports whether there is something to be told of the file: that it is
+// NeedsSidecar reports whether there is something to be told of the file: that it is
 // there, or why it is not.
-func (p *Part) Counts() bool { return !p.Began.IsZero() || len(p.Problems) > 0 }
+func (p *Part) NeedsSidecar() bool { return !p.Began.IsZero() || len(p.Problems) > 0 }
 
 // Begin takes RECORD_START. It corrects what was concluded before it came.
 func (p *Part) Begin(at time.Time) {
@@ -147,9 +147,9 @@ func (p *Part) lastState() string {
 	return ""
 }
 
-// doubtPause notes that the file may have been silent until now, and since when:
+// addUncertainPause notes that the file may have been silent until now, and since when:
 // nobody confirmed a mask. The audio tells.
-func (p *Part) doubtPause(since, now time.Time, cause recording.Cause) {
+func (p *Part) addUncertainPause(since, now time.Time, cause recording.Cause) {
 	p.Edges = append(p.Edges, Edge{now.Add(-time.Millisecond), since, recording.StatePaused, cause}, Edge{now, now, recording.StateRecording, cause})
 }
 

@@ -45,8 +45,8 @@ type Survey struct {
 // Of is a survey that knows of one leg alone that it is there.
 func Of(leg string, answered bool) Survey { return Survey{Live: Legs{leg: answered}} }
 
-// Runs reports whether a file is being written on a leg.
-func (s Survey) Runs(leg, file string) (yes, known bool) {
+// IsRecording reports whether a file is being written on a leg.
+func (s Survey) IsRecording(leg, file string) (yes, known bool) {
 	text, known := s.bugs[leg]
 	return strings.Contains(text, "<target>"+file+"</target>"), known
 }
@@ -154,7 +154,7 @@ func (s Survey) dump(ctx context.Context, link Link, legs []string) error {
 	})
 }
 
-// pair finds who talks to whom: two answered legs that name each other. One side
+// bridge finds who talks to whom: two answered legs that name each other. One side
 // alone may name a leg that it talked to before.
 func (s Survey) pair() {
 	for uuid, data := range s.Data {

@@ -52,13 +52,13 @@ func TestAsk(t *testing.T) {
 	if s.Peers[a.UUID()] != b.UUID() || s.Peers[b.UUID()] != a.UUID() {
 		t.Errorf("peers: %v", s.Peers)
 	}
-	if yes, known := s.Runs(a.UUID(), file); !yes || !known {
+	if yes, known := s.IsRecording(a.UUID(), file); !yes || !known {
 		t.Errorf("the file is being written: %t, known: %t", yes, known)
 	}
-	if yes, known := s.Runs(a.UUID(), "/other.wav"); yes || !known {
+	if yes, known := s.IsRecording(a.UUID(), "/other.wav"); yes || !known {
 		t.Errorf("another file is being written: %t, known: %t", yes, known)
 	}
-	if _, known := s.Runs("not-there", file); known {
+	if _, known := s.IsRecording("not-there", file); known {
 		t.Error("of a leg that is not there nothing is known")
 	}
 	snapshots := s.Snapshots(func(leg string, err error) { t.Errorf("%s: %v", leg, err) })
