@@ -21,8 +21,8 @@ type ArchiveConfig struct {
 	Dir Dir
 	Log *slog.Logger
 	// OnError is called once for each recording and cause when something of the
-	// recording cannot be written. The Archive tries again. OnError must not block;
-	// it may be nil.
+	// recording cannot be written, by one goroutine at a time. The Archive tries
+	// again. OnError must not block; it may be nil.
 	OnError func(id string, err error)
 	// Grace is how long Run continues after the end of its context, to try
 	// everything once more. 0 means 5 s.

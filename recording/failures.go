@@ -12,7 +12,7 @@ type failures struct {
 	log     *slog.Logger
 	onError func(id string, err error) // may be nil
 
-	mu     sync.Mutex
+	mu     sync.Mutex      // also held while onError runs
 	causes map[string]bool // those that were logged since something was last written
 }
 
@@ -20,9 +20,9 @@ type failures struct {
 func (f *failures) report(j *job, err error) {
 	cause := rootCause(err)
 	f.mu.Lock()
+	defer f.mu.Unlock()
 	again, known := j.reported == cause, f.causes[cause]
 	j.reported, f.causes[cause] = cause, true
-	f.mu.Unlock()
 	if !known {
 		f.log.Error("cannot write what is known of recordings; trying again", "recording", j.id, "error", err)
 	}
