@@ -12,17 +12,17 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// Why a recording is not deleted, or nothing is made of it.
+// Errors of what cannot be done with a recording.
 var (
 	ErrHeld = errors.New("it, or another part of its call, is under hold")
 	ErrLive = errors.New("it, or another part of its call, is still being recorded")
 )
 
-// Delete deletes one recording: its sound, what was made from it, and at last its
-// sidecar. Path is that of one of its files. ErrHeld and ErrLive are refusals; a
-// recording that has no sidecar, or one that cannot be read, is kept too. The
-// audit line comes first: what nobody answers for is not deleted. The other parts
-// of the call stay.
+// Delete deletes one recording: its sound, what was made of the sound, and last its
+// sidecar. Path is that of one of its files. It refuses with ErrHeld or ErrLive, and
+// also keeps a recording whose sidecar is missing or cannot be read. It first adds
+// the line to the audit log: without it nothing is deleted. The other parts of the
+// call stay.
 func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, now time.Time) error {
 	day, place, err := d.locate(path)
 	if err != nil {
@@ -44,15 +44,16 @@ func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, n
 	})
 }
 
-// mayDelete refuses a recording of which nothing certain is known, and one that is
-// held or live. A call's parts protect each other, as they do from Purge: the
-// sidecar of one may still be written while the next is live.
+// mayDelete returns why a recording must not be deleted: its sidecar is not usable,
+// or a part of its call is held or live. The parts of a call protect each other, as
+// they do in Purge, because the sidecar of one may still be written while the next
+// is live.
 func (d Dir) mayDelete(day Day, place Place) error {
 	s, err := ReadSidecar(day.SidecarPath(place.ID()))
 	if err != nil {
 		return err
 	}
-	if err := day.holds(Found{ID: place.ID()}, s); err != nil {
+	if err := day.checkBelongs(Found{ID: place.ID()}, s); err != nil {
 		return err
 	}
 	ids, err := partsOf(day.Path, place.Call)
@@ -68,13 +69,13 @@ func (d Dir) mayDelete(day Day, place Place) error {
 			return ErrHeld
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("whether it may be is not known: %w", err)
+			return fmt.Errorf("it is not known whether another part of its call is held: %w", err)
 		}
 	}
 	return nil
 }
 
-// partsOf are the ids of all recordings of a call in a folder.
+// partsOf returns the ids of all recordings of a call in a folder.
 func partsOf(dir, call string) ([]string, error) {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -134,7 +134,7 @@ func TestDeleteFails(t *testing.T) {
 	}
 	err := Delete(d, path, audit.New(d.String()), audit.Actor{Who: "carol"}, "why", day)
 	lines := testkit.JSONLines[audit.Line](t, audit.New(d.String()).Path())
-	if err == nil || !isThere(SidecarPath(path)) || len(lines) != 2 || lines[1].What != audit.Failed || lines[1].Recording != "one" {
+	if err == nil || !exists(SidecarPath(path)) || len(lines) != 2 || lines[1].What != audit.Failed || lines[1].Recording != "one" {
 		t.Errorf("%v: %+v", err, lines)
 	}
 }
@@ -158,7 +158,7 @@ func TestDeleteAgainstHold(t *testing.T) {
 		})
 		close(start)
 		group.Wait()
-		if (hold == nil) == (gone == nil) || hold == nil && !errors.Is(gone, ErrHeld) || isThere(path) != (hold == nil) {
+		if (hold == nil) == (gone == nil) || hold == nil && !errors.Is(gone, ErrHeld) || exists(path) != (hold == nil) {
 			t.Errorf("hold: %v, deletion: %v", hold, gone)
 		}
 	}

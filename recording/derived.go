@@ -12,21 +12,22 @@ import (
 	"tapedeck/recording/sound"
 )
 
-// ErrNoSound is of a recording whose file holds nothing that a picture or an MP3
-// could be made of.
+// ErrNoSound is the error for a recording whose file holds nothing that a waveform
+// or an MP3 could be made of.
 var ErrNoSound = errors.New("it holds no sound that can be used")
 
-// derivation is a file that is made of a recording's sound, and lies beside it.
-// All is done below the folder, whatever links there are.
-type derivation struct {
+// derived is a file that is made of a recording's sound and lies beside it. It is
+// made below the folder of recordings, whatever links there are.
+type derived struct {
 	d         Dir
-	root      *os.Root
-	id        string
-	wav, made string // relative to the folder
+	root      *os.Root // the folder
+	id        string   // of the recording
+	wav, made string   // paths relative to the folder
 }
 
-// derivation opens one. Path is that of one of the recording's files.
-func (d Dir) derivation(path, ext string) (*derivation, error) {
+// openDerived returns a recording's file with the extension ext, which need not
+// exist. Path is that of one of the recording's files. The caller closes it.
+func (d Dir) openDerived(path, ext string) (*derived, error) {
 	day, place, err := d.locate(path)
 	if err != nil {
 		return nil, err
@@ -36,16 +37,16 @@ func (d Dir) derivation(path, ext string) (*derivation, error) {
 		return nil, err
 	}
 	base := filepath.Join(d.relative(day.Path), place.ID())
-	return &derivation{d, root, place.ID(), base + soundExt, base + ext}, nil
+	return &derived{d, root, place.ID(), base + soundExt, base + ext}, nil
 }
 
-func (v *derivation) close() { v.root.Close() }
+func (v *derived) close() { v.root.Close() }
 
-// path is where the file lies.
-func (v *derivation) path() string { return filepath.Join(v.d.root, v.made) }
+// path returns where the file lies.
+func (v *derived) path() string { return filepath.Join(v.d.root, v.made) }
 
-// fresh reports whether the file is there and not older than the sound.
-func (v *derivation) fresh() bool {
+// fresh reports whether the file exists and is not older than the sound.
+func (v *derived) fresh() bool {
 	wav, err := v.root.Lstat(v.wav)
 	if err != nil {
 		return false
@@ -54,8 +55,8 @@ func (v *derivation) fresh() bool {
 	return err == nil && made.Mode().IsRegular() && !made.ModTime().Before(wav.ModTime())
 }
 
-// make has the file written, whole or not at all, by write.
-func (v *derivation) make(ctx context.Context, write func(out *os.File, wav sound.WAV) error) error {
+// create has the file written by write, whole or not at all.
+func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound.WAV) error) error {
 	if v.d.hasDraft(v.id) {
 		return ErrLive
 	}
@@ -80,7 +81,7 @@ func (v *derivation) make(ctx context.Context, write func(out *os.File, wav soun
 	if err != nil {
 		return err
 	}
-	defer v.root.Remove(temp) // which is gone when all went well
+	defer v.root.Remove(temp) // it has another name by then if all went well
 	err = write(out, wav)
 	if err == nil {
 		err = errors.Join(out.Chmod(durable.FileMode), out.Sync())
@@ -92,9 +93,9 @@ func (v *derivation) make(ctx context.Context, write func(out *os.File, wav soun
 }
 
 // publish gives the file its name, unless the sound was deleted or changed
-// meanwhile: under the lock of deletions, so that nothing comes to lie beside a
-// sound that is gone.
-func (v *derivation) publish(temp string, wav fs.FileInfo) error {
+// meanwhile. It holds the lock under which recordings are deleted, so that no file
+// is left beside a sound that is gone.
+func (v *derived) publish(temp string, wav fs.FileInfo) error {
 	return v.d.locked(func() error {
 		now, err := v.root.Lstat(v.wav)
 		if err != nil {
@@ -104,7 +105,7 @@ func (v *derivation) publish(temp string, wav fs.FileInfo) error {
 			return errors.New("the sound was changed meanwhile: try again")
 		}
 		made, err := v.root.Lstat(temp)
-		if err == nil && made.ModTime().Before(now.ModTime()) { // a clock was set
+		if err == nil && made.ModTime().Before(now.ModTime()) { // somebody set the clock back
 			err = v.root.Chtimes(temp, now.ModTime(), now.ModTime())
 		}
 		if err != nil {

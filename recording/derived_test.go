@@ -180,12 +180,12 @@ func TestDeriveChanged(t *testing.T) {
 			if err := os.Chtimes(path, day, day); err != nil {
 				t.Fatal(err)
 			}
-			v, err := d.derivation(path, ".svg")
+			v, err := d.openDerived(path, ".svg")
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer v.close()
-			err = v.make(t.Context(), func(*os.File, sound.WAV) error { return change(path) })
+			err = v.create(t.Context(), func(*os.File, sound.WAV) error { return change(path) })
 			files := strings.Join(filesBelow(t, d), " ")
 			if err == nil || strings.Contains(files, ".svg") {
 				t.Errorf("%v: %s", err, files)

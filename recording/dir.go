@@ -1,6 +1,7 @@
-// Package recording is the files of recordings: where they are, what is known of
-// them (a sidecar beside each), whether the audio agrees with it, and how long
-// they are kept.
+// Package recording keeps the archive of recordings: where their files lie, the
+// sidecar beside each, whether the sound agrees with the sidecar, and how long they
+// are kept. It knows files and not calls: it imports nothing that talks to
+// FreeSWITCH.
 package recording
 
 import (
@@ -22,14 +23,13 @@ const (
 	maxToken = 64
 )
 
-// Dir is the folder below which every recording lies. NewDir makes one; the
-// zero Dir has no paths.
+// Dir is the folder below which all recordings lie. NewDir returns one; the zero Dir
+// has no paths.
 type Dir struct{ root string }
 
-// NewDir checks the folder's name; whether it exists is FreeSWITCH's matter,
-// which creates what is missing. The name is absolute, and plain enough that
-// FreeSWITCH takes a path below it as one argument, whole: on the way it would
-// split at spaces and commas, expand ${…}, take {…} for variables and quotes
+// NewDir checks the folder's name, not whether the folder exists. The name must be
+// absolute, and so plain that FreeSWITCH takes a path below it as one argument: it
+// splits at spaces and commas, expands ${…}, and takes {…} for variables and quotes
 // and \ for quoting (switch_channel_expand_variables, switch_separate_string).
 func NewDir(root string) (Dir, error) {
 	if root == "" {
@@ -56,31 +56,32 @@ func named(r rune) string {
 	return fmt.Sprintf("%q", r)
 }
 
-// String is the folder's name, without a slash at its end.
+// String returns the folder's name, without a slash at its end.
 func (d Dir) String() string { return d.root }
 
-// Path is where a call's recording lies:
-// <dir>/<organisation>/<yyyy>/<mm>/<dd>/<call>.wav, by the day in UTC on which
-// it started. Nothing in it comes from a caller: organisation is an id of the
-// policy, call a UUID, and anything else is refused.
+// Path returns where the sound of a call's first recording lies:
+// <dir>/<organisation>/<yyyy>/<mm>/<dd>/<call>.wav, by the day in UTC on which the
+// call started. Nothing in it comes from a caller: organisation is an id of the
+// policy and call is a UUID; Path refuses anything else.
 func (d Dir) Path(organisation string, started time.Time, call string) (string, error) {
 	if d.root == "" {
 		return "", errors.New("recording: path: there is no directory")
 	}
 	if !isOrganisation(organisation) {
-		return "", fmt.Errorf("recording: path: organisation %.80q is no id of 1 to %d of a-z, 0-9 and -", organisation, maxToken)
+		return "", fmt.Errorf("recording: path: organisation %.80q is no id of 1 to %d characters a-z, 0-9 and -", organisation, maxToken)
 	}
 	if !isCall(call) {
 		return "", fmt.Errorf("recording: path: call %.80q is no id of 1 to %d letters, digits and -", call, maxToken)
 	}
 	started = started.UTC()
 	if year := started.Year(); started.IsZero() || year < 1 || year > 9999 {
-		return "", fmt.Errorf("recording: path: call %s has no date that a path could have: %s", call, started)
+		return "", fmt.Errorf("recording: path: call %s started at a time that a path cannot have: %s", call, started)
 	}
 	return filepath.Join(d.root, organisation, started.Format("2006/01/02"), call+".wav"), nil
 }
 
-// only reports whether a token is of the alphabet and neither empty nor too long.
+// only reports whether a token has only characters of the alphabet, and is neither
+// empty nor too long.
 func only(alphabet, token string) bool {
 	return token != "" && len(token) <= maxToken && strings.Trim(token, alphabet) == ""
 }

@@ -7,9 +7,9 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// SetHold puts a recording under hold, or, with nil, ends that. Path is that of
-// its sound or its sidecar. The audit line comes first: a hold that nobody
-// answers for is not set.
+// SetHold puts a recording under hold, or ends its hold if hold is nil. Path is that
+// of its sound or its sidecar. It first adds the line to the audit log: without it
+// nothing changes. It returns the sidecar as it is now.
 func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now time.Time) (Sidecar, error) {
 	path = SidecarPath(path)
 	place, err := d.Parse(path)
@@ -45,9 +45,9 @@ func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now
 	return s, nil
 }
 
-// HeldBy is the id of the recording whose hold keeps one from being deleted: its
-// own, or that of another part of its call. Empty: there is none. Path is that of
-// one of the recording's files.
+// HeldBy returns the id of the recording whose hold keeps this one from being
+// deleted: it may be this one or another part of its call. It returns "" if there
+// is no hold. Path is that of one of the recording's files.
 func HeldBy(d Dir, path string) (id string, err error) {
 	day, place, err := d.locate(path)
 	if err != nil {

@@ -5,23 +5,25 @@ import (
 	"sync"
 )
 
-// turns lets few do something at once, and never two the same.
-type turns struct {
-	slots chan struct{} // as many as may be at work
+// limiter lets only so many goroutines work at once, and never two on the same
+// thing.
+type limiter struct {
+	slots chan struct{} // holds one value for each goroutine that works
 	mu    sync.Mutex
-	busy  map[string]chan struct{} // closed when it is nobody's any more
+	busy  map[string]chan struct{} // by name; closed when nobody works on it any more
 }
 
-func newTurns(atOnce int) *turns {
-	return &turns{slots: make(chan struct{}, atOnce), busy: map[string]chan struct{}{}}
+func newLimiter(atOnce int) *limiter {
+	return &limiter{slots: make(chan struct{}, atOnce), busy: map[string]chan struct{}{}}
 }
 
-// take waits until it is one's turn. Then done has to be called.
-func (t *turns) take(ctx context.Context, name string) (done func(), err error) {
-	for !t.begin(name) {
-		t.mu.Lock()
-		other := t.busy[name]
-		t.mu.Unlock()
+// acquire waits until the caller may work on what has this name. The caller then
+// has to call done. An error is that of ctx.
+func (l *limiter) acquire(ctx context.Context, name string) (done func(), err error) {
+	for !l.claim(name) {
+		l.mu.Lock()
+		other := l.busy[name]
+		l.mu.Unlock()
 		if other == nil {
 			continue
 		}
@@ -32,27 +34,28 @@ func (t *turns) take(ctx context.Context, name string) (done func(), err error) 
 		}
 	}
 	select {
-	case t.slots <- struct{}{}:
-		return func() { <-t.slots; t.end(name) }, nil
+	case l.slots <- struct{}{}:
+		return func() { <-l.slots; l.unclaim(name) }, nil
 	case <-ctx.Done():
-		t.end(name)
+		l.unclaim(name)
 		return nil, ctx.Err()
 	}
 }
 
-func (t *turns) begin(name string) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.busy[name] != nil {
+// claim reserves a name, unless somebody has it.
+func (l *limiter) claim(name string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy[name] != nil {
 		return false
 	}
-	t.busy[name] = make(chan struct{})
+	l.busy[name] = make(chan struct{})
 	return true
 }
 
-func (t *turns) end(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	close(t.busy[name])
-	delete(t.busy, name)
+func (l *limiter) unclaim(name string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.busy[name])
+	delete(l.busy, name)
 }

@@ -14,7 +14,7 @@ import (
 // busy.
 const encoders = 2
 
-var encoding = newTurns(encoders)
+var encoding = newLimiter(encoders)
 
 // MP3 returns the path of a recording's MP3, beside the WAV, and makes it if there
 // is none or if it is older than the WAV, whole or not at all. Path is that of one
@@ -27,7 +27,7 @@ var encoding = newTurns(encoders)
 // the end of until stops it: whoever could not wait finds the MP3 at the next
 // attempt.
 func MP3(ctx, until context.Context, d Dir, path string, s Sidecar) (mp3Path string, err error) {
-	v, err := d.derivation(path, ".mp3")
+	v, err := d.openDerived(path, ".mp3")
 	if err == nil {
 		defer v.close()
 		err = v.mp3(ctx, until, tagsOf(s))
@@ -38,19 +38,19 @@ func MP3(ctx, until context.Context, d Dir, path string, s Sidecar) (mp3Path str
 	return v.path(), nil
 }
 
-func (v *derivation) mp3(ctx, until context.Context, tags sound.Tags) error {
+func (v *derived) mp3(ctx, until context.Context, tags sound.Tags) error {
 	if v.fresh() {
 		return nil
 	}
-	done, err := encoding.take(ctx, v.path())
+	done, err := encoding.acquire(ctx, v.path())
 	if err != nil {
 		return err
 	}
 	defer done()
-	if v.fresh() { // whoever had the turn before made it
+	if v.fresh() { // whoever was before us made it
 		return nil
 	}
-	return v.make(until, func(out *os.File, wav sound.WAV) error {
+	return v.create(until, func(out *os.File, wav sound.WAV) error {
 		m, err := sound.NewMP3(wav)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrNoSound, err)

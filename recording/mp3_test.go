@@ -82,7 +82,7 @@ func TestMP3Left(t *testing.T) {
 	})
 	made, err := MP3(ctx, t.Context(), d, path, Sidecar{})
 	group.Wait()
-	if err != nil || ctx.Err() == nil || !isThere(made) {
+	if err != nil || ctx.Err() == nil || !exists(made) {
 		t.Errorf("whose turn it was: %v, %v", err, filesBelow(t, d))
 	}
 }

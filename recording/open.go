@@ -10,13 +10,14 @@ import (
 	"syscall"
 )
 
-// ErrOutside is of a path that is no recording's file below the folder.
+// ErrOutside is the error for a path that is not that of a recording's file below
+// the folder.
 var ErrOutside = errors.New("it does not lie in the folder of recordings")
 
-// Within is the absolute path of a recording's file, sidecar, or what was made of
-// it, from one that is relative to the folder, as the index has it, or below it
-// already. A path that this package would not have made, or that goes through a
-// symbolic link, is ErrOutside. Whether the file is there is not asked.
+// Resolve returns the absolute path of a recording's sound, of its sidecar, or of
+// what was made of the sound, from a path that is absolute or, as in the index,
+// relative to the folder. It returns ErrOutside for a path that this package would
+// not have made or that goes through a symbolic link. The file need not exist.
 func (d Dir) Resolve(path string) (string, error) {
 	if filepath.Clean(path) != path {
 		return "", fmt.Errorf("%w: recording: path %.200q", ErrOutside, path)
@@ -35,7 +36,7 @@ func (d Dir) Resolve(path string) (string, error) {
 			break
 		}
 		if err != nil {
-			return "", fmt.Errorf("recording: within: %w", err)
+			return "", fmt.Errorf("recording: resolve: %w", err)
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
 			return "", fmt.Errorf("%w: recording: path %s: %s is a symbolic link", ErrOutside, path, at)
@@ -44,8 +45,8 @@ func (d Dir) Resolve(path string) (string, error) {
 	return path, nil
 }
 
-// locate is the recording that a path is of, and the folder that it lies in; the
-// path, and that of the sound, are such as Within accepts.
+// locate returns the place of the recording that a path is of, and the folder that
+// it lies in. Resolve has accepted the path and that of the sound.
 func (d Dir) locate(path string) (Day, Place, error) {
 	path, err := d.Resolve(path)
 	if err != nil {
@@ -60,14 +61,14 @@ func (d Dir) locate(path string) (Day, Place, error) {
 	return day, place, err
 }
 
-// relative is a path below the folder, from there.
+// relative returns a path below the folder relative to the folder.
 func (d Dir) relative(path string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(path, d.root), "/")
 }
 
-// Open opens a recording's file, sidecar, or what was made of it, for reading.
-// The path is one for Within; what a link that comes in between leads to is not
-// opened, unless it is below the folder too.
+// Open opens a recording's sound, its sidecar, or what was made of the sound, for
+// reading. The path is as for Resolve. A link that appears after Resolve leads
+// nowhere outside the folder.
 func (d Dir) Open(path string) (*os.File, error) {
 	path, err := d.Resolve(path)
 	if err != nil {
@@ -78,13 +79,13 @@ func (d Dir) Open(path string) (*os.File, error) {
 		return nil, fmt.Errorf("recording: open: %w", err)
 	}
 	defer root.Close()
-	f, err := root.OpenFile(d.relative(path), os.O_RDONLY|syscall.O_NONBLOCK, 0) // which does not wait for a pipe's other end
+	f, err := root.OpenFile(d.relative(path), os.O_RDONLY|syscall.O_NONBLOCK, 0) // so that a pipe without a writer does not block
 	if err != nil {
 		return nil, fmt.Errorf("recording: open: %w", err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no file")}
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a regular file")}
 	}
 	if err != nil {
 		f.Close()

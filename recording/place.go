@@ -18,14 +18,15 @@ const (
 	sidecarExt = ".json"
 )
 
-// derivedExts are the endings of files that can be made again from the sound.
+// derivedExts are the extensions of files that can be made again from the sound.
 var derivedExts = []string{".mp3", ".svg"}
 
 var ownExts = append([]string{soundExt, sidecarExt}, derivedExts...)
 
-// Stem is the id of a call's recording: the call's id for its first part,
-// "<call>.part2" and so on for the further ones. It says nothing of whether the
-// call's id may be in a path; ParseID does.
+// ID returns the id of a recording, which is also the name of its files without
+// their extension: the call's id for the first part, "<call>.part2" and so on for
+// further parts. It does not check that the call's id may stand in a path; ParseID
+// does.
 func ID(call string, part int) string {
 	if part <= 1 {
 		return call
@@ -33,8 +34,8 @@ func ID(call string, part int) string {
 	return call + partMark + strconv.Itoa(part)
 }
 
-// ParseID is the call and the part of a recording's id. Ids that Stem would
-// not make are refused, so what it accepts may be in a path.
+// ParseID returns the call and the part of a recording's id. It refuses ids that ID
+// would not return, so an id that it accepts may stand in a path.
 func ParseID(id string) (call string, part int, err error) {
 	call, number, further := strings.Cut(id, partMark)
 	part = 1
@@ -42,12 +43,12 @@ func ParseID(id string) (call string, part int, err error) {
 		part, err = strconv.Atoi(number)
 	}
 	if err != nil || !isCall(call) || part < 1 || part > maxPart || ID(call, part) != id {
-		return "", 0, fmt.Errorf("recording: id %.80q: it is no call, nor a part of one", id)
+		return "", 0, fmt.Errorf("recording: id %.80q: it is neither a call's nor that of a part of one", id)
 	}
 	return call, part, nil
 }
 
-// PartPath is Path for a further file of the call; parts 0 and 1 are the first.
+// PartPath is Path for any part of the call; 0 and 1 are the first.
 func (d Dir) PartPath(organisation string, started time.Time, call string, part int) (string, error) {
 	path, err := d.Path(organisation, started, call)
 	if err != nil {
@@ -59,8 +60,8 @@ func (d Dir) PartPath(organisation string, started time.Time, call string, part 
 	return filepath.Join(filepath.Dir(path), ID(call, part)+soundExt), nil
 }
 
-// Taken reports whether there is, or was, a recording whose file lies here: the file
-// is there, or its sidecar. What cannot be looked at is not.
+// Taken reports whether a recording has this path for its sound: the sound or its
+// sidecar exists. It reports false where it cannot look.
 func Taken(path string) bool {
 	for _, name := range []string{path, SidecarPath(path)} {
 		if _, err := os.Lstat(name); err == nil {
@@ -70,7 +71,7 @@ func Taken(path string) bool {
 	return false
 }
 
-// Place is where a recording lies, taken from a path.
+// Place is what the path of a recording's file says.
 type Place struct {
 	Organisation string
 	Day          time.Time // in UTC, at midnight
@@ -81,8 +82,8 @@ type Place struct {
 // Stem is the recording's id.
 func (p Place) ID() string { return ID(p.Call, p.Part) }
 
-// Parse takes the path of a recording's file, or that of its sidecar or of what was made of it, apart. A path
-// that this package would not have made is refused.
+// Parse takes apart the path of a recording's sound, of its sidecar, or of what was
+// made of the sound. It refuses a path that this package would not have made.
 func (d Dir) Parse(path string) (Place, error) {
 	bad := func() (Place, error) {
 		return Place{}, fmt.Errorf("recording: path %.200q: it is not of the form %s/<organisation>/<yyyy>/<mm>/<dd>/<call>.wav", path, d.root)
@@ -104,8 +105,8 @@ func (d Dir) Parse(path string) (Place, error) {
 	return Place{words[0], day, call, part}, nil
 }
 
-// SidecarPath is where the sidecar of a sound file lies, or of another file of
-// the same recording.
+// SidecarPath returns where the sidecar of a recording lies, from the path of any of
+// its files.
 func SidecarPath(path string) string {
 	return strings.TrimSuffix(path, filepath.Ext(path)) + sidecarExt
 }

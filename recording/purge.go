@@ -14,60 +14,62 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// PurgeConfig is what Purge needs.
+// PurgeConfig says what Purge deletes and whom it tells.
 type PurgeConfig struct {
 	Dir Dir
 	Now time.Time
-	// Retention is how long an organisation's recordings are kept; false, or a
-	// time that is not positive, is for ever.
+	// Retention returns how long an organisation's recordings are kept. False, or a
+	// time that is not positive, means for ever.
 	Retention func(organisation string) (time.Duration, bool)
-	Live      func(id string) bool // besides those that have a draft; may be nil
-	Dry       bool                 // nothing is changed, everything is told
+	Live      func(id string) bool // reports recordings that are live though they have no draft; may be nil
+	Dry       bool                 // change nothing, but report everything
 	Audit     *audit.Log
-	By        audit.Actor                                      // of the audit lines
-	Deleted   func(Sidecar)                                    // after each deletion, or, dry, instead; may be nil
-	Kept      func(id, path string, why KeptReason, err error) // of recordings whose time is over; may be nil
+	By        audit.Actor                                      // who deletes, for the audit log
+	Deleted   func(Sidecar)                                    // called after each deletion, or instead of it if Dry; may be nil
+	Kept      func(id, path string, why KeptReason, err error) // called for each recording whose time is over but that is kept; may be nil
 }
 
-// KeptReason is why a recording is not deleted whose time is over.
+// KeptReason is why a recording whose time is over is not deleted.
 type KeptReason string
 
 // Why a recording is kept.
 const (
-	KeptHeld    KeptReason = "held"    // it, or another part of its call
-	KeptLive    KeptReason = "live"    // likewise
+	KeptHeld    KeptReason = "held"    // it, or another part of its call, is under hold
+	KeptLive    KeptReason = "live"    // it, or another part of its call, is being recorded
 	KeptUnknown KeptReason = "unknown" // its sidecar, or that of another part, is missing or cannot be read
-	KeptFailed  KeptReason = "failed"  // it could not be deleted, or not be put into the audit file
+	KeptFailed  KeptReason = "failed"  // the deletion, or its line in the audit log, failed
 )
 
-// Purged is what Purge did, or, dry, would do.
+// Purged is what Purge did, or would do if it were not Dry.
 type Purged struct {
 	Deleted int
-	Bytes   int64 // of sound
+	Bytes   int64 // of the deleted sound files
 	Kept    map[KeptReason]int
 }
 
 // Purge deletes the recordings that are older than their organisation keeps them:
-// the sound, what was made from it, and at last the sidecar. Before, a line is
-// added to the audit file; without it nothing is deleted. All parts of a call are
-// deleted together, once the time of each is over; none while one of them is live,
-// held, or has a sidecar that cannot be read. Folders of past days that are empty
-// are removed, and what interrupted writes left behind.
+// the sound, what was made of it, and last the sidecar. It first adds a line to the
+// audit log: without it nothing is deleted. All parts of a call are deleted
+// together, once the time of each is over, and none while one of them is live, held,
+// or has a sidecar that cannot be read. Purge also removes empty folders of past
+// days, and files that interrupted writes left behind. What cannot be walked is an
+// error; the rest is purged all the same.
 func Purge(ctx context.Context, cfg PurgeConfig) (Purged, error) {
 	p := purge{PurgeConfig: cfg, done: Purged{Kept: map[KeptReason]int{}}}
 	err := Walk(ctx, cfg.Dir, func(day Day) error {
-		p.day(ctx, day)
+		p.purgeDay(ctx, day)
 		return ctx.Err()
 	})
 	return p.done, err
 }
 
+// purge is one run of Purge.
 type purge struct {
 	PurgeConfig
 	done Purged
 }
 
-func (p *purge) day(ctx context.Context, day Day) {
+func (p *purge) purgeDay(ctx context.Context, day Day) {
 	keep, limited := p.Retention(day.Organisation)
 	if limited && keep > 0 {
 		for from := 0; from < len(day.Recordings) && ctx.Err() == nil; {
@@ -75,7 +77,7 @@ func (p *purge) day(ctx context.Context, day Day) {
 			for to < len(day.Recordings) && day.Recordings[to].Call == day.Recordings[from].Call {
 				to++
 			}
-			p.call(day, day.Recordings[from:to], p.Now.Add(-keep))
+			p.purgeCall(day, day.Recordings[from:to], p.Now.Add(-keep))
 			from = to
 		}
 	}
@@ -94,21 +96,21 @@ func (p *purge) day(ctx context.Context, day Day) {
 	}
 }
 
-// call deletes the parts of a call, if all may be deleted. That is decided under
-// the lock under which holds are set.
-func (p *purge) call(day Day, parts []Found, limit time.Time) {
-	if !day.Date.Before(limit) { // nothing that began then can have ended before it
+// purgeCall deletes the parts of a call if all of them may be deleted. It decides
+// that under the lock under which holds are set.
+func (p *purge) purgeCall(day Day, parts []Found, limit time.Time) {
+	if !day.Date.Before(limit) { // no recording of that day ended before the limit
 		return
 	}
 	decide := func() error {
-		sidecars, why, err := p.judge(day, parts, limit)
+		sidecars, why, err := p.mayDelete(day, parts, limit)
 		if why != "" {
-			p.keep(day, parts, why, err)
+			p.reportKept(day, parts, why, err)
 			return nil
 		}
 		for i, s := range sidecars {
 			if err := p.remove(day, parts[i], s); err != nil {
-				p.keep(day, parts[i:i+1], KeptFailed, err)
+				p.reportKept(day, parts[i:i+1], KeptFailed, err)
 			}
 		}
 		return nil
@@ -120,20 +122,21 @@ func (p *purge) call(day Day, parts []Found, limit time.Time) {
 		err = p.Dir.locked(decide)
 	}
 	if err != nil {
-		p.keep(day, parts, KeptFailed, err)
+		p.reportKept(day, parts, KeptFailed, err)
 	}
 }
 
-// notOver is why a recording is kept whose time is not over: nobody is told.
+// notOver is why a recording is kept whose time is not over. It is not reported.
 const notOver KeptReason = "not over"
 
-// judge says why the parts of a call are kept; "" if they are to be deleted.
-func (p *purge) judge(day Day, parts []Found, limit time.Time) (sidecars []Sidecar, why KeptReason, err error) {
+// mayDelete returns the sidecars of the parts of a call, and why the parts are kept:
+// "" if they are to be deleted.
+func (p *purge) mayDelete(day Day, parts []Found, limit time.Time) (sidecars []Sidecar, why KeptReason, err error) {
 	over := true
 	for _, f := range parts {
 		s, err := ReadSidecar(day.SidecarPath(f.ID))
 		if err == nil {
-			err = day.holds(f, s)
+			err = day.checkBelongs(f, s)
 		}
 		switch {
 		case f.Live || p.Dir.hasDraft(f.ID) || p.Live != nil && p.Live(f.ID):
@@ -143,7 +146,7 @@ func (p *purge) judge(day Day, parts []Found, limit time.Time) (sidecars []Sidec
 		case s.Hold != nil:
 			why = KeptHeld
 		}
-		over = over && s.since().Before(limit)
+		over = over && s.keptFrom().Before(limit)
 		sidecars = append(sidecars, s)
 	}
 	if !over {
@@ -152,16 +155,16 @@ func (p *purge) judge(day Day, parts []Found, limit time.Time) (sidecars []Sidec
 	return sidecars, why, nil
 }
 
-// since is when the time began for which a recording is kept: the end of its call
-// or, if that is not known, its start, which every sidecar has.
-func (s Sidecar) since() time.Time {
+// keptFrom returns when the time began for which a recording is kept: at the end of
+// its call or, if that is not known, at its start, which every sidecar has.
+func (s Sidecar) keptFrom() time.Time {
 	if s.Ended.After(s.Started) {
 		return s.Ended
 	}
 	return s.Started
 }
 
-func (p *purge) keep(day Day, parts []Found, why KeptReason, err error) {
+func (p *purge) reportKept(day Day, parts []Found, why KeptReason, err error) {
 	if why == notOver {
 		return
 	}
@@ -174,8 +177,8 @@ func (p *purge) keep(day Day, parts []Found, why KeptReason, err error) {
 	}
 }
 
-// remove deletes a recording. The sidecar goes last: if that is where it is
-// interrupted, the next Purge finds it.
+// remove deletes a recording. The sidecar goes last, so that the next Purge finds a
+// recording whose deletion was interrupted.
 func (p *purge) remove(day Day, f Found, s Sidecar) error {
 	var bytes int64
 	if sound, err := os.Lstat(day.SoundPath(f.ID)); err == nil {
@@ -183,7 +186,7 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 	}
 	if !p.Dry {
 		line := audit.Line{At: p.Now, Who: p.By.Who, What: audit.Delete, Organisation: s.Organisation, Recording: f.ID, From: p.By.From,
-			Detail: fmt.Sprintf("older than %s: ended %s", p.age(s.Organisation), s.since().Format(time.RFC3339))}
+			Detail: fmt.Sprintf("older than %s: ended %s", p.retention(s.Organisation), s.keptFrom().Format(time.RFC3339))}
 		if err := p.Audit.Add(line); err != nil {
 			return err
 		}
@@ -200,14 +203,16 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 	return nil
 }
 
-func (p *purge) age(organisation string) time.Duration {
+// retention returns how long an organisation's recordings are kept.
+func (p *purge) retention(organisation string) time.Duration {
 	keep, _ := p.Retention(organisation)
 	return keep
 }
 
+// removeFiles removes all files of a recording, the sidecar last.
 func removeFiles(day Day, f Found) error {
 	paths := []string{day.SoundPath(f.ID)}
-	for _, ext := range derivedExts { // also one that was made since the folder was read
+	for _, ext := range derivedExts { // including those that were made since the folder was read
 		paths = append(paths, filepath.Join(day.Path, f.ID+ext))
 	}
 	for _, path := range append(paths, day.SidecarPath(f.ID)) {

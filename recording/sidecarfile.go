@@ -83,7 +83,7 @@ func openRegular(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is no file")}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a regular file")}
 	}
 	return os.Open(path)
 }

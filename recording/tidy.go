@@ -6,14 +6,14 @@ import (
 	"tapedeck/internal/tidy"
 )
 
-// The longest texts in a sidecar, in bytes. What a phone sends may be anything.
+// The longest texts in a sidecar, in bytes. A phone may send any text.
 const (
 	maxText    = 256
 	maxProblem = 400
 	maxReason  = 1000
 )
 
-// tidy is s as it is written: texts cleaned, times in UTC, no list nil.
+// tidy returns s as it is written: texts made harmless, times in UTC, no list nil.
 func (s Sidecar) tidy() Sidecar {
 	s = s.clone()
 	if s.Part == 1 {

@@ -10,8 +10,9 @@ import (
 	"tapedeck/recording/sound"
 )
 
-// Orphans are the paths of sound files of which nothing is known: no sidecar, no
-// draft, and nobody has written to them since a time.
+// Undescribed returns the paths of sound files that have no sidecar and no draft, and
+// to which nobody has written since a time. What cannot be read is an error; the
+// other paths are returned all the same.
 func Undescribed(ctx context.Context, d Dir, since time.Time) ([]string, error) {
 	var paths []string
 	err := Walk(ctx, d, func(day Day) error {
@@ -29,15 +30,14 @@ func Undescribed(ctx context.Context, d Dir, since time.Time) ([]string, error) 
 	return paths, err
 }
 
-// Unknown reports whether nothing is known of a sound file: it has no sidecar and
-// no draft.
+// IsUndescribed reports whether a sound file has no sidecar and no draft.
 func (d Dir) IsUndescribed(path string) bool {
 	p, err := d.Parse(path)
-	return err == nil && !isThere(SidecarPath(path)) && !d.hasDraft(p.ID())
+	return err == nil && !exists(SidecarPath(path)) && !d.hasDraft(p.ID())
 }
 
-// Orphan is what can be known of a recording from its file alone: where it lies,
-// how long it is, and when it was last written. Archive.Finish does the rest.
+// Describe returns what can be known of a recording from its file alone: where it
+// lies, how long it is, and when it was last written. Archive.Finish does the rest.
 func Describe(d Dir, path string) (Sidecar, error) {
 	p, err := d.Parse(path)
 	if err != nil {
@@ -45,12 +45,12 @@ func Describe(d Dir, path string) (Sidecar, error) {
 	}
 	f, err := openRegular(path)
 	if err != nil {
-		return Sidecar{}, fmt.Errorf("recording: orphan: %w", err)
+		return Sidecar{}, fmt.Errorf("recording: describe: %w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return Sidecar{}, fmt.Errorf("recording: orphan: %w", err)
+		return Sidecar{}, fmt.Errorf("recording: describe: %w", err)
 	}
 	stopped := info.ModTime()
 	began := stopped
@@ -58,7 +58,7 @@ func Describe(d Dir, path string) (Sidecar, error) {
 		began = stopped.Add(-time.Duration(wav.DurationMS()) * time.Millisecond)
 	}
 	s := Sidecar{
-		Version: Version, Call: p.Call, Part: p.Part, Organisation: p.Organisation, Started: p.within(began), Ended: stopped,
+		Version: Version, Call: p.Call, Part: p.Part, Organisation: p.Organisation, Started: p.onDay(began), Ended: stopped,
 		File: &File{Name: filepath.Base(path), Began: began, Stopped: stopped},
 	}
 	if p.Part > 1 {
@@ -68,8 +68,8 @@ func Describe(d Dir, path string) (Sidecar, error) {
 	return s, nil
 }
 
-// within is a time on the place's day that is as near to t as can be.
-func (p Place) within(t time.Time) time.Time {
+// onDay returns the time on the place's day that is nearest to t.
+func (p Place) onDay(t time.Time) time.Time {
 	t = t.UTC()
 	if t.Before(p.Day) {
 		return p.Day

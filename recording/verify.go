@@ -15,22 +15,22 @@ import (
 	"tapedeck/recording/sound"
 )
 
-// What Verify finds.
+// What Verify finds wrong: Finding.What.
 const (
-	Changed     = "changed"            // the checksum is another one
+	Changed     = "changed"            // the checksum is not that of the sidecar
 	Truncated   = "truncated"          // the file is shorter than it was
-	Swapped     = "swapped"            // the sidecar is another recording's
+	Swapped     = "swapped"            // the sidecar belongs to another recording
 	NoSound     = FileMissing          // a sidecar without its file
-	NoSidecar   = "no sidecar"         // a file without its sidecar, of a recording that is not live
-	BadSidecar  = "unreadable sidecar" // it is no sidecar of this version
+	NoSidecar   = "no sidecar"         // a file without a sidecar, of a recording that is not live
+	BadSidecar  = "unreadable sidecar" // the sidecar is none of this version
 	BadSound    = "unreadable sound"   // the file cannot be read
-	BadSpans    = "spans disagree"     // the audio does not hold what the spans say
-	BadDuration = "duration disagrees" // nor as much of it as the sidecar says, or in another form
-	Leftover    = "leftover"           // a file of a write that was interrupted
-	Stray       = "stray"              // a file that has no place there
+	BadSpans    = "spans disagree"     // the sound does not hold what the spans say
+	BadDuration = "duration disagrees" // length, channels or rate are not those of the sidecar
+	Leftover    = "leftover"           // a file that an interrupted write left behind
+	Stray       = "stray"              // a file that does not belong there
 )
 
-// Finding is something wrong with the files.
+// Finding is one thing that is wrong with the files.
 type Finding struct {
 	Path   string
 	ID     string // of the recording; empty for a leftover or a stray
@@ -45,16 +45,17 @@ func (f Finding) String() string {
 	return f.Path + ": " + f.What + ": " + f.Detail
 }
 
-// Counts is what Verify has looked at.
+// Counts is what Verify looked at.
 type Counts struct {
-	Recordings int // with a sidecar
-	Live       int // not looked at: they are being recorded, or were when Tapedeck was killed
-	Bytes      int64
-	Findings   map[string]int // by what was found
+	Recordings int            // with a sidecar
+	Live       int            // not looked at: they are being recorded, or were when Tapedeck ended
+	Bytes      int64          // of sound
+	Findings   map[string]int // by Finding.What
 }
 
-// Verify reads every recording anew, and reports what does not agree: files,
-// sidecars, checksums, durations, spans and what is heard. It changes nothing.
+// Verify reads every recording anew and reports where files, sidecars, checksums,
+// lengths, spans and silences do not agree. It changes nothing. What cannot be
+// walked is an error; the rest is verified all the same.
 func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 	counts := Counts{Findings: map[string]int{}}
 	v := verifier{ctx: ctx, counts: &counts, report: func(f Finding) {
@@ -78,8 +79,8 @@ func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 	return counts, errors.Join(err, v.leftoverDrafts(d))
 }
 
-// VerifyOne is Verify for one recording: path is that of one of its files. If it
-// has none the error is fs.ErrNotExist.
+// VerifyOne is Verify for one recording. Path is that of one of its files. The error
+// is fs.ErrNotExist if it has none.
 func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []Finding, err error) {
 	day, place, err := d.locate(path)
 	if err != nil {
@@ -91,13 +92,14 @@ func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []
 		found = append(found, f)
 	}}
 	f := Found{ID: place.ID(), Call: place.Call, Part: place.Part, Live: d.hasDraft(place.ID())}
-	f.Sound, f.Sidecar = isThere(day.SoundPath(f.ID)), isThere(day.SidecarPath(f.ID))
+	f.Sound, f.Sidecar = exists(day.SoundPath(f.ID)), exists(day.SidecarPath(f.ID))
 	if !f.Sound && !f.Sidecar && !f.Live {
 		return Counts{}, nil, fmt.Errorf("recording: verify %s: %w", f.ID, fs.ErrNotExist)
 	}
 	return counts, found, v.recording(day, f)
 }
 
+// verifier is one run of Verify.
 type verifier struct {
 	ctx    context.Context
 	counts *Counts
@@ -118,7 +120,7 @@ func (v *verifier) leftoverDrafts(d Dir) error {
 	return nil
 }
 
-// recording looks at one recording. It fails if ctx has ended.
+// recording verifies one recording. Its error is that of ctx.
 func (v *verifier) recording(day Day, f Found) error {
 	path := day.SoundPath(f.ID)
 	found := func(what, detail string) { v.report(Finding{path, f.ID, what, tidy.Text(detail, maxProblem)}) }
@@ -141,7 +143,7 @@ func (v *verifier) recording(day Day, f Found) error {
 		found(BadSidecar, rootCause(err))
 		return nil
 	}
-	if err := day.holds(f, s); err != nil {
+	if err := day.checkBelongs(f, s); err != nil {
 		found(Swapped, err.Error())
 		return nil
 	}
@@ -163,9 +165,9 @@ func (v *verifier) recording(day Day, f Found) error {
 	return nil
 }
 
-// holds refuses a sidecar that does not belong beside this recording, in this
+// checkBelongs returns why a sidecar does not belong beside this recording in this
 // folder.
-func (d Day) holds(f Found, s Sidecar) error {
+func (d Day) checkBelongs(f Found, s Sidecar) error {
 	if s.ID() != f.ID {
 		return fmt.Errorf("the sidecar is of %s", s.ID())
 	}
@@ -181,7 +183,7 @@ func (d Day) holds(f Found, s Sidecar) error {
 	return nil
 }
 
-// compare tells what a sidecar says that is not so.
+// compare calls found for whatever a sidecar says of the sound that is not so.
 func compare(s Sidecar, heard sound.Analysis, found func(what, detail string)) {
 	file := s.File
 	switch {
@@ -212,8 +214,8 @@ func compare(s Sidecar, heard sound.Analysis, found func(what, detail string)) {
 	}
 }
 
-// disagreements are what the spans say that is not heard, beyond what the sidecar
-// admits.
+// disagreements returns what the spans say that the sound does not hold, except for
+// what the sidecar has as a problem already.
 func disagreements(s Sidecar, heard sound.Analysis) (details []string) {
 	var end int64
 	for i, span := range s.Spans {
@@ -239,7 +241,7 @@ func disagreements(s Sidecar, heard sound.Analysis) (details []string) {
 	return slices.Concat(details, misplaced(s.Spans, heard.Silences))
 }
 
-// misplaced are the edges of pauses that are not where the silence's are.
+// misplaced returns the edges of pauses that are not where a silence begins or ends.
 func misplaced(spans []Span, silences []sound.Silence) (details []string) {
 	moved := slices.Clone(spans)
 	snap(moved, silences)

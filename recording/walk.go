@@ -15,36 +15,36 @@ import (
 	"tapedeck/internal/durable"
 )
 
-// Day is a folder of recordings: what one organisation recorded on one day.
+// Day is one folder: what an organisation recorded on one day.
 type Day struct {
 	Path         string
 	Organisation string
 	Date         time.Time // in UTC, at midnight
 	Recordings   []Found   // by id
 	Leftovers    []string  // names of files that interrupted writes left behind
-	Strays       []string  // names of what has no place here
+	Strays       []string  // names of other files, which do not belong here
 }
 
-// Found is the files of one recording that there are.
+// Found says which files of a recording exist.
 type Found struct {
 	ID             string
 	Call           string
 	Part           int // from 1
 	Sound, Sidecar bool
-	Derived        []string // names of files made from the sound
-	Live           bool     // there is a draft
+	Derived        []string // names of the files that were made of the sound
+	Live           bool     // the recording has a draft
 }
 
-// SoundPath is where the sound is, or would be.
+// SoundPath returns where the sound of a recording is, or would be.
 func (d Day) SoundPath(id string) string { return filepath.Join(d.Path, id+soundExt) }
 
-// SidecarPath is where the sidecar is, or would be.
+// SidecarPath returns where the sidecar of a recording is, or would be.
 func (d Day) SidecarPath(id string) string { return filepath.Join(d.Path, id+sidecarExt) }
 
-// Walk goes through the folders of recordings, by organisation and then by day,
-// and gives each to do. It holds one in memory at a time. Folders and files that
-// come or go meanwhile may be seen or not. What cannot be read is an error at the
-// end; the rest is walked all the same, unless do fails.
+// Walk calls do for each folder of recordings, by organisation and then by day. It
+// has one folder in memory at a time. It may or may not see folders and files that
+// come or go meanwhile. It walks on where it cannot read something, and returns that
+// error at the end; an error of do ends it at once.
 func Walk(ctx context.Context, d Dir, do func(Day) error) error {
 	organisations, err := d.organisations()
 	if err != nil {
@@ -74,16 +74,16 @@ func Walk(ctx context.Context, d Dir, do func(Day) error) error {
 	return nil
 }
 
-// names are the folders in a folder, in order, that may be there; none if the
-// folder is gone.
-func names(path string, may func(string) bool) ([]string, error) {
+// folders returns the names of the folders in a folder that are accepted, in order;
+// none if the folder is gone.
+func folders(path string, accept func(string) bool) ([]string, error) {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	var found []string
 	for _, e := range entries {
-		if !may(e.Name()) {
+		if !accept(e.Name()) {
 			continue
 		}
 		if info, err := os.Stat(filepath.Join(path, e.Name())); err == nil && info.IsDir() {
@@ -93,26 +93,26 @@ func names(path string, may func(string) bool) ([]string, error) {
 	return found, err
 }
 
-// organisations are those that have a folder, in order.
+// organisations returns those that have a folder, in order.
 func (d Dir) organisations() ([]string, error) {
 	if _, err := os.Stat(d.root); err != nil {
 		return nil, err
 	}
-	return names(d.root, isOrganisation)
+	return folders(d.root, isOrganisation)
 }
 
-// days are those of which an organisation has a folder, in order.
+// days returns the days on which an organisation has a folder, in order.
 func (d Dir) days(organisation string) ([]time.Time, error) {
 	var days []time.Time
 	var errs []error
 	top := filepath.Join(d.root, organisation)
-	years, err := names(top, digitsOf(4))
+	years, err := folders(top, digitsOf(4))
 	errs = append(errs, err)
 	for _, year := range years {
-		months, err := names(filepath.Join(top, year), digitsOf(2))
+		months, err := folders(filepath.Join(top, year), digitsOf(2))
 		errs = append(errs, err)
 		for _, month := range months {
-			dates, err := names(filepath.Join(top, year, month), digitsOf(2))
+			dates, err := folders(filepath.Join(top, year, month), digitsOf(2))
 			errs = append(errs, err)
 			for _, date := range dates {
 				if day, err := time.Parse("2006/01/02", year+"/"+month+"/"+date); err == nil {
@@ -124,6 +124,7 @@ func (d Dir) days(organisation string) ([]time.Time, error) {
 	return days, errors.Join(errs...)
 }
 
+// digitsOf returns a function that accepts names of n digits.
 func digitsOf(n int) func(string) bool {
 	return func(name string) bool { return len(name) == n && only(digits, name) }
 }
@@ -140,7 +141,7 @@ func (d Dir) readDay(organisation string, date time.Time) (Day, error) {
 	}
 	byID := map[string]*Found{}
 	for _, file := range files {
-		day.sort(file, byID)
+		day.add(file, byID)
 	}
 	for _, f := range byID {
 		f.Live = d.hasDraft(f.ID)
@@ -150,8 +151,8 @@ func (d Dir) readDay(organisation string, date time.Time) (Day, error) {
 	return day, nil
 }
 
-// sort puts a file where it belongs.
-func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
+// add adds a file to its recording, or to the leftovers or strays.
+func (d *Day) add(file fs.DirEntry, byID map[string]*Found) {
 	name := file.Name()
 	ext := filepath.Ext(name)
 	call, part, err := ParseID(strings.TrimSuffix(name, ext))
@@ -179,9 +180,9 @@ func (d *Day) sort(file fs.DirEntry, byID map[string]*Found) {
 	}
 }
 
-// Find is the path of a recording's sound, of which at least the sidecar is
-// there. It looks into every folder, the youngest first; if there is none the
-// error is fs.ErrNotExist.
+// Find returns the path of the sound of a recording whose sound or sidecar exists.
+// It looks into every folder, the youngest day first. The error is fs.ErrNotExist if
+// there is no such recording.
 func Find(ctx context.Context, d Dir, id string) (string, error) {
 	if _, _, err := ParseID(id); err != nil {
 		return "", fmt.Errorf("%w: %w", fs.ErrNotExist, err)
@@ -204,14 +205,14 @@ func Find(ctx context.Context, d Dir, id string) (string, error) {
 			return "", err
 		}
 		sound := filepath.Join(d.dayPath(p.organisation, p.date), id+soundExt)
-		if isThere(sound) || isThere(SidecarPath(sound)) {
+		if exists(sound) || exists(SidecarPath(sound)) {
 			return sound, nil
 		}
 	}
 	return "", fmt.Errorf("recording: find %s: %w", id, cmp.Or(err, fs.ErrNotExist))
 }
 
-func isThere(path string) bool {
+func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }

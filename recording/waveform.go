@@ -14,13 +14,13 @@ import (
 // the picture shows. The error is ErrNoSound for a recording without samples,
 // ErrLive for one that is not over, and fs.ErrNotExist for one without a file.
 func Waveform(ctx context.Context, d Dir, path string) (svgPath string, err error) {
-	v, err := d.derivation(path, ".svg")
+	v, err := d.openDerived(path, ".svg")
 	if err == nil {
 		defer v.close()
 		if v.fresh() {
 			return v.path(), nil
 		}
-		err = v.make(ctx, func(out *os.File, wav sound.WAV) error { return wav.WriteWaveform(ctx, out) })
+		err = v.create(ctx, func(out *os.File, wav sound.WAV) error { return wav.WriteWaveform(ctx, out) })
 	}
 	if err != nil {
 		return "", fmt.Errorf("recording: waveform: %w", err)
