@@ -38,14 +38,14 @@ func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what 
 }
 
 // accountAdd makes an account, or replaces one.
-func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func accountAdd(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account add")
 	var a access.Account
 	whatItSees(flags.FlagSet, &a)
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
 	none := flags.Bool("no-password", false, "it cannot sign in; it is for tokens")
 	replace := flags.Bool("replace", false, "change the account if there is one; its tokens stay")
-	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -65,15 +65,15 @@ func accountAdd(_ context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	hash := ""
 	if !*none {
-		if hash, err = newPassword(a.Name, *fromStdin, stderr); err != nil {
+		if hash, err = newPassword(a.Name, *fromStdin, env); err != nil {
 			return err
 		}
 	}
 	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.Put(a, hash, *replace) }); err != nil {
 		return err
 	}
-	noteUnknown(cfg.Policy, a, stderr)
-	_, err = fmt.Fprintf(stdout, "account %s is in %s, it sees: %s\n", a.Name, cfg.HTTP.Accounts, a.Scope())
+	noteUnknown(cfg.Policy, a, env.stderr)
+	_, err = fmt.Fprintf(env.stdout, "account %s is in %s, it sees: %s\n", a.Name, cfg.HTTP.Accounts, a.Scope())
 	return err
 }
 
@@ -102,10 +102,10 @@ func noAccount(name string) error {
 }
 
 // accountPassword gives an account another password. Its sessions end.
-func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func accountPassword(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account password")
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
-	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -116,21 +116,21 @@ func accountPassword(_ context.Context, args []string, stdout, stderr io.Writer)
 	if !hasAccount(f, names[0]) {
 		return noAccount(names[0])
 	}
-	hash, err := newPassword(names[0], *fromStdin, stderr)
+	hash, err := newPassword(names[0], *fromStdin, env)
 	if err != nil {
 		return err
 	}
 	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.SetPassword(names[0], hash) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "account %s has another password; whoever had signed in with the old one has to do so again\n", names[0])
+	_, err = fmt.Fprintf(env.stdout, "account %s has another password; whoever had signed in with the old one has to do so again\n", names[0])
 	return err
 }
 
 // accountList prints the accounts, and of secrets nothing.
-func accountList(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func accountList(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account ls")
-	_, cfg, err := flags.parse(args, stdout, 0, 0, "")
+	_, cfg, err := flags.parse(args, env.stdout, 0, 0, "")
 	if err != nil {
 		return err
 	}
@@ -140,10 +140,10 @@ func accountList(_ context.Context, args []string, stdout, stderr io.Writer) err
 	}
 	all := f.Accounts()
 	if len(all) == 0 {
-		_, err := fmt.Fprintf(stderr, "no accounts in %s: `tapedeck account add` makes one\n", cfg.HTTP.Accounts)
+		_, err := fmt.Fprintf(env.stderr, "no accounts in %s: `tapedeck account add` makes one\n", cfg.HTTP.Accounts)
 		return err
 	}
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "NAME\tROLE\tSEES\tRIGHTS\tPASSWORD\tTOKENS")
 	for _, a := range all {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\n", a.Name, a.Role, a.Scope(), rightsOf(a.Account),
@@ -153,9 +153,9 @@ func accountList(_ context.Context, args []string, stdout, stderr io.Writer) err
 }
 
 // accountRemove takes an account away, with its tokens.
-func accountRemove(_ context.Context, args []string, stdout, _ io.Writer) error {
+func accountRemove(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account rm")
-	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func accountRemove(_ context.Context, args []string, stdout, _ io.Writer) error 
 	}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "account %s is removed, tokens with it: %d\n", names[0], tokens)
+	_, err = fmt.Fprintf(env.stdout, "account %s is removed, tokens with it: %d\n", names[0], tokens)
 	return err
 }
 

@@ -10,22 +10,6 @@ import (
 	"tapedeck/console/access"
 )
 
-// withStdin lets commands read text from standard input.
-func withStdin(t *testing.T, text string) {
-	t.Helper()
-	path := write(t, "stdin", text)
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	before := os.Stdin
-	os.Stdin = f
-	t.Cleanup(func() {
-		os.Stdin = before
-		_ = f.Close()
-	})
-}
-
 const goodPassword = "battery staple horse"
 
 // accountsFile is a daemon file and the accounts file that it names.
@@ -50,11 +34,15 @@ func newAccountsFile(t *testing.T) *accountsFile {
 	return o
 }
 
-// do runs a command on it, and what it reads is a password.
+// do runs a command on it, which reads a password from standard input.
 func (o *accountsFile) do(password string, args ...string) outcome {
 	o.Helper()
-	withStdin(o.T, password)
-	return tapedeck(append(args, "--config", o.config)...)
+	stdin, err := os.Open(write(o.T, "stdin", password))
+	if err != nil {
+		o.Fatal(err)
+	}
+	defer stdin.Close()
+	return tapedeckReads(stdin, append(args, "--config", o.config)...)
 }
 
 func (o *accountsFile) text() string {

@@ -16,10 +16,10 @@ import (
 
 // policyApply puts a policy into the Redis of the daemon file, for every
 // Tapedeck that uses it, and says what changes.
-func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func policyApply(ctx context.Context, args []string, env environment) error {
 	flags := flag.NewFlagSet("policy apply", flag.ContinueOnError)
 	daemonFile := flags.String("config", "", "daemon `FILE`, which says where Redis is (default "+config.DefaultFile+")")
-	paths, err := parse(flags, args, stdout, 1, "the policy's FILE or DIR")
+	paths, err := parse(flags, args, env.stdout, 1, "the policy's FILE or DIR")
 	if err != nil {
 		return err
 	}
@@ -38,9 +38,9 @@ func policyApply(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	err = apply(ctx, s, p, stdout)
+	err = apply(ctx, s, p, env.stdout)
 	if err == nil {
-		warnOfFile(cfg, p, stderr)
+		warnOfFile(cfg, p, env.stderr)
 	}
 	return errors.Join(err, s.Close())
 }

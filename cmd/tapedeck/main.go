@@ -30,7 +30,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args[1:], environment{os.Getenv, os.Stdin, os.Stdout, os.Stderr}))
 }
 
 const usage = `tapedeck records the calls of a FreeSWITCH by policy.
@@ -72,8 +72,15 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
 
-// command is one word of the command line.
-type command func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+// environment is what the commands have from the process.
+type environment struct {
+	get            func(variable string) string // os.Getenv
+	stdin          *os.File
+	stdout, stderr io.Writer
+}
+
+// command carries out one command of the command line; args are the words after its name.
+type command func(ctx context.Context, args []string, env environment) error
 
 var commands = map[string]command{
 	"serve":          serve,
@@ -102,32 +109,32 @@ var commands = map[string]command{
 	"version": version,
 }
 
-// run is main without the process: it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// run carries out a command line and returns its exit code.
+func run(ctx context.Context, args []string, env environment) int {
 	words := 1
 	if len(args) > 0 && len(subcommands(args[0])) > 0 {
 		words = 2
 	}
 	switch {
 	case len(args) > 0 && (args[0] == "--version" || args[0] == "-version"):
-		return exitCode("version", version(ctx, args[1:], stdout, stderr), stderr)
+		return exitCode("version", version(ctx, args[1:], env), env.stderr)
 	case len(args) > 0 && isHelp(args[0]), len(args) > 1 && words == 2 && isHelp(args[1]):
-		fmt.Fprint(stdout, usage)
+		fmt.Fprint(env.stdout, usage)
 		return exitDone
 	case len(args) == 0:
-		fmt.Fprint(stderr, usage)
+		fmt.Fprint(env.stderr, usage)
 		return exitUsage
 	case len(args) < words:
-		fmt.Fprintf(stderr, "tapedeck %s: say %s: `tapedeck help` says what each does\n", args[0], either(subcommands(args[0])))
+		fmt.Fprintf(env.stderr, "tapedeck %s: say %s: `tapedeck help` says what each does\n", args[0], either(subcommands(args[0])))
 		return exitUsage
 	}
 	name := strings.Join(args[:words], " ")
 	do, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(stderr, "tapedeck: unknown command %q: `tapedeck help` lists them\n", name)
+		fmt.Fprintf(env.stderr, "tapedeck: unknown command %q: `tapedeck help` lists them\n", name)
 		return exitUsage
 	}
-	return exitCode(name, do(ctx, args[words:], stdout, stderr), stderr)
+	return exitCode(name, do(ctx, args[words:], env), env.stderr)
 }
 
 // subcommands are the words that may follow a command, if one has to.
@@ -213,8 +220,8 @@ func parseSome(fs *flag.FlagSet, args []string, stdout io.Writer, least, most in
 }
 
 // version prints what this program was built from.
-func version(_ context.Context, args []string, stdout, _ io.Writer) error {
-	if _, err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, stdout, 0, ""); err != nil {
+func version(_ context.Context, args []string, env environment) error {
+	if _, err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, env.stdout, 0, ""); err != nil {
 		return err
 	}
 	release, revision, goVersion := "unknown", "", ""
@@ -226,6 +233,6 @@ func version(_ context.Context, args []string, stdout, _ io.Writer) error {
 			}
 		}
 	}
-	fmt.Fprintf(stdout, "tapedeck %s%s %s\n", release, revision, goVersion)
+	fmt.Fprintf(env.stdout, "tapedeck %s%s %s\n", release, revision, goVersion)
 	return nil
 }

@@ -18,12 +18,12 @@ import (
 const maxPasswordInput = 4096
 
 // newPassword asks for a new password and returns it as it is kept.
-func newPassword(account string, fromStdin bool, stderr io.Writer) (hash string, err error) {
+func newPassword(account string, fromStdin bool, env environment) (hash string, err error) {
 	var password string
 	if fromStdin {
-		password, err = pipedPassword(os.Stdin)
+		password, err = pipedPassword(env.stdin)
 	} else {
-		password, err = typedPassword(os.Stdin, account, stderr)
+		password, err = typedPassword(env.stdin, account, env.stderr)
 	}
 	if err != nil {
 		return "", err

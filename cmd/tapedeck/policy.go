@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 
 	"tapedeck/cmd/policy"
 	"tapedeck/cmd/words"
@@ -12,8 +11,8 @@ import (
 )
 
 // policyCheck reads a policy and reports every mistake, one a line, on stderr.
-func policyCheck(_ context.Context, args []string, stdout, _ io.Writer) error {
-	paths, err := parse(flag.NewFlagSet("policy check", flag.ContinueOnError), args, stdout, 1, "the policy's FILE or DIR")
+func policyCheck(_ context.Context, args []string, env environment) error {
+	paths, err := parse(flag.NewFlagSet("policy check", flag.ContinueOnError), args, env.stdout, 1, "the policy's FILE or DIR")
 	if err != nil {
 		return err
 	}
@@ -21,12 +20,12 @@ func policyCheck(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: valid, %s, revision %.12s\n", paths[0], words.Count(len(p.Organisations), "organisation"), p.Revision)
+	fmt.Fprintf(env.stdout, "%s: valid, %s, revision %.12s\n", paths[0], words.Count(len(p.Organisations), "organisation"), p.Revision)
 	return nil
 }
 
 // policyExplain says what a call would be and why.
-func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error {
+func policyExplain(_ context.Context, args []string, env environment) error {
 	flags := flag.NewFlagSet("policy explain", flag.ContinueOnError)
 	var q policy.Question
 	direction := flags.String("direction", "", "inbound, outbound or internal")
@@ -37,7 +36,7 @@ func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error 
 	flags.Func("via", "an element on the way, `KIND/ID`; may be repeated", appendTo(&q.Via))
 	flags.Func("toggle", "a `USER` who switches during the call; may be repeated", appendTo(&q.Presses))
 	asJSON := flags.Bool("json", false, "print JSON")
-	paths, err := parse(flags, args, stdout, 1, "the policy's FILE or DIR")
+	paths, err := parse(flags, args, env.stdout, 1, "the policy's FILE or DIR")
 	if err != nil {
 		return err
 	}
@@ -56,9 +55,9 @@ func policyExplain(_ context.Context, args []string, stdout, _ io.Writer) error 
 	case err != nil:
 		return err
 	case *asJSON:
-		return answer.PrintJSON(stdout)
+		return answer.PrintJSON(env.stdout)
 	}
-	answer.Print(stdout)
+	answer.Print(env.stdout)
 	return nil
 }
 

@@ -5,8 +5,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"os/user"
 	"strings"
 	"time"
@@ -32,7 +30,7 @@ func zone(utc bool) *time.Location {
 }
 
 // recordingsList lists recordings, the newest first.
-func recordingsList(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func recordingsList(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("ls")
 	var l recordings.List
 	flags.StringVar(&l.Organisation, "organisation", "", "only this organisation's, by its `ID`")
@@ -45,7 +43,7 @@ func recordingsList(ctx context.Context, args []string, stdout, stderr io.Writer
 	flags.IntVar(&l.Limit, "limit", 50, "at most so many")
 	utc := flags.Bool("utc", false, "times in UTC, not in the local zone")
 	flags.BoolVar(&l.JSON, "json", false, "print one JSON object a line")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
 	l.Zone = zone(*utc)
@@ -56,7 +54,7 @@ func recordingsList(ctx context.Context, args []string, stdout, stderr io.Writer
 	if err != nil {
 		return err
 	}
-	return l.Run(ctx, cfg, stdout, stderr)
+	return l.Run(ctx, cfg, env.stdout, env.stderr)
 }
 
 // checkList reads the period and checks the other flags.
@@ -99,11 +97,11 @@ func moment(text string, in *time.Location, end bool) (time.Time, error) {
 }
 
 // recordingsShow says everything that is known of one recording.
-func recordingsShow(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func recordingsShow(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("show")
 	utc := flags.Bool("utc", false, "times in UTC, not in the local zone")
 	asJSON := flags.Bool("json", false, "print the sidecar")
-	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+	ids, err := parse(flags, args, env.stdout, 1, "the recording's ID")
 	if err != nil {
 		return err
 	}
@@ -112,15 +110,15 @@ func recordingsShow(ctx context.Context, args []string, stdout, _ io.Writer) err
 		return err
 	}
 	if *asJSON {
-		return recordings.ShowJSON(ctx, cfg.Recordings.Dir, ids[0], stdout)
+		return recordings.ShowJSON(ctx, cfg.Recordings.Dir, ids[0], env.stdout)
 	}
-	return recordings.Show(ctx, cfg.Recordings.Dir, ids[0], zone(*utc), stdout)
+	return recordings.Show(ctx, cfg.Recordings.Dir, ids[0], zone(*utc), env.stdout)
 }
 
 // recordingsVerify reads files and sidecars anew and says what does not agree.
-func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func recordingsVerify(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("verify")
-	ids, err := parseSome(flags, args, stdout, 0, 1, "a recording's ID, or none for all")
+	ids, err := parseSome(flags, args, env.stdout, 0, 1, "a recording's ID, or none for all")
 	if err != nil {
 		return err
 	}
@@ -132,32 +130,32 @@ func recordingsVerify(ctx context.Context, args []string, stdout, _ io.Writer) e
 	if len(ids) > 0 {
 		id = ids[0]
 	}
-	return recordings.Verify(ctx, cfg.Recordings.Dir, id, stdout)
+	return recordings.Verify(ctx, cfg.Recordings.Dir, id, env.stdout)
 }
 
 // recordingsReindex describes the files that nobody has described, and makes the
 // index in Redis anew from all sidecars.
-func recordingsReindex(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func recordingsReindex(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("reindex")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
 	cfg, err := recordings.Load(*daemonFile)
 	if err != nil {
 		return err
 	}
-	return recordings.Reindex(ctx, cfg, stdout, stderr)
+	return recordings.Reindex(ctx, cfg, env.stdout, env.stderr)
 }
 
 // recordingsPurge deletes what is older than its organisation keeps it.
-func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+func recordingsPurge(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("purge")
 	dry := flags.Bool("dry-run", false, "delete nothing, say what would be deleted")
 	who := flags.String("by", "", "who deletes, for the audit file: `NAME` (default: the login name)")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
-	actor, err := actorOf(*who)
+	actor, err := actorOf(*who, env)
 	if err != nil {
 		return err
 	}
@@ -165,22 +163,22 @@ func recordingsPurge(ctx context.Context, args []string, stdout, stderr io.Write
 	if err != nil {
 		return err
 	}
-	return recordings.Purge(ctx, cfg, actor, *dry, stdout)
+	return recordings.Purge(ctx, cfg, actor, *dry, env.stdout)
 }
 
 // recordingsHold keeps a recording from being deleted, whatever its age.
-func recordingsHold(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func recordingsHold(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("hold")
 	reason := flags.String("reason", "", "why it is kept: `TEXT`")
 	who := flags.String("by", "", "who wants that: `NAME` (default: the login name)")
-	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+	ids, err := parse(flags, args, env.stdout, 1, "the recording's ID")
 	if err != nil {
 		return err
 	}
 	if strings.TrimSpace(*reason) == "" {
 		return usagef("--reason: say why it is kept, such as a case number")
 	}
-	actor, err := actorOf(*who)
+	actor, err := actorOf(*who, env)
 	if err != nil {
 		return err
 	}
@@ -188,18 +186,18 @@ func recordingsHold(ctx context.Context, args []string, stdout, _ io.Writer) err
 	if err != nil {
 		return err
 	}
-	return recordings.Hold(ctx, cfg, ids[0], *reason, actor, stdout)
+	return recordings.Hold(ctx, cfg, ids[0], *reason, actor, env.stdout)
 }
 
 // recordingsRelease ends a hold.
-func recordingsRelease(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func recordingsRelease(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("release")
 	who := flags.String("by", "", "who wants that: `NAME` (default: the login name)")
-	ids, err := parse(flags, args, stdout, 1, "the recording's ID")
+	ids, err := parse(flags, args, env.stdout, 1, "the recording's ID")
 	if err != nil {
 		return err
 	}
-	actor, err := actorOf(*who)
+	actor, err := actorOf(*who, env)
 	if err != nil {
 		return err
 	}
@@ -207,13 +205,13 @@ func recordingsRelease(ctx context.Context, args []string, stdout, _ io.Writer) 
 	if err != nil {
 		return err
 	}
-	return recordings.Release(ctx, cfg, ids[0], actor, stdout)
+	return recordings.Release(ctx, cfg, ids[0], actor, env.stdout)
 }
 
 // actorOf returns who the audit log names: the name given, or the login name, or, where
 // nobody has logged in, the user of the process.
-func actorOf(by string) (audit.Actor, error) {
-	who := strings.TrimSpace(cmp.Or(by, os.Getenv("SUDO_USER"), os.Getenv("USER"), os.Getenv("LOGNAME")))
+func actorOf(by string, env environment) (audit.Actor, error) {
+	who := strings.TrimSpace(cmp.Or(by, env.get("SUDO_USER"), env.get("USER"), env.get("LOGNAME")))
 	if who == "" {
 		if u, err := user.Current(); err == nil {
 			who = u.Username

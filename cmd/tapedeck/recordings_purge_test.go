@@ -110,10 +110,9 @@ func TestActor(t *testing.T) {
 	for _, c := range []struct{ by, sudo, login, want string }{
 		{"paul", "olivia", "root", "paul"}, {"", "olivia", "root", "olivia"}, {"", "", "oscar", "oscar"}, {"", "", "", me.Username},
 	} {
-		t.Setenv("SUDO_USER", c.sudo)
-		t.Setenv("USER", c.login)
-		t.Setenv("LOGNAME", "")
-		if got, err := actorOf(c.by); err != nil || got != (audit.Actor{Who: c.want, From: "command line"}) {
+		variables := map[string]string{"SUDO_USER": c.sudo, "USER": c.login}
+		env := environment{get: func(name string) string { return variables[name] }}
+		if got, err := actorOf(c.by, env); err != nil || got != (audit.Actor{Who: c.want, From: "command line"}) {
 			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
 	}

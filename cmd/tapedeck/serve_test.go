@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -40,7 +41,9 @@ func TestServeKnowsOldRecordings(t *testing.T) {
 		defer cancel()
 		var log testkit.Log
 		ended := make(chan int, 1)
-		go func() { ended <- run(ctx, []string{"serve", "--config", daemonFile}, io.Discard, &log) }()
+		go func() {
+			ended <- run(ctx, []string{"serve", "--config", daemonFile}, environment{os.Getenv, nil, io.Discard, &log})
+		}()
 		log.Await(t, 1, `msg="recordings indexed" recordings=1`)
 		cancel()
 		if code := <-ended; code != exitDone {

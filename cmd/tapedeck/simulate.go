@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"flag"
-	"io"
 
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/simulate"
 )
 
 // runSimulate plays FreeSWITCH to a running tapedeck.
-func runSimulate(ctx context.Context, args []string, stdout, _ io.Writer) error {
+func runSimulate(ctx context.Context, args []string, env environment) error {
 	var l simulate.Load
 	flags := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	flags.StringVar(&l.Target, "target", "127.0.0.1:8084", "outbound socket of the tapedeck, `HOST:PORT`")
@@ -18,7 +17,7 @@ func runSimulate(ctx context.Context, args []string, stdout, _ io.Writer) error 
 	flags.IntVar(&l.Calls, "calls", 1000, "how many calls")
 	flags.Float64Var(&l.Rate, "rate", 0, "calls per second (0: as fast as they go)")
 	flags.IntVar(&l.Concurrency, "concurrency", 16, "calls on the socket at once")
-	if _, err := parse(flags, args, stdout, 0, ""); err != nil {
+	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
 	if l.Calls < 1 || l.Concurrency < 1 || l.Rate < 0 {
@@ -27,5 +26,5 @@ func runSimulate(ctx context.Context, args []string, stdout, _ io.Writer) error 
 	if _, err := config.SplitAddress(l.Target); err != nil {
 		return usagef("--target: %q is no HOST:PORT: %v", l.Target, err)
 	}
-	return l.Run(ctx, stdout)
+	return l.Run(ctx, env.stdout)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -79,7 +80,7 @@ func TestSimulateInterrupted(t *testing.T) {
 	var stdout, stderr testkit.Log
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"simulate", "--target", s.Socket, "--calls", "1000000", "--rate", "50"}, &stdout, &stderr)
+		ended <- run(ctx, []string{"simulate", "--target", s.Socket, "--calls", "1000000", "--rate", "50"}, environment{os.Getenv, nil, &stdout, &stderr})
 	}()
 	s.Logged.Await(t, 3, "call decided")
 	cancel()

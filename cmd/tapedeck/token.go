@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"text/tabwriter"
 	"time"
 
@@ -15,12 +14,12 @@ import (
 
 // tokenAdd makes a bearer token for programs. Its secret is on stdout alone, so
 // that it can be piped to where it belongs.
-func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func tokenAdd(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("token add")
 	t := access.Token{Created: time.Now()}
 	flags.StringVar(&t.Name, "name", "", "what it is for (`TEXT`)")
 	expires := flags.String("expires", "365d", "after what time it ends, such as 90d or 12h; or never (`DURATION`)")
-	names, cfg, err := flags.parse(args, stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -42,17 +41,17 @@ func tokenAdd(_ context.Context, args []string, stdout, stderr io.Writer) error 
 	}); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(stdout, secret); err != nil {
+	if _, err := fmt.Fprintln(env.stdout, secret); err != nil {
 		return fmt.Errorf("the secret of token %s could not be shown: remove it, make another: %w", id, err)
 	}
-	_, _ = fmt.Fprintf(stderr, "This is the only time that the secret is shown. The token's id is %s, it counts in a second, it ends: %s.\n", id, ending(t))
+	_, _ = fmt.Fprintf(env.stderr, "This is the only time that the secret is shown. The token's id is %s, it counts in a second, it ends: %s.\n", id, ending(t))
 	return nil
 }
 
 // tokenList prints the tokens of all accounts, or of one.
-func tokenList(_ context.Context, args []string, stdout, stderr io.Writer) error {
+func tokenList(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("token ls")
-	names, cfg, err := flags.parse(args, stdout, 0, 1, "the account's NAME, or none")
+	names, cfg, err := flags.parse(args, env.stdout, 0, 1, "the account's NAME, or none")
 	if err != nil {
 		return err
 	}
@@ -70,10 +69,10 @@ func tokenList(_ context.Context, args []string, stdout, stderr io.Writer) error
 		}
 	}
 	if len(all) == 0 {
-		_, err := fmt.Fprintln(stderr, "no tokens")
+		_, err := fmt.Fprintln(env.stderr, "no tokens")
 		return err
 	}
-	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
+	t := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "ID\tACCOUNT\tNAME\tCREATED\tENDS")
 	for _, token := range all {
 		created := "unknown"
@@ -96,15 +95,15 @@ func ending(t access.Token) string {
 }
 
 // tokenRemove revokes a token.
-func tokenRemove(_ context.Context, args []string, stdout, _ io.Writer) error {
+func tokenRemove(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("token rm")
-	ids, cfg, err := flags.parse(args, stdout, 1, 1, "the token's ID")
+	ids, cfg, err := flags.parse(args, env.stdout, 1, 1, "the token's ID")
 	if err != nil {
 		return err
 	}
 	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.RemoveToken(ids[0]) }); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(stdout, "token %s is revoked\n", ids[0])
+	_, err = fmt.Fprintf(env.stdout, "token %s is revoked\n", ids[0])
 	return err
 }
