@@ -34,7 +34,7 @@ bench:
 
 # How long a page of the recordings takes among a million, in a real Redis; 3 GB.
 bench-index:
-	$(GO) test -count=1 -timeout 60m -v -run TestMillion ./store -store.million
+	$(GO) test -count=1 -timeout 60m -v -run TestMillion ./store/index -store.million
 
 # What has to be clean before a commit.
 check:

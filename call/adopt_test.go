@@ -12,7 +12,7 @@ import (
 	"tapedeck/toggle"
 )
 
-// later is the Store of a Tapedeck after the one that nowhere is of.
+// later is the Calls of a Tapedeck after the one that nowhere is of.
 type later struct{ nowhere }
 
 func (later) Instance() string { return "later" }
@@ -23,7 +23,7 @@ func (l *lab) restart(p *flow.Policy, between func()) {
 	l.settle()
 	l.stop()
 	between()
-	l.ctl, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: later{}, Archive: unwritten{}})
+	l.ctl, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Calls: later{}, Index: noIndex{}, Archive: unwritten{}})
 	l.settle()
 }
 
@@ -206,7 +206,7 @@ func TestSwitchDuringATakeOver(t *testing.T) {
 	a.Hangup("")
 }
 
-// beside is the Store of a Tapedeck beside others.
+// beside is the Calls of a Tapedeck beside others.
 type beside struct{ later }
 
 func (beside) Alone() bool { return false }
@@ -221,7 +221,7 @@ func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	b := l.out(a)
 	l.settle()
 	l.stop()
-	l.ctl, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Store: beside{}, Archive: unwritten{}})
+	l.ctl, l.socket = l.start(l.address, Config{Policy: func() *flow.Policy { return p }, Calls: beside{}, Index: noIndex{}, Archive: unwritten{}})
 	b.Answer()
 	if a.BlindTransfer("1005") != b {
 		t.Fatal("the leg that has answered is not transferred")

@@ -227,7 +227,7 @@ func newFloor(b *testing.B, p *flow.Policy, seen func(*esl.Event), spy *spied) *
 		watch = spy
 	}
 	ctl := New(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
-		Switches: map[string]Link{"fs1": watch}, Store: nowhere{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
+		Switches: map[string]Link{"fs1": watch}, Calls: nowhere{}, Index: noIndex{}, Archive: unwritten{}, Meter: &counts{of: map[string]int{}}, Log: log})
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {

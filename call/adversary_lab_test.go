@@ -235,20 +235,20 @@ func (p *pair) frame(in *bufio.Reader) (frame []byte, kind, about string, err er
 	return frame, "", "", nil
 }
 
-// diary is a Store that remembers which calls are live.
+// diary is a Calls that remembers which calls are live.
 type diary struct {
 	mu sync.Mutex
 	nowhere
 	live map[string]calls.Call
 }
 
-func (d *diary) SaveCall(c calls.Call) {
+func (d *diary) Save(c calls.Call) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.live[c.ID] = c
 }
 
-func (d *diary) EndCall(_, id string) {
+func (d *diary) End(_, id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.live, id)
@@ -294,7 +294,7 @@ func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
 	link := &esl.Link{Name: "fs1", Address: w.wire.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
 		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
 	l.ctl = New(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
-		Switches: map[string]Link{"fs1": link}, Store: w.diary, Archive: unwritten{}, Meter: l.meter, Log: log})
+		Switches: map[string]Link{"fs1": link}, Calls: w.diary, Index: noIndex{}, Archive: unwritten{}, Meter: l.meter, Log: log})
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		err := l.ctl.Connected(ctx, "fs1", conn)
 		select {

@@ -27,7 +27,8 @@ type Config struct {
 	Stereo     bool // channel 1 the recorded leg's own voice, channel 2 what it hears
 	Prompts    Prompts
 	Switches   map[string]Link // by the switch's name
-	Store      Store
+	Calls      Calls
+	Index      RecordingIndex
 	Archive    Archive
 	Past       []recording.Sidecar // drafts that a Tapedeck before this one has left
 	Meter      Meter

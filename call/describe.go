@@ -102,7 +102,7 @@ func (d *describer) begin(s recording.Sidecar, groups []string) {
 // described.
 func (d *describer) endIfIdle(organisation, call string) {
 	if !d.busy(call) {
-		d.ctl.cfg.Store.EndCall(organisation, call)
+		d.ctl.cfg.Calls.End(organisation, call)
 	}
 }
 
@@ -123,7 +123,7 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	archive := d.ctl.cfg.Archive
 	if there, better := d.betterSidecar(s); better {
 		archive.Discard(s.ID())
-		d.ctl.cfg.Store.SaveRecording(Index(d.ctl.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
+		d.ctl.cfg.Index.Save(Index(d.ctl.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
 		d.done(s)
 		return
 	}
@@ -167,7 +167,7 @@ func (d *describer) described(draft, s recording.Sidecar, groups []string, err e
 	if s.File != nil || !s.HasProblem(recording.NotStarted) { // that is counted as missing
 		cfg.Meter.Recording(result)
 	}
-	cfg.Store.SaveRecording(Index(cfg.Recordings, s, groups))
+	cfg.Index.Save(Index(cfg.Recordings, s, groups))
 }
 
 // path is where the file of a sidecar lies.

@@ -83,12 +83,16 @@ func (c *counts) Live(calls, recording, paused int) {
 	c.of["live"], c.of["on"], c.of["paused"] = calls, recording, paused
 }
 
-// nowhere is a Store for tests that do not look at it.
+// nowhere is a Calls for tests that do not look at it.
 type nowhere struct{}
 
-func (nowhere) SaveCall(calls.Call)                         {}
-func (nowhere) EndCall(string, string)                      {}
-func (nowhere) SaveRecording(index.Recording)               {}
+// noIndex keeps nothing.
+type noIndex struct{}
+
+func (noIndex) Save(index.Recording) {}
+
+func (nowhere) Save(calls.Call)                             {}
+func (nowhere) End(string, string)                          {}
 func (nowhere) Instance() string                            { return "here" }
 func (nowhere) Holds() bool                                 { return true }
 func (nowhere) Alone() bool                                 { return true }
@@ -96,7 +100,7 @@ func (nowhere) Alive(context.Context, string) (bool, error) { return false, nil 
 func (nowhere) Claim(_ context.Context, c calls.Call) (calls.Call, error) {
 	return c, nil
 }
-func (nowhere) Calls(context.Context) ([]calls.Call, error) { return nil, nil }
+func (nowhere) List(context.Context) ([]calls.Call, error) { return nil, nil }
 
 // unwritten is an Archive for tests that do not look at it.
 type unwritten struct{}
@@ -130,7 +134,7 @@ func newLabWith(t *testing.T, p *flow.Policy) *lab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.ctl, l.socket = l.start(address, Config{Policy: func() *flow.Policy { return p }, Store: nowhere{}, Archive: unwritten{}})
+	l.ctl, l.socket = l.start(address, Config{Policy: func() *flow.Policy { return p }, Calls: nowhere{}, Index: noIndex{}, Archive: unwritten{}})
 	t.Cleanup(func() {
 		_ = l.sw.Close()
 		if t.Failed() {

@@ -138,7 +138,7 @@ func (ctl *Controller) probed(switchName string, ev *esl.Event, now time.Time) {
 		return
 	}
 	l := lamp{extension, domain}
-	if ctl.lamps[l] == nil && !ctl.cfg.Store.Alone() { // another instance may know more
+	if ctl.lamps[l] == nil && !ctl.cfg.Calls.Alone() { // another instance may know more
 		return
 	}
 	ctl.send(switchName, []esl.Command{ctl.lamps.presence(l)}, ignored, now)

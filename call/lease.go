@@ -40,7 +40,7 @@ func (l *lease) snapshot() handover.Snapshot {
 	c := l.call
 	r, p, last := &c.route, c.files.Last(), c.presses.last
 	s := handover.Snapshot{
-		Version: handover.Version, Owner: c.ctl.cfg.Store.Instance(), Token: l.token, Serial: l.serial, At: c.rec.wishedSince,
+		Version: handover.Version, Owner: c.ctl.cfg.Calls.Instance(), Token: l.token, Serial: l.serial, At: c.rec.wishedSince,
 		Call: c.id, Organisation: r.org.ID, Direction: r.direction, Switch: c.line.switchName, First: r.first, Anchor: r.anchor, Peer: r.peer,
 		External: c.external, Began: c.began, Answered: c.rec.answered,
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(last.method), User: last.user, Account: last.account, Pressed: c.presses.lastAt,
@@ -122,7 +122,7 @@ func (l *lease) save(now time.Time) {
 		}
 	}
 	if live, ok := l.liveCall(s, drafts); ok {
-		c.ctl.cfg.Store.SaveCall(live)
+		c.ctl.cfg.Calls.Save(live)
 	}
 	c.line.sendUnsent(now)
 }
@@ -202,7 +202,7 @@ func (ctl *Controller) Lost(organisation, id string) {
 // that are not, before anything that waits is done for them. It is certain all the
 // time, but for an instance that stood still longer than its lease.
 func (ctl *Controller) waitForLease(ctx context.Context) {
-	for !ctl.cfg.Store.Holds() {
+	for !ctl.cfg.Calls.Holds() {
 		select {
 		case <-time.After(holdsRetry):
 		case <-ctx.Done():

@@ -48,7 +48,7 @@ func (t *takeover) takeStrays(now time.Time) {
 // takeStray takes one over, unless its owner lives.
 func (t *takeover) takeStray(link Link, s stray, legs []string, drafts func() []recording.Sidecar) {
 	id := s.snapshot.Call
-	alive, err := t.ctl.cfg.Store.Alive(t.ctl.ctx, s.snapshot.Owner)
+	alive, err := t.ctl.cfg.Calls.Alive(t.ctl.ctx, s.snapshot.Owner)
 	if err == nil && !alive {
 		s.dead++
 	}

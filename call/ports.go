@@ -47,18 +47,22 @@ type Meter interface {
 	Event(name string)
 }
 
-// Store keeps the state of live calls for others to see, and who owns them.
-// SaveCall, EndCall and SaveRecording do not block.
-type Store interface {
-	SaveCall(calls.Call)
-	EndCall(organisation, id string)
-	SaveRecording(index.Recording)
+// Calls is the live calls as other instances see them, and who owns them
+// (store/calls). Save and End do not block.
+type Calls interface {
+	Save(calls.Call)
+	End(organisation, id string)
 	Instance() string
-	Alone() bool // there can be no other instance
+	Alone() bool
 	Holds() bool // false: another instance may have taken our calls
 	Alive(ctx context.Context, instance string) (bool, error)
 	Claim(context.Context, calls.Call) (calls.Call, error)
-	Calls(context.Context) ([]calls.Call, error)
+	List(context.Context) ([]calls.Call, error)
+}
+
+// RecordingIndex is the index of recordings (store/index). Save does not block.
+type RecordingIndex interface {
+	Save(index.Recording)
 }
 
 // Archive keeps what is known of files beside them. Draft, Finish and Discard do

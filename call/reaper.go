@@ -106,10 +106,10 @@ func (r reaper) notFollowed(drafts []recording.Sidecar) []recording.Sidecar {
 
 // followedElsewhere are the calls that Redis knows of.
 func (r reaper) followedElsewhere(ctx context.Context) (map[string]bool, error) {
-	if r.ctl.cfg.Store.Alone() {
+	if r.ctl.cfg.Calls.Alone() {
 		return nil, nil
 	}
-	calls, err := r.ctl.cfg.Store.Calls(ctx)
+	calls, err := r.ctl.cfg.Calls.List(ctx)
 	followed := make(map[string]bool, len(calls))
 	for _, c := range calls {
 		followed[c.ID] = true

@@ -192,7 +192,7 @@ func (r recovery) endUnanswered(switchName string, s survey.Survey, now time.Tim
 // alive, are orphans only when Redis says that they are.
 func (r recovery) meet(switchName string, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
 	ctl := r.ctl
-	alone := ctl.cfg.Store.Alone()
+	alone := ctl.cfg.Calls.Alone()
 	for id, snapshot := range s.Snapshots(r.unreadable) {
 		snapshot.Switch = switchName
 		switch {

@@ -55,7 +55,7 @@ func (ctl *Controller) markerStarted(uuid, file string, ev *esl.Event, now time.
 	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
 		return
 	}
-	if c == nil && l.call != "" && !ctl.cfg.Store.Alone() { // its call is another instance's
+	if c == nil && l.call != "" && !ctl.cfg.Calls.Alone() { // its call is another instance's
 		return
 	}
 	if c == nil { // a phone that is on no call of ours: what it started must not go on
@@ -98,7 +98,7 @@ func (c *call) keepMarkers(now time.Time) {
 		l, on := c.ctl.legs.get(uuid), c.rec.Status() == toggle.On && !c.rec.Gone
 		switch file := c.ctl.markerFile(uuid); {
 		case on && l.marker.file == "":
-			l.marker = marker{file, c.ctl.cfg.Store.Instance() + "-" + strconv.FormatInt(c.ctl.serial(), 10)}
+			l.marker = marker{file, c.ctl.cfg.Calls.Instance() + "-" + strconv.FormatInt(c.ctl.serial(), 10)}
 			c.sendMarker(now, esl.SetVar(uuid, "sofia_record_file", file),
 				esl.Record(uuid, esl.RecordStart, file, esl.RecordVar{Name: "RECORD_MIN_SEC", Value: markerMinSec},
 					esl.RecordVar{Name: markerSerial, Value: l.marker.serial}),

@@ -31,7 +31,7 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 	}
 	ctl.cfg.Log.Info("call belongs to another instance: its owner is notified", "call", s.Call, "owner", s.Owner)
 	r := &route{org: org, direction: s.Direction, first: s.First}
-	id := ctl.cfg.Store.Instance() + "-" + strconv.FormatInt(ctl.serial(), 10)
+	id := ctl.cfg.Calls.Instance() + "-" + strconv.FormatInt(ctl.serial(), 10)
 	ctl.relays.add(s.Call, relayed{id, e, now})
 	send := append(r.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
 	if el, err := readElement(ctl.cfg.Policy(), org, e.hint); e.hint != "" && err == nil {

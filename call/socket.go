@@ -266,8 +266,8 @@ func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn)
 	switch {
 	case err != nil:
 		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)
-	case s.Owner == ctl.cfg.Store.Instance(), s.Holder() != e.leg: // it is over
-	case ctl.cfg.Store.Alone():
+	case s.Owner == ctl.cfg.Calls.Instance(), s.Holder() != e.leg: // it is over
+	case ctl.cfg.Calls.Alone():
 		s.Switch = ctl.switches.nameOf(e.core)
 		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Past), survey.Of(e.leg, e.answered), now), turn{}
 	default:

@@ -48,7 +48,7 @@ func (a *absence) announceOwner(now time.Time) {
 	c.line.send([]esl.Command{esl.API("uuid_getvar", holder, handover.Variable), esl.SetVar(holder, handover.Variable, text), esl.SendEvent("CUSTOM",
 		esl.Header{Name: "Event-Subclass", Value: adoptedSubclass},
 		esl.Header{Name: "Tapedeck-Call", Value: c.id},
-		esl.Header{Name: "Tapedeck-Owner", Value: c.ctl.cfg.Store.Instance()},
+		esl.Header{Name: "Tapedeck-Owner", Value: c.ctl.cfg.Calls.Instance()},
 		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.lease.token)})}, func(replies []esl.Reply, err error, now time.Time) {
 		if err != nil {
 			c.lease.forgetSent()
@@ -61,7 +61,7 @@ func (a *absence) announceOwner(now time.Time) {
 // adoptedElsewhere takes the news that another instance owns a call.
 func (t *takeover) adoptedElsewhere(ev *esl.Event) {
 	c := t.ctl.calls[ev.Get("Tapedeck-Call")]
-	if c == nil || ev.Get("Tapedeck-Owner") == t.ctl.cfg.Store.Instance() {
+	if c == nil || ev.Get("Tapedeck-Owner") == t.ctl.cfg.Calls.Instance() {
 		return
 	}
 	var token int64
@@ -121,7 +121,7 @@ func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func()
 				ctl.cfg.Log.Warn("call claimed during the shutdown: another instance has to take it over", "call", live.ID)
 			}
 			return
-		case !asked, errors.Is(err, store.ErrTaken):
+		case !asked, errors.Is(err, calls.ErrTaken):
 			ctl.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", live.Token, "error", err)
 			return
 		}
@@ -153,7 +153,7 @@ func (t *takeover) claim(link Link, live calls.Call, legs []string, drafts func(
 		return live, s, nil, err
 	}
 	history = drafts()                                 // the disk has its own time
-	mine, err = t.ctl.cfg.Store.Claim(t.ctl.ctx, live) // and so has Redis
+	mine, err = t.ctl.cfg.Calls.Claim(t.ctl.ctx, live) // and so has Redis
 	return mine, s, history, err
 }
 

@@ -23,7 +23,7 @@ func (r readOften) Drafts() ([]recording.Sidecar, error) {
 	return nil, nil
 }
 
-// survivor is the Store of the instance that is left.
+// survivor is the Calls of the instance that is left.
 type survivor struct {
 	nowhere
 	mu   *sync.Mutex
@@ -54,7 +54,7 @@ func TestTakeOverOfMany(t *testing.T) {
 	l := newLab(t)
 	reads, left := &atomic.Int32{}, survivor{mu: &sync.Mutex{}, mine: map[string]bool{}}
 	l.stop()
-	l.ctl, _ = l.start(l.address, Config{Policy: l.ctl.cfg.Policy, Store: left, Archive: readOften{reads: reads}})
+	l.ctl, _ = l.start(l.address, Config{Policy: l.ctl.cfg.Policy, Calls: left, Index: noIndex{}, Archive: readOften{reads: reads}})
 	orphans := make([]calls.Call, many)
 	for i := range orphans {
 		id := fmt.Sprintf("c0ffee00-0000-4000-8000-%012d", i)

@@ -15,7 +15,7 @@ import (
 	"tapedeck/console/consoletest"
 	"tapedeck/console/identity"
 	"tapedeck/console/ops"
-	"tapedeck/store"
+	"tapedeck/store/session"
 )
 
 // cookies are the cookies of a client, by name.
@@ -41,9 +41,9 @@ func sessionID(secret string) string {
 }
 
 // stay is what the store has of a client's session.
-func (l *lab) stay(c *http.Client) store.Session {
+func (l *lab) stay(c *http.Client) session.Session {
 	l.Helper()
-	stay, err := l.Store.Session(l.Context(), sessionID(l.cookies(c)["tapedeck_session"]))
+	stay, err := l.Store.Sessions.Find(l.Context(), sessionID(l.cookies(c)["tapedeck_session"]))
 	if err != nil {
 		l.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestSessionExpiry(t *testing.T) {
 		anna := l.As("anna")
 		stay, now := l.stay(anna), time.Now()
 		stay.Began, stay.Seen = now.Add(-c.began), now.Add(-c.seen)
-		if err := l.Store.SaveSession(t.Context(), stay, time.Minute); err != nil {
+		if err := l.Store.Sessions.Save(t.Context(), stay, time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		res, body := l.Get(anna, "/api/test/who")

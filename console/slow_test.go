@@ -61,23 +61,23 @@ func newSlowLab(t *testing.T) *slowLab {
 	return l
 }
 
-func (l *slowLab) Recordings(context.Context, index.Query) ([]index.Recording, index.Cursor, error) {
+func (l *slowLab) Search(context.Context, index.Query) ([]index.Recording, index.Cursor, error) {
 	return []index.Recording{l.entry}, index.Cursor{}, nil
 }
 
-func (l *slowLab) Recording(context.Context, string, ...string) (index.Recording, error) {
+func (l *slowLab) Find(context.Context, string, ...string) (index.Recording, error) {
 	return l.entry, nil
 }
-func (l *slowLab) SaveRecording(index.Recording)  {}
-func (l *slowLab) DeleteRecording(string, string) {}
+func (l *slowLab) Save(index.Recording)  {}
+func (l *slowLab) Delete(string, string) {}
 
-func (l *slowLab) Calls(context.Context) ([]calls.Call, error) {
+func (l *slowLab) List(context.Context) ([]calls.Call, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return []calls.Call{l.call}, nil
 }
 
-func (l *slowLab) WatchCalls(ctx context.Context, changed func(string)) error {
+func (l *slowLab) Watch(ctx context.Context, changed func(string)) error {
 	l.watch = changed
 	<-ctx.Done()
 	return nil

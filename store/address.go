@@ -19,12 +19,12 @@ const Embedded = "embedded"
 const addressHelp = "write embedded; redis://[user:password@]host:port[/db] (rediss:// with TLS, unix:///path for a socket);" +
 	" several of these with commas between them for a cluster; or redis+sentinel://[user:password@]host:port,host:port/master[/db]"
 
-// poolSize is how many connections to one node may be open. The operations of
-// a Store are few and short; the room is for dials that hang.
+// poolSize is how many connections to one node may be open. A Conn has few and
+// short operations; the room is for dials that hang.
 const poolSize = 16
 
 // limits are the times that a client keeps. go-redis's own repetitions are
-// off: the Store decides when an operation is tried again.
+// off: the Conn decides when an operation is tried again.
 type limits struct {
 	dial time.Duration // one connection
 	wait time.Duration // one read or write, where the operation's context does not say less
@@ -82,7 +82,7 @@ func parseAddress(text string, l limits) (redis.UniversalClient, error) {
 }
 
 // parseNode reads the URL of one server. Of go-redis's many options in the
-// query only these are taken: the others would undo the limits of a Store.
+// query only these are taken: the others would undo the limits of a Conn.
 func parseNode(text string) (*redis.Options, error) {
 	u, err := url.Parse(text)
 	if err != nil {

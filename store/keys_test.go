@@ -1,16 +1,13 @@
-package store
+package store_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
-)
 
-// hostile are ids that would be dangerous in a key if they stood there as they are.
-var hostile = []string{
-	"acme", "Acme", "a", "b", "policy", "calls", "call", "a}:call:{b", "a}", "{a", "{", "}", "{}", "}{", ":", "a:b", "a:b:c",
-	"a b", "a  b", " ", "a\nb", "a\r\nDEL x\r\n", "a\x00b", "%", "a%7Bb", "a{b", "ä", "☎", "a/b", "../a", "*", "a*", "?", "[a]", "\\", "'", `"`,
-}
+	"tapedeck/store"
+	"tapedeck/store/storetest"
+)
 
 // hashTag is what Redis Cluster hashes of a key (redis.io, cluster
 // specification, "Hash tags").
@@ -39,34 +36,40 @@ func slot(key string) int {
 	return int(crc) % 16384
 }
 
+// TestKeysDoNotCollide: no two things have the same key, whatever their ids are. The
+// tests of the subjects hold their keys to this layout.
 func TestKeysDoNotCollide(t *testing.T) {
-	owner := map[string]string{currentKey: "current", switchedChannel: "channel", changedChannel: "changes", organisationsKey: "organisations",
-		instancesKey: "instances", recordersKey: "recorders", indexedKey: "indexed"}
+	owner := map[string]string{}
 	claim := func(key, who string) {
 		if other, taken := owner[key]; taken {
 			t.Errorf("key %s is of %s and of %s", key, other, who)
 		}
 		owner[key] = who
 	}
-	for _, o := range hostile {
-		claim(callsKey(o), fmt.Sprintf("calls of %q", o))
-		for f := range facets {
-			claim(facetKey(o, f), fmt.Sprintf("index %d of %q", f, o))
+	for _, key := range []string{
+		"{policy}:current", "{policy}:switched", "{calls}:organisations", "{calls}:changed", "{instances}:known",
+		"{recordings}:organisations", "{recordings}:indexed:2", "{recordings}:indexing",
+	} {
+		claim("tapedeck:"+key, key)
+	}
+	for _, o := range storetest.Hostile {
+		for _, rest := range []string{
+			"live", "recordings:by-time", "recordings:by-id", "recordings:written", "recordings:deleted", "recordings:stamp",
+		} {
+			claim(store.Key(o, rest), fmt.Sprintf("%s of %q", rest, o))
 		}
-		claim(writtenKey(o), fmt.Sprintf("written of %q", o))
-		claim(deletedKey(o), fmt.Sprintf("deleted of %q", o))
-		claim(stampKey(o), fmt.Sprintf("stamp of %q", o))
-		claim(beatKey(o), fmt.Sprintf("beat of %q", o))
-		claim(askChannel(o), fmt.Sprintf("channel of %q", o))
-		claim(requestKey(o), fmt.Sprintf("request %q", o))
-		claim(sessionKey(o), fmt.Sprintf("session %q", o))
-		claim(sessionsKey(o), fmt.Sprintf("sessions of %q", o))
-		for _, id := range hostile {
-			claim(callKey(o, id), fmt.Sprintf("call %q of %q", id, o))
-			claim(policyKey(o, id), fmt.Sprintf("policy %q of %q", id, o))
-			claim(recordingKey(o, id), fmt.Sprintf("recording %q of %q", id, o))
-			if slot(recordingKey(o, id)) != slot(stampKey(o)) || slot(callKey(o, id)) != slot(callsKey(o)) || slot(policyKey(o, id)) != slot(callsKey(o)) {
-				t.Errorf("keys of %q are in different slots", o)
+		for _, prefix := range []string{
+			"{instances}:beat:", "{instances}:pulse:", "{ask}:to:", "{ask}:request:", "{sessions}:session:", "{sessions}:of:",
+		} {
+			claim("tapedeck:"+prefix+store.Escape(o), fmt.Sprintf("%s%q", prefix, o))
+		}
+		for _, id := range storetest.Hostile {
+			for _, prefix := range []string{"policy:", "live:", "recording:"} {
+				key := store.Key(o, prefix+store.Escape(id))
+				claim(key, fmt.Sprintf("%s%q of %q", prefix, id, o))
+				if slot(key) != slot(store.Key(o, "live")) {
+					t.Errorf("keys of %q are in different slots", o)
+				}
 			}
 		}
 	}
@@ -78,41 +81,4 @@ func TestKeysDoNotCollide(t *testing.T) {
 	if slot("123456789") != 12739 { // the example of the cluster specification
 		t.Errorf("slot computes %d", slot("123456789"))
 	}
-}
-
-func TestHostileIDs(t *testing.T) {
-	onServers(t, func(t *testing.T, srv server) {
-		tell := newSpy()
-		a := runOn(t, srv, tell)
-		want := map[callID]bool{}
-		for _, o := range hostile {
-			for _, id := range hostile {
-				a.SaveCall(Call{ID: id, Organisation: o, State: On})
-				want[callID{o, id}] = true
-			}
-		}
-		check := func() {
-			t.Helper()
-			tell.await(t, "the calls to be written", func() bool { return a.Queued() == 0 })
-			calls, err := a.Calls(t.Context())
-			if err != nil || len(calls) != len(want) {
-				t.Fatalf("%d calls, want %d: %v", len(calls), len(want), err)
-			}
-			for _, c := range calls {
-				if !want[callID{c.Organisation, c.ID}] {
-					t.Errorf("call %q of %q should not be there", c.ID, c.Organisation)
-				}
-			}
-		}
-		check()
-		for i, o := range hostile {
-			id := hostile[(i*7)%len(hostile)]
-			a.EndCall(o, id)
-			delete(want, callID{o, id})
-		}
-		check()
-		if tell.logged("level=ERROR") != 0 {
-			t.Errorf("log:\n%s", tell.log.String())
-		}
-	})
 }

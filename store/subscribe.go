@@ -19,18 +19,18 @@ const (
 	subscribeAgain = time.Second
 )
 
-// subscriber is told, by one goroutine, what a subscription hears, and when it
-// is there. What is published while there is none is never heard.
-type subscriber struct {
-	begun func()
-	heard func(message string)
-	lost  func() // may be nil
+// Subscriber is told, by one goroutine, when a subscription begins, what it hears,
+// and when it is lost. What is published while there is none is never heard.
+type Subscriber struct {
+	Begun func()
+	Heard func(message string)
+	Lost  func() // may be nil
 }
 
-// subscribe keeps a subscription to a channel until ctx ends.
-func (s *Store) subscribe(ctx context.Context, channel string, who subscriber) {
+// Subscribe keeps a subscription to a channel until ctx ends.
+func (c *Conn) Subscribe(ctx context.Context, channel string, who Subscriber) {
 	for wait := time.Duration(0); ctx.Err() == nil; {
-		if s.subscribeOnce(ctx, channel, who) {
+		if c.subscribeOnce(ctx, channel, who) {
 			wait = 0
 		}
 		wait = min(max(2*wait, subscribeSoon), subscribeAgain)
@@ -44,34 +44,34 @@ func (s *Store) subscribe(ctx context.Context, channel string, who subscriber) {
 }
 
 // subscribeOnce reports whether the subscription was made before it ended.
-func (s *Store) subscribeOnce(ctx context.Context, channel string, who subscriber) (begun bool) {
-	dial, cancel := context.WithTimeout(ctx, connectFactor*s.cfg.Timeout)
+func (c *Conn) subscribeOnce(ctx context.Context, channel string, who Subscriber) (begun bool) {
+	dial, cancel := context.WithTimeout(ctx, c.ConnectTimeout())
 	defer cancel()
-	sub := s.client.Subscribe(dial, channel)
+	sub := c.client.Subscribe(dial, channel)
 	defer sub.Close()
 	defer context.AfterFunc(ctx, func() { sub.Close() })()
 	defer func() {
-		if begun && who.lost != nil {
-			who.lost()
+		if begun && who.Lost != nil {
+			who.Lost()
 		}
 	}()
-	limit, asked := connectFactor*s.cfg.Timeout, false
+	limit, asked := c.ConnectTimeout(), false
 	for {
 		message, err := sub.ReceiveTimeout(ctx, limit)
 		if err != nil {
 			if !begun || asked || ctx.Err() != nil || !isTimeout(err) || sub.Ping(ctx) != nil {
 				return begun
 			}
-			limit, asked = connectFactor*s.cfg.Timeout, true
+			limit, asked = c.ConnectTimeout(), true
 			continue
 		}
 		limit, asked = quietFor, false
 		switch message := message.(type) {
 		case *redis.Subscription:
 			begun = true
-			who.begun()
+			who.Begun()
 		case *redis.Message:
-			who.heard(message.Payload)
+			who.Heard(message.Payload)
 		}
 	}
 }

@@ -221,7 +221,7 @@ func (b *browser) recorded(leg *esltest.Channel) index.Recording {
 	b.Helper()
 	leg.Hangup("")
 	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if r, err := b.daemon.Store().Recording(b.Context(), leg.UUID()); err == nil {
+		if r, err := b.daemon.Index().Find(b.Context(), leg.UUID()); err == nil {
 			return r
 		}
 	}

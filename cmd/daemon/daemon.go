@@ -21,13 +21,12 @@ import (
 	"tapedeck/flow"
 	"tapedeck/metrics"
 	"tapedeck/recording"
-	"tapedeck/store"
 	"tapedeck/store/calls"
 )
 
 // Daemon is a running Tapedeck.
 type Daemon struct {
-	store     *store.Store
+	stores    *stores
 	links     []*esl.Link // one for each switch of the daemon file
 	liveCalls *liveCalls
 	addresses Addresses
@@ -63,10 +62,10 @@ func Run(ctx context.Context, cfg *config.Config, log *slog.Logger) error {
 func (d *Daemon) Addresses() Addresses { return d.addresses }
 
 // Policy returns the policy in force.
-func (d *Daemon) Policy() *flow.Policy { return d.store.Policy() }
+func (d *Daemon) Policy() *flow.Policy { return d.stores.policy.Policy() }
 
 // Calls returns the live calls of all instances.
-func (d *Daemon) Calls(ctx context.Context) ([]calls.Call, error) { return d.store.Calls(ctx) }
+func (d *Daemon) Calls(ctx context.Context) ([]calls.Call, error) { return d.stores.calls.List(ctx) }
 
 // Stop ends everything in the reverse order of its start: no more calls are taken,
 // those in hand are finished, recordings run on.
@@ -88,35 +87,32 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	}
 	d.parts.atStop(at.close)
 	d.addresses = at.addresses()
-	var controller *call.Controller
-	d.liveCalls = &liveCalls{}
-	d.store, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp,
-		OnPolicy:  func(p *flow.Policy) { m.Policy(p.Revision) },
-		OnLost:    func(organisation, id string) { controller.Lost(organisation, id) },
-		OnOrphans: func(calls []calls.Call) { controller.Orphans(calls) },
-		OnAsk:     d.liveCalls.answer})
-	if err != nil {
+	if d.stores, err = openStores(ctx, cfg, m, log); err != nil {
 		return nil, err
 	}
 	d.parts.atStop(d.closeStore)
 	archive, drafts := openArchive(cfg, m, log)
 	d.links = newLinks(cfg, m, log)
-	controller = call.New(call.Config{Policy: d.store.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo,
-		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Store: d.store,
+	controller := call.New(call.Config{Policy: d.stores.policy.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo,
+		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Calls: d.stores.calls, Index: d.stores.index,
 		Archive: archive, Past: drafts, Meter: m, Log: log})
-	d.liveCalls.here, d.liveCalls.store = controller, d.store
+	d.liveCalls = &liveCalls{here: controller, calls: d.stores.calls, peers: d.stores.peers}
+	d.stores.policy.Follow(func(p *flow.Policy) { m.Policy(p.Revision) })
+	d.stores.calls.Follow(controller)
+	d.stores.peers.Handle(d.liveCalls.answer)
 	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: controller.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
-	upkeep := maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Store: d.store, Archive: archive, Calls: controller, Meter: m, Log: log})
+	upkeep := maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Policy: d.stores.policy.Policy, Index: d.stores.index,
+		Live: d.stores.calls, Alone: d.stores.conn.Alone(), Archive: archive, Calls: controller, Meter: m, Log: log})
 	var web *webConsole
 	if at.console != nil {
-		if web, err = newWebConsole(cfg, d.store, d.liveCalls, m, log); err != nil {
+		if web, err = newWebConsole(cfg, d.stores, d.liveCalls, m, log); err != nil {
 			return nil, err
 		}
 	}
-	policy := &policyFile{path: cfg.Policy, named: cfg.PolicyNamed, store: d.store, meter: m, log: log}
+	policy := &policyFile{path: cfg.Policy, named: cfg.PolicyNamed, store: d.stores.policy, meter: m, log: log}
 	policy.begin(ctx)
 
-	d.parts.start("store", d.store.Run)
+	d.parts.start("store", d.stores.conn.Run)
 	d.parts.start("policy", policy.run)
 	d.parts.start("archive", archive.Run)
 	d.parts.start("maintenance", upkeep.Run)
@@ -138,7 +134,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 }
 
 func (d *Daemon) closeStore() {
-	if err := d.store.Close(); err != nil {
+	if err := d.stores.conn.Close(); err != nil {
 		d.log.Warn("redis not closed", "error", err)
 	}
 }
@@ -183,7 +179,7 @@ func (d *Daemon) WaitReady(ctx context.Context) error {
 
 // ready says why calls should not be sent here.
 func (d *Daemon) ready() error {
-	if len(d.store.Policy().Organisations) == 0 {
+	if len(d.stores.policy.Policy().Organisations) == 0 {
 		return errors.New("no policy yet: nothing would be recorded")
 	}
 	var down []string

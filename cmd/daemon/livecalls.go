@@ -8,7 +8,7 @@ import (
 	"fmt"
 
 	"tapedeck/console/ops"
-	"tapedeck/store"
+	"tapedeck/store/ask"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
@@ -19,7 +19,8 @@ type liveCalls struct {
 	here interface {
 		Toggle(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
 	}
-	store *store.Store
+	calls *calls.Store // of all instances
+	peers *ask.Peers
 }
 
 // request is what one instance asks of another. Its JSON is read by other versions.
@@ -46,7 +47,7 @@ var pressOf = map[ops.Action]toggle.Press{
 func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
 	asked := request{Call: id, User: user, Account: account, Action: action}
 	got := l.press(ctx, asked)
-	if got.NoCall && !l.store.Alone() {
+	if got.NoCall && !l.calls.Alone() {
 		var err error
 		if got, err = l.askOwner(ctx, asked); err != nil {
 			return calls.Off, err
@@ -85,19 +86,19 @@ func (l *liveCalls) press(ctx context.Context, r request) reply {
 
 // askOwner asks the instance that owns the call.
 func (l *liveCalls) askOwner(ctx context.Context, r request) (reply, error) {
-	all, err := l.store.Calls(ctx)
+	all, err := l.calls.List(ctx)
 	if err != nil {
 		return reply{}, fmt.Errorf("%w: %w", toggle.ErrBusy, err)
 	}
 	for _, c := range all {
-		if c.ID != r.Call || c.Owner == l.store.Instance() {
+		if c.ID != r.Call || c.Owner == l.calls.Instance() {
 			continue
 		}
 		text, err := json.Marshal(r)
 		if err != nil {
 			return reply{}, err
 		}
-		answer, err := l.store.Ask(ctx, c.Owner, text)
+		answer, err := l.peers.Ask(ctx, c.Owner, text)
 		var got reply
 		if err == nil {
 			err = json.Unmarshal(answer, &got)
@@ -110,7 +111,7 @@ func (l *liveCalls) askOwner(ctx context.Context, r request) (reply, error) {
 	return reply{NoCall: true}, nil
 }
 
-// answer answers what another instance asks; it is store.Config's OnAsk.
+// answer answers what another instance asks; it is an ask.Handler.
 func (l *liveCalls) answer(ctx context.Context, text []byte) []byte {
 	var asked request
 	got := reply{Failed: "the request is not understood"}

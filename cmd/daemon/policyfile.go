@@ -13,7 +13,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/metrics"
-	"tapedeck/store"
+	"tapedeck/store/policy"
 )
 
 // policyFile puts the policy file in force at the start, and whenever it says
@@ -22,7 +22,7 @@ import (
 type policyFile struct {
 	path  string
 	named bool // by the daemon file: it should be there
-	store *store.Store
+	store *policy.Store
 	meter *metrics.Metrics
 	log   *slog.Logger
 	seen  string // what the file was when it was read last

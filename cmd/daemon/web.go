@@ -10,7 +10,6 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/metrics"
 	"tapedeck/recording/audit"
-	"tapedeck/store"
 )
 
 // webConsole is the console and what it needs, ready to be started.
@@ -22,7 +21,7 @@ type webConsole struct {
 
 // newWebConsole builds the console. It fails if the accounts file or the certificate cannot
 // be used.
-func newWebConsole(cfg *config.Config, s *store.Store, live *liveCalls, m *metrics.Metrics, log *slog.Logger) (*webConsole, error) {
+func newWebConsole(cfg *config.Config, s *stores, live *liveCalls, m *metrics.Metrics, log *slog.Logger) (*webConsole, error) {
 	accounts, err := access.Open(cfg.HTTP.Accounts, log)
 	if err != nil {
 		return nil, err
@@ -36,7 +35,7 @@ func newWebConsole(cfg *config.Config, s *store.Store, live *liveCalls, m *metri
 		secure = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	c, err := console.New(console.Config{
-		Index: s, Calls: s, Sessions: s, Switcher: live, Policy: s.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String()),
+		Index: s.index, Calls: s.calls, Sessions: s.sessions, Switcher: live, Policy: s.policy.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String()),
 		Accounts: accounts, Proxies: cfg.HTTP.TrustedProxies, TLS: secure != nil, Log: log,
 	})
 	if err != nil {

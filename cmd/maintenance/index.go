@@ -42,11 +42,11 @@ func (m *Maintenance) keepIndex(ctx context.Context, wait time.Duration) {
 // indexDue reports whether the index is not whole, too old, or from before the
 // start, and nobody is making it.
 func (m *Maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
-	at, err := m.store.Indexed(ctx)
+	at, err := m.index.WholeSince(ctx)
 	if err != nil || !at.Before(start) && now.Sub(at) < indexAge {
 		return false
 	}
-	if busy, err := m.store.Indexing(ctx); busy || err != nil {
+	if busy, err := m.index.BeingMade(ctx); busy || err != nil {
 		return false
 	}
 	if at.IsZero() {
@@ -58,10 +58,10 @@ func (m *Maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
 // reindex fills the index from the sidecars; false: it could not.
 func (m *Maintenance) reindex(ctx context.Context) bool {
 	all := Entries(ctx, m.dir, func(err error) { m.log.Warn("recording not indexed", "error", err) })
-	if !m.store.Alone() {
+	if !m.alone {
 		all = gently(ctx, all)
 	}
-	kept, removed, err := m.store.Reindex(ctx, all)
+	kept, removed, err := m.index.Reindex(ctx, all)
 	switch {
 	case ctx.Err() != nil, errors.Is(err, fs.ErrNotExist): // nothing was ever recorded
 	case err != nil:

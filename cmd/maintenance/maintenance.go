@@ -5,24 +5,44 @@ package maintenance
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
 
+	"tapedeck/flow"
 	"tapedeck/metrics"
 	"tapedeck/recording"
-	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
 )
 
 // Config is what maintenance works on.
 type Config struct {
 	Dir     recording.Dir
-	Store   *store.Store
+	Policy  func() *flow.Policy // the policy in force; never nil
+	Index   Index
+	Live    LiveLister
+	Alone   bool // no other instance uses the Redis
 	Archive *recording.Archive
 	Calls   Calls
 	Meter   *metrics.Metrics
 	Log     *slog.Logger
+}
+
+// Index is the index of recordings (store/index). Save and Delete do not block.
+type Index interface {
+	Save(index.Recording)
+	Delete(organisation, id string)
+	Reindex(ctx context.Context, all iter.Seq2[index.Recording, error]) (kept, removed int, err error)
+	WholeSince(context.Context) (time.Time, error)
+	BeingMade(context.Context) (bool, error)
+}
+
+// LiveLister lists the live calls of all instances (store/calls).
+type LiveLister interface {
+	List(context.Context) ([]calls.Call, error)
 }
 
 // Calls knows which calls FreeSWITCH has.
@@ -35,7 +55,10 @@ type Calls interface {
 // Maintenance is the background work on recordings. One goroutine runs it.
 type Maintenance struct {
 	dir     recording.Dir
-	store   *store.Store
+	policy  func() *flow.Policy
+	index   Index
+	live    LiveLister
+	alone   bool
 	archive *recording.Archive
 	calls   Calls
 	meter   *metrics.Metrics
@@ -44,7 +67,7 @@ type Maintenance struct {
 
 // New makes a Maintenance that does nothing until Run.
 func New(c Config) *Maintenance {
-	return &Maintenance{dir: c.Dir, store: c.Store, archive: c.Archive, calls: c.Calls, meter: c.Meter, log: c.Log}
+	return &Maintenance{dir: c.Dir, policy: c.Policy, index: c.Index, live: c.Live, alone: c.Alone, archive: c.Archive, calls: c.Calls, meter: c.Meter, log: c.Log}
 }
 
 const (
@@ -59,7 +82,7 @@ func (m *Maintenance) Run(ctx context.Context) error {
 	ended := untilEnd(ctx, func(ctx context.Context) {
 		var helper sync.WaitGroup
 		defer helper.Wait()
-		if !m.store.Alone() {
+		if !m.alone {
 			helper.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
 		}
 		m.begin(ctx, time.Now())
@@ -105,7 +128,7 @@ func everyDay(ctx context.Context, first time.Duration, do func(context.Context,
 
 // begin is what is done at the start.
 func (m *Maintenance) begin(ctx context.Context, now time.Time) {
-	if m.store.Alone() {
+	if m.alone {
 		m.reindex(ctx)
 	}
 	m.describe(ctx, now)
@@ -116,7 +139,7 @@ func (m *Maintenance) begin(ctx context.Context, now time.Time) {
 func (m *Maintenance) daily(ctx context.Context, now time.Time) bool {
 	purged := m.purge(ctx, now)
 	described := m.describe(ctx, now)
-	if m.store.Alone() { // for what a command line has changed on the disk; else keepIndex does it
+	if m.alone { // for what a command line has changed on the disk; else keepIndex does it
 		m.reindex(ctx)
 	}
 	return purged && described

@@ -21,7 +21,9 @@ import (
 	"tapedeck/metrics"
 	"tapedeck/recording"
 	"tapedeck/store"
+	"tapedeck/store/calls"
 	"tapedeck/store/index"
+	"tapedeck/store/policy"
 )
 
 // TestEveryDay: after a while, then every day, an hour after it could not be
@@ -54,8 +56,9 @@ func TestEveryDay(t *testing.T) {
 type workshop struct {
 	*spooltest.Spool
 	*Maintenance
-	logged testkit.Log
-	going  going
+	recordings *index.Index
+	logged     testkit.Log
+	going      going
 }
 
 // going are the calls that FreeSWITCH has.
@@ -70,14 +73,21 @@ func newWorkshop(t *testing.T, redis string) *workshop {
 	t.Helper()
 	w := &workshop{Spool: spooltest.New(t, spooltest.KeptForAMonth, "")}
 	log := slog.New(slog.NewTextHandler(&w.logged, nil))
-	s, err := store.Open(t.Context(), store.Config{Redis: redis, Timeout: testkit.Patience, Logger: log})
+	conn, err := store.Open(t.Context(), store.Config{Redis: redis, Timeout: testkit.Patience, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	archive := recording.NewArchive(recording.ArchiveConfig{Dir: w.Spool.Dir, Log: log})
-	w.Maintenance = New(Config{w.Spool.Dir, s, archive, &w.going, metrics.New(), log})
-	t.Cleanup(func() { _ = s.Close() })
-	w.background(s.Run)
+	s, err := policy.New(t.Context(), conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := calls.New(conn)
+	w.recordings = index.New(conn)
+	w.Maintenance = New(Config{Dir: w.Spool.Dir, Policy: s.Policy, Index: w.recordings, Live: live, Alone: conn.Alone(),
+		Archive: archive, Calls: &w.going, Meter: metrics.New(), Log: log})
+	t.Cleanup(func() { _ = conn.Close() })
+	w.background(conn.Run)
 	w.background(archive.Run)
 	p, err := flow.Load(filepath.Join(w.Root, "policy.yaml"))
 	if err == nil {
@@ -102,7 +112,7 @@ func (w *workshop) indexed(want ...string) {
 	w.Helper()
 	var got []string
 	testkit.Until(w, fmt.Sprintf("in the index are %q", want), func() bool {
-		list, _, err := w.store.Recordings(w.Context(), index.Query{})
+		list, _, err := w.recordings.Search(w.Context(), index.Query{})
 		if err != nil {
 			w.Fatal(err)
 		}
@@ -290,7 +300,7 @@ func TestMaintenanceIndexesAtStart(t *testing.T) {
 			t.Error("two make the index at once")
 		}
 	}
-	if _, _, err := w.store.Reindex(t.Context(), busy); err != nil {
+	if _, _, err := w.recordings.Reindex(t.Context(), busy); err != nil {
 		t.Fatal(err)
 	}
 }

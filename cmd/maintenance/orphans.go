@@ -41,7 +41,7 @@ func (m *Maintenance) finish(ctx context.Context, s recording.Sidecar) bool {
 		if err != nil { // the archive has told
 			return
 		}
-		m.store.SaveRecording(call.Index(m.dir, s, nil))
+		m.index.Save(call.Index(m.dir, s, nil))
 		m.meter.Recording("problem")
 		m.meter.Problem(recording.StateUnknown)
 		m.log.Warn("file without a call described: who talked on it is not known", "recording", s.ID(), "organisation", s.Organisation)

@@ -10,21 +10,20 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/recording/audit"
-	"tapedeck/store"
 )
 
 // purge deletes what is older than the policy keeps it.
 func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
-	live, err := LiveCalls(ctx, m.store)
+	live, err := LiveCalls(ctx, m.live)
 	if err != nil {
 		m.log.Warn("recordings not purged", "error", err)
 		return false
 	}
 	var unread error // of those that are kept because something is wrong, one
 	done, err := recording.Purge(ctx, recording.PurgeConfig{
-		Dir: m.dir, Now: now, Retention: Retention(m.store.Policy()), Live: live,
+		Dir: m.dir, Now: now, Retention: Retention(m.policy()), Live: live,
 		Audit: audit.New(m.dir.String()), By: audit.Actor{Who: "tapedeck serve", From: "retention"},
-		Deleted: func(s recording.Sidecar) { m.store.DeleteRecording(s.Organisation, s.ID()) },
+		Deleted: func(s recording.Sidecar) { m.index.Delete(s.Organisation, s.ID()) },
 		Kept: func(_, _ string, _ recording.KeptReason, err error) {
 			if err != nil {
 				unread = err
@@ -60,13 +59,13 @@ func Retention(p *flow.Policy) func(organisation string) (time.Duration, bool) {
 
 // LiveCalls returns a function that reports whether a recording, by its id, belongs
 // to a call that is live on any instance.
-func LiveCalls(ctx context.Context, s *store.Store) (live func(id string) bool, err error) {
-	calls, err := s.Calls(ctx)
+func LiveCalls(ctx context.Context, l LiveLister) (live func(id string) bool, err error) {
+	all, err := l.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("nothing is deleted while it is not known which calls are live: %w", err)
 	}
 	ids := map[string]bool{}
-	for _, c := range calls {
+	for _, c := range all {
 		ids[c.ID] = true
 	}
 	return func(id string) bool {

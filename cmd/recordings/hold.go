@@ -49,6 +49,6 @@ func setHold(ctx context.Context, cfg *config.Config, id string, hold *recording
 	if err != nil {
 		return fmt.Errorf("that is so on the disk, not in the index: run `tapedeck recordings reindex` when Redis is back: %w", err)
 	}
-	opened.SaveRecording(call.Index(cfg.Recordings.Dir, after, nil))
+	opened.Save(call.Index(cfg.Recordings.Dir, after, nil))
 	return opened.Close(ctx)
 }

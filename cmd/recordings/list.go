@@ -19,8 +19,8 @@ import (
 	"tapedeck/flow"
 	"tapedeck/internal/tidy"
 	"tapedeck/recording"
-	"tapedeck/store"
 	"tapedeck/store/index"
+	"tapedeck/store/policy"
 )
 
 // List is what `recordings ls` is asked for. An empty or zero field asks for nothing.
@@ -60,13 +60,16 @@ func (l *List) read(ctx context.Context, cfg *config.Config, stderr io.Writer) (
 			fmt.Fprintf(stderr, "tapedeck recordings ls: left out: %s\n", tidy.Text(err.Error(), 1000))
 		}))
 	}
-	s, err := storeclient.Open(ctx, cfg)
+	conn, err := storeclient.Open(ctx, cfg)
 	if err != nil {
 		return nil, false, err
 	}
-	l.region = s.Policy().Region
-	list, more, err = l.take(l.inIndex(ctx, s))
-	return list, more, errors.Join(err, s.Close())
+	p, err := policy.New(ctx, conn)
+	if err == nil {
+		l.region = p.Policy().Region
+		list, more, err = l.take(l.inIndex(ctx, index.New(conn)))
+	}
+	return list, more, errors.Join(err, conn.Close())
 }
 
 // take returns the first of all that are wanted.
@@ -110,14 +113,14 @@ func (l *List) isNumber(text string) bool {
 }
 
 // inIndex yields the recordings of the index; it reads them page by page.
-func (l *List) inIndex(ctx context.Context, s *store.Store) iter.Seq2[index.Recording, error] {
+func (l *List) inIndex(ctx context.Context, x *index.Index) iter.Seq2[index.Recording, error] {
 	q := index.Query{From: l.From, To: l.To, Limit: min(l.Limit+1, 500)}
 	if l.Organisation != "" {
 		q.Organisations = []string{l.Organisation}
 	}
 	return func(yield func(index.Recording, error) bool) {
 		for {
-			list, next, err := s.Recordings(ctx, q)
+			list, next, err := x.Search(ctx, q)
 			if err != nil {
 				yield(index.Recording{}, err)
 				return

@@ -42,17 +42,17 @@ func Purge(ctx context.Context, cfg *config.Config, by audit.Actor, dry bool, st
 // purgeIndexed deletes by the policy in Redis or, if there is none, by that of the policy
 // file.
 func purgeIndexed(ctx context.Context, cfg *config.Config, x *storeclient.Index, c recording.PurgeConfig, stdout io.Writer) (err error) {
-	p := x.Policy()
+	p := x.Policy.Policy()
 	if len(p.Organisations) == 0 {
 		if p, err = flow.Load(cfg.Policy); err != nil {
 			return err
 		}
 	}
 	c.Retention = maintenance.Retention(p)
-	if c.Live, err = maintenance.LiveCalls(ctx, x.Store); err != nil {
+	if c.Live, err = maintenance.LiveCalls(ctx, x.Calls); err != nil {
 		return err
 	}
-	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.DeleteRecording(s.Organisation, s.ID()) })
+	return purge(ctx, c, stdout, func(s recording.Sidecar) { x.Delete(s.Organisation, s.ID()) })
 }
 
 // purge deletes and prints, and calls gone for each recording that it deleted.

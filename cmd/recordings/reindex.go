@@ -11,6 +11,7 @@ import (
 	"tapedeck/cmd/storeclient"
 	"tapedeck/cmd/words"
 	"tapedeck/internal/tidy"
+	"tapedeck/store/index"
 )
 
 // Reindex describes the files that nobody has described, and makes the index in Redis
@@ -20,14 +21,14 @@ func Reindex(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) 
 	if cfg.Store.Embedded() {
 		return errors.New("store.redis is embedded, so the index is inside serve, which makes it anew at each start: restart it")
 	}
-	s, err := storeclient.Open(ctx, cfg)
+	conn, err := storeclient.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	made, broken := maintenance.DescribeOrphans(ctx, cfg.Recordings.Dir)
 	fmt.Fprintf(stdout, "files without a call described: %d\n", made)
 	unreadable := 0
-	kept, removed, err := s.Reindex(ctx, maintenance.Entries(ctx, cfg.Recordings.Dir, func(err error) {
+	kept, removed, err := index.New(conn).Reindex(ctx, maintenance.Entries(ctx, cfg.Recordings.Dir, func(err error) {
 		unreadable++
 		fmt.Fprintf(stderr, "tapedeck recordings reindex: left out: %s\n", tidy.Text(err.Error(), maxLine))
 	}))
@@ -35,5 +36,5 @@ func Reindex(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) 
 	if err == nil && unreadable > 0 {
 		err = fmt.Errorf("sidecars that are not in the index: %d: mend or remove them and run this again", unreadable)
 	}
-	return errors.Join(broken, err, s.Close())
+	return errors.Join(broken, err, conn.Close())
 }

@@ -14,6 +14,9 @@ import (
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/words"
 	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
+	"tapedeck/store/policy"
 )
 
 // timeout is how long one operation on Redis may take. A person waits, not a call.
@@ -24,9 +27,9 @@ type failure struct{ error }
 
 // Open opens a Redis that has to be there. The caller closes it. Only what is read and
 // what is written at once works: nothing runs in the background.
-func Open(ctx context.Context, cfg *config.Config) (*store.Store, error) {
+func Open(ctx context.Context, cfg *config.Config) (*store.Conn, error) {
 	var last atomic.Value // failure of the last operation that failed
-	s, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout,
+	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout,
 		Logger: slog.New(slog.DiscardHandler),
 		Observe: func(_ string, _ time.Duration, err error) {
 			if err != nil {
@@ -36,31 +39,38 @@ func Open(ctx context.Context, cfg *config.Config) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !s.Up() {
+	if !conn.Up() {
 		cause, _ := last.Load().(failure)
-		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error), s.Close())
+		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error), conn.Close())
 	}
-	return s, nil
+	return conn, nil
 }
 
 // Index is the index in a Redis, for a command that changes it. Changes are written in
 // the background.
 type Index struct {
-	*store.Store
+	*index.Index
+	Policy *policy.Store // the one in that Redis
+	Calls  *calls.Store  // the live ones
+	conn   *store.Conn
 	cancel context.CancelFunc
 	run    sync.WaitGroup
 }
 
 // OpenIndex is Open for a command that changes the index. The caller has to Close it.
 func OpenIndex(ctx context.Context, cfg *config.Config) (*Index, error) {
-	s, err := Open(ctx, cfg)
+	conn, err := Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	x := &Index{Store: s}
+	p, err := policy.New(ctx, conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	x := &Index{Index: index.New(conn), Policy: p, Calls: calls.New(conn), conn: conn}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	x.cancel = cancel
-	x.run.Go(func() { _ = s.Run(running) }) // it returns nil
+	x.run.Go(func() { _ = conn.Run(running) }) // it returns nil
 	return x, nil
 }
 
@@ -73,7 +83,7 @@ func (x *Index) Close(ctx context.Context) error {
 	limit := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for x.QueuedRecordings() > 0 && ctx.Err() == nil && x.Up() {
+	for x.Queued() > 0 && ctx.Err() == nil && x.conn.Up() {
 		select {
 		case <-tick.C:
 			continue
@@ -85,8 +95,8 @@ func (x *Index) Close(ctx context.Context) error {
 	x.cancel()
 	x.run.Wait()
 	var err error
-	if n := x.QueuedRecordings() + int(x.DroppedRecordings()); n > 0 {
+	if n := x.Queued() + int(x.Dropped()); n > 0 {
 		err = fmt.Errorf("the index does not know of %s yet: run `tapedeck recordings reindex` when Redis is back", words.Count(n, "change"))
 	}
-	return errors.Join(err, x.Store.Close())
+	return errors.Join(err, x.conn.Close())
 }

@@ -11,7 +11,7 @@ import (
 	"tapedeck/cmd/policy"
 	"tapedeck/cmd/storeclient"
 	"tapedeck/flow"
-	"tapedeck/store"
+	storepolicy "tapedeck/store/policy"
 )
 
 // policyApply puts a policy into the Redis of the daemon file, for every
@@ -34,19 +34,22 @@ func policyApply(ctx context.Context, args []string, env environment) error {
 	if cfg.Store.Embedded() {
 		return fmt.Errorf("store.redis is embedded, so there is no Redis to put a policy into: edit %s, which serve watches", cfg.Policy)
 	}
-	s, err := storeclient.Open(ctx, cfg)
+	conn, err := storeclient.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	err = apply(ctx, s, p, env.stdout)
+	s, err := storepolicy.New(ctx, conn)
+	if err == nil {
+		err = apply(ctx, s, p, env.stdout)
+	}
 	if err == nil {
 		warnOfFile(cfg, p, env.stderr)
 	}
-	return errors.Join(err, s.Close())
+	return errors.Join(err, conn.Close())
 }
 
 // apply prints what changes and puts the policy in force.
-func apply(ctx context.Context, s *store.Store, p *flow.Policy, stdout io.Writer) error {
+func apply(ctx context.Context, s *storepolicy.Store, p *flow.Policy, stdout io.Writer) error {
 	before := s.Policy()
 	lines, err := policy.Changes(before, p)
 	if err != nil {

@@ -59,8 +59,8 @@ func TestRecordingsPurge(t *testing.T) {
 	}
 }
 
-// openRedis is the store that the commands change.
-func (s spool) openRedis(url string) *store.Store {
+// openRedis is the Redis that the commands change.
+func (s spool) openRedis(url string) *store.Conn {
 	s.Helper()
 	r, err := store.Open(s.Context(), store.Config{Redis: url, Timeout: testkit.Patience})
 	if err != nil {
@@ -73,11 +73,12 @@ func (s spool) openRedis(url string) *store.Store {
 // alive puts a live call into Redis.
 func (s spool) alive(url, id string) {
 	s.Helper()
-	r := s.openRedis(url)
-	go func() { _ = r.Run(s.Context()) }()
-	r.SaveCall(calls.Call{ID: id, Organisation: "acme", Direction: flow.Inbound, Started: time.Now(), Owner: r.Instance(), Token: 1})
+	conn := s.openRedis(url)
+	r := calls.New(conn)
+	go func() { _ = conn.Run(s.Context()) }()
+	r.Save(calls.Call{ID: id, Organisation: "acme", Direction: flow.Inbound, Started: time.Now(), Owner: r.Instance(), Token: 1})
 	for end := time.Now().Add(testkit.Patience); ; time.Sleep(5 * time.Millisecond) {
-		if calls, err := r.Calls(s.Context()); err == nil && len(calls) == 1 {
+		if all, err := r.List(s.Context()); err == nil && len(all) == 1 {
 			return
 		}
 		if time.Now().After(end) {

@@ -321,7 +321,7 @@ func TestPathTricks(t *testing.T) {
 // waiting for it, and is there at the next attempt. It was not heard before that.
 func TestMP3ForWhoeverLeaves(t *testing.T) {
 	l := newAPILab(t)
-	entry, err := l.Store.Recording(t.Context(), recAlice)
+	entry, err := l.Store.Index.Find(t.Context(), recAlice)
 	if err != nil {
 		t.Fatal(err)
 	}

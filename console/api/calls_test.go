@@ -45,7 +45,7 @@ func TestSwitch(t *testing.T) {
 		if got := l.calls.was(); got != tc.asked {
 			t.Errorf("%s %s: asked %q, want %q", tc.account, tc.body, got, tc.asked)
 		}
-		l.until("the call is written", func() bool { return l.Store.Queued() == 0 })
+		l.until("the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
 		if tc.status != 200 {
 			continue
 		}

@@ -63,6 +63,6 @@ func (l *apiLab) curl(dir, line string) string {
 	if err != nil {
 		l.Errorf("%s: %v: %s", line, err, errs.String())
 	}
-	l.until("what it changed is written", func() bool { return l.Store.Queued() == 0 && l.Store.QueuedRecordings() == 0 })
+	l.until("what it changed is written", func() bool { return l.Store.Calls.Queued() == 0 && l.Store.Index.Queued() == 0 })
 	return string(out)
 }

@@ -163,9 +163,9 @@ func TestEvents(t *testing.T) {
 	all(map[string]string{"root": "call aaaa:paused", "anna": "call aaaa:paused", "sue": "call aaaa:paused", "alice": "gone aaaa"})
 	l.live("beta", nowhere, "dave")
 	all(map[string]string{"root": "call eeee:on", "eve": "call eeee:on"})
-	l.Store.EndCall("beta", callDave)
+	l.Store.Calls.End("beta", callDave)
 	all(map[string]string{"root": "gone dddd", "eve": "gone dddd"})
-	l.Store.EndCall("acme", callAlice)
+	l.Store.Calls.End("acme", callAlice)
 	all(map[string]string{"root": "gone aaaa", "anna": "gone aaaa", "sue": "gone aaaa"})
 	l.live("acme", callAlice, "alice", "sales")
 	all(map[string]string{"root": "call aaaa:on", "anna": "call aaaa:on", "sue": "call aaaa:on", "alice": "call aaaa:on"})
@@ -195,7 +195,7 @@ func TestEventsEnd(t *testing.T) {
 	for _, v := range []*viewing{out, session, token, rights, stays} {
 		v.next()
 	}
-	if _, err := l.Store.DropSessions(t.Context(), "sue"); err != nil {
+	if _, err := l.Store.Sessions.EndAll(t.Context(), "sue"); err != nil {
 		t.Fatal(err)
 	}
 	out.ends()
@@ -215,14 +215,14 @@ func TestEventsHostile(t *testing.T) {
 	for i, name := range []string{"x\ndata: y\n\nevent: calls", "\r\n\r\n", "\u2028", "</script><script>alert(1)</script>", "\x00"} {
 		id := fmt.Sprintf("%08d-0000-4000-8000-000000000000", i)
 		l.save(calls.Call{ID: id, Organisation: "beta", External: name, Number: name, State: calls.On, Started: labDay, Because: calls.Cause{User: name}})
-		defer l.Store.EndCall("beta", id)
+		defer l.Store.Calls.End("beta", id)
 	}
 	v := l.view(l.Bearer("eve"))
 	e := v.next()
 	if !strings.HasPrefix(e, "calls {") || strings.ContainsAny(e, "\n\r\x00<>") {
 		t.Errorf("%q", e)
 	}
-	l.Store.EndCall("beta", callDave)
+	l.Store.Calls.End("beta", callDave)
 	v.wants("gone dddd")
 }
 

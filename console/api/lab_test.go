@@ -21,7 +21,6 @@ import (
 	"tapedeck/flow"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
-	"tapedeck/store"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
 	"tapedeck/toggle"
@@ -55,7 +54,7 @@ func newAPILab(t *testing.T, change ...func(*console.Config)) *apiLab {
 	t.Helper()
 	l := &apiLab{calls: &apiCalls{}, doc: readAPIDoc(t)}
 	l.Lab = consoletest.New(t, append(change, func(c *console.Config) { c.Switcher = l.calls })...)
-	l.calls.store = l.Store
+	l.calls.live = l.Store.Calls
 	l.record(labSidecar("acme", recAlice, "alice", "sales"))
 	l.record(labSidecar("acme", recCarol, "carol", "support"))
 	l.record(labSidecar("beta", recDave, "dave"))
@@ -147,8 +146,8 @@ func (l *apiLab) index(s recording.Sidecar, change ...func(*index.Recording)) in
 	for _, c := range change {
 		c(&r)
 	}
-	l.Store.SaveRecording(r)
-	l.until("the index is written", func() bool { return l.Store.QueuedRecordings() == 0 })
+	l.Store.Index.Save(r)
+	l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 	return r
 }
 
@@ -166,8 +165,8 @@ func (l *apiLab) live(organisation, id, user string, groups ...string) {
 
 func (l *apiLab) save(c calls.Call) {
 	l.Helper()
-	l.Store.SaveCall(c)
-	l.until("the call is written", func() bool { return l.Store.Queued() == 0 })
+	l.Store.Calls.Save(c)
+	l.until("the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
 }
 
 // until waits for something that happens elsewhere.
@@ -228,7 +227,7 @@ func code(t *testing.T, text string) string {
 
 // apiCalls switches the calls that the store knows, as FreeSWITCH would.
 type apiCalls struct {
-	store *store.Store
+	live  *calls.Store
 	mu    sync.Mutex
 	err   error    // what is answered next
 	asked []string // "call user account action"
@@ -241,7 +240,7 @@ func (c *apiCalls) Switch(ctx context.Context, id, user, account string, action 
 	if c.err != nil {
 		return "", c.err
 	}
-	live, err := c.store.Calls(ctx)
+	live, err := c.live.List(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -255,7 +254,7 @@ func (c *apiCalls) Switch(ctx context.Context, id, user, account string, action 
 		default:
 			call.State = calls.On
 		}
-		c.store.SaveCall(call)
+		c.live.Save(call)
 		return call.State, nil
 	}
 	return "", toggle.ErrNoCall

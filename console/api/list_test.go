@@ -147,9 +147,9 @@ func TestCSVPages(t *testing.T) {
 	const n = 2*exportPage + 7
 	for i := range n {
 		side := labSidecar("beta", fmt.Sprintf("ffffffff-0000-4000-8000-%012d", i), "dave")
-		l.Store.SaveRecording(indexEntry(side, i))
+		l.Store.Index.Save(indexEntry(side, i))
 	}
-	l.until("the index is written", func() bool { return l.Store.QueuedRecordings() == 0 })
+	l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 	_, text := l.wants(200, "eve", "GET", "/api/v1/recordings.csv", "")
 	if got := strings.Count(text, "\r\n"); got != n+2 {
 		t.Errorf("%d lines, want %d", got, n+2)
@@ -171,9 +171,9 @@ func (w *cutting) Write(p []byte) (int, error) {
 func TestCSVCut(t *testing.T) {
 	l := newAPILab(t)
 	for i := range exportPage {
-		l.Store.SaveRecording(indexEntry(labSidecar("beta", fmt.Sprintf("ffffffff-0000-4000-8000-%012d", i), "dave"), i))
+		l.Store.Index.Save(indexEntry(labSidecar("beta", fmt.Sprintf("ffffffff-0000-4000-8000-%012d", i), "dave"), i))
 	}
-	l.until("the index is written", func() bool { return l.Store.QueuedRecordings() == 0 })
+	l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 	r := httptest.NewRequest("GET", "/api/v1/recordings.csv", nil)
 	r.Header.Set("Authorization", "Bearer "+consoletest.Token("eve"))
 	w := &cutting{httptest.NewRecorder(), func() { _ = l.Store.Close() }}
@@ -241,7 +241,7 @@ func TestHoldWithoutFile(t *testing.T) {
 		func() { l.wants(204, "anna", "DELETE", at+"/hold", "") },
 	} {
 		change()
-		l.until("the index is written", func() bool { return l.Store.QueuedRecordings() == 0 })
+		l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 		l.wants(200, "anna", "GET", at, "")
 	}
 }

@@ -29,6 +29,9 @@ import (
 	"tapedeck/recording"
 	"tapedeck/recording/audit"
 	"tapedeck/store"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
+	"tapedeck/store/session"
 )
 
 // Password is every account's of a lab, and passwordHash what it is hashed to.
@@ -83,7 +86,7 @@ organisations:
 type Lab struct {
 	*testing.T
 	Server       *console.Server
-	Store        *store.Store
+	Store        *Stores
 	Dir          recording.Dir
 	Policy       *flow.Policy // in force; a test may replace it
 	Audit        *audit.Log
@@ -129,7 +132,7 @@ func NewStill(t *testing.T, change ...func(*console.Config)) *Lab {
 	}
 	Run(t, l.Accounts.Run)
 	l.Audit = audit.New(l.Dir.String())
-	cfg := console.Config{Index: l.Store, Calls: l.Store, Sessions: l.Store, Policy: func() *flow.Policy { return l.Policy }, Dir: l.Dir,
+	cfg := console.Config{Index: l.Store.Index, Calls: l.Store.Calls, Sessions: l.Store.Sessions, Policy: func() *flow.Policy { return l.Policy }, Dir: l.Dir,
 		Audit: l.Audit, Accounts: l.Accounts, Log: log}
 	for _, c := range change {
 		c(&cfg)
@@ -143,14 +146,23 @@ func NewStill(t *testing.T, change ...func(*console.Config)) *Lab {
 	return l
 }
 
-func openStore(t *testing.T, log *slog.Logger) *store.Store {
+// Stores is all that a console has in Redis.
+type Stores struct {
+	*store.Conn
+	Index    *index.Index
+	Calls    *calls.Store
+	Sessions *session.Store
+}
+
+func openStore(t *testing.T, log *slog.Logger) *Stores {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Redis: store.Embedded, Logger: log})
+	conn, err := store.Open(t.Context(), store.Config{Redis: store.Embedded, Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
-	Run(t, s.Run)
+	t.Cleanup(func() { _ = conn.Close() })
+	s := &Stores{Conn: conn, Calls: calls.New(conn), Index: index.New(conn), Sessions: session.New(conn)}
+	Run(t, conn.Run)
 	return s
 }
 

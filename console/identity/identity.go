@@ -14,19 +14,18 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/console/ops"
-	"tapedeck/store"
-	"tapedeck/store/index"
+	"tapedeck/store/session"
 )
 
-// Sessions keeps the sessions, for all instances. The errors are index.ErrUnknown
+// Sessions keeps the sessions, for all instances. The errors are session.ErrUnknown
 // and store.ErrAway.
 type Sessions interface {
-	Session(ctx context.Context, id string) (store.Session, error)
-	// SaveSession saves a new session, or one that was not ended, for ttl.
-	SaveSession(ctx context.Context, s store.Session, ttl time.Duration) error
-	DropSession(ctx context.Context, id string) error
-	// DropSessions ends all sessions of an account, and returns how many.
-	DropSessions(ctx context.Context, account string) (int, error)
+	Find(ctx context.Context, id string) (session.Session, error)
+	// Save saves a new session, or one that was not ended, for ttl.
+	Save(ctx context.Context, s session.Session, ttl time.Duration) error
+	End(ctx context.Context, id string) error
+	// EndAll ends all sessions of an account, and returns how many.
+	EndAll(ctx context.Context, account string) (int, error)
 }
 
 // Config is what a Checker works on.
@@ -135,8 +134,8 @@ func (c *Checker) Still(ctx context.Context, v *Visit) error {
 		}
 		return nil
 	}
-	s, err := c.cfg.Sessions.Session(ctx, v.session.id)
-	if errors.Is(err, index.ErrUnknown) || err == nil && time.Since(s.Began) >= c.cfg.Lifetime {
+	s, err := c.cfg.Sessions.Find(ctx, v.session.id)
+	if errors.Is(err, session.ErrUnknown) || err == nil && time.Since(s.Began) >= c.cfg.Lifetime {
 		return ops.ErrNotKnown
 	}
 	return err

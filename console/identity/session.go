@@ -13,8 +13,7 @@ import (
 
 	"tapedeck/console/access"
 	"tapedeck/console/ops"
-	"tapedeck/store"
-	"tapedeck/store/index"
+	"tapedeck/store/session"
 )
 
 const (
@@ -31,13 +30,13 @@ const (
 
 // session returns the session whose secret is in the request's cookie, and
 // prolongs it.
-func (c *Checker) session(r *http.Request, from Client) (store.Session, error) {
+func (c *Checker) session(r *http.Request, from Client) (session.Session, error) {
 	cookie, err := r.Cookie(cookieName(from.TLS))
 	if err != nil || len(cookie.Value) != base64.RawURLEncoding.EncodedLen(secretLen) {
-		return store.Session{}, ops.ErrNotKnown
+		return session.Session{}, ops.ErrNotKnown
 	}
-	s, err := c.cfg.Sessions.Session(r.Context(), sessionID(cookie.Value))
-	if errors.Is(err, index.ErrUnknown) {
+	s, err := c.cfg.Sessions.Find(r.Context(), sessionID(cookie.Value))
+	if errors.Is(err, session.ErrUnknown) {
 		return s, ops.ErrNotKnown
 	}
 	if err != nil {
@@ -49,8 +48,8 @@ func (c *Checker) session(r *http.Request, from Client) (store.Session, error) {
 	}
 	if now.Sub(s.Seen) >= min(prolongEvery, c.cfg.Idle/2) {
 		s.Seen = now
-		err = c.cfg.Sessions.SaveSession(r.Context(), s, c.ttl(s))
-		if errors.Is(err, index.ErrUnknown) { // it was ended at this moment
+		err = c.cfg.Sessions.Save(r.Context(), s, c.ttl(s))
+		if errors.Is(err, session.ErrUnknown) { // it was ended at this moment
 			return s, ops.ErrNotKnown
 		} else if err != nil {
 			c.cfg.Log.Warn("session not prolonged", "error", err)
@@ -60,13 +59,13 @@ func (c *Checker) session(r *http.Request, from Client) (store.Session, error) {
 }
 
 // ttl is how long a session lasts if it is not used from now on.
-func (c *Checker) ttl(s store.Session) time.Duration {
+func (c *Checker) ttl(s session.Session) time.Duration {
 	return min(c.cfg.Idle, c.cfg.Lifetime-s.Seen.Sub(s.Began))
 }
 
 // holder returns the account of a session. A session is over when its account has
 // changed since the session began.
-func (c *Checker) holder(s store.Session) (access.Account, error) {
+func (c *Checker) holder(s session.Session) (access.Account, error) {
 	account, stamp, ok := c.cfg.Accounts.Account(s.Account)
 	if !ok || stamp != s.Stamp {
 		return access.Account{}, ops.ErrNotKnown
@@ -80,9 +79,9 @@ func (c *Checker) holder(s store.Session) (access.Account, error) {
 func (c *Checker) Begin(w http.ResponseWriter, r *http.Request, account access.Account, stamp string) error {
 	c.endOld(r)
 	secret, now, from := random(), time.Now(), c.Client(r)
-	s := store.Session{ID: sessionID(secret), Account: account.Name, Stamp: stamp, CSRF: random(),
+	s := session.Session{ID: sessionID(secret), Account: account.Name, Stamp: stamp, CSRF: random(),
 		From: from.String(), Began: now, Seen: now}
-	if err := c.cfg.Sessions.SaveSession(r.Context(), s, c.ttl(s)); err != nil {
+	if err := c.cfg.Sessions.Save(r.Context(), s, c.ttl(s)); err != nil {
 		return fmt.Errorf("console: sign in: %w", err)
 	}
 	setCookie(w, from.TLS, secret, 0)
@@ -93,7 +92,7 @@ func (c *Checker) Begin(w http.ResponseWriter, r *http.Request, account access.A
 func (c *Checker) endOld(r *http.Request) {
 	s, err := c.session(r, c.Client(r))
 	if err == nil {
-		err = c.cfg.Sessions.DropSession(r.Context(), s.ID)
+		err = c.cfg.Sessions.End(r.Context(), s.ID)
 	}
 	if err != nil && err != ops.ErrNotKnown {
 		c.cfg.Log.Warn("session not ended", "error", err)
@@ -102,12 +101,12 @@ func (c *Checker) endOld(r *http.Request) {
 
 // End ends the session of a visit.
 func (c *Checker) End(ctx context.Context, v *Visit) error {
-	return c.cfg.Sessions.DropSession(ctx, v.session.id)
+	return c.cfg.Sessions.End(ctx, v.session.id)
 }
 
 // EndAll ends all sessions of a visitor's account, and returns how many.
 func (c *Checker) EndAll(ctx context.Context, v *Visit) (int, error) {
-	return c.cfg.Sessions.DropSessions(ctx, v.Account.Name)
+	return c.cfg.Sessions.EndAll(ctx, v.Account.Name)
 }
 
 // Forget takes the secret from the browser.

@@ -101,7 +101,7 @@ func (v Visitor) maySwitch(org *flow.Organisation, l *CallView) bool {
 
 // List returns the live calls that a visitor may see, the oldest first.
 func (c *Calls) List(ctx context.Context, v Visitor) ([]CallView, error) {
-	calls, err := c.live.Calls(ctx)
+	calls, err := c.live.List(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (r *Recordings) Delete(ctx context.Context, v Visitor, id, reason string) e
 	if err != nil {
 		return r.audit.notWritten(err)
 	}
-	r.index.DeleteRecording(entry.Organisation, entry.ID)
+	r.index.Delete(entry.Organisation, entry.ID)
 	return nil
 }
 
@@ -73,9 +73,9 @@ func (r *Recordings) changeHold(ctx context.Context, v Visitor, id string, hold 
 		return recording.Sidecar{}, r.audit.notWritten(err)
 	}
 	entry.Held = hold != nil
-	r.index.SaveRecording(entry)
+	r.index.Save(entry)
 	if _, err := os.Lstat(recording.SidecarPath(path)); errors.Is(err, fs.ErrNotExist) { // it was deleted meanwhile
-		r.index.DeleteRecording(entry.Organisation, entry.ID)
+		r.index.Delete(entry.Organisation, entry.ID)
 	}
 	return side, nil
 }

@@ -97,7 +97,7 @@ func (h *hub) run(ctx context.Context) {
 
 // watch waits for the store to report changes.
 func (h *hub) watch(ctx context.Context) {
-	if err := h.live.WatchCalls(ctx, func(string) { h.poke() }); err != nil && ctx.Err() == nil {
+	if err := h.live.Watch(ctx, func(string) { h.poke() }); err != nil && ctx.Err() == nil {
 		h.log.Error("changes of live calls are not reported: they are read every 15 seconds", "error", err)
 	}
 }
@@ -165,7 +165,7 @@ func (h *hub) picture() *picture {
 // read makes a new picture and wakes the viewers, if anything is new. It reports
 // whether the calls could be read.
 func (h *hub) read(ctx context.Context) bool {
-	calls, err := h.live.Calls(ctx)
+	calls, err := h.live.List(ctx)
 	if ctx.Err() != nil {
 		return true
 	}

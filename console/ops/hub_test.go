@@ -17,7 +17,7 @@ import (
 // looks.
 func TestHubReads(t *testing.T) {
 	var reads atomic.Int64
-	s, err := store.Open(t.Context(), store.Config{Observe: func(operation string, _ time.Duration, _ error) {
+	conn, err := store.Open(t.Context(), store.Config{Observe: func(operation string, _ time.Duration, _ error) {
 		if operation == "calls_read" {
 			reads.Add(1)
 		}
@@ -25,13 +25,14 @@ func TestHubReads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
-	run(t, s.Run)
+	t.Cleanup(func() { _ = conn.Close() })
+	s := calls.New(conn)
+	run(t, conn.Run)
 	h := newHub(s, slog.New(slog.DiscardHandler))
 	run(t, func(ctx context.Context) error { h.run(ctx); return nil })
 	save := func(n int) {
 		for i := range n {
-			s.SaveCall(calls.Call{ID: "aaaa", Organisation: "acme", State: calls.On, Snapshot: fmt.Sprint(i), Number: fmt.Sprint(i), Started: time.Now()})
+			s.Save(calls.Call{ID: "aaaa", Organisation: "acme", State: calls.On, Snapshot: fmt.Sprint(i), Number: fmt.Sprint(i), Started: time.Now()})
 			for s.Queued() > 0 {
 				time.Sleep(100 * time.Microsecond)
 			}
@@ -58,7 +59,7 @@ func TestHubReads(t *testing.T) {
 		for p := h.picture(); p.calls[0].view.Number != want; p = h.picture() {
 			<-last.wake
 		}
-		s.SaveCall(calls.Call{ID: "aaaa", Organisation: "acme", Number: fmt.Sprint("round ", round), Started: time.Now()})
+		s.Save(calls.Call{ID: "aaaa", Organisation: "acme", Number: fmt.Sprint("round ", round), Started: time.Now()})
 	}
 	if n, most := reads.Load(), int64(time.Since(begin)/readEvery)+2; n > most {
 		t.Errorf("read %d times, want at most %d", n, most)
@@ -128,8 +129,8 @@ func TestRunEnds(t *testing.T) {
 // noCalls are live calls of which there are none.
 type noCalls struct{}
 
-func (noCalls) Calls(context.Context) ([]calls.Call, error) { return nil, nil }
-func (noCalls) WatchCalls(ctx context.Context, _ func(string)) error {
+func (noCalls) List(context.Context) ([]calls.Call, error) { return nil, nil }
+func (noCalls) Watch(ctx context.Context, _ func(string)) error {
 	<-ctx.Done()
 	return nil
 }

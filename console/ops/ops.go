@@ -21,22 +21,22 @@ import (
 // Index is what the operations need of the index of recordings. The errors are
 // index.ErrUnknown and store.ErrAway.
 type Index interface {
-	// Recordings returns the recordings that a query finds, the newest first, and
+	// Search returns the recordings that a query finds, the newest first, and
 	// where the next page begins; the zero Cursor if there is none.
-	Recordings(ctx context.Context, q index.Query) ([]index.Recording, index.Cursor, error)
-	// Recording returns one recording, of one of these organisations if any are named.
-	Recording(ctx context.Context, id string, organisations ...string) (index.Recording, error)
-	// SaveRecording and DeleteRecording change the index soon, and do not wait.
-	SaveRecording(r index.Recording)
-	DeleteRecording(organisation, id string)
+	Search(ctx context.Context, q index.Query) ([]index.Recording, index.Cursor, error)
+	// Find returns one recording, of one of these organisations if any are named.
+	Find(ctx context.Context, id string, organisations ...string) (index.Recording, error)
+	// Save and Delete change the index soon, and do not wait.
+	Save(r index.Recording)
+	Delete(organisation, id string)
 }
 
 // LiveCalls is what the operations need of the live calls of all instances.
 type LiveCalls interface {
-	// Calls returns all live calls, the oldest first.
-	Calls(ctx context.Context) ([]calls.Call, error)
-	// WatchCalls calls changed after each change of a live call, until ctx ends.
-	WatchCalls(ctx context.Context, changed func(organisation string)) error
+	// List returns all live calls, the oldest first.
+	List(ctx context.Context) ([]calls.Call, error)
+	// Watch calls changed after each change of a live call, until ctx ends.
+	Watch(ctx context.Context, changed func(organisation string)) error
 }
 
 // Switcher switches the recording of a live call, whichever instance owns it.

@@ -31,7 +31,7 @@ func (r *Recordings) List(ctx context.Context, v Visitor, q index.Query) (page [
 	if !v.narrow(r.policy(), &q) {
 		return nil, index.Cursor{}, nil
 	}
-	return r.index.Recordings(ctx, q)
+	return r.index.Search(ctx, q)
 }
 
 // Find returns what the index knows of a recording.
@@ -41,7 +41,7 @@ func (r *Recordings) Find(ctx context.Context, v Visitor, id string) (index.Reco
 	if _, _, err := recording.ParseID(id); err != nil || !v.narrow(p, &q) {
 		return index.Recording{}, ErrNotFound
 	}
-	entry, err := r.index.Recording(ctx, id, q.Organisations...)
+	entry, err := r.index.Find(ctx, id, q.Organisations...)
 	if errors.Is(err, index.ErrUnknown) || err == nil && !v.sees(p, entry.Organisation, entry.Users, entry.Groups) {
 		err = ErrNotFound
 	}

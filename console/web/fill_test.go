@@ -72,7 +72,7 @@ func (l *lab) put(r labRecording) string {
 	if s.File != nil {
 		entry.DurationMS, entry.Bytes, entry.SHA256, entry.PausedMS = s.File.DurationMS, s.File.Bytes, s.File.SHA256, web.PausedMS(s.Spans)
 	}
-	l.Store.SaveRecording(entry)
+	l.Store.Index.Save(entry)
 	return entry.ID
 }
 
@@ -140,7 +140,7 @@ func labID(n int) string { return fmt.Sprintf("%08x-6b1f-4c52-9d3e-0123456789ab"
 // settled waits until all that was saved is in Redis.
 func (l *lab) settled() {
 	l.Helper()
-	for l.Store.QueuedRecordings() > 0 || l.Store.Queued() > 0 {
+	for l.Store.Index.Queued() > 0 || l.Store.Calls.Queued() > 0 {
 		if l.Context().Err() != nil {
 			l.Fatal("the test ended before the index was written")
 		}
@@ -242,7 +242,7 @@ func (l *lab) calls(now time.Time) {
 			c.Answered = c.Started.Add(5 * time.Second)
 		}
 		c.Since = now.Add(-time.Duration(n*41) * time.Second)
-		l.Store.SaveCall(c)
+		l.Store.Calls.Save(c)
 	}
 	number := calls.Cause{Element: "number/+442079460001", Setting: "yes"}
 	call(1, calls.Call{Organisation: "acme", Direction: flow.Inbound, External: "+441632960011", Number: "+442079460001", Users: []string{"alice"}, State: calls.On, Because: number})
@@ -259,7 +259,7 @@ func (l *lab) calls(now time.Time) {
 type labCalls struct{ l *lab }
 
 func (c labCalls) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
-	live, err := c.l.Store.Calls(ctx)
+	live, err := c.l.Store.Calls.List(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -275,7 +275,7 @@ func (c labCalls) Switch(ctx context.Context, id, user, account string, action o
 			call.State = calls.Paused
 		}
 		call.Since, call.Because = time.Now(), calls.Cause{Toggle: "api", User: user, By: account}
-		c.l.Store.SaveCall(call)
+		c.l.Store.Calls.Save(call)
 		return call.State, nil
 	}
 	return "", toggle.ErrNoCall
@@ -306,7 +306,7 @@ func (l *lab) auditSome(now time.Time, id string) {
 // damage changes one sample of a recording's file.
 func (l *lab) damage(id string) {
 	l.Helper()
-	entry, err := l.Store.Recording(l.Context(), id)
+	entry, err := l.Store.Index.Find(l.Context(), id)
 	if err != nil {
 		l.Fatal(err)
 	}

@@ -122,7 +122,7 @@ func TestZone(t *testing.T) {
 	ctx := browser(t)
 	text := `document.querySelector(".list time").textContent`
 	want := func() string {
-		found, _, err := l.Store.Recordings(t.Context(), index.Query{Limit: 1})
+		found, _, err := l.Store.Index.Search(t.Context(), index.Query{Limit: 1})
 		if err != nil || len(found) != 1 {
 			t.Fatal(found, err)
 		}
@@ -151,14 +151,14 @@ func TestLivePage(t *testing.T) {
 		holds(`document.querySelector("[data-live-say]").textContent.includes("is paused now")`),
 		says(`location.pathname`, "/live"))
 	call := calls.Call{ID: labID(950), Organisation: "acme", Number: "+442079460001", External: hostile[0], State: calls.On, Started: time.Now(), Since: time.Now()}
-	l.Store.SaveCall(call)
+	l.Store.Calls.Save(call)
 	l.settled()
 	begun := time.Now()
 	browse(t, ctx, "a call begins", holds(row(950)+`?.dataset.state === "on"`), says(row(950)+`.querySelector(".c-outside").textContent`, hostile[0]))
 	if took := time.Since(begun); took > 3*time.Second {
 		t.Errorf("a new call is shown after %v", took)
 	}
-	l.Store.EndCall("acme", labID(950))
+	l.Store.Calls.End("acme", labID(950))
 	l.settled()
 	browse(t, ctx, "a call ends", holds(row(950)+` === null`))
 	// Refused: the reason is said, and nothing else changes.

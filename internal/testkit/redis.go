@@ -100,6 +100,12 @@ func (r *Redis) Kill() {
 	}
 }
 
+// Pid is the id of the process. It has to run.
+func (r *Redis) Pid() int { return r.cmd.Process.Pid }
+
+// Empty makes a redis-server that is killed start without its data.
+func (r *Redis) Empty(t testing.TB) { r.dir = t.TempDir() }
+
 // Signal sends the process a signal: SIGSTOP makes it a Redis that does not
 // answer, SIGCONT lets it go on.
 func (r *Redis) Signal(t testing.TB, s syscall.Signal) {

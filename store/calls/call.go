@@ -1,4 +1,3 @@
-// Package calls describes the live calls that several Tapedecks share by Redis.
 package calls
 
 import (
@@ -24,7 +23,7 @@ const Version = 2
 // Call is what Redis knows of a live call: enough for another Tapedeck, or this
 // one after a restart, to follow it further.
 type Call struct {
-	Version      int            `json:"version"` // set by SaveCall
+	Version      int            `json:"version"` // set by Save
 	ID           string         `json:"id"`
 	Organisation string         `json:"organisation"`
 	Direction    flow.Direction `json:"direction"`
@@ -44,7 +43,7 @@ type Call struct {
 	Locked       bool           `json:"locked,omitempty"` // by force or never: people cannot switch it
 
 	// Owner is the instance that the call belongs to. Token grows with each new
-	// owner, and when an owner has stood still and comes back. SaveCall sets
+	// owner, and when an owner has stood still and comes back. Save sets
 	// Owner, and a lower Token to the one it knows, at least 1.
 	Owner string `json:"owner"`
 	Token int64  `json:"token"`

@@ -1,4 +1,3 @@
-// Package index describes the index of recordings that Redis keeps.
 package index
 
 import (

@@ -1,0 +1,42 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"tapedeck/cmd/config"
+	"tapedeck/metrics"
+	"tapedeck/store"
+	"tapedeck/store/ask"
+	"tapedeck/store/calls"
+	"tapedeck/store/index"
+	"tapedeck/store/policy"
+	"tapedeck/store/session"
+)
+
+// stores are the connection to Redis and all that is kept there.
+type stores struct {
+	conn     *store.Conn
+	policy   *policy.Store
+	calls    *calls.Store
+	index    *index.Index
+	sessions *session.Store
+	peers    *ask.Peers
+}
+
+// openStores opens Redis and reads the policy that is there. The order is that in
+// which conn.Run does their work.
+func openStores(ctx context.Context, cfg *config.Config, m *metrics.Metrics, log *slog.Logger) (*stores, error) {
+	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp})
+	if err != nil {
+		return nil, err
+	}
+	p, err := policy.New(ctx, conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &stores{
+		conn: conn, policy: p, calls: calls.New(conn), index: index.New(conn), sessions: session.New(conn), peers: ask.New(conn),
+	}, nil
+}

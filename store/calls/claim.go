@@ -1,0 +1,72 @@
+package calls
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/redis/go-redis/v9"
+
+	"tapedeck/store"
+)
+
+// ErrTaken: the call has another owner than the one that was seen, or has ended.
+var ErrTaken = errors.New("the call is another's")
+
+// Claim makes this instance the owner of a call, if its owner is still the one
+// that c says (Owner and Token, as List or Follower.Orphans gave them), and writes c.
+// A call that Redis does not know, or only with a lower token, is created. The
+// result is c with its new Owner and Token, to go on with in Save.
+//
+// The errors are ErrTaken, store.ErrAway (it may have been claimed all the same: claim
+// it again), and that c cannot be kept. Claim waits no longer than
+// the Conn's Timeout, and not at all for a Redis that is away.
+func (s *Store) Claim(ctx context.Context, c Call) (Call, error) {
+	mine, err := s.claim(ctx, c)
+	if err != nil {
+		return Call{}, fmt.Errorf("store: claim a call: %w", err)
+	}
+	return mine, nil
+}
+
+func (s *Store) claim(ctx context.Context, c Call) (Call, error) {
+	if reason := unfit(c); reason != "" {
+		return Call{}, errors.New(reason)
+	}
+	seen := c.Owner
+	c.Version, c.Owner, c.Token = Version, s.conn.Instance(), c.Token+1
+	c.Chain, c.Users, c.Draft = slices.Clone(c.Chain), slices.Clone(c.Users), slices.Clone(c.Draft)
+	if len(c.Draft) > maxDraftSize {
+		c.Draft = nil
+	}
+	text, err := json.Marshal(c)
+	if err != nil {
+		return Call{}, err
+	}
+	if !s.conn.Up() {
+		return Call{}, store.ErrAway
+	}
+	keys := []string{callKey(c.Organisation, c.ID), callsKey(c.Organisation)}
+	var reply *redis.Cmd
+	err = s.conn.Do(ctx, "call_claim", s.conn.Timeout(), func(ctx context.Context) error {
+		// After a flush nobody knows that the organisation has calls.
+		if err := s.conn.Client().SAdd(ctx, organisationsKey, c.Organisation).Err(); err != nil {
+			return err
+		}
+		return s.conn.Scripts(ctx, func(run store.RunScript) {
+			reply = run(claimScript, keys, append(putArguments(c, text), seen)...)
+		})
+	})
+	if err != nil {
+		return Call{}, err
+	}
+	if won, _ := reply.Int(); won == 0 {
+		return Call{}, ErrTaken
+	}
+	s.queue.claimed(c)
+	s.announced.add(c.Organisation)
+	s.conn.Wake()
+	return c, nil
+}

@@ -1,0 +1,185 @@
+package calls
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"tapedeck/store"
+)
+
+// rewrite has everything written again.
+func (s *Store) rewrite(ctx context.Context) {
+	s.rewriting, s.unsure = true, s.lease.unsure.Load()
+	clear(s.introduced)
+	s.queue.again(s.unsure != 0)
+	s.endAgain(ctx)
+}
+
+// write writes what is queued until nothing is or Redis fails. There is never
+// more then that could be written now.
+func (s *Store) write(ctx context.Context) (more bool) {
+	s.writeQueued(ctx)
+	s.announce(ctx)
+	if s.rewriting && s.conn.Up() {
+		s.lease.sure(s.unsure)
+	}
+	s.rewriting = false
+	return false
+}
+
+func (s *Store) writeQueued(ctx context.Context) {
+	for ctx.Err() == nil {
+		batch := s.queue.take(callsAtOnce)
+		if len(batch) == 0 {
+			return
+		}
+		err := s.writeBatch(ctx, batch)
+		for _, id := range s.queue.settle(batch) {
+			s.conn.Log().Warn("live call is another instance's", "organisation", id.Organisation, "call", id.ID)
+			if s.follower != nil {
+				s.follower.Lost(id.Organisation, id.ID)
+			}
+		}
+		s.announce(ctx)
+		if err != nil && !errors.Is(err, store.ErrCorrupt) {
+			return
+		}
+	}
+}
+
+// writeBatch writes states of calls in one pipeline and sets what became of each.
+func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
+	err := s.introduce(ctx, batch)
+	if err != nil {
+		for i := range batch {
+			batch[i].note(err)
+		}
+		return err
+	}
+	replies := make([]*redis.Cmd, len(batch))
+	err = s.conn.Do(ctx, "calls_write", s.conn.Timeout(), func(ctx context.Context) error {
+		return s.conn.Scripts(ctx, func(run store.RunScript) {
+			for i := range batch {
+				replies[i] = s.writeCall(&batch[i], run)
+			}
+		})
+	})
+	for i := range batch {
+		if replies[i] != nil {
+			batch[i].note(replies[i].Err())
+			written, failed := replies[i].Int()
+			batch[i].refused = failed == nil && written == 0
+			if failed == nil && written != 0 {
+				s.announced.add(batch[i].entry.id.Organisation)
+			}
+		}
+		if !errors.Is(err, store.ErrCorrupt) { // the pipeline itself failed: what had no reply may be lost
+			batch[i].note(err)
+		}
+	}
+	return err
+}
+
+// endAgain ends what has ended here and is live in Redis all the same, which has
+// lost the end.
+func (s *Store) endAgain(ctx context.Context) {
+	if s.conn.Alone() {
+		return
+	}
+	var ids []store.ID
+	err := s.conn.Do(ctx, "calls_read", s.conn.BulkTimeout(), func(ctx context.Context) (err error) {
+		ids, err = s.callIDs(ctx)
+		return err
+	})
+	if err == nil { // else Redis is away, and this is done when it is back
+		s.queue.endAgain(ids)
+	}
+}
+
+// writeCall adds the script for one state.
+func (s *Store) writeCall(item *sending, run store.RunScript) *redis.Cmd {
+	id, kept := item.entry.id, int(endedTTL/time.Second)
+	keys := []string{callKey(id.Organisation, id.ID), callsKey(id.Organisation)}
+	if s.conn.Alone() {
+		kept = 0
+	}
+	if item.ended {
+		return run(endScript, keys, s.conn.Instance(), item.token, id.ID, kept)
+	}
+	text, err := json.Marshal(item.call)
+	if err != nil {
+		item.err = fmt.Errorf("%w: %w", errUnwritable, err)
+		return nil
+	}
+	if item.raise {
+		return run(claimScript, keys, append(putArguments(item.call, text), s.conn.Instance())...)
+	}
+	return run(saveScript, keys, putArguments(item.call, text)...)
+}
+
+// putArguments are those that putCall reads.
+func putArguments(c Call, text []byte) []any {
+	return []any{c.Owner, c.Token, text, c.ID, time.Now().Unix(), int(callTTL / time.Second)}
+}
+
+// note keeps the first error that the item had.
+func (item *sending) note(err error) {
+	switch {
+	case err == nil || item.err != nil:
+	case store.WrongType(err):
+		item.err = fmt.Errorf("%w: %w", errUnwritable, err)
+	default:
+		item.err = err
+	}
+}
+
+// prune takes the ids out of organisations' sets that have not been written for
+// a whole lifetime: their entries have expired. (Not at every write, because the
+// embedded server sorts the whole set for it.)
+func (s *Store) prune(ctx context.Context, organisations []any) error {
+	before := strconv.FormatInt(time.Now().Add(-callTTL).Unix(), 10)
+	_, err := s.conn.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, o := range organisations {
+			pipe.ZRemRangeByScore(ctx, callsKey(o.(string)), "-inf", before)
+		}
+		return nil
+	})
+	if store.WrongType(err) {
+		return nil // its calls will tell
+	}
+	return err
+}
+
+// introduce puts organisations into the set of those that have live calls,
+// before their first call is written.
+func (s *Store) introduce(ctx context.Context, batch []sending) error {
+	var fresh []any
+	for _, item := range batch {
+		if o := item.entry.id.Organisation; !item.ended && !s.introduced[o] && !slices.Contains(fresh, any(o)) {
+			fresh = append(fresh, o)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil
+	}
+	err := s.conn.Do(ctx, "calls_write", s.conn.Timeout(), func(ctx context.Context) error {
+		if err := s.conn.Client().SAdd(ctx, organisationsKey, fresh...).Err(); err != nil {
+			return err
+		}
+		return s.prune(ctx, fresh)
+	})
+	if err != nil {
+		return err
+	}
+	for _, o := range fresh {
+		s.introduced[o.(string)] = true
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+// Package index keeps in Redis an index of all recordings, so that a page of them
+// is found without reading the others. The sidecar beside each file is the truth;
+// Reindex makes the index again from the sidecars. What was saved and is not yet in
+// Redis is lost in a crash, and with it what Redis itself loses: then the index
+// does not count as whole until the next Reindex.
+package index
+
+import (
+	"context"
+	"errors"
+
+	"tapedeck/store"
+)
+
+// The keys: see store/keys.go.
+const (
+	recordersKey = "tapedeck:{recordings}:organisations"
+	indexedKey   = "tapedeck:{recordings}:indexed:2"
+	indexingKey  = "tapedeck:{recordings}:indexing"
+)
+
+func recordingKey(organisation, id string) string {
+	return store.Key(organisation, "recording:"+store.Escape(id))
+}
+
+func facetKey(organisation string, f facet) string {
+	return store.Key(organisation, "recordings:by-"+facetNames[f])
+}
+
+func writtenKey(organisation string) string { return store.Key(organisation, "recordings:written") }
+
+func deletedKey(organisation string) string { return store.Key(organisation, "recordings:deleted") }
+
+func stampKey(organisation string) string { return store.Key(organisation, "recordings:stamp") }
+
+func idOf(organisation, id string) store.ID { return store.ID{Organisation: organisation, ID: id} }
+
+// Index is the index of recordings in Redis. Its methods may be called by any
+// number of goroutines.
+type Index struct {
+	conn     *store.Conn
+	queue    queue
+	searches chan struct{} // as many as go on
+	reported uint64        // how many dropped changes were logged; Run's own
+}
+
+// New adds the index to what a Conn does.
+func New(conn *store.Conn) *Index {
+	x := &Index{conn: conn, queue: queue{limit: maxQueued}, searches: make(chan struct{}, atOnce)}
+	conn.Add(store.Subject{Report: x.report, Repair: x.repair, Write: x.writeQueued, Unwritten: x.unwritten})
+	return x
+}
+
+// Save queues a recording for the index. It never blocks and never fails: the
+// Conn's Run writes the latest state of each, in the order in which they came,
+// when Redis is there. What cannot be kept (no id, more than 64 KB in JSON, more
+// than 100,000 while Redis is away, then the oldest) is dropped, counted and
+// logged.
+func (x *Index) Save(r Recording) {
+	x.queue.save(r)
+	x.conn.Wake()
+}
+
+// Delete takes a recording out of the index, in the way of Save.
+func (x *Index) Delete(organisation, id string) {
+	x.queue.delete(idOf(organisation, id))
+	x.conn.Wake()
+}
+
+// Queued is how many recordings have a state that is not known to be
+// in Redis.
+func (x *Index) Queued() int { return x.queue.queued() }
+
+// Dropped is how many changes could not be kept.
+func (x *Index) Dropped() uint64 {
+	n, _ := x.queue.lost()
+	return n
+}
+
+// report logs what was dropped since it was last called.
+func (x *Index) report() {
+	n, reason := x.queue.lost()
+	if n != x.reported {
+		x.conn.Log().Error("recordings are missing in the index: run `tapedeck recordings reindex`",
+			"recordings", n-x.reported, "last_reason", reason)
+		x.reported = n
+	}
+}
+
+// writeQueued writes some of what is queued for the index and reports
+// whether there may be more to be written now.
+func (x *Index) writeQueued(ctx context.Context) (more bool) {
+	if ctx.Err() != nil {
+		return false
+	}
+	batch := x.queue.take(recordingsAtOnce)
+	if len(batch) == 0 {
+		return false
+	}
+	err := x.writeIndexed(ctx, "recordings_write", x.conn.Timeout(), batch)
+	x.queue.settle(batch)
+	return err == nil || errors.Is(err, store.ErrCorrupt)
+}
+
+// unwritten logs what is still queued when Run ends.
+func (x *Index) unwritten() {
+	if n := x.queue.queued(); n > 0 {
+		x.conn.Log().Warn("recordings not written to the index in redis: run `tapedeck recordings reindex`", "recordings", n)
+	}
+}
+
+// repair says of the index that it is not whole: Redis has lost data.
+func (x *Index) repair(ctx context.Context) (done bool) { return x.doubtWhole(ctx) == nil }

@@ -1,0 +1,133 @@
+// Package policy keeps the policy in Redis, with each element's inheritance chain,
+// and a copy in memory that follows every change, from which calls are decided.
+//
+// A policy that Apply has put into Redis survives a crash of Tapedeck. If Redis
+// loses it, or comes back with an older one, an instance that knows the newest
+// writes it again. What Apply could not write is lost in a crash.
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"tapedeck/flow"
+	"tapedeck/store"
+)
+
+// Store is the policy in memory and in Redis. Its methods may be called by any
+// number of goroutines.
+type Store struct {
+	conn    *store.Conn
+	changed func(*flow.Policy) // see Follow; may be nil
+
+	view     atomic.Pointer[view]
+	mu       sync.Mutex
+	pending  *view      // in memory, not yet known to be in Redis
+	outdated []outdated // in Redis, to be given an expiry
+	bad      string     // the generation that was last found corrupt
+	writing  sync.Mutex // held while a policy is written
+}
+
+// New adds the policy to what a Conn does and reads the one that is in Redis, if
+// Redis is there.
+func New(ctx context.Context, conn *store.Conn) (*Store, error) {
+	empty, err := newView(&flow.Policy{Version: flow.Version})
+	if err != nil {
+		return nil, fmt.Errorf("store: open: %w", err)
+	}
+	s := &Store{conn: conn}
+	s.view.Store(empty)
+	conn.Add(store.Subject{Sync: s.syncIfDue, Serve: s.listen})
+	if conn.Up() {
+		if _, err := s.follow(ctx); !errors.Is(err, errNone) {
+			conn.Complain("policy in redis not taken", err)
+		}
+	}
+	return s, nil
+}
+
+// Follow has changed told of each policy that another Tapedeck has put into Redis,
+// once Policy gives it. It has to be called before the Conn's Run, which calls
+// changed, one call at a time.
+func (s *Store) Follow(changed func(*flow.Policy)) { s.changed = changed }
+
+// Policy is the policy that counts now, never nil: without organisations until
+// one is applied or read. It belongs to the Store and is not to be changed. A
+// change replaces it as a whole, so a decision asks for it once.
+func (s *Store) Policy() *flow.Policy { return s.view.Load().policy }
+
+// Chain is the cached inheritance chain of one element of an organisation; not
+// ok when the policy has no such element. It asks the memory, never Redis.
+func (s *Store) Chain(organisation string, e flow.Element) (in flow.Inheritance, ok bool) {
+	in, ok = s.view.Load().chains[organisation][e]
+	return in, ok
+}
+
+// listen asks for a look after each switch-over, and after each new subscription:
+// what was published before it was not heard, and the Redis that was there before
+// may be another one now.
+func (s *Store) listen(ctx context.Context) {
+	before := false
+	s.conn.Subscribe(ctx, switchedChannel, store.Subscriber{
+		Begun: func() {
+			if before {
+				s.conn.Doubt()
+			}
+			before = true
+			s.conn.Look()
+		},
+		Heard: func(string) { s.conn.Look() },
+	})
+}
+
+func (s *Store) syncIfDue(ctx context.Context, look bool) {
+	if look || s.hasPending() {
+		s.sync(ctx)
+	}
+}
+
+// sync writes the policy that was applied here and is not in Redis yet, or else
+// follows the one in Redis.
+func (s *Store) sync(ctx context.Context) {
+	if s.hasPending() {
+		s.conn.Complain("policy not written to redis", s.writePending(ctx))
+		return
+	}
+	before := s.view.Load()
+	changed, err := s.follow(ctx)
+	switch {
+	case errors.Is(err, errNone), errors.Is(err, errOlder):
+		s.restore(ctx, before)
+	case err != nil:
+		s.conn.Complain("policy in redis not taken", err)
+	case changed:
+		s.conn.Complain("", nil)
+		p := s.Policy()
+		s.conn.Log().Info("policy changed in redis", "revision", p.Revision)
+		if s.changed != nil {
+			s.changed(p)
+		}
+	}
+}
+
+// restore writes the policy of the memory, which was there before Redis said
+// that it has none, or an older one.
+func (s *Store) restore(ctx context.Context, before *view) {
+	s.mu.Lock()
+	stale := before.empty() || s.pending != nil || s.view.Load() != before
+	if !stale {
+		s.pending = before
+	}
+	s.mu.Unlock()
+	if stale {
+		return
+	}
+	if before.generation != "" {
+		s.conn.Doubt() // and the calls with it
+		s.conn.Log().Warn("redis has lost the policy: writing it again", "revision", before.policy.Revision)
+	}
+	s.conn.Complain("policy not written to redis", s.writePending(ctx))
+}
