@@ -21,7 +21,7 @@ import (
 	"tapedeck/internal/wire"
 )
 
-// brokeListener has no file descriptor for anybody.
+// brokeListener fails as if there were no file descriptor left.
 type brokeListener struct {
 	mu    sync.Mutex
 	asked int
@@ -37,8 +37,8 @@ func (l *brokeListener) Accept() (net.Conn, error) {
 func (l *brokeListener) Close() error   { return nil }
 func (l *brokeListener) Addr() net.Addr { return &net.TCPAddr{} }
 
-// TestServerDoesNotSpin: a listener that fails for ten seconds is asked ten
-// times a second, not more, not less.
+// TestServerDoesNotSpin: a listener that fails for ten seconds is tried ten times a
+// second.
 func TestServerDoesNotSpin(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -54,11 +54,11 @@ func TestServerDoesNotSpin(t *testing.T) {
 	})
 }
 
-// childOf is set in the environment of a test's own child process.
+// childOf is set in the environment of a child process that a test starts.
 const childOf = "TAPEDECK_ESL_TEST_CHILD"
 
-// TestServerWithoutFiles: a process that has no file descriptor left takes real
-// calls, and silent peers give way to them.
+// TestServerWithoutFiles: a process that has no file descriptor left still takes real
+// calls, because it cuts silent peers.
 func TestServerWithoutFiles(t *testing.T) {
 	child := exec.Command(os.Args[0], "-test.run=^TestServerWithoutFilesChild$", "-test.v")
 	child.Env = append(os.Environ(), childOf+"="+t.Name())

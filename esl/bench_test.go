@@ -10,14 +10,14 @@ import (
 	"tapedeck/internal/wire"
 )
 
-// largeEvent is the captured event nearest to 8 KB, as it comes on the wire.
+// largeEvent is the captured event whose size is nearest to 8 KB, as a whole message.
 func largeEvent(b *testing.B) []byte {
 	far := func(body []byte) int { return max(len(body)-8192, 8192-len(body)) }
 	body := slices.MinFunc(eventBodies(b), func(x, y []byte) int { return far(x) - far(y) })
 	return fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)
 }
 
-// BenchmarkEvent reads one event off the wire and asks it what a handler asks.
+// BenchmarkEvent parses one event and reads the headers that a handler reads.
 func BenchmarkEvent(b *testing.B) {
 	wire := largeEvent(b)
 	b.SetBytes(int64(len(wire)))
@@ -37,7 +37,7 @@ func BenchmarkEvent(b *testing.B) {
 	}
 }
 
-// BenchmarkEventWhole also decodes every header of it.
+// BenchmarkEventWhole also decodes every header.
 func BenchmarkEventWhole(b *testing.B) {
 	wire := largeEvent(b)
 	b.SetBytes(int64(len(wire)))
@@ -74,8 +74,8 @@ func BenchmarkCaptures(b *testing.B) {
 	}
 }
 
-// TestAllocations keeps what an event costs: its text, its index, itself, and
-// the values that are asked for.
+// TestAllocations limits the allocations of an event: its text, its index, itself, and
+// each value that is read.
 func TestAllocations(t *testing.T) {
 	body := eventBodies(t)[0]
 	wire := fmt.Appendf(nil, "Content-Length: %d\nContent-Type: text/event-plain\n\n%s", len(body), body)

@@ -14,7 +14,7 @@ import (
 	"tapedeck/internal/wire"
 )
 
-// referenceFrame is a frame as a reader reads it that has the whole stream and
+// referenceFrame is a frame as a simple reader reads it, which has the whole stream and
 // trusts it.
 type referenceFrame struct {
 	headers [][2]string
@@ -126,10 +126,9 @@ func checkHeaders(t *testing.T, e *Event, want [][2]string, encoded bool) {
 	}
 }
 
-// TestCapturesCut feeds every captured session byte by byte. At every offset,
-// it is as if the stream ended there: the frames before it are complete, no
-// other has begun to be one, and the end is io.EOF at a frame's end and
-// io.ErrUnexpectedEOF anywhere else.
+// TestCapturesCut feeds every captured session byte by byte, and checks at every
+// offset what a stream that ends there gives: exactly the frames that are complete,
+// and as its end io.EOF at the end of a frame and io.ErrUnexpectedEOF elsewhere.
 func TestCapturesCut(t *testing.T) {
 	for _, c := range wire.Captures(t) {
 		t.Run(c.Name, func(t *testing.T) {
@@ -162,7 +161,7 @@ func TestCapturesCut(t *testing.T) {
 	}
 }
 
-// readerConn is a net.Conn whose peer sends what r has and reads everything.
+// readerConn is a net.Conn whose peer sends the content of r and reads everything.
 type readerConn struct {
 	net.Conn
 	r io.Reader
@@ -170,8 +169,8 @@ type readerConn struct {
 
 func (c readerConn) Read(b []byte) (int, error) { return c.r.Read(b) }
 
-// TestCapturesConn replays every session to a Conn whose reads give one byte:
-// the same events come, in order, then the end.
+// TestCapturesConn replays every session to a Conn whose reads return one byte each:
+// it returns the same events, in order, and then the end.
 func TestCapturesConn(t *testing.T) {
 	for _, c := range wire.Captures(t) {
 		t.Run(c.Name, func(t *testing.T) {
@@ -205,8 +204,8 @@ func TestCapturesConn(t *testing.T) {
 	}
 }
 
-// TestCapturesConnCut ends the stream around each frame's end: Run says
-// whether it was cut within a message.
+// TestCapturesConnCut ends the stream at each frame's end, and some bytes before and
+// after: Run tells whether the stream ended within a message.
 func TestCapturesConnCut(t *testing.T) {
 	for _, c := range wire.Captures(t) {
 		stream := c.Received()

@@ -103,8 +103,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestCapturedCommands builds what the controller of the captured sessions
-// sent, letter by letter.
+// TestCapturedCommands builds the commands of the captured sessions: the same bytes.
 func TestCapturedCommands(t *testing.T) {
 	built := 0
 	for _, c := range wire.Captures(t) {
@@ -124,7 +123,7 @@ func TestCapturedCommands(t *testing.T) {
 	}
 }
 
-// rebuild makes the command that a captured text is.
+// rebuild makes the Command of a captured text.
 func rebuild(text string) (Command, bool) {
 	words := strings.Split(text, " ")
 	switch {
@@ -160,8 +159,8 @@ func rebuild(text string) (Command, bool) {
 }
 
 // freeswitchCommands reads a stream as FreeSWITCH does (mod_event_socket.c,
-// read_packet): line ends before a command are skipped, a command ends with
-// its second line end in a row (CRs aside), a content-length adds a body.
+// read_packet): it skips line ends before a command, a command ends with two line ends
+// in a row (not counting CR), and a content-length adds a body.
 func freeswitchCommands(stream string) (commands []string, rest string) {
 	for {
 		stream = strings.TrimLeft(stream, "\r\n")
@@ -180,8 +179,8 @@ func freeswitchCommands(stream string) (commands []string, rest string) {
 	}
 }
 
-// freeswitchHeaders is the first line and the headers of a command, as
-// read_packet has them.
+// freeswitchHeaders is the first line and the headers of a command, as read_packet
+// reads them.
 func freeswitchHeaders(cmd string) (first string, headers []string) {
 	lines := strings.FieldsFunc(cmd, func(r rune) bool { return r == '\r' || r == '\n' })
 	return lines[0], lines[1:]
@@ -244,8 +243,8 @@ func freeswitchClean(s string) string {
 	return string(out)
 }
 
-// FuzzCommand: whatever the arguments, a command is refused, or FreeSWITCH
-// reads exactly one command with exactly the arguments that were meant.
+// FuzzCommand: with any arguments, a command is refused, or FreeSWITCH reads exactly
+// one command with exactly these arguments.
 func FuzzCommand(f *testing.F) {
 	f.Add("u", "set", "a=b")
 	f.Add("u v", "a\nb", "x\n\nexit\n\n")
@@ -272,7 +271,7 @@ func FuzzCommand(f *testing.F) {
 	})
 }
 
-// checkCommand: refused, or one api command with these words.
+// checkCommand asserts that c is refused, or is one api command with these words.
 func checkCommand(t *testing.T, c Command, name string, most int, words []string) {
 	t.Helper()
 	first := checkOne(t, c, "")
@@ -288,8 +287,8 @@ func checkCommand(t *testing.T, c Command, name string, most int, words []string
 	}
 }
 
-// checkOne: refused, or one command of one line and these headers. It returns
-// the line.
+// checkOne asserts that c is refused, or is one command with this line and these
+// headers. It returns the line.
 func checkOne(t *testing.T, c Command, line string, headers ...string) string {
 	t.Helper()
 	if c.Validate() != nil {
@@ -316,8 +315,8 @@ func checkOne(t *testing.T, c Command, line string, headers ...string) string {
 	return first
 }
 
-// TestEventHeaders: an event cannot announce a body, whose bytes the next
-// commands would be.
+// TestEventHeaders: an event cannot announce a body. FreeSWITCH would read the next
+// commands as that body.
 func TestEventHeaders(t *testing.T) {
 	for name, refused := range map[string]bool{"Event-Subclass": false, "Content-Length": true, "content-LENGTH": true, "a: b": true, "a:b": true, "": true} {
 		if err := SendEvent("CUSTOM", Header{name, "5"}).Validate(); (err != nil) != refused {
@@ -326,8 +325,8 @@ func TestEventHeaders(t *testing.T) {
 	}
 }
 
-// TestEscapeExactly writes every short text of the characters that FreeSWITCH
-// reads specially, and reads it as FreeSWITCH does.
+// TestEscapeExactly writes every short text of characters that FreeSWITCH interprets,
+// and reads it as FreeSWITCH does.
 func TestEscapeExactly(t *testing.T) {
 	texts := []string{""}
 	for from := 0; len(texts[from]) < 6; from++ {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// peer is the other end of a connection, played by the test.
+// peer is the other end of a connection. The test plays it.
 type peer struct {
 	t  testing.TB
 	nc net.Conn
@@ -25,7 +25,7 @@ func newPeer(t testing.TB, nc net.Conn) *peer {
 	return &peer{t, nc, bufio.NewReader(nc)}
 }
 
-// command reads one command; "" when the connection has ended.
+// command reads one command. It returns "" if the connection has ended.
 func (p *peer) command() string {
 	var lines []string
 	for {
@@ -70,8 +70,8 @@ func apiText(body string) string {
 	return fmt.Sprintf("Content-Type: api/response\nContent-Length: %d\n\n%s", len(body), body)
 }
 
-// session starts a Conn whose other end is the peer, in a bubble of its own
-// time. It ends them, and a goroutine that is left fails the test.
+// session starts a Conn and its peer in a synctest bubble. It ends both; a goroutine
+// that is left fails the test.
 func session(t *testing.T, lim Limits, test func(*testing.T, *Conn, *peer)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -107,8 +107,8 @@ func TestSend(t *testing.T) {
 	})
 }
 
-// TestLateReply: the reply to a command whose sender gave up is dropped; the
-// next command gets its own.
+// TestLateReply: the reply to a command whose sender has given up is dropped, and the
+// next command gets its own reply.
 func TestLateReply(t *testing.T) {
 	session(t, Limits{}, func(t *testing.T, c *Conn, p *peer) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -140,7 +140,7 @@ func TestLateReply(t *testing.T) {
 	})
 }
 
-// TestDefaultDeadline: a wait without a deadline has one all the same.
+// TestDefaultDeadline: a Send whose context has no deadline still has one.
 func TestDefaultDeadline(t *testing.T) {
 	session(t, Limits{Reply: 7 * time.Second}, func(t *testing.T, c *Conn, p *peer) {
 		go p.expect("api status")
@@ -201,8 +201,8 @@ func TestSendAll(t *testing.T) {
 	})
 }
 
-// TestSendAllFailed: the error says which command has no reply; those that
-// came are there.
+// TestSendAllFailed: the error says which command has no reply. The replies that came
+// are returned.
 func TestSendAllFailed(t *testing.T) {
 	cmds := []Command{API("a"), API("b"), API("c")}
 	check := func(t *testing.T, replies []Reply, err error, cause error) {
@@ -238,7 +238,7 @@ func TestSendAllFailed(t *testing.T) {
 		if !errors.As(err, &failed) || failed.Index != 1 || !errors.Is(err, ErrRefused) || replies != nil {
 			t.Errorf("%v, %v", replies, err)
 		}
-		go p.expect("exit") // nothing before it
+		go p.expect("exit") // and nothing before it
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -246,7 +246,7 @@ func TestSendAllFailed(t *testing.T) {
 	})
 }
 
-// TestSenders: many at once, each gets its own reply.
+// TestSenders: of many senders at once, each gets its own reply.
 func TestSenders(t *testing.T) {
 	session(t, Limits{}, func(t *testing.T, c *Conn, p *peer) {
 		go func() {
@@ -259,7 +259,7 @@ func TestSenders(t *testing.T) {
 			senders.Go(func() {
 				for j := range 50 {
 					word := fmt.Sprintf("%d-%d", i, j)
-					if j%10 == 0 { // some give up
+					if j%10 == 0 { // these give up
 						ctx, cancel := context.WithCancel(t.Context())
 						cancel()
 						_, _ = c.Send(ctx, API("gone", word))
@@ -314,8 +314,8 @@ func TestOrder(t *testing.T) {
 	})
 }
 
-// TestOverflow: one event too many ends the connection; those that were taken
-// in are still delivered.
+// TestOverflow: one event too many ends the connection. The events that are queued are
+// still delivered.
 func TestOverflow(t *testing.T) {
 	for name, lim := range map[string]Limits{"events": {Events: 5}, "bytes": {EventBytes: 5 * 200}} {
 		t.Run(name, func(t *testing.T) {
@@ -351,7 +351,8 @@ func TestOverflow(t *testing.T) {
 	}
 }
 
-// TestEventQueue: order and account stay right over any mix of push and pop.
+// TestEventQueue: the order and the number of bytes are right after any mix of push and
+// pop.
 func TestEventQueue(t *testing.T) {
 	var q eventQueue
 	lim := Limits{Events: 64, EventBytes: 1 << 20}
@@ -381,7 +382,7 @@ func TestEventQueue(t *testing.T) {
 	}
 }
 
-// TestEnds: why Run returns.
+// TestEnds: the reason that Run returns.
 func TestEnds(t *testing.T) {
 	notice := "Content-Type: text/disconnect-notice\nControlled-Session-UUID: u\nContent-Disposition: "
 	tests := []struct {
@@ -442,7 +443,7 @@ func TestContextEndsRun(t *testing.T) {
 	})
 }
 
-// TestPeerDoesNotRead: nobody waits for ever for a peer that reads nothing.
+// TestPeerDoesNotRead: a peer that reads nothing does not block a sender for ever.
 func TestPeerDoesNotRead(t *testing.T) {
 	session(t, Limits{Write: 3 * time.Second}, func(t *testing.T, c *Conn, _ *peer) {
 		began := time.Now()
@@ -453,7 +454,7 @@ func TestPeerDoesNotRead(t *testing.T) {
 	})
 }
 
-// TestPeerDoesNotAnswer: places without a reply are bounded.
+// TestPeerDoesNotAnswer: the number of commands without a reply is limited.
 func TestPeerDoesNotAnswer(t *testing.T) {
 	session(t, Limits{Unanswered: 3}, func(t *testing.T, c *Conn, p *peer) {
 		go func() {
@@ -477,7 +478,7 @@ func TestPeerDoesNotAnswer(t *testing.T) {
 	})
 }
 
-// TestNextContext: waiting for an event ends with its context.
+// TestNextContext: Next returns when its context ends.
 func TestNextContext(t *testing.T) {
 	session(t, Limits{}, func(t *testing.T, c *Conn, p *peer) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -22,12 +22,12 @@ func TestDecode(t *testing.T) {
 		{"plain", "plain"},
 		{"a%20b", "a b"},
 		{"%2B44%3a", "+44:"},
-		{"a+b", "a+b"}, // "+" is itself
+		{"a+b", "a+b"}, // "+" is not a space
 		{"%", "%"},
 		{"%4", "%4"},
 		{"%zz%41", "%zzA"},
 		{"100%", "100%"},
-		{"%2541", "%41"}, // once
+		{"%2541", "%41"}, // decoded once
 		{"%0A%00", "\n\x00"},
 		{"%C3%A9", "é"},
 		{"é", "é"},
@@ -76,7 +76,7 @@ func TestEvent(t *testing.T) {
 	}
 }
 
-// TestNoEvent: nothing is asked of a reply that has no headers.
+// TestNoEvent: the methods of a nil Event and of a zero Reply return nothing.
 func TestNoEvent(t *testing.T) {
 	var e *Event
 	for range e.All() {

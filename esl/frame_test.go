@@ -76,7 +76,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// TestErrorIsFinal: what follows an error is not read.
+// TestErrorIsFinal: after an error nothing more is read.
 func TestErrorIsFinal(t *testing.T) {
 	p := newParser(Limits{})
 	if _, _, _, err := p.feed([]byte("boo\n")); !errors.Is(err, ErrProtocol) {
@@ -87,7 +87,7 @@ func TestErrorIsFinal(t *testing.T) {
 	}
 }
 
-// TestPromisedBodyCostsNothing: memory is had for bytes that came.
+// TestPromisedBodyCostsNothing: memory is allocated only for bytes that have come.
 func TestPromisedBodyCostsNothing(t *testing.T) {
 	head := []byte("Content-Type: api/response\nContent-Length: 16777216\n\nabc")
 	parsers := make([]*parser, 100)
@@ -107,7 +107,8 @@ func TestPromisedBodyCostsNothing(t *testing.T) {
 	runtime.KeepAlive(parsers)
 }
 
-// TestLargestBody: 16 MB in small chunks arrive, in at most the doubled memory.
+// TestLargestBody: a body of 16 MB in small chunks arrives, and takes at most twice the
+// memory.
 func TestLargestBody(t *testing.T) {
 	p := newParser(Limits{})
 	stream := append([]byte("Content-Type: api/response\nContent-Length: 16777216\n\n"), bytes.Repeat([]byte("x"), 16<<20)...)
@@ -126,9 +127,9 @@ func TestLargestBody(t *testing.T) {
 	}
 }
 
-// FuzzReader: however a stream is cut into chunks, the same frames come and
-// the same error, and no more memory is held than twice what came; an event
-// that is read holds what the stream had.
+// FuzzReader: in whatever chunks a stream comes, it gives the same frames and the same
+// error, and the parser holds at most twice its bytes. An event has exactly what the
+// stream had.
 func FuzzReader(f *testing.F) {
 	for _, c := range wire.Captures(f) {
 		stream := c.Received()
@@ -163,8 +164,8 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-// checkAnyEvent: whatever bytes are read as an event, each header is found
-// again and nothing grows.
+// checkAnyEvent asserts, for any bytes that are read as an event, that each header is
+// found again, and that the event has no more bytes than the text.
 func checkAnyEvent(t *testing.T, text []byte, most int) {
 	e, err := newEvent(text, true, most)
 	if err != nil {
@@ -185,8 +186,7 @@ func checkAnyEvent(t *testing.T, text []byte, most int) {
 	}
 }
 
-// TestLargeBlockIsNotKept: a connection that had one large block does not hold
-// its memory for ever.
+// TestLargeBlockIsNotKept: after one large block a connection frees its memory.
 func TestLargeBlockIsNotKept(t *testing.T) {
 	p := newParser(Limits{})
 	block := []byte("Content-Type: command/reply\nx: " + strings.Repeat("y", 100<<10) + "\n\n")

@@ -16,14 +16,14 @@ import (
 	"tapedeck/internal/wire"
 )
 
-// lab is a Server under attack that serves real calls meanwhile: a session as
-// it was captured, played by a peer that does what FreeSWITCH did.
+// lab is a Server that is attacked and serves real calls meanwhile. A real call is a
+// captured session, played by a peer that sends what FreeSWITCH sent.
 type lab struct {
 	*served
 	call     wire.Capture
 	uuid     string
 	commands []Command // what the handler sends in a captured call
-	// strange, if set, handles who gives a channel's data but is not the
+	// strange, if set, handles a peer that sends a channel's data and is not the
 	// captured call.
 	strange func(context.Context, *Call)
 }
@@ -45,20 +45,20 @@ func newLab(t *testing.T, s *Server) *lab {
 	return l
 }
 
-// freeSWITCH is where the real calls come from.
+// freeSWITCH is the address from which the real calls come.
 const freeSWITCH = "127.0.0.1"
 
 // dialFrom connects from an address of this host.
 func (l *lab) dialFrom(from string) (net.Conn, error) {
 	d := net.Dialer{Timeout: 10 * time.Second}
-	if from != freeSWITCH { // which is so anyway; to bind is slow when many are open
+	if from != freeSWITCH { // that is the default, and binding is slow with many open connections
 		d.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
 	return d.Dial("tcp", l.addr)
 }
 
-// leg plays the captured call until most bytes of FreeSWITCH's are sent, then
-// closes. It returns how long the whole took.
+// leg plays the captured call until it has sent most bytes, and then closes the
+// connection. It returns how long all of it took.
 func (l *lab) leg(from string, most int) (time.Duration, error) {
 	began := time.Now()
 	nc, err := l.dialFrom(from)
@@ -87,14 +87,14 @@ func (l *lab) leg(from string, most int) (time.Duration, error) {
 	return time.Since(began), nil
 }
 
-const whole = 1 << 30 // of a leg
+const whole = 1 << 30 // bytes: the whole captured call
 
-// slowest is what a call may take at the worst in these tests: a loaded machine
-// must pass, a starved one not. What it took is printed.
+// slowest is the longest that a call may take in these tests. A busy machine must pass.
+// What the calls took is logged.
 const slowest = 5 * time.Second
 
-// during plays captured calls one after another while attack runs, at least
-// three, and checks that each is served.
+// during plays at least three captured calls, one after the other, while attack runs,
+// and checks that each is served.
 func (l *lab) during(attack func()) {
 	l.t.Helper()
 	attacked := make(chan struct{})
@@ -134,7 +134,7 @@ func (l *lab) counted(n int) map[string]int {
 	return reasons
 }
 
-// cost is what a test holds of the process.
+// cost is what the process holds.
 type cost struct {
 	heap       int64
 	goroutines int
@@ -147,8 +147,8 @@ func costs() cost {
 	return cost{int64(m.HeapAlloc), runtime.NumGoroutine()}
 }
 
-// gauge measures the most that is held, again and again until within is called,
-// beyond what was held when it was made.
+// gauge measures the most that the process holds beyond what it held at the start. It
+// measures until within is called.
 type gauge struct {
 	before  cost
 	stop    chan struct{}
@@ -157,8 +157,7 @@ type gauge struct {
 	most    cost
 }
 
-// newGauge measures by itself. What is allocated while it does so is measured
-// too, garbage or not.
+// newGauge measures by itself. It counts garbage too.
 func newGauge() *gauge {
 	g := newQuietGauge()
 	g.running.Go(func() {
@@ -174,7 +173,7 @@ func newGauge() *gauge {
 	return g
 }
 
-// newQuietGauge measures when sample is called: exactly, if nothing else goes on.
+// newQuietGauge measures only when sample is called; exactly, if nothing else runs.
 func newQuietGauge() *gauge { return &gauge{before: costs(), stop: make(chan struct{})} }
 
 func (g *gauge) sample() {
@@ -185,7 +184,7 @@ func (g *gauge) sample() {
 	g.most.goroutines = max(g.most.goroutines, now.goroutines-g.before.goroutines)
 }
 
-// within checks the bounds, and waits until (nearly) nothing is left.
+// within checks the bounds, and waits until nearly nothing is held any more.
 func (g *gauge) within(t *testing.T, heap int64, goroutines int) {
 	t.Helper()
 	close(g.stop)
@@ -209,7 +208,7 @@ func (g *gauge) within(t *testing.T, heap int64, goroutines int) {
 	t.Logf("at most %d KB and %d goroutines held, %d KB and %d left", g.most.heap>>10, g.most.goroutines, left.heap>>10, left.goroutines)
 }
 
-// pour writes text again and again until the peer cuts the connection.
+// pour writes text repeatedly until the peer cuts the connection.
 func pour(nc net.Conn, text string) {
 	for {
 		if _, err := io.WriteString(nc, text); err != nil {
@@ -218,7 +217,7 @@ func pour(nc net.Conn, text string) {
 	}
 }
 
-// trickle writes text byte by byte, with pauses, until the peer cuts.
+// trickle writes text byte by byte, with pauses, until the peer cuts the connection.
 func trickle(nc net.Conn, text string, pause time.Duration) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
@@ -230,7 +229,7 @@ func trickle(nc net.Conn, text string, pause time.Duration) {
 	}
 }
 
-// channelNamed is channel data with this Unique-ID, as it stands on the wire.
+// channelNamed is the message of channel data with this Unique-ID.
 func channelNamed(id string) string {
 	return strings.Replace(channelData, "Unique-ID: u-1", "Unique-ID: "+id, 1)
 }

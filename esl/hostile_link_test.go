@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestLinkHostile: whatever comes on a watch link after the log-in, it costs
-// the connection at most, in bounded memory, and the next one works.
+// TestLinkHostile: whatever a peer sends on a watch link after the log-in, the worst is
+// that the connection ends, memory stays limited, and the next connection works.
 func TestLinkHostile(t *testing.T) {
 	const notice = "Content-Type: text/disconnect-notice\nContent-Length: 67\n\n" +
 		"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
@@ -51,10 +51,10 @@ func TestLinkHostile(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSwitchboard(t)
-			// DialTimeout: a link that gives up while the test still measures is no part of it.
+			// DialTimeout is long, so that the link does not give up while the test measures.
 			l := startLink(t, s, &Link{Limits: lim, DialTimeout: time.Minute, Idle: 100 * time.Millisecond, Answer: 200 * time.Millisecond})
 			if errors.Is(test.want, ErrOverflow) {
-				for range cap(l.events) { // the handler waits for the test to take one
+				for range cap(l.events) { // now the handler waits until the test takes one
 					l.events <- nil
 				}
 			}
@@ -70,7 +70,7 @@ func TestLinkHostile(t *testing.T) {
 			} else if err := <-l.downs; !errors.Is(err, test.want) {
 				t.Errorf("down: %v, want %v", err, test.want)
 			}
-			g.within(t, 2*(4<<20)+1<<20, 20) // what waits, and a message at most doubled
+			g.within(t, 2*(4<<20)+1<<20, 20) // the events that wait, and a message, each at most twice
 			p = s.accept()
 			p.login()
 			<-l.connected
@@ -81,7 +81,7 @@ func TestLinkHostile(t *testing.T) {
 	}
 }
 
-// drain takes events until the link is down for this reason.
+// drain takes events until the link is down, and checks the reason.
 func (l *linked) drain(want error) {
 	for {
 		select {
@@ -95,8 +95,8 @@ func (l *linked) drain(want error) {
 	}
 }
 
-// TestHeartbeat: by default a peer that has vanished is found after 5 s, a
-// silent one that lives is asked every 3 s.
+// TestHeartbeat: by default a silent peer is asked for a sign of life every 3 s, and a
+// peer that has vanished is cut 5 s after its last one.
 func TestHeartbeat(t *testing.T) {
 	session(t, Limits{}, func(t *testing.T, c *Conn, p *peer) {
 		began := time.Now()

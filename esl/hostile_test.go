@@ -16,10 +16,9 @@ import (
 	"time"
 )
 
-// TestServerHostile: whatever peers do, twenty of each kind at once cost a
-// bounded amount of memory, each is counted once and for the right reason,
-// nothing is left of them, and real calls from the same address are served
-// meanwhile.
+// TestServerHostile: twenty hostile peers of one kind at once take a limited amount of
+// memory. Each is counted once with the right reason, nothing is left of them, and
+// real calls from the same address are served meanwhile.
 func TestServerHostile(t *testing.T) {
 	const reply = "Content-Type: command/reply\nReply-Text: +OK\n\n"
 	send := func(text string) func(net.Conn) {
@@ -31,7 +30,7 @@ func TestServerHostile(t *testing.T) {
 			_, _ = io.WriteString(nc, text)
 		}
 	}
-	// Where a peer is cut for what it does, ConnectTimeout never comes.
+	// A peer that is cut for what it sends never reaches ConnectTimeout.
 	tests := []struct {
 		name    string
 		play    func(net.Conn)
@@ -105,7 +104,7 @@ func TestServerHostile(t *testing.T) {
 	}
 }
 
-// strange handles a hostile peer that passes for a channel.
+// strange handles a hostile peer that sends a channel's data.
 func strange(ctx context.Context, c *Call) {
 	long := strings.Repeat("x", maxCommand-100)
 	for c.UUID() == "write" && ctx.Err() == nil {
@@ -116,8 +115,7 @@ func strange(ctx context.Context, c *Call) {
 	<-ctx.Done()
 }
 
-// attack connects peers, all at once, has each play, and waits until all are
-// cut.
+// attack connects all peers at once, lets each play, and waits until all are cut.
 func (l *lab) attack(peers int, play func(net.Conn)) {
 	var playing sync.WaitGroup
 	for range peers {
@@ -137,12 +135,12 @@ func (l *lab) attack(peers int, play func(net.Conn)) {
 	playing.Wait()
 }
 
-// uncut waits until the server has cut a connection; true if it does not. What
-// has been written to it is not read before, but by the peer's kernel.
+// uncut waits until the server has cut a connection, and reports true if it does not.
+// Until then it reads nothing; only the peer's kernel does.
 func (l *lab) uncut(nc net.Conn) bool {
 	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); {
 		_ = nc.SetWriteDeadline(time.Now().Add(10 * time.Millisecond))
-		_, err := nc.Write([]byte{'\n'}) // blank lines mean nothing
+		_, err := nc.Write([]byte{'\n'}) // blank lines are skipped
 		if err != nil && !os.IsTimeout(err) {
 			return false
 		}
@@ -151,7 +149,7 @@ func (l *lab) uncut(nc net.Conn) bool {
 	return true
 }
 
-// none checks that no other rejection was counted.
+// none checks that no more rejections were counted.
 func (l *lab) none() {
 	l.t.Helper()
 	if len(l.reasons) != 0 {
@@ -159,8 +157,8 @@ func (l *lab) none() {
 	}
 }
 
-// TestServerEarlyClose: FreeSWITCH goes at every byte of a captured call.
-// Before its channel's data is whole that is a rejection, later it is none.
+// TestServerEarlyClose: FreeSWITCH closes the connection at any byte of a captured
+// call. Before its channel's data is complete that is a rejection, later it is none.
 func TestServerEarlyClose(t *testing.T) {
 	l := newLab(t, &Server{})
 	stream := l.call.Received()
@@ -168,7 +166,7 @@ func TestServerEarlyClose(t *testing.T) {
 	g := newGauge()
 	offsets := make(chan int)
 	var playing sync.WaitGroup
-	for i := range 4 { // an address each, for the number of ports is limited
+	for i := range 4 { // each with its own address, because the number of ports is limited
 		playing.Go(func() {
 			for n := range offsets {
 				if _, err := l.leg(fmt.Sprintf("127.0.0.%d", 10+i), n); err != nil {
@@ -192,8 +190,8 @@ func TestServerEarlyClose(t *testing.T) {
 	g.within(t, 8<<20, 100)
 }
 
-// TestServerHeld: peers that stay within every limit of a connection, but hold
-// together more than MaxHeld, are cut; the largest first.
+// TestServerHeld: peers that stay within the limits of one connection, but together
+// hold more than MaxHeld, are cut: the largest first.
 func TestServerHeld(t *testing.T) {
 	l := newLab(t, &Server{MaxHeld: 4 << 20, ConnectTimeout: time.Minute})
 	const peers, size = 150, 200 << 10
@@ -223,10 +221,9 @@ func TestServerHeld(t *testing.T) {
 	g.within(t, 4<<20+peers*(24<<10), 4*peers)
 }
 
-// TestServerFlood: 10,000 connections that say nothing, each from an address
-// of its own and all that can be open at once, or all from the address that
-// FreeSWITCH has too. Real calls go on, through a server that is full all the
-// time; its memory is bounded by MaxConns.
+// TestServerFlood: 10,000 silent connections, each from an address of its own and as
+// many open as possible, or all from FreeSWITCH's own address. The server is full all
+// the time. Real calls are served, and MaxConns limits the memory.
 func TestServerFlood(t *testing.T) {
 	if testing.Short() {
 		t.Skip("opens 10,000 connections twice")
@@ -239,7 +236,7 @@ func TestServerFlood(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newLab(t, &Server{ConnectTimeout: time.Minute})
 			g := newGauge()
-			stay := min(flood, openFiles()-most-500) // they do not leave, as far as the test can hold them
+			stay := min(flood, openFiles()-most-500) // as many stay open as the test itself has file descriptors for
 			open := make([]net.Conn, 0, stay)
 			l.during(func() {
 				for i := range flood {
@@ -259,7 +256,7 @@ func TestServerFlood(t *testing.T) {
 			if reasons[ReasonTooMany] != 0 || reasons[ReasonEvicted] < stay-most-1 {
 				t.Errorf("%v, %d stay", reasons, stay)
 			}
-			l.during(func() {}) // it still is full
+			l.during(func() {}) // the server is still full
 			for _, nc := range open {
 				_ = nc.Close()
 			}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// switchboard listens as FreeSWITCH's event socket does; the test plays each
+// switchboard listens as FreeSWITCH's event socket does. The test plays each
 // connection.
 type switchboard struct {
 	t  *testing.T
@@ -40,7 +40,7 @@ func (s *switchboard) accept() *peer {
 	return newPeer(s.t, nc)
 }
 
-// login plays FreeSWITCH's side of it.
+// login plays FreeSWITCH's side of the log-in and the subscription.
 func (p *peer) login() {
 	p.t.Helper()
 	p.write("Content-Type: auth/request\n\n")
@@ -50,7 +50,7 @@ func (p *peer) login() {
 	p.reply("+OK event listener enabled plain")
 }
 
-// linked is a running Link, with what it reports.
+// linked is a running Link and what it reports.
 type linked struct {
 	*Link
 	connected chan *Conn
@@ -87,8 +87,8 @@ func startLink(t *testing.T, s *switchboard, l *Link) *linked {
 	return v
 }
 
-// TestLink: log in, subscribe, events, commands; after a cut it dials again
-// and calls back again.
+// TestLink: it logs in, subscribes, delivers events and sends commands. After a cut it
+// dials again, and calls OnConnect again.
 func TestLink(t *testing.T) {
 	s := newSwitchboard(t)
 	l := startLink(t, s, &Link{})
@@ -128,8 +128,7 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// TestLinkCatchesUp: events wait while OnConnect works, and come in order
-// after it.
+// TestLinkCatchesUp: events wait while OnConnect runs, and come in order after it.
 func TestLinkCatchesUp(t *testing.T) {
 	s := newSwitchboard(t)
 	asked := make(chan bool)
@@ -155,7 +154,7 @@ func TestLinkCatchesUp(t *testing.T) {
 	}
 }
 
-// TestLinkOnConnectFails: the connection is made again.
+// TestLinkOnConnectFails: the link dials again.
 func TestLinkOnConnectFails(t *testing.T) {
 	s := newSwitchboard(t)
 	boo := errors.New("boo")
@@ -176,7 +175,7 @@ func TestLinkOnConnectFails(t *testing.T) {
 	<-again
 }
 
-// lines passes on what is logged, line by line.
+// lines is a writer that sends each log line on a channel.
 type lines chan string
 
 func (l lines) Write(b []byte) (int, error) {
@@ -184,8 +183,8 @@ func (l lines) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// TestLinkRefused: each way of not getting in says what to do, once for all
-// attempts, and goes on trying.
+// TestLinkRefused: for each reason not to get in, the link logs once what to do, and
+// tries again.
 func TestLinkRefused(t *testing.T) {
 	tests := []struct {
 		name string
@@ -236,14 +235,14 @@ func TestLinkRefused(t *testing.T) {
 			if l.Up() || len(l.downs) != 0 || len(l.connected) != 0 {
 				t.Error("it was up")
 			}
-			p := s.accept() // mended
+			p := s.accept() // now it is right
 			p.login()
 			<-l.connected
 		})
 	}
 }
 
-// TestLinkErrors: the errors behind those lines can be told apart.
+// TestLinkErrors: the errors of these log lines can be told apart with errors.Is.
 func TestLinkErrors(t *testing.T) {
 	for want, text := range map[error]string{
 		ErrPassword: "Content-Type: auth/request\n\nContent-Type: command/reply\nReply-Text: -ERR invalid\n\n",
@@ -273,8 +272,8 @@ func TestLinkErrors(t *testing.T) {
 	}
 }
 
-// TestLinkHalfOpen: a peer that has vanished is found by the heartbeat; one
-// that only has nothing to say is not cut.
+// TestLinkHalfOpen: the heartbeat finds a peer that has vanished. A peer that only has
+// nothing to send is not cut.
 func TestLinkHalfOpen(t *testing.T) {
 	s := newSwitchboard(t)
 	l := startLink(t, s, &Link{Idle: 20 * time.Millisecond, Answer: 200 * time.Millisecond})
@@ -301,8 +300,8 @@ func TestLinkHalfOpen(t *testing.T) {
 	}
 }
 
-// TestLinkOverflow: a handler that is too slow costs the connection, not
-// memory; what waited is delivered first, and the next connection catches up.
+// TestLinkOverflow: if the handler is too slow, the connection ends, and memory stays
+// limited. The events that wait are delivered first; the next connection catches up.
 func TestLinkOverflow(t *testing.T) {
 	s := newSwitchboard(t)
 	proceed := make(chan bool)
@@ -327,7 +326,7 @@ func TestLinkOverflow(t *testing.T) {
 	s.accept().login()
 }
 
-// TestLinkStops: Run returns soon when its context ends, whatever it is doing.
+// TestLinkStops: Run returns soon after its context ends, whatever it is doing.
 func TestLinkStops(t *testing.T) {
 	s := newSwitchboard(t)
 	for name, play := range map[string]func(*linked){

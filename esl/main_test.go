@@ -13,7 +13,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// eventBodies is the body of every captured event.
+// eventBodies are the bodies of all captured events.
 func eventBodies(tb testing.TB) (bodies [][]byte) {
 	for _, c := range wire.Captures(tb) {
 		frames, _, err := parseAll(c.Received(), Limits{}, 1<<30)
@@ -29,8 +29,8 @@ func eventBodies(tb testing.TB) (bodies [][]byte) {
 	return bodies
 }
 
-// parseAll feeds stream in chunks of a size and returns the frames, where in
-// the stream each ended, and how the stream ended.
+// parseAll feeds a parser the stream in chunks of this size. It returns the frames, the
+// offset at which each ended, and how the stream ended.
 func parseAll(stream []byte, lim Limits, chunk int) (frames []frame, ends []int, err error) {
 	p := newParser(lim)
 	at := 0

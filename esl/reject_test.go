@@ -10,8 +10,8 @@ import (
 	"testing/synctest"
 )
 
-// TestRejectionLog: a rejected connection is one line, and a flood of them is
-// one in a while, which says how many there were.
+// TestRejectionLog: a rejected connection is one line. A flood of them is one line per
+// throttlePause, which says how many were left out.
 func TestRejectionLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

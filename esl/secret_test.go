@@ -11,8 +11,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// TestSecretIsNeverShown tries every verb and flag, both slog handlers and the
-// encoders, on a Secret, on what holds one, and on the command that sends it.
+// TestSecretIsNeverShown tries every verb and flag, both slog handlers and the encoders
+// on a Secret, on a struct that has one, and on the command that sends it.
 func TestSecretIsNeverShown(t *testing.T) {
 	const word = "hunter2hunter2"
 	s := NewSecret(word)

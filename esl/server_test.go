@@ -17,7 +17,7 @@ import (
 	"tapedeck/internal/wire"
 )
 
-// loopback are the peers of the tests.
+// loopback are the addresses of the tests' peers.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
 // served is a Server that runs on loopback.
@@ -55,7 +55,7 @@ func serveOn(t *testing.T, s *Server, ln net.Listener) *served {
 	return v
 }
 
-// end stops the server and waits for it.
+// end stops the server and waits for its end.
 func (v *served) end() {
 	v.stop()
 	if err := <-v.ended; err != nil {
@@ -64,7 +64,7 @@ func (v *served) end() {
 	v.ended <- nil
 }
 
-// dial plays a FreeSWITCH that opens an outbound socket.
+// dial connects to the server as FreeSWITCH's outbound socket does.
 func (v *served) dial() *peer {
 	v.t.Helper()
 	nc, err := net.Dial("tcp", v.addr)
@@ -114,8 +114,7 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// TestServerCapture hands a captured call to a handler, which sees the
-// channel's data as it was.
+// TestServerCapture: the handler of a captured call gets exactly the channel's data.
 func TestServerCapture(t *testing.T) {
 	for _, c := range wire.Captures(t) {
 		if !strings.Contains(c.Name, "outbound") {
@@ -158,7 +157,7 @@ func TestServerRejects(t *testing.T) {
 			s.Handle = func(context.Context, *Call) { t.Error("handled") }
 			v := serve(t, &s)
 			p := v.dial()
-			if strings.HasPrefix(test.send, "Content-Type") { // an answer before the question is a mistake of its own
+			if strings.HasPrefix(test.send, "Content-Type") { // a reply before connect is another mistake
 				p.expect("connect")
 			}
 			_, _ = io.WriteString(p.nc, test.send)
@@ -174,7 +173,7 @@ func TestServerRejects(t *testing.T) {
 	}
 }
 
-// TestServerRejectsLater: rubbish during the call ends the call's context.
+// TestServerRejectsLater: invalid data during a call ends the call's context.
 func TestServerRejectsLater(t *testing.T) {
 	v := serve(t, &Server{Handle: func(ctx context.Context, c *Call) { <-ctx.Done() }})
 	p := v.dial()
@@ -187,7 +186,7 @@ func TestServerRejectsLater(t *testing.T) {
 	}
 }
 
-// TestServerPanic: a handler's panic costs its own connection alone.
+// TestServerPanic: a handler's panic ends only its own connection.
 func TestServerPanic(t *testing.T) {
 	v := serve(t, &Server{Handle: func(_ context.Context, c *Call) {
 		if has(c.Data, "variable_a") {
@@ -211,7 +210,8 @@ func TestServerPanic(t *testing.T) {
 	}
 }
 
-// TestServerMaxConns: one more is turned away; when one ends there is room.
+// TestServerMaxConns: one connection too many is turned away. When one ends, there is
+// room again.
 func TestServerMaxConns(t *testing.T) {
 	handled := make(chan bool, 10)
 	v := serve(t, &Server{MaxConns: 2, Handle: func(ctx context.Context, c *Call) {
@@ -235,7 +235,7 @@ func TestServerMaxConns(t *testing.T) {
 			break
 		}
 	}
-	for { // the slot is free just after it was counted
+	for { // the place becomes free just after the end was counted
 		p := v.dial()
 		if p.command() == "connect" {
 			break
@@ -243,8 +243,8 @@ func TestServerMaxConns(t *testing.T) {
 	}
 }
 
-// TestServerGrace: calls in hand go on when the server is stopped; those that
-// do not end are cut, and Serve returns when they are gone.
+// TestServerGrace: when the server is stopped, its calls go on. Those that do not end
+// within Grace are cut, and Serve returns when they have ended.
 func TestServerGrace(t *testing.T) {
 	started, proceed, finished := make(chan bool), make(chan bool), make(chan error, 1)
 	v := serve(t, &Server{Handle: func(ctx context.Context, c *Call) {
@@ -258,7 +258,7 @@ func TestServerGrace(t *testing.T) {
 	p.write(channelData)
 	<-started
 	v.stop()
-	for { // the listener goes
+	for { // until the listener is closed
 		nc, err := net.Dial("tcp", v.addr)
 		if err != nil {
 			break
@@ -283,7 +283,7 @@ func TestServerCutsAfterGrace(t *testing.T) {
 	p := v.dial()
 	p.expect("connect")
 	p.write(channelData)
-	silent := v.dial() // has not answered connect
+	silent := v.dial() // it has not answered connect
 	silent.expect("connect")
 	v.end()
 	<-finished
@@ -294,8 +294,8 @@ func TestServerCutsAfterGrace(t *testing.T) {
 	}
 }
 
-// failingListener fails a few times before it works, as when the process has
-// no file descriptors left.
+// failingListener fails a few times before it works, as in a process without free file
+// descriptors.
 type failingListener struct {
 	net.Listener
 	mu   sync.Mutex
@@ -353,7 +353,7 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// TestServerPeerGone: the handler's context ends when FreeSWITCH goes.
+// TestServerPeerGone: the handler's context ends when FreeSWITCH closes the connection.
 func TestServerPeerGone(t *testing.T) {
 	ended := make(chan error, 1)
 	v := serve(t, &Server{Handle: func(ctx context.Context, c *Call) {

@@ -10,8 +10,8 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// TestAdoption plays a capture of what a controller asks that comes upon a call in
-// progress: tables, variables, media bugs, all of the channels' data, presses.
+// TestAdoption replays the capture of a controller that adopts a call in progress: it
+// asks for tables, variables, media bugs, all of the channels' data, and presses.
 func TestAdoption(t *testing.T) {
 	st := &stage{T: t, capture: readCapture(t, "13-adoption.watch.txt"), dir: t.TempDir()}
 	st.sw = esltest.New(esltest.Options{Clock: esltest.Manual})
@@ -81,8 +81,8 @@ func eventNames(events []happened) (list []string) {
 	return list
 }
 
-// word finds a word of the first command of the capture that begins so; word 0 is
-// the other leg's UUID: that of the last uuid_dump before it.
+// word returns a word of the first command in the capture that begins with command.
+// Word 0 stands for the other leg's UUID: that of the last uuid_dump before.
 func (st *stage) word(command string, word int) string {
 	st.Helper()
 	last := ""
@@ -103,11 +103,11 @@ func (st *stage) word(command string, word int) string {
 
 const captured = "/tmp/esltest-cap.wav"
 
-// asked sends the capture's next command and compares the reply: byte for byte,
-// or, where times and ports are in it, what can be relied on.
+// asked sends the capture's next command and compares the reply: byte by byte or, if it
+// contains times and ports, only the values that Tapedeck uses.
 func (st *stage) asked() {
 	st.Helper()
-	want := st.capture.replies[st.next+1] // the greeting is a reply to nothing
+	want := st.capture.replies[st.next+1] // the greeting is the first reply
 	command := st.capture.sent[st.next]
 	path := st.dir + "/a.wav"
 	st.watch.send(strings.ReplaceAll(command, captured, path))
@@ -126,11 +126,11 @@ func (st *stage) asked() {
 	}
 }
 
-// inTables are the columns that Tapedeck goes by.
+// inTables are the columns that Tapedeck uses.
 var inTables = []string{"uuid", "direction", "name", "state", "cid_num", "dest", "application", "callstate", "call_uuid", "callee_num",
 	"callee_direction", "sent_callee_num", "presence_id", "b_uuid", "b_direction", "b_state", "b_dest", "b_callstate", "b_sent_callee_num"}
 
-// compareTable wants the same rows with the same columns in their order.
+// compareTable asserts the same rows, with the same columns in the same order.
 func (st *stage) compareTable(what, got, want string) {
 	st.Helper()
 	type table struct {
@@ -159,7 +159,7 @@ func (st *stage) compareTable(what, got, want string) {
 	}
 }
 
-// columns are the names of a table's columns as they come, row after row.
+// columns are the names of the columns in a table, row by row, in their order.
 func columns(table string) (names []string) {
 	for i, part := range strings.Split(table, `"`) {
 		if i%4 == 1 && i > 2 {
@@ -180,8 +180,7 @@ func (st *stage) compareDump(what string, got, want happened) {
 	}
 }
 
-// TestStaleTables: what `show` shows is old for a while, what uuid_dump says is
-// not.
+// TestStaleTables: `show` is out of date for a while, uuid_dump is not.
 func TestStaleTables(t *testing.T) {
 	sw, l := newSwitch(t)
 	sw.StaleTables(300 * time.Millisecond)
@@ -209,8 +208,8 @@ func TestStaleTables(t *testing.T) {
 	}
 }
 
-// TestBonds: what a leg's variables say of whom it talks to, in the middle of a
-// blind transfer, as measured: bridge_uuid is old, signal_bond is gone.
+// TestBonds: the variables that name a leg's partner, during a blind transfer, as
+// measured: bridge_uuid still names the old one, signal_bond is unset.
 func TestBonds(t *testing.T) {
 	sw, _ := newSwitch(t)
 	a := caller(sw)
@@ -229,7 +228,8 @@ func TestBonds(t *testing.T) {
 	}
 }
 
-// TestMediaBugs: in the order of their start, as measured; no mask is seen.
+// TestMediaBugs: media bugs are listed in the order in which they started, as measured.
+// A mask is not visible.
 func TestMediaBugs(t *testing.T) {
 	sw, l := newSwitch(t)
 	dir := t.TempDir()

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestReplies has the replies of a real FreeSWITCH 1.10.12 to the same
-// commands, taken from its wire.
+// TestReplies compares with the replies of a real FreeSWITCH 1.10.12 to the same
+// commands.
 func TestReplies(t *testing.T) {
 	sw, l := newSwitch(t)
 	tests := []struct{ command, want string }{
@@ -66,8 +66,8 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// TestSetvar: how FreeSWITCH takes a value apart, as measured: quotes and
-// escapes go, `%41` is left and not encoded on the wire, names have no case.
+// TestSetvar: how FreeSWITCH reads a value, as measured. Quotes and escapes are
+// removed, `%41` stays and is not encoded in events, names have no case.
 func TestSetvar(t *testing.T) {
 	sw, l := newSwitch(t)
 	c := caller(sw)
@@ -175,15 +175,15 @@ func TestBackgroundJob(t *testing.T) {
 	}
 }
 
-// TestExecuteOnAnswer: every variable with the prefix runs, in the order they
-// were set, before the channel is bridged; applications before API commands.
+// TestExecuteOnAnswer: every variable with the prefix runs before the channel is
+// bridged, in the order in which they were set, applications before API commands.
 func TestExecuteOnAnswer(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
 	l.ask("api uuid_setvar " + a.UUID() + " api_on_answer_b uuid_setvar " + a.UUID() + " last api-b")
 	a.Set("execute_on_answer_2", "set last=two")
 	a.Set("execute_on_answer", "set last=one-${last}")
-	a.Set("execute_on_answer_2", "set last=two-${last}") // now behind the other
+	a.Set("execute_on_answer_2", "set last=two-${last}") // now after the other one
 	a.Set("api_on_answer", "uuid_setvar "+a.UUID()+" then ${last}")
 	a.Set("nolocal:execute_on_answer", "set wrong=1")
 	ring(a, "1001").Answer()
@@ -207,8 +207,8 @@ func TestExecuteOnAnswer(t *testing.T) {
 	}
 }
 
-// TestExport is what a real FreeSWITCH showed: the dialling leg keeps
-// `nolocal:` in the variable's name, the new leg gets it without, and the list.
+// TestExport: as a real FreeSWITCH showed, the dialling leg keeps `nolocal:` in the
+// variable's name, and the new leg gets the variable without it, and the list.
 func TestExport(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -237,13 +237,13 @@ func TestExport(t *testing.T) {
 	if b.Get("hello") != "1" || a.Get("hello") != "" {
 		t.Errorf("hello is %q on the new leg, %q on the dialling one", b.Get("hello"), a.Get("hello"))
 	}
-	c := ring(b, "1002") // what had nolocal: goes one leg far
+	c := ring(b, "1002") // a variable with nolocal: goes to the next leg only
 	if c.Get("execute_on_answer") != "" || c.Get("tapedeck_call") != "xyz" {
 		t.Error("exports of an exported leg")
 	}
 }
 
-// TestUnknownApplication costs the leg its life, as in FreeSWITCH.
+// TestUnknownApplication: the leg is hung up, as in FreeSWITCH.
 func TestUnknownApplication(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -255,7 +255,7 @@ func TestUnknownApplication(t *testing.T) {
 	}
 }
 
-// TestCallerGivesUp: the ringing legs end first, nobody answers.
+// TestCallerGivesUp: the ringing legs end first.
 func TestCallerGivesUp(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -277,7 +277,7 @@ func TestCallerGivesUp(t *testing.T) {
 	}
 }
 
-// TestBusy: a refused leg leaves the dialling one in the dialplan.
+// TestBusy: when the dialled leg is refused, the dialling one stays in the dialplan.
 func TestBusy(t *testing.T) {
 	sw, _ := newSwitch(t)
 	a := caller(sw)

@@ -15,7 +15,7 @@ import (
 	"tapedeck/internal/wire"
 )
 
-// message is one frame as it came: its headers, and the body if it has one.
+// message is one frame: its headers, and its body if it has one.
 type message struct {
 	raw     string
 	headers []pair
@@ -35,8 +35,8 @@ func lookup(headers []pair, name string) string {
 	return ""
 }
 
-// readMessage is the test's own reading of the wire. Exactly one colon and
-// space part a name from its value, except that a name may hold a colon.
+// readMessage is the tests' own reader of the protocol. The first colon and space
+// separate a name from its value; a name may contain a colon.
 func readMessage(in *bufio.Reader) (message, error) {
 	var m message
 	var raw strings.Builder
@@ -67,7 +67,7 @@ func readMessage(in *bufio.Reader) (message, error) {
 	return m, nil
 }
 
-// happened is an event's headers with their values decoded.
+// happened are the decoded headers of an event.
 type happened []pair
 
 func (h happened) get(name string) string { return lookup(h, name) }
@@ -127,7 +127,7 @@ func (c *capture) add(m message) {
 	}
 }
 
-// link is an inbound connection that a test drives by hand.
+// link is an inbound connection whose commands a test sends one by one.
 type link struct {
 	t    *testing.T
 	conn net.Conn
@@ -154,7 +154,7 @@ func (l *link) send(command string) {
 	}
 }
 
-// reply reads up to the next frame that is no event, keeping the events.
+// reply reads up to the next frame that is no event, and keeps the events.
 func (l *link) reply() message {
 	l.t.Helper()
 	for {
@@ -169,7 +169,7 @@ func (l *link) reply() message {
 	}
 }
 
-// ask sends a command and returns what came back: the body, or the Reply-Text.
+// ask sends a command and returns the reply: the body, or the Reply-Text.
 func (l *link) ask(command string) string {
 	l.t.Helper()
 	l.send(command + "\n\n")
@@ -180,7 +180,7 @@ func (l *link) ask(command string) string {
 	return m.get("Reply-Text")
 }
 
-// event reads events until one has that name.
+// event reads events up to one of that name.
 func (l *link) event(name string) happened {
 	l.t.Helper()
 	for {
@@ -198,7 +198,7 @@ func (l *link) event(name string) happened {
 	}
 }
 
-// drain returns the events so far: those before an event of the test's own.
+// drain returns the events so far: it fires an event, and returns all before it.
 func (l *link) drain() []happened {
 	l.t.Helper()
 	const mark = "esltest::mark"

@@ -9,7 +9,7 @@ import (
 
 const toggled = "'Event-Name=CUSTOM,Event-Subclass=tapedeck::toggle'"
 
-// bound binds *1 of whom the caller talks to.
+// bound binds *1 of the party that the caller talks to.
 func bound(t *testing.T, l *link, a *esltest.Channel, action string) {
 	t.Helper()
 	for _, execute := range []string{"bind_digit_action\nexecute-app-arg: td,~^\\*1$," + action + ",peer,peer", "digit_action_set_realm\nexecute-app-arg: td,peer"} {
@@ -19,7 +19,7 @@ func bound(t *testing.T, l *link, a *esltest.Channel, action string) {
 	}
 }
 
-// TestPressUnseen: what is left of a press while nobody listened.
+// TestPressUnseen: what can be found of a press that happened while nobody listened.
 func TestPressUnseen(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -27,10 +27,10 @@ func TestPressUnseen(t *testing.T) {
 	b.Answer()
 	bound(t, l, a, "exec:event,"+toggled)
 	sw.DropLinks()
-	a.PressDigits("*1") // the outside party's count for nothing
+	a.PressDigits("*1") // the outside party's digits are not bound
 	b.PressDigits("5")
 	if a.Get("last_matching_digits")+b.Get("last_matching_digits") != "" || b.Get("last_non_matching_digits") != "5" {
-		t.Error("digits that match nothing do, or are not told")
+		t.Error("digits that match nothing run a binding, or are not in last_non_matching_digits")
 	}
 	b.PressDigits("*1")
 	l = login(t, listen(t, sw))
@@ -51,7 +51,7 @@ func TestPressUnseen(t *testing.T) {
 	}
 }
 
-// TestPressCounted: a binding that runs two applications, in place.
+// TestPressCounted: a binding with exec[i] that runs two applications.
 func TestPressCounted(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -71,7 +71,7 @@ func TestPressCounted(t *testing.T) {
 	}
 }
 
-// TestTwoBindings: of two with one pattern the later one counts, as measured.
+// TestTwoBindings: the later of two bindings with the same pattern counts, as measured.
 func TestTwoBindings(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -85,7 +85,7 @@ func TestTwoBindings(t *testing.T) {
 	}
 }
 
-// TestPressOnHold: it comes when the hold is over, as measured.
+// TestPressOnHold: the press comes when the hold ends, as measured.
 func TestPressOnHold(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestFullDisk is a disk that is full in fact.
+// TestFullDisk fills a real disk.
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {

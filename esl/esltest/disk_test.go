@@ -19,7 +19,7 @@ func recorded(t *testing.T, sw *esltest.Switch, l *link, path string) *esltest.C
 	return a
 }
 
-// stopped stops it and returns RECORD_STOP.
+// stopped stops the recording and returns its RECORD_STOP.
 func stopped(t *testing.T, l *link, a *esltest.Channel, path string) happened {
 	t.Helper()
 	record(t, l, a.UUID()+" stop "+path)
@@ -41,7 +41,7 @@ func wantSize(t *testing.T, path string, want int64) {
 	}
 }
 
-// wantReply asks for uuid_record.
+// wantReply runs uuid_record and asserts its reply.
 func wantReply(t *testing.T, l *link, args, want string) {
 	t.Helper()
 	if got := l.ask("api uuid_record " + args); got != want+"\n" {
@@ -49,8 +49,8 @@ func wantReply(t *testing.T, l *link, args, want string) {
 	}
 }
 
-// fillUp follows a recording into a full disk: its file stays at 64 KB, nobody is
-// told, commands are answered +OK, and the stop tells.
+// fillUp lets a recording meet a full disk: the file stays at 64 KB, no event comes,
+// commands get +OK, and only RECORD_STOP has the error.
 func fillUp(t *testing.T, sw *esltest.Switch, l *link, path string) *esltest.Channel {
 	t.Helper()
 	a := recorded(t, sw, l, path)
@@ -74,7 +74,7 @@ func fillUp(t *testing.T, sw *esltest.Switch, l *link, path string) *esltest.Cha
 	return a
 }
 
-// refused wants a recording to be refused that leaves an empty file.
+// refused asserts that a recording is refused, and leaves an empty file.
 func refused(t *testing.T, l *link, a *esltest.Channel, path string) {
 	t.Helper()
 	wantReply(t, l, a.UUID()+" start "+path, "-ERR Cannot record session!")
@@ -102,8 +102,8 @@ func TestFailWrites(t *testing.T) {
 	wantSize(t, dir+"/b.wav", 48044)
 }
 
-// TestRoomAgain: a recording that met a full disk writes on when there is room,
-// and the blocks that were lost are missing in the middle of its file.
+// TestRoomAgain: after a full disk a recording goes on when there is room again. The
+// blocks that were lost are missing in the middle of its file.
 func TestRoomAgain(t *testing.T) {
 	sw, l := realFiles(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
@@ -122,7 +122,7 @@ func TestRoomAgain(t *testing.T) {
 	}
 }
 
-// TestLastBlock: what the closing of the file meets is told to nobody.
+// TestLastBlock: an error while the file is closed is not reported.
 func TestLastBlock(t *testing.T) {
 	sw, l := realFiles(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
@@ -135,8 +135,8 @@ func TestLastBlock(t *testing.T) {
 	wantHead(t, path, 44, 8, 0)
 }
 
-// TestDeletedFile: FreeSWITCH does not notice; it says how long a recording was
-// that is nowhere.
+// TestDeletedFile: FreeSWITCH does not notice that a file was deleted, and reports the
+// recording's length.
 func TestDeletedFile(t *testing.T) {
 	sw, l := realFiles(t)
 	dir := t.TempDir() + "/sub"

@@ -9,7 +9,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// A call that is recorded from its answer, in no time.
+// A call that is recorded from its answer on. The Manual clock makes it take no time.
 func Example() {
 	dir, _ := os.MkdirTemp("", "esltest")
 	defer os.RemoveAll(dir)
@@ -18,7 +18,7 @@ func Example() {
 	sw := esltest.New(esltest.Options{Clock: esltest.Manual})
 	defer sw.Close()
 	a := sw.Incoming(esltest.Leg{Number: "+442079460123", Destination: "2000", ToneHz: 440})
-	a.Set("execute_on_answer", "record_session "+path+" {RECORD_STEREO=true}") // a controller does this by a.Socket
+	a.Set("execute_on_answer", "record_session "+path+" {RECORD_STEREO=true}") // a controller would do this over a.Socket
 	b := a.Dial(esltest.Leg{Profile: "internal", Destination: "1001", ToneHz: 880})
 	b.Answer()
 	sw.Talk(2 * time.Second)

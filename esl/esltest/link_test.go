@@ -10,7 +10,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// rest is all that still comes on a connection.
+// rest is everything that still comes on a connection.
 func rest(t *testing.T, l *link) string {
 	t.Helper()
 	b, err := io.ReadAll(l.in)
@@ -69,8 +69,8 @@ func TestRejections(t *testing.T) {
 	}
 }
 
-// TestReplyBeforeEvents: what a command makes happen is told after its reply,
-// as in the captures.
+// TestReplyBeforeEvents: the events of a command come after its reply, as in the
+// captures.
 func TestReplyBeforeEvents(t *testing.T) {
 	sw, l := newSwitch(t)
 	for range 50 {
@@ -86,7 +86,7 @@ func TestReplyBeforeEvents(t *testing.T) {
 	}
 }
 
-// TestPipelined: several commands in one write, one reply each, in order.
+// TestPipelined: several commands in one write get one reply each, in order.
 func TestPipelined(t *testing.T) {
 	sw, l := newSwitch(t)
 	c := caller(sw)
@@ -146,7 +146,7 @@ func TestFaults(t *testing.T) {
 	b := caller(sw)
 	b.Set("execute_on_answer", "record_session "+dir+"/b.wav")
 	b.Answer()
-	sw.FailNext("uuid_record", "-ERR Cannot record session!\n") // what a variable runs fails too
+	sw.FailNext("uuid_record", "-ERR Cannot record session!\n") // commands in variables fail too
 	c := caller(sw)
 	c.Set("api_on_answer", "uuid_record "+c.UUID()+" start "+dir+"/c.wav")
 	c.Answer()

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// newSwitch is a switch with a manual clock and a link to it that hears all.
+// newSwitch is a switch with a manual clock, and a link that subscribed to all events.
 func newSwitch(t *testing.T) (*esltest.Switch, *link) {
 	t.Helper()
 	sw := esltest.New(esltest.Options{Clock: esltest.Manual})
@@ -20,7 +20,7 @@ func newSwitch(t *testing.T) (*esltest.Switch, *link) {
 	return sw, l
 }
 
-// realFiles is newSwitch with files that grow as FreeSWITCH's do.
+// realFiles is newSwitch with files that grow in blocks, as FreeSWITCH's do.
 func realFiles(t *testing.T) (*esltest.Switch, *link) {
 	t.Helper()
 	sw := esltest.New(esltest.Options{Clock: esltest.Manual, Blocks: true})
@@ -60,7 +60,7 @@ func ring(from *esltest.Channel, user string) *esltest.Channel {
 		Variables: map[string]string{"dialed_user": user, "dialed_domain": "127.0.0.1"}})
 }
 
-// names are the events' names, those of a list only.
+// names are the names of those events whose name is in a list.
 func names(events []happened, only ...string) (got []string) {
 	for _, e := range events {
 		for _, name := range only {

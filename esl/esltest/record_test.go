@@ -16,7 +16,7 @@ import (
 
 func talk(sw *esltest.Switch, ms int) { sw.Talk(time.Duration(ms) * time.Millisecond) }
 
-// hear wants a file to sound like that, 100 ms at a time.
+// hear asserts what is heard in a file, in steps of 100 ms.
 func hear(t *testing.T, path string, want ...string) {
 	t.Helper()
 	heard, err := esltest.Listen(path, 100*time.Millisecond, 440, 880, 1320)
@@ -39,8 +39,8 @@ func record(t *testing.T, l *link, args string) {
 	}
 }
 
-// TestAudio follows one stereo recording of the outside party from the answer
-// through mask, hold, a transfer and another user.
+// TestAudio makes one stereo recording of the outside party: from the answer, through a
+// mask, a hold and a transfer to another user.
 func TestAudio(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "acme", "2026", "a.wav")
@@ -60,7 +60,7 @@ func TestAudio(t *testing.T) {
 	b.Unhold()
 	talk(sw, 500)
 	ext := b.BlindTransfer("1002")
-	talk(sw, 500) // alone in the dialplan
+	talk(sw, 500) // the caller is alone, in the dialplan
 	c := ext.Dial(esltest.Leg{Profile: "internal", Destination: "1002", ToneHz: 1320})
 	c.Answer()
 	talk(sw, 1000)
@@ -86,7 +86,7 @@ func TestAudio(t *testing.T) {
 	}
 }
 
-// TestMono: both parties in the one channel, and a file that begins masked.
+// TestMono: both parties are in the one channel. The file begins masked.
 func TestMono(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "a b.wav")
@@ -99,14 +99,15 @@ func TestMono(t *testing.T) {
 	record(t, l, a.UUID()+" unmask '"+path+"'")
 	talk(sw, 700)
 	record(t, l, a.UUID()+" stop '"+path+"'")
-	talk(sw, 700) // no longer written
+	talk(sw, 700) // not recorded any more
 	hear(t, path, "0s-300ms -", "300ms-1s 440+880")
 	if got := l.ask("api uuid_record " + a.UUID() + " mask '" + path + "'"); got != "-ERR Cannot mask recording session!\n" {
 		t.Error(got)
 	}
 }
 
-// TestStartBeforeAnswer pre-answers: the mistake that a test must see.
+// TestStartBeforeAnswer: a recording that starts before the answer pre-answers the leg.
+// Tapedeck must not do that, so tests must be able to see it.
 func TestStartBeforeAnswer(t *testing.T) {
 	sw, l := newSwitch(t)
 	a := caller(sw)
@@ -117,7 +118,7 @@ func TestStartBeforeAnswer(t *testing.T) {
 	}
 }
 
-// TestOutgoing records the leg that answers, armed by an exported variable.
+// TestOutgoing: an exported variable starts the recording of the leg that answers.
 func TestOutgoing(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "out.wav")
@@ -174,8 +175,8 @@ func TestDiscarded(t *testing.T) {
 	}
 }
 
-// TestLimit: the recording stops by itself; a braces word where the limit
-// belongs is not seen as variables (mod_commands.c takes the fifth word).
+// TestLimit: the recording stops by itself. Variables in the place of the limit are
+// ignored (mod_commands.c takes the fifth word).
 func TestLimit(t *testing.T) {
 	sw, l := newSwitch(t)
 	dir := t.TempDir()
@@ -189,7 +190,7 @@ func TestLimit(t *testing.T) {
 	hear(t, dir+"/mono.wav", "0s-5s 440+880")
 }
 
-// TestOverwrites: a path used again is begun anew.
+// TestOverwrites: a second recording to the same path overwrites the first.
 func TestOverwrites(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
@@ -197,7 +198,7 @@ func TestOverwrites(t *testing.T) {
 		a := caller(sw)
 		ring(a, "1001").Answer()
 		record(t, l, a.UUID()+" start "+path)
-		record(t, l, a.UUID()+" start "+path) // one recording
+		record(t, l, a.UUID()+" start "+path) // it is still one recording
 		if got := strings.Count(l.ask("api uuid_buglist "+a.UUID()), "<target>"+path); got != 1 {
 			t.Errorf("%d recordings", got)
 		}
@@ -207,8 +208,8 @@ func TestOverwrites(t *testing.T) {
 	hear(t, path, "0s-500ms 440+880")
 }
 
-// TestFileWhileRecording: as measured, the file has its header, which says that
-// there is nothing in it, then whole blocks of 64 KB; closed, it has all.
+// TestFileWhileRecording: as measured, an open file has a header that says that the file
+// is empty, and whole blocks of 64 KB. Once it is closed, it is complete.
 func TestFileWhileRecording(t *testing.T) {
 	sw, l := realFiles(t)
 	stereo, mono := filepath.Join(t.TempDir(), "s.wav"), filepath.Join(t.TempDir(), "m.wav")
@@ -220,7 +221,7 @@ func TestFileWhileRecording(t *testing.T) {
 		{0, 44, 44}, {2040, 44, 44}, {20, 65580, 44}, {2020, 65580, 44}, {20, 131116, 65580}, {2040, 131116, 65580}, {20, 196652, 65580},
 	} {
 		talk(sw, step.ms)
-		if step.ms == 20 { // the same while it is masked
+		if step.ms == 20 { // it is the same while masked
 			record(t, l, a.UUID()+" mask "+stereo)
 		}
 		wantHead(t, stereo, step.stereo, 8, 0)
@@ -231,7 +232,8 @@ func TestFileWhileRecording(t *testing.T) {
 	wantHead(t, mono, 44+6160*16, 36+6160*16, 6160*16)
 }
 
-// TestFileUpToTalk: a test with a Manual clock can listen while it is recorded.
+// TestFileUpToTalk: with a Manual clock a test can listen to a file that is being
+// recorded.
 func TestFileUpToTalk(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
@@ -243,7 +245,7 @@ func TestFileUpToTalk(t *testing.T) {
 	hear(t, path, "0s-1s 440|880")
 }
 
-// wantHead wants a file's size and the sizes that its header says.
+// wantHead asserts a file's size and the sizes in its header.
 func wantHead(t *testing.T, path string, size, riff, data int) {
 	t.Helper()
 	b, err := os.ReadFile(path)
@@ -284,8 +286,8 @@ func TestGrows(t *testing.T) {
 	wantHead(t, path, 131116, 8, 0)
 }
 
-// TestSilenceWithoutMask: a leg that is held is written as -1, as FreeSWITCH does
-// it; only a mask makes samples 0 in both channels.
+// TestSilenceWithoutMask: the samples of a held leg are -1, as FreeSWITCH writes them.
+// Only a mask makes the samples of both channels 0.
 func TestSilenceWithoutMask(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
@@ -308,7 +310,7 @@ func TestSilenceWithoutMask(t *testing.T) {
 	}
 }
 
-// TestRealTime writes as long as it takes.
+// TestRealTime: a recording in real time is as long as it takes.
 func TestRealTime(t *testing.T) {
 	sw := esltest.New(esltest.Options{})
 	t.Cleanup(func() { sw.Close() })
@@ -326,7 +328,7 @@ func TestRealTime(t *testing.T) {
 	if stamp := stop.get("Event-Date-Timestamp"); !regexp.MustCompile(`[02468]0000$`).MatchString(stamp) {
 		t.Errorf("the stamp %s is not of a tick of 20 ms", stamp)
 	}
-	record(t, l, a.UUID()+" start "+path+" 3600") // Close does not wait for it
+	record(t, l, a.UUID()+" start "+path+" 3600") // Close does not wait for the limit
 	if n, err := esltest.Length(path); n != 0 || err != nil {
 		t.Error(n, err)
 	}
@@ -366,7 +368,7 @@ func TestAttendedTransferOutgoing(t *testing.T) {
 	}
 }
 
-// TestRefusedKeys: without a template, or disabled, the record key is refused.
+// TestRefusedKeys: the record key is refused without a template, and if it is disabled.
 func TestRefusedKeys(t *testing.T) {
 	for _, template := range []string{"", "/nowhere/${uuid}.wav"} {
 		sw := esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: template})

@@ -12,8 +12,8 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// relied are the headers that Tapedeck goes by; they must be there, and not be
-// there, with the values they have in the captures.
+// relied are the headers that Tapedeck uses. They must have the same values as in the
+// captures, and be absent where they are absent there.
 var relied = []string{
 	"Event-Name", "Event-Subclass", "Unique-ID", "Other-Leg-Unique-ID", "Other-Type", "Bridge-A-Unique-ID",
 	"Bridge-B-Unique-ID", "Call-Direction", "Answer-State", "Channel-State", "Channel-Call-State", "Channel-Name",
@@ -30,14 +30,14 @@ var relied = []string{
 
 const spool = "/var/spool/tapedeck"
 
-// stage is one capture being played again.
+// stage is the replay of one capture.
 type stage struct {
 	*testing.T
 	sw      *esltest.Switch
 	capture capture // of the watch link
 	entry   capture // of the outbound socket
 	watch   *link
-	next    int // command of the capture
+	next    int // index of the capture's next command
 	dir     string
 }
 
@@ -65,7 +65,7 @@ func (st *stage) command() {
 	st.watch.reply()
 }
 
-// commands sends n of them.
+// commands sends the capture's next n commands.
 func (st *stage) commands(n int) {
 	st.Helper()
 	for range n {
@@ -94,8 +94,8 @@ func (st *stage) ring(from *esltest.Channel, i int, user string) *esltest.Channe
 		Variables: map[string]string{"dialed_user": user, "dialed_domain": "127.0.0.1"}})
 }
 
-// socket plays the capture's controller on an outbound socket of c, and
-// compares every byte of the replies, but for the channel's data.
+// socket plays the capture's controller on an outbound socket of c. It compares every
+// byte of the replies, except for the channel's data.
 func (st *stage) socket(c *esltest.Channel, name string) {
 	st.Helper()
 	st.entry = readCapture(st.T, name+".outbound.txt")
@@ -122,8 +122,8 @@ func (st *stage) socket(c *esltest.Channel, name string) {
 	}
 }
 
-// control is the controller: it sends what the captured one sent, waiting for
-// a message after each, and reads to the end.
+// control is the controller: it sends each of the captured commands, waits for a message
+// after each, and reads to the end.
 func (st *stage) control(ln net.Listener) (messages []message) {
 	conn, err := ln.Accept()
 	if err != nil {
@@ -151,8 +151,8 @@ func (st *stage) control(ln net.Listener) (messages []message) {
 	}
 }
 
-// compareData compares the reply to connect: the same headers but variables,
-// in the same order, and the relied ones with the same values.
+// compareData compares the reply to connect: it must have the same headers in the same
+// order, apart from variables, and the relied ones with the same values.
 func (st *stage) compareData(got, want message) {
 	st.Helper()
 	g, w := decodeEvent(got.raw), decodeEvent(want.raw)
@@ -169,8 +169,8 @@ func (st *stage) compareData(got, want message) {
 	}
 }
 
-// compareHeaders wants the names of the headers that are no variables in the
-// capture's order, and the relied values.
+// compareHeaders asserts the names and the order of the headers that are no variables,
+// and the values of the relied ones.
 func (st *stage) compareHeaders(what string, got, want happened) {
 	st.Helper()
 	if g, w := plainNames(got), plainNames(want); !slices.Equal(g, w) {
@@ -192,10 +192,10 @@ func (st *stage) compareHeaders(what string, got, want happened) {
 	}
 }
 
-// clip is as much of a list of names as a reader wants.
+// clip is the beginning of a list of names, for a message.
 func clip(names []string) []string { return names[:min(len(names), 6)] }
 
-// plainNames are the names of an event's headers but its variables.
+// plainNames are the names of an event's headers without its variables.
 func plainNames(e happened) (names []string) {
 	for _, h := range e {
 		if !strings.HasPrefix(h.name, "variable_") && strings.ToUpper(h.name[:1]) == h.name[:1] {
@@ -205,9 +205,9 @@ func plainNames(e happened) (names []string) {
 	return names
 }
 
-// finish compares everything that came on the watch link with the capture.
-// perLeg: the threads of two legs raced when it was captured; the order is
-// compared within each leg.
+// finish compares everything that came on the watch link with the capture. With perLeg
+// it compares the order only within each leg: the threads of the legs raced when the
+// capture was made.
 func (st *stage) finish(perLeg bool) {
 	st.Helper()
 	if st.next != len(st.capture.sent) {

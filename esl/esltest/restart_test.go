@@ -14,8 +14,9 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// TestRestart: a kill leaves connections cut, no channels, no events, a new core,
-// and files of whole blocks in an unfinished header.
+// TestRestart: after a kill the connections are cut, there are no channels and no
+// events, the core's UUID is new, and the files have whole blocks and an unfinished
+// header.
 func TestRestart(t *testing.T) {
 	sw, _ := realFiles(t)
 	address := listen(t, sw)
@@ -65,7 +66,7 @@ func TestRestart(t *testing.T) {
 	again.Hangup("")
 }
 
-// TestRestartInSocket: a leg that is with its controller is gone too.
+// TestRestartInSocket: a leg that is on its socket ends too.
 func TestRestartInSocket(t *testing.T) {
 	sw, _ := newSwitch(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -94,7 +95,7 @@ func TestRestartInSocket(t *testing.T) {
 	}
 }
 
-// TestRestartInApplication: what a leg of the last run was doing is not told.
+// TestRestartInApplication: a leg of the last run fires no more events.
 func TestRestartInApplication(t *testing.T) {
 	sw := esltest.New(esltest.Options{})
 	t.Cleanup(func() { sw.Close() })
@@ -114,7 +115,7 @@ func TestRestartInApplication(t *testing.T) {
 	}
 }
 
-// TestShutdown: FreeSWITCH that is told to end hangs up first, as captured.
+// TestShutdown: FreeSWITCH hangs up every call before it ends, as captured.
 func TestShutdown(t *testing.T) {
 	sw, l := newSwitch(t)
 	path := filepath.Join(t.TempDir(), "a.wav")
@@ -140,7 +141,7 @@ func TestShutdown(t *testing.T) {
 	wantHead(t, path, 44+16000, 36+16000, 16000)
 }
 
-// TestFreeze: nothing is answered and nothing told until it is over, then all.
+// TestFreeze: replies and events come only when it is over; then all of them come.
 func TestFreeze(t *testing.T) {
 	sw, l := newSwitch(t)
 	address := listen(t, sw)
@@ -164,7 +165,7 @@ func TestFreeze(t *testing.T) {
 	}
 }
 
-// TestFreezeSocket: the outbound socket is frozen with the rest.
+// TestFreezeSocket: the outbound socket is frozen too.
 func TestFreezeSocket(t *testing.T) {
 	sw, _ := newSwitch(t)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -180,7 +181,7 @@ func TestFreezeSocket(t *testing.T) {
 		if err == nil {
 			conn.Write([]byte("connect\n\nexit\n\n"))
 			defer conn.Close()
-			_, _ = io.Copy(io.Discard, conn) // its end is Socket's
+			_, _ = io.Copy(io.Discard, conn) // until Socket ends it
 		}
 	}()
 	if stats, err := caller(sw).Socket(context.Background(), ln.Addr().String()); err != nil || !stats.Exit || time.Since(begin) < frozen {

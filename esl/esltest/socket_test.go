@@ -15,7 +15,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// controller serves every connection with a function of its own.
+// controller serves every connection with a function.
 func controller(t *testing.T, serve func(conn net.Conn, in *bufio.Reader)) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,9 +69,9 @@ func TestSocketHosts(t *testing.T) {
 	}
 }
 
-// TestSocketCommands: an application's argument may be a body; sendmsg and
-// getvar speak of the socket's own channel. The line break in getvar's value
-// reads as a header: that is why nobody should use getvar.
+// TestSocketCommands: the argument of an application may be a body. sendmsg and getvar
+// are about the socket's own channel. A line break in a value makes the reply of getvar
+// look as if it had another header: nobody should use getvar.
 func TestSocketCommands(t *testing.T) {
 	sw, _ := newSwitch(t)
 	c := caller(sw)
@@ -102,7 +102,7 @@ func TestSocketCommands(t *testing.T) {
 	}
 }
 
-// TestHangupDuringSocket: the controller is told and let go.
+// TestHangupDuringSocket: the controller gets a disconnect notice.
 func TestHangupDuringSocket(t *testing.T) {
 	for _, linger := range []string{"", "linger\n\n"} {
 		sw, _ := newSwitch(t)
@@ -136,8 +136,7 @@ func TestHangupDuringSocket(t *testing.T) {
 	}
 }
 
-// TestSocketEnds: a controller that says nothing is left when the context
-// ends, or the switch.
+// TestSocketEnds: Socket leaves a silent controller when the context or the switch ends.
 func TestSocketEnds(t *testing.T) {
 	entered := make(chan struct{})
 	address := controller(t, func(_ net.Conn, in *bufio.Reader) {
@@ -183,7 +182,7 @@ func TestControllerDies(t *testing.T) {
 	}
 }
 
-// TestManyCalls is the load that `simulate` makes, with live channels around.
+// TestManyCalls makes the load of `simulate`, while there are other live channels.
 func TestManyCalls(t *testing.T) {
 	sw, _ := newSwitch(t)
 	address := controller(t, polite)

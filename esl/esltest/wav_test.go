@@ -11,8 +11,8 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// writeWAV makes a file of stretches of one tone per channel, with an odd
-// chunk before the samples, independent of what the switch writes.
+// writeWAV makes a file with spans of one tone for each channel, and a chunk of odd
+// length before the samples. It shares no code with the switch.
 func writeWAV(t *testing.T, rate int, stretches ...[]float64) string {
 	t.Helper()
 	channels := len(stretches[0])
@@ -72,7 +72,7 @@ func TestListenErrors(t *testing.T) {
 	}
 	b, _ := os.ReadFile(good)
 	eight := append([]byte(nil), b...)
-	eight[20+12+14] = 8 // bits per sample, behind RIFF, WAVE and LIST
+	eight[20+12+14] = 8 // bits per sample, after RIFF, WAVE and LIST
 	for name, content := range map[string][]byte{"empty": nil, "text": []byte("hello, this is no sound"), "cut": b[:30], "8 bit": eight} {
 		path := filepath.Join(t.TempDir(), "x.wav")
 		if err := os.WriteFile(path, content, 0o600); err != nil {
