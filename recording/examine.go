@@ -13,26 +13,28 @@ import (
 )
 
 const (
-	maxShort   = 500  // ms that a file may be shorter than the time it was written
-	maxTail    = 500  // ms between the last span's end and the file's
-	longSilent = 2000 // ms of a recording span that must not be digital silence
+	maxShort = 500 // ms that a file may be shorter than the time in which it was written
+
+	// minSilentTail is how long, in ms, silence at the end of a file lasts at least if
+	// it is taken for a pause that nobody confirmed.
+	minSilentTail = 500
 )
 
-// lossy are the problems with which a recording is not complete: something that
-// was wanted is not in the file, or it is not known whether it is: of a file that
-// had to be repaired the end was not written.
+// lossy are the problems that make a recording incomplete: something that was wanted
+// is not in the file, or it is not known whether it is. The end of a file that had
+// to be repaired was never written.
 var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnknown, Unreadable, FileRepaired}
 
-// Examine looks at a recording's file and says what it found: checksum, length,
-// the spans brought in line with what is heard, and what is wrong. A header that
-// was never finished is repaired if that is asked for, in place; then nobody may
-// be writing the file any more. A file that is missing, or is no WAV, is a problem
-// of the recording; an error is that it could not be looked at.
+// Examine looks at a recording's sound file and returns the sidecar with what it
+// found: checksum, length, the spans fitted to the silences, and what is wrong. With
+// repair it also finishes, in place, a header that FreeSWITCH left unfinished; then
+// nobody may be writing the file any more. A file that is missing or is no WAV is a
+// problem in the sidecar; an error means that the file could not be read.
 func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar, error) {
 	s = s.clone()
 	heard, err := analyse(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.missing()
+		s.setMissing()
 		return s, nil
 	}
 	if err == nil && heard.Unfinished && repair {
@@ -46,20 +48,20 @@ func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar,
 	if err != nil {
 		return Sidecar{}, err
 	}
-	s.describe(filepath.Base(path), heard)
+	s.setFile(filepath.Base(path), heard)
 	return s, nil
 }
 
-// missing says that there is no file.
-func (s *Sidecar) missing() {
+// setMissing describes a recording that has no file.
+func (s *Sidecar) setMissing() {
 	if (s.File != nil || len(s.Problems) == 0) && !s.HasProblem(FileMissing) {
 		s.AddProblem(FileMissing, "")
 	}
 	s.File, s.Spans, s.Complete = nil, nil, false
 }
 
-// describe says what was heard in the file.
-func (s *Sidecar) describe(name string, heard sound.Analysis) {
+// setFile describes the file as it was analysed.
+func (s *Sidecar) setFile(name string, heard sound.Analysis) {
 	f := File{Name: name, Bytes: heard.Bytes, SHA256: heard.SHA256, DurationMS: heard.DurationMS,
 		Channels: heard.Channels, Rate: heard.Rate}
 	if s.File != nil {
@@ -69,18 +71,19 @@ func (s *Sidecar) describe(name string, heard sound.Analysis) {
 	if heard.Fault != "" {
 		s.AddProblem(Unreadable, heard.Fault)
 	} else {
-		s.conclude()
+		s.correctBegan()
 		s.Spans = fit(s.Spans, heard)
 		if s.HasProblem(NoStopEvent) {
-			s.silentTail(heard)
+			s.addSilentTail(heard)
 		}
-		s.judge(heard)
+		s.addSoundProblems(heard)
 	}
 	s.Complete = !slices.ContainsFunc(lossy, s.HasProblem)
 }
 
-// conclude corrects a beginning that was not told by the end and the length.
-func (s *Sidecar) conclude() {
+// correctBegan corrects, from the end and the length, a beginning that RECORD_START
+// did not tell.
+func (s *Sidecar) correctBegan() {
 	end := s.File.Stopped
 	if end.IsZero() {
 		end = s.Ended
@@ -96,10 +99,10 @@ func (s *Sidecar) conclude() {
 	}
 }
 
-// judge adds what the sound says is wrong.
-func (s *Sidecar) judge(heard sound.Analysis) {
-	if lack := s.lack(); lack > maxShort {
-		s.AddProblem(Short, fmt.Sprintf("%d ms are missing", lack))
+// addSoundProblems adds the problems that the sound shows.
+func (s *Sidecar) addSoundProblems(heard sound.Analysis) {
+	if missing := s.missingMS(); missing > maxShort {
+		s.AddProblem(Short, fmt.Sprintf("%d ms are missing", missing))
 	}
 	var end int64
 	if n := len(s.Spans); n > 0 {
@@ -116,29 +119,26 @@ func (s *Sidecar) judge(heard sound.Analysis) {
 	}
 }
 
-// longTail is how long the silence at the end of a file is, in ms, that was not
-// followed to its end, before it is taken for a pause that nobody confirmed.
-const longTail = 500
-
-// silentTail finds the pause that was told to FreeSWITCH last, of which Tapedeck
-// did not hear that it had begun.
-func (s *Sidecar) silentTail(heard sound.Analysis) {
-	n, runs := len(s.Spans), heard.Silences
-	if n == 0 || len(runs) == 0 {
+// addSilentTail adds the pause that FreeSWITCH made last, if Tapedeck did not hear
+// that it had begun: silence up to the end of a file whose end was not seen either.
+func (s *Sidecar) addSilentTail(heard sound.Analysis) {
+	n, silences := len(s.Spans), heard.Silences
+	if n == 0 || len(silences) == 0 {
 		return
 	}
-	last, tail := &s.Spans[n-1], runs[len(runs)-1]
-	if last.State != StateRecording || tail.ToMS < last.ToMS || tail.ToMS-tail.FromMS < longTail || tail.FromMS <= last.FromMS {
+	last, tail := &s.Spans[n-1], silences[len(silences)-1]
+	if last.State != StateRecording || tail.ToMS < last.ToMS || tail.ToMS-tail.FromMS < minSilentTail || tail.FromMS <= last.FromMS {
 		return
 	}
 	end := last.ToMS
 	last.ToMS = tail.FromMS
 	s.Spans = append(s.Spans, Span{FromMS: tail.FromMS, ToMS: end, State: StatePaused})
-	s.AddProblem(StateUnknown, "silent from "+clock(tail.FromMS)+" to its end, and nobody confirmed that")
+	s.AddProblem(StateUnknown, "silent from "+offset(tail.FromMS)+" to its end, and nobody confirmed that")
 }
 
-// lack is by how many milliseconds the file is shorter than it was written.
-func (s *Sidecar) lack() int64 {
+// missingMS returns by how many milliseconds the file is shorter than the time in
+// which it was written.
+func (s *Sidecar) missingMS() int64 {
 	end := s.File.Stopped
 	if end.IsZero() {
 		end = s.Ended
@@ -147,63 +147,4 @@ func (s *Sidecar) lack() int64 {
 		return 0
 	}
 	return end.Sub(s.File.Began).Milliseconds() - s.File.DurationMS
-}
-
-// mismatch is a stretch of the file that does not hold what the spans say.
-type mismatch struct {
-	code     string
-	from, to int64 // ms
-}
-
-func (m mismatch) detail() string {
-	return fmt.Sprintf("from %s to %s", clock(m.from), clock(m.to))
-}
-
-// clock is a place in a file, for people.
-func clock(ms int64) string { return (time.Duration(ms) * time.Millisecond).String() }
-
-// mismatches are the paused stretches that are not silent, and the long recording
-// ones that are.
-func mismatches(spans []Span, silences []sound.Silence) []mismatch {
-	var found []mismatch
-	for _, s := range stretches(spans) {
-		from, to := s.from+edgeSlack, s.to-s.slackAfter-edgeSlack
-		switch {
-		case s.state == StatePaused:
-			if gap, ok := firstSound(silences, from, to); ok {
-				found = append(found, mismatch{SpeechInPause, gap.FromMS, gap.ToMS})
-			}
-		case s.to-s.from >= longSilent && covered(silences, from, to):
-			found = append(found, mismatch{Silent, s.from, s.to})
-		}
-	}
-	return found
-}
-
-// firstSound is the first stretch from..to that no silence covers.
-func firstSound(silences []sound.Silence, from, to int64) (sound.Silence, bool) {
-	for _, r := range silences[after(silences, from):] {
-		if r.FromMS > from {
-			to = min(to, r.FromMS)
-			break
-		}
-		from = r.ToMS
-	}
-	return sound.Silence{FromMS: from, ToMS: to}, from < to
-}
-
-func covered(silences []sound.Silence, from, to int64) bool {
-	_, heard := firstSound(silences, from, to)
-	return !heard
-}
-
-// after is the index of the first silence that ends after a place.
-func after(silences []sound.Silence, at int64) int {
-	i, _ := slices.BinarySearchFunc(silences, at, func(r sound.Silence, at int64) int {
-		if r.ToMS <= at {
-			return -1
-		}
-		return 1
-	})
-	return i
 }

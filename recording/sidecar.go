@@ -9,16 +9,17 @@ import (
 	"tapedeck/internal/tidy"
 )
 
-// Version is that of the sidecars which this package writes and reads.
+// Version is the version of the sidecars that this package writes and reads.
 const Version = 1
 
-// Sidecar is what is known of one recording, which is one file of a call
-// (docs/design.md, section 8). A call whose recording ended although it was still
-// wanted has several, its parts. Times are written in UTC, to the millisecond.
+// Sidecar is all that is known of one recording, which is one file of a call
+// (docs/design.md, section 8). A call whose recording ended while it was still
+// wanted has several recordings, its parts. Times are written in UTC, to the
+// millisecond.
 type Sidecar struct {
 	Version      int       `json:"version"`
 	Call         string    `json:"call"`
-	Part         int       `json:"part,omitempty"` // 0 and 1 are the first
+	Part         int       `json:"part,omitempty"` // 0 and 1 mean the first
 	Organisation string    `json:"organisation"`
 	Direction    string    `json:"direction"`
 	External     string    `json:"external"` // the outside party's number, as it came
@@ -29,20 +30,21 @@ type Sidecar struct {
 	Started      time.Time `json:"started,omitzero"`
 	Answered     time.Time `json:"answered,omitzero"`
 	Ended        time.Time `json:"ended,omitzero"`
-	Trigger      string    `json:"trigger"` // automatic or on-demand
-	RequestedBy  string    `json:"requested_by,omitempty"`
-	Decided      Cause     `json:"decided"` // what decided when the recording began
-	File         *File     `json:"file"`    // nil: wanted, but there is none
-	Spans        []Span    `json:"spans"`   // without gaps from 0 to the file's end
+	Trigger      string    `json:"trigger"`                // TriggerAutomatic or TriggerOnDemand
+	RequestedBy  string    `json:"requested_by,omitempty"` // the user of TriggerOnDemand
+	Decided      Cause     `json:"decided"`                // what decided when the recording began
+	File         *File     `json:"file"`                   // nil: a file was wanted, but there is none
+	Spans        []Span    `json:"spans"`                  // without gaps, from 0 to the file's end
 	Trace        []Note    `json:"trace"`
 	Previous     string    `json:"previous,omitempty"` // file name of the part before
 	Next         string    `json:"next,omitempty"`     // file name of the part after
 	Hold         *Hold     `json:"hold,omitempty"`
-	Complete     bool      `json:"complete"` // the file is there and holds all that it should
+	Complete     bool      `json:"complete"` // the file exists and holds all that it should
 	Problems     []string  `json:"problems"`
 }
 
-// File is the audio. Until it was examined only Name, Began and Stopped are known.
+// File is the sound file. Until Examine has read it, only Name, Began, Concluded and
+// Stopped are set.
 type File struct {
 	Name       string    `json:"name"`
 	Bytes      int64     `json:"bytes"`
@@ -51,63 +53,64 @@ type File struct {
 	Channels   int       `json:"channels"`
 	Rate       int       `json:"rate"`                // samples of one channel in a second
 	Began      time.Time `json:"began,omitzero"`      // RECORD_START
-	Concluded  bool      `json:"concluded,omitempty"` // Began was not told: it is the end less the length
+	Concluded  bool      `json:"concluded,omitempty"` // RECORD_START did not come: Began is the end less the length
 	Stopped    time.Time `json:"stopped,omitzero"`    // RECORD_STOP
 }
 
-// Span is a stretch of the file, in milliseconds of the file. It holds its state
-// from FromMS on for certain, and may have since up to SlackMS before, when
-// nothing was confirmed for so long.
+// Span is a stretch of the file that holds one thing, in milliseconds of the file.
+// It is certain from FromMS on. Its state may have begun up to SlackMS before,
+// because FreeSWITCH confirmed nothing for so long.
 type Span struct {
 	FromMS  int64  `json:"from_ms"`
 	ToMS    int64  `json:"to_ms"`
 	SlackMS int64  `json:"slack_ms,omitempty"`
-	State   string `json:"state"`
+	State   string `json:"state"` // StateRecording or StatePaused
 	Cause   Cause  `json:"cause"`
 }
 
-// Cause is why a file holds what it holds: an element's setting, or a person.
+// Cause is why a file holds what it holds: an element's setting, or a person's press.
 type Cause struct {
-	Element string `json:"element,omitempty"`
-	Setting string `json:"setting,omitempty"`
-	Toggle  string `json:"toggle,omitempty"`
-	User    string `json:"user,omitempty"`
-	By      string `json:"by,omitempty"` // the account that asked for it, in the user's name
+	Element string `json:"element,omitempty"` // kind/id, as in the policy
+	Setting string `json:"setting,omitempty"` // of the element; or Undecided, without one
+	Toggle  string `json:"toggle,omitempty"`  // the method of the press, or AutoResume
+	User    string `json:"user,omitempty"`    // who pressed
+	By      string `json:"by,omitempty"`      // the account that asked for it, in the user's name
 }
 
-// Wants reports whether the cause asks for speech in the file, as far as it is an
-// element's.
+// Wants reports whether the cause is the setting of an element that asks for
+// recording.
 func (c Cause) Wants() bool { return c.Setting == "yes" || c.Setting == "force" }
 
-// Awaited reports whether a cause for silence is nobody's wish: it was only to be
-// known first who would answer.
+// Awaited reports whether a cause of silence is nobody's wish: Tapedeck waited until
+// it was known who would answer.
 func (c Cause) Awaited() bool { return c.Toggle == "" && (c.Wants() || c.Setting == Undecided) }
 
-// Note is one line of a call's trace.
+// Note is one line of a call's trace. What says what happened, and so which of the
+// other fields are set.
 type Note struct {
 	At      time.Time `json:"at"`
-	What    string    `json:"what"`
+	What    string    `json:"what"`              // NoteEntered and so on
 	Element string    `json:"element,omitempty"` // entered, left
 	Setting string    `json:"setting,omitempty"` // entered: what the element says in the call's direction
-	Method  string    `json:"method,omitempty"`  // pressed, undone: dtmf, record_key, blind_transfer, api or auto_resume
+	Method  string    `json:"method,omitempty"`  // pressed, undone: a toggle.Method, or AutoResume
 	User    string    `json:"user,omitempty"`    // pressed, undone: who; empty for the outside party
-	By      string    `json:"by,omitempty"`      // pressed, by the API: the account that asked for it
-	Result  string    `json:"result,omitempty"`  // pressed: ok or why not; failed: the reply; disclaimer: heard or cut
+	By      string    `json:"by,omitempty"`      // pressed, undone: the account that asked for it by the API
+	Result  string    `json:"result,omitempty"`  // pressed, disclaimer: what came of it; failed: the problem; file: the part; cut: how much
 	State   string    `json:"state,omitempty"`   // told: off, on or paused
 }
 
 // Hold keeps a recording from being deleted.
 type Hold struct {
-	By     string    `json:"by"`
+	By     string    `json:"by"` // the account, or the login name on the command line
 	Reason string    `json:"reason"`
 	At     time.Time `json:"at"`
 }
 
-// Stem is the recording's id, and its file's name without ".wav".
+// ID returns the recording's id, which is its file's name without ".wav".
 func (s Sidecar) ID() string { return ID(s.Call, s.Part) }
 
-// AddProblem adds a problem, unless it is there already. Detail may be empty,
-// and hostile.
+// AddProblem adds a problem, unless the sidecar has it already. Detail may be empty,
+// and may come from outside.
 func (s *Sidecar) AddProblem(code, detail string) {
 	if detail = tidy.Text(detail, maxProblem); detail != "" {
 		code += ": " + detail
@@ -117,18 +120,18 @@ func (s *Sidecar) AddProblem(code, detail string) {
 	}
 }
 
-// HasProblem reports whether there is a problem with the code.
+// HasProblem reports whether the sidecar has a problem with this code.
 func (s *Sidecar) HasProblem(code string) bool {
 	return slices.ContainsFunc(s.Problems, func(p string) bool { return ProblemCode(p) == code })
 }
 
-// ProblemCode is a problem without its detail.
+// ProblemCode returns the code of a problem, without its detail.
 func ProblemCode(problem string) string {
 	code, _, _ := strings.Cut(problem, ":")
 	return code
 }
 
-// clone shares nothing with s.
+// clone returns a copy that shares nothing with s.
 func (s Sidecar) clone() Sidecar {
 	s.Users, s.Spans = slices.Clone(s.Users), slices.Clone(s.Spans)
 	s.Trace, s.Problems = slices.Clone(s.Trace), slices.Clone(s.Problems)
@@ -143,7 +146,8 @@ func (s Sidecar) clone() Sidecar {
 	return s
 }
 
-// MarshalJSON writes lists that are empty as [], and times in UTC to the millisecond.
+// MarshalJSON writes empty lists as [], times in UTC to the millisecond, and texts
+// cut and made harmless.
 func (s Sidecar) MarshalJSON() ([]byte, error) {
 	type plain Sidecar // without this method
 	return json.Marshal(plain(s.tidy()))

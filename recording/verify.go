@@ -96,7 +96,8 @@ func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []
 	if !f.Sound && !f.Sidecar && !f.Live {
 		return Counts{}, nil, fmt.Errorf("recording: verify %s: %w", f.ID, fs.ErrNotExist)
 	}
-	return counts, found, v.recording(day, f)
+	err = v.recording(day, f) // which adds to counts and found
+	return counts, found, err
 }
 
 // verifier is one run of Verify.
@@ -106,6 +107,7 @@ type verifier struct {
 	report func(Finding)
 }
 
+// leftoverDrafts reports the files in the folder of drafts that are no drafts.
 func (v *verifier) leftoverDrafts(d Dir) error {
 	dir := filepath.Join(d.root, draftDir)
 	files, err := os.ReadDir(dir)

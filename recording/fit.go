@@ -3,19 +3,25 @@ package recording
 import "tapedeck/recording/sound"
 
 const (
-	snapWindow = 100 // ms that a clock's edge may be away from the sound's
-	edgeSlack  = 60  // ms at the edge of a pause in which there may be speech
+	snapWindow = 100 // ms by which the clock's edge of a pause may differ from the sound's
+	edgeSlack  = 60  // ms at the edges of a pause in which there may be speech
+	maxTail    = 500 // ms by which the last span may end before the file does
+
+	// maxDoubt is the length, in ms, of a pause of which it is only known that there
+	// may have been one.
+	maxDoubt = 1
 )
 
-// stretch is consecutive spans of one state.
+// stretch is consecutive spans of one state. Times are in ms.
 type stretch struct {
 	first, last int // indices of spans
 	from, to    int64
 	state       string
-	slack       int64 // the state may hold since so long before from
-	slackAfter  int64 // and be over so long before to
+	slack       int64 // the state may have begun up to so long before from
+	slackAfter  int64 // the state may have ended up to so long before to
 }
 
+// stretches joins consecutive spans of one state.
 func stretches(spans []Span) []stretch {
 	var all []stretch
 	for i, s := range spans {
@@ -30,9 +36,10 @@ func stretches(spans []Span) []stretch {
 	return all
 }
 
-// fit brings spans that were taken from a clock in line with what is heard: the
-// edges of a pause go to those of the silence, the last span's end to the file's.
-// What it returns has no gaps, begins at 0 and ends at the file's end at the latest.
+// fit returns spans whose times a clock took, fitted to the sound: the edges of a
+// pause move to those of the silence, and the end of the last span to that of the
+// file. The spans that it returns have no gaps, begin at 0, and do not go beyond the
+// end of the file.
 func fit(spans []Span, heard sound.Analysis) []Span {
 	spans = contiguous(spans)
 	snap(spans, heard.Silences)
@@ -51,8 +58,9 @@ func fit(spans []Span, heard sound.Analysis) []Span {
 	return spans
 }
 
-// contiguous has each span begin where the one before ends, the first at 0, and
-// leaves out those without length and those that say the same as the one before.
+// contiguous returns spans of which each begins where the one before ends, the first
+// at 0. It leaves out spans without length, and joins neighbours of one state and
+// one cause.
 func contiguous(spans []Span) []Span {
 	var out []Span
 	var end int64
@@ -68,7 +76,7 @@ func contiguous(spans []Span) []Span {
 	return out
 }
 
-// snap moves the edges between pauses and recording to those of a silence.
+// snap moves the edges of pauses to those of silences.
 func snap(spans []Span, silences []sound.Silence) {
 	for _, s := range stretches(spans) {
 		if s.state != StatePaused {
@@ -95,8 +103,8 @@ func snap(spans []Span, silences []sound.Silence) {
 	}
 }
 
-// moveEdge has a span begin at a place, of which there is no doubt any more. Edges
-// between spans of one state that are in the way go along.
+// moveEdge moves the beginning of a span to a place that is certain. Edges between
+// spans of one state that are in the way move too.
 func moveEdge(spans []Span, i int, at int64) {
 	for j := i; j > 0 && (j == i || spans[j].State == spans[i-1].State && spans[j].FromMS > at); j-- {
 		spans[j].FromMS, spans[j-1].ToMS = at, at
@@ -107,22 +115,20 @@ func moveEdge(spans []Span, i int, at int64) {
 	spans[i].SlackMS = 0
 }
 
-// beginning is where the silence of a pause begins. Of several that begin near its
-// edge it is the one that fills most of the pause, and of those the nearest.
+// beginning returns where the silence of a pause begins. Of several silences that
+// begin near its edge it chooses the one that fills most of the pause, and of equal
+// ones the nearest.
 func beginning(silences []sound.Silence, p stretch) (at int64, ok bool) {
 	return nearest(silences, p, func(r sound.Silence) int64 { return r.FromMS }, p.from-p.slack, p.from)
 }
 
-// ending is where the silence of a pause ends.
+// ending returns where the silence of a pause ends.
 func ending(silences []sound.Silence, p stretch) (at int64, ok bool) {
 	return nearest(silences, p, func(r sound.Silence) int64 { return r.ToMS }, p.to-p.slackAfter, p.to)
 }
 
-// maxDoubt is how long a pause is, in ms, of which it is only known that there may
-// have been one.
-const maxDoubt = 1
-
-// settleDoubt finds the silence that such a pause was, or takes the pause out.
+// settleDoubt moves a pause of maxDoubt to the silence that it was, or removes it if
+// there is none.
 func settleDoubt(spans []Span, p stretch, silences []sound.Silence) {
 	i := after(silences, p.to-snapWindow)
 	if i == len(silences) || silences[i].FromMS > p.to || silences[i].ToMS > p.to+snapWindow {
@@ -133,8 +139,8 @@ func settleDoubt(spans []Span, p stretch, silences []sound.Silence) {
 	moveEdge(spans, p.last+1, silences[i].ToMS)
 }
 
-// doubtfulEnd is where a pause ends of which it is not known whether it was one
-// at all: with the silence that it begins with.
+// doubtfulEnd returns where a pause ends of which it is not known whether there was
+// one: where the silence ends with which it begins.
 func doubtfulEnd(silences []sound.Silence, p stretch) int64 {
 	i := after(silences, p.from)
 	if i == len(silences) || silences[i].FromMS > p.from+edgeSlack {
@@ -143,7 +149,8 @@ func doubtfulEnd(silences []sound.Silence, p stretch) int64 {
 	return min(max(silences[i].ToMS, p.to-p.slackAfter), p.to+snapWindow)
 }
 
-// nearest chooses among the silences whose edge is near low..high.
+// nearest returns the edge of a silence that is within snapWindow of low..high. Of
+// several it chooses as beginning says.
 func nearest(silences []sound.Silence, p stretch, edge func(sound.Silence) int64, low, high int64) (at int64, ok bool) {
 	var best, bestAway int64
 	for _, r := range silences[max(0, after(silences, low-snapWindow)-1):] {
