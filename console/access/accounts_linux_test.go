@@ -8,16 +8,18 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"tapedeck/internal/testkit"
 )
 
-// TestFollowChown: a file that could not be read is read when its owner has
-// changed, and nothing else of it.
+// TestFollowChown: a file that could not be read is read when nothing but its owner has
+// changed.
 func TestFollowChown(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a file away")
 	}
 	const nobody = 65534
-	dir, err := os.MkdirTemp("", "tapedeck-access-") // t.TempDir is for its owner alone
+	dir, err := os.MkdirTemp("", "tapedeck-access-") // only the owner may enter t.TempDir
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,9 +27,9 @@ func TestFollowChown(t *testing.T) {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	path, log := filepath.Join(dir, "accounts.yaml"), new(journal)
+	path, log := filepath.Join(dir, "accounts.yaml"), new(testkit.Log)
 	rewrite(t, path, "version: 1\naccounts: { root: { role: operator } }")
-	runtime.LockOSThread() // and never unlocked: the thread, which is nobody's, ends with the test
+	runtime.LockOSThread() // and never unlocked: the thread, which changed its user, ends with the test
 	if err := syscall.Setfsuid(nobody); err != nil {
 		t.Fatal(err)
 	}

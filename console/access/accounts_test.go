@@ -10,34 +10,17 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
-// journal is a log that can be read while it is written.
-type journal struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
-}
-
-// opened are the accounts of a file with a text, and what they log.
-func opened(t *testing.T, text string) (a *Accounts, path string, log *journal) {
+// opened returns the accounts of a file with this text, and their log.
+func opened(t *testing.T, text string) (a *Accounts, path string, log *testkit.Log) {
 	t.Helper()
-	path, log = filepath.Join(t.TempDir(), "accounts.yaml"), new(journal)
+	path, log = filepath.Join(t.TempDir(), "accounts.yaml"), new(testkit.Log)
 	if text != "" {
 		rewrite(t, path, text)
 	}
@@ -76,9 +59,8 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// sameCost fails if the things never take about as long as each other. The least
-// of several times is what a thing takes by itself; a busy machine needs more of
-// them until that is seen.
+// sameCost fails if the things never take about equally long. It compares the shortest
+// of several times, because a busy machine makes the others longer.
 func sameCost(t *testing.T, things map[string]func()) {
 	t.Helper()
 	least := map[string]time.Duration{}
@@ -98,8 +80,8 @@ func sameCost(t *testing.T, things map[string]func()) {
 	t.Errorf("what they take tells them apart: %v", least)
 }
 
-// TestSignInTime: how long it takes does not tell whether there is such an
-// account, or one with a password, or any.
+// TestSignInTime: the time that signing in takes does not tell whether there is such an
+// account, whether it has a password, or whether there is any account.
 func TestSignInTime(t *testing.T) {
 	a, _, _ := opened(t, goodFile)
 	none, _, _ := opened(t, "")
@@ -110,7 +92,8 @@ func TestSignInTime(t *testing.T) {
 	sameCost(t, things)
 }
 
-// TestSignInCrowd: two at once, some wait, more are told to come back.
+// TestSignInCrowd: two passwords are hashed at once, some sign-ins wait, more are told
+// to come back.
 func TestSignInCrowd(t *testing.T) {
 	a, _, _ := opened(t, goodFile)
 	synctest.Test(t, func(t *testing.T) {
@@ -130,7 +113,7 @@ func TestSignInCrowd(t *testing.T) {
 		if _, _, err := a.SignIn(ctx, "anna", testPassword); err != ErrBusy {
 			t.Errorf("one too many: %v", err)
 		}
-		<-a.hashing // one has finished: the next is served
+		<-a.hashing // one has finished: the next begins
 		if err := <-ended; err != nil {
 			t.Errorf("who waited: %v", err)
 		}
@@ -220,8 +203,8 @@ func TestTokens(t *testing.T) {
 	})
 }
 
-// TestTokenTime: the first token of many takes as long as the last, and as one
-// that is none.
+// TestTokenTime: the first token of many takes as long as the last, and as a text that
+// is no token.
 func TestTokenTime(t *testing.T) {
 	const many = 2000
 	b := &book{accounts: map[string]entry{"a": {}}}
@@ -238,7 +221,7 @@ func TestTokenTime(t *testing.T) {
 	sameCost(t, things)
 }
 
-// TestFollow: what the file says counts a second later, if it is valid.
+// TestFollow: a changed file counts a second later, if it is valid.
 func TestFollow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, path, log := opened(t, "")

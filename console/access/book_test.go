@@ -9,7 +9,7 @@ import (
 	"tapedeck/internal/strictyaml"
 )
 
-// testHash is of testPassword.
+// testHash is the hash of testPassword.
 const (
 	testPassword = "correct horse battery"
 	testHash     = "$argon2id$v=19$m=19456,t=2,p=1$tYWViDuE6NxMQNyn9gPVJg$3aKRfG8ltir8YIz/alCkPpLOgK+QERd4hH3h8FN1X50"
@@ -49,8 +49,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestMistakes has the lines of a file, and the one that is mended: by its number
-// and a word.
+// TestMistakes changes one line of a good file, and looks for that line's number and a
+// word in the mistake.
 func TestMistakes(t *testing.T) {
 	const secret = "hunter2hunter2"
 	hash64 := strings.Repeat("ab", 32)
@@ -110,7 +110,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestAllMistakes: one does not hide another.
+// TestAllMistakes: one mistake does not hide another.
 func TestAllMistakes(t *testing.T) {
 	_, _, err := parseBook("a.yaml", []byte("foo: 1\naccounts:\n  a: { role: x }\n  b: { role: operator, password: p }\ntokens:\n  t: { account: c }\n"))
 	report, ok := errors.AsType[*strictyaml.Report](err)
@@ -124,8 +124,8 @@ func TestAllMistakes(t *testing.T) {
 	}
 }
 
-// FuzzChange: whatever a person wrote, if it is valid then it stays so when
-// accounts and tokens are added and removed, and the others stay the same.
+// FuzzChange: a valid file stays valid when accounts and tokens are added and removed,
+// and the other accounts and tokens stay the same.
 func FuzzChange(f *testing.F) {
 	f.Add([]byte(goodFile))
 	f.Add([]byte("{version: 1, accounts: {a: {role: operator}}, tokens: null}"))

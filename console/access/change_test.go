@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// TestChangeAtOnce: of changes at the same time none is lost, and whoever reads
-// meanwhile reads a whole file.
+// TestChangeAtOnce: no change of several at the same time is lost, and a reader always
+// reads a whole file.
 func TestChangeAtOnce(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "accounts.yaml")
 	const each = 20
@@ -84,8 +84,7 @@ func TestChangeFails(t *testing.T) {
 	}
 }
 
-// TestChangeKeeps: the file stays where a link leads to, its owner's and as it
-// may be read.
+// TestChangeKeeps: a symbolic link stays one, and the file keeps its owner and mode.
 func TestChangeKeeps(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "real", "a.yaml"), filepath.Join(dir, "accounts.yaml")

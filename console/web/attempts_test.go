@@ -44,8 +44,8 @@ func TestDelayGrows(t *testing.T) {
 	}
 }
 
-// TestUntried: an attempt that was turned away does not count, and clears nothing
-// of what was tried before.
+// TestUntried: an attempt whose password was not compared does not count, and the
+// attempts before it still do.
 func TestUntried(t *testing.T) {
 	a, now := newAttempts(), labEpoch
 	home := netip.MustParseAddr("192.0.2.1")
@@ -86,8 +86,8 @@ func TestDelayIsForgotten(t *testing.T) {
 	}
 }
 
-// TestAddressDelay: who tries one password on many accounts is slowed down too,
-// and so is all of an IPv6 network; one account that is his does not help.
+// TestAddressDelay: a client that tries one password on many accounts is slowed down,
+// and so is its whole IPv6 network. One account of its own does not help it.
 func TestAddressDelay(t *testing.T) {
 	for _, addresses := range [][2]string{{"192.0.2.1", "192.0.2.1"}, {"2001:db8::1", "2001:db8::ffff:1"}} {
 		a, now := newAttempts(), labEpoch
@@ -117,8 +117,7 @@ func TestAddressDelay(t *testing.T) {
 	}
 }
 
-// TestAttemptsAreBounded: memory does not grow, and those that were used last are
-// remembered.
+// TestAttemptsAreBounded: memory does not grow, and the latest attempts are remembered.
 func TestAttemptsAreBounded(t *testing.T) {
 	a, now := newAttempts(), labEpoch
 	addr := netip.MustParseAddr("10.0.0.0")

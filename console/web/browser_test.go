@@ -40,7 +40,7 @@ func browser(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context
 	return ctx
 }
 
-// walk does steps, and fails the test if they do not come to an end.
+// browse does steps, and fails the test if they do not end.
 func browse(t *testing.T, ctx context.Context, name string, steps ...browserStep) {
 	t.Helper()
 	limited, cancel := context.WithTimeout(ctx, time.Minute)
@@ -73,7 +73,7 @@ func (l *lab) signedIn(account string) browserStep {
 	})
 }
 
-// lookAs sets the width of the window and the system's wish for light or dark.
+// lookAs sets the width of the window and the system's colour scheme, light or dark.
 func lookAs(width int64, scheme string) browserStep {
 	return chromedp.Steps(chromedp.EmulateViewport(width, 900), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
@@ -82,7 +82,7 @@ func lookAs(width int64, scheme string) browserStep {
 	}))
 }
 
-// saved puts a picture of the whole page into a file.
+// saved writes a picture of the whole page into a file.
 func saved(path string) browserStep {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		shot, err := chromedp.FullScreenshot(100)(ctx, t)
@@ -93,7 +93,7 @@ func saved(path string) browserStep {
 	})
 }
 
-// holds waits until an expression is true, over changes of the page.
+// holds waits until an expression is true, also while the page is replaced.
 func holds(expression string) browserStep {
 	return chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		for {

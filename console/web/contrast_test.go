@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// palette is the colours of the pages, by name, for one wish of the system.
+// palette has the colours of the pages, by name, for one colour scheme.
 type palette map[string][3]float64
 
 var colourLine = regexp.MustCompile(`--([a-z-]+):\s*#([0-9a-f]{6});`)
 
-// palettes reads them from the style sheet: the light ones, and the dark ones
-// that stand in the first @media block.
+// palettes reads them from the style sheet. The dark ones are in its first @media
+// block.
 func palettes(t *testing.T) map[string]palette {
 	t.Helper()
 	css, err := staticFiles.ReadFile("static/tapedeck.css")
@@ -42,7 +42,7 @@ func colours(t *testing.T, css string) palette {
 	return p
 }
 
-// luminance and contrast are those of WCAG 2.2.
+// luminance and contrast are defined in WCAG 2.2.
 func luminance(c [3]float64) float64 {
 	sum := 0.0
 	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
@@ -62,7 +62,7 @@ func contrast(a, b [3]float64) float64 {
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)
 }
 
-// mixed is a colour laid over another with an opacity.
+// mixed returns a colour laid over another with an opacity.
 func mixed(over, ground [3]float64, opacity float64) (c [3]float64) {
 	for i := range c {
 		c[i] = over[i]*opacity + ground[i]*(1-opacity)
@@ -70,7 +70,8 @@ func mixed(over, ground [3]float64, opacity float64) (c [3]float64) {
 	return c
 }
 
-// TestContrast holds text to 4.5 and what only has to be seen to 3 (WCAG AA).
+// TestContrast: text has a contrast of at least 4.5, and what only has to be seen one of
+// 3 (WCAG AA).
 func TestContrast(t *testing.T) {
 	text := map[string]string{ // ground: what is written on it
 		"ground":      "ink soft link",
@@ -109,7 +110,7 @@ func TestContrast(t *testing.T) {
 	}
 }
 
-// TestContrastIsRight: black on white is 21, and a well-known grey is just enough.
+// TestContrastIsRight: black on white has 21, and a well-known grey just enough.
 func TestContrastIsRight(t *testing.T) {
 	white := [3]float64{255, 255, 255}
 	if got := contrast([3]float64{}, white); math.Abs(got-21) > 0.01 {
@@ -120,7 +121,7 @@ func TestContrastIsRight(t *testing.T) {
 	}
 }
 
-// TestColoursHaveNames: no rule has a colour of its own, which nothing would check.
+// TestColoursHaveNames: no rule has a colour of its own, which no test would check.
 func TestColoursHaveNames(t *testing.T) {
 	css, err := staticFiles.ReadFile("static/tapedeck.css")
 	if err != nil {

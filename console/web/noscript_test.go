@@ -11,8 +11,8 @@ import (
 	"tapedeck/console/web"
 )
 
-// TestWithoutScript does with a browser that runs no script what the pages are
-// for.
+// TestWithoutScript does everything that the pages are for with a browser that runs no
+// script.
 func TestWithoutScript(t *testing.T) {
 	browserTest(t)
 	l, id := filledLab(t, 60)

@@ -19,7 +19,7 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// links are the addresses on a page that match.
+// links returns the addresses on a page that match a pattern.
 func links(page, pattern string) (all []string) {
 	for _, m := range regexp.MustCompile(`(?:href|action)="(`+pattern+`)"`).FindAllStringSubmatch(page, -1) {
 		all = append(all, html.UnescapeString(m[1]))
@@ -27,10 +27,11 @@ func links(page, pattern string) (all []string) {
 	return all
 }
 
-// listed are the recordings that a page of the list shows, in its order.
+// listed returns the addresses of the recordings that a page of the list shows.
 func listed(page string) []string { return links(page, `/recordings/[0-9a-f-]+(?:\.part\d+)?`) }
 
-// filledLab has so many recordings, and live calls. It returns the newest.
+// filledLab returns a lab with so many recordings and some live calls, and the id of the
+// newest recording.
 func filledLab(t *testing.T, many int) (l *lab, id string) {
 	t.Helper()
 	calls := new(labCalls)
@@ -42,7 +43,7 @@ func filledLab(t *testing.T, many int) (l *lab, id string) {
 	return l, id
 }
 
-// TestListPages: paging shows every recording once, newest first, and leads back.
+// TestListPages: paging shows every recording once, the newest first, and leads back.
 func TestListPages(t *testing.T) {
 	l, first := filledLab(t, 60)
 	c := l.As("root")
@@ -95,7 +96,7 @@ func mustQuery(t *testing.T, query string) url.Values {
 	return v
 }
 
-// TestCSVOfTheView: the link has the recordings of the view.
+// TestCSVOfTheView: the CSV has the recordings of the view that links to it.
 func TestCSVOfTheView(t *testing.T) {
 	l, _ := filledLab(t, 60)
 	c := l.As("anna")
@@ -110,7 +111,7 @@ func TestCSVOfTheView(t *testing.T) {
 	}
 }
 
-// TestHostileNames: whatever callers call themselves is shown as text.
+// TestHostileNames: every name that a caller may send is shown as text.
 func TestHostileNames(t *testing.T) {
 	l, _ := filledLab(t, 60)
 	c := l.As("root")
@@ -132,7 +133,7 @@ func TestHostileNames(t *testing.T) {
 	}
 }
 
-// TestPagesFor: who may not, is not offered it, and is refused if he tries.
+// TestPagesFor: a page does not offer what an account may not do, and refuses it.
 func TestPagesFor(t *testing.T) {
 	l, id := filledLab(t, 10)
 	at := web.RecordingAddress(id)
@@ -172,8 +173,8 @@ func TestPagesFor(t *testing.T) {
 	}
 }
 
-// TestLookingIsNotListening: the audit log says that somebody listened only when
-// somebody did.
+// TestLookingIsNotListening: the audit log says that somebody has listened only if
+// somebody has.
 func TestLookingIsNotListening(t *testing.T) {
 	l, id := filledLab(t, 10)
 	page := l.Page(l.As("anna"), web.RecordingAddress(id), http.StatusOK)
@@ -221,8 +222,8 @@ func TestHoldAndDelete(t *testing.T) {
 	}
 }
 
-// TestHistory: a recording's page says that nobody has listened to it only if the
-// whole audit log says so, and else where to look on.
+// TestHistory: the page of a recording says that nobody has listened to it only if the
+// whole audit log was read. Otherwise it has a link to the older lines.
 func TestHistory(t *testing.T) {
 	l := newLab(t)
 	one, other := l.put(plainRecording(1)), l.put(plainRecording(2))
@@ -258,8 +259,8 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// TestHoldOfAnotherPart: a hold keeps every part of its call, and the page of each
-// says so. Which part is held is for those who may see it.
+// TestHoldOfAnotherPart: a hold keeps every part of its call, and the page of each part
+// says so. Only a visitor who may see the held part is told which one it is.
 func TestHoldOfAnotherPart(t *testing.T) {
 	l := newLab(t)
 	first := l.put(plainRecording(1))
@@ -296,7 +297,7 @@ func TestHoldOfAnotherPart(t *testing.T) {
 	}
 }
 
-// plainRecording is a recording of acme with alice, by sales.
+// plainRecording is a recording of acme with alice, through the group sales.
 func plainRecording(n int) labRecording {
 	at := time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 	return labRecording{groups: []string{"sales"}, long: 2 * time.Second, side: recording.Sidecar{Call: labID(n), Organisation: "acme",
@@ -355,7 +356,7 @@ func TestLiveButtons(t *testing.T) {
 	}
 }
 
-// TestNoLiveCalls: who does not see every call is not told that there is none.
+// TestNoLiveCalls: a visitor who does not see every call is not told that there is none.
 func TestNoLiveCalls(t *testing.T) {
 	l := newLab(t)
 	for name, want := range map[string]string{"root": "No calls now", "sue": "No calls that you may see", "alice": "No calls that you may see"} {
@@ -383,7 +384,7 @@ func TestAuditPage(t *testing.T) {
 	}
 }
 
-// TestWrongPaths: what is not there is a page, in the frame of whoever asks.
+// TestWrongPaths: a path that does not exist is answered with a page for its visitor.
 func TestWrongPaths(t *testing.T) {
 	l, _ := filledLab(t, 10)
 	c := l.As("anna")
@@ -395,8 +396,8 @@ func TestWrongPaths(t *testing.T) {
 	}
 }
 
-// TestAssets: what a page refers to is there, is kept for ever under its name,
-// and needs no account.
+// TestAssets: the static files that a page refers to exist, may be cached for ever, and
+// need no account.
 func TestAssets(t *testing.T) {
 	l := newLab(t)
 	res, page := l.Get(l.Client(), "/sign-in")

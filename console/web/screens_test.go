@@ -16,11 +16,11 @@ import (
 
 var screensDir = flag.String("console.screens", "", "folder into which TestScreens puts pictures of every page")
 
-// screen is a page to be looked at.
+// screen is a page of which a picture is made.
 type screen struct{ name, account, path, click, then string }
 
-// TestScreens makes pictures of every page, for a person to look at, and sees to
-// it that none is wider than its window:
+// TestScreens makes pictures of every page for a person to look at, and fails if a page
+// is wider than its window:
 //
 //	go test ./console -run TestScreens -console.screens /tmp/screens
 func TestScreens(t *testing.T) {

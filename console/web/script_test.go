@@ -17,7 +17,7 @@ import (
 	"tapedeck/store/index"
 )
 
-// browserTest leaves out what takes long.
+// browserTest skips the test if -short is set.
 func browserTest(t *testing.T) {
 	t.Helper()
 	if testing.Short() {
@@ -44,14 +44,14 @@ func says[T comparable](expression string, want T) browserStep {
 
 func css(selector string) chromedp.CSS { return chromedp.CSS(selector) }
 
-// press sends keys to whatever has the focus.
+// press sends keys to the element that has the focus.
 func press(keys string) browserStep { return chromedp.KeyEvent(keys) }
 
 const player = `document.querySelector("#player")`
 const audio = `document.querySelector("audio")`
 
-// TestPlayer: clicking the waveform and the keys move the player, the keys only
-// while the player has the focus.
+// TestPlayer: a click on the waveform moves the player, and so do keys while the player
+// has the focus.
 func TestPlayer(t *testing.T) {
 	browserTest(t)
 	l, id := filledLab(t, 1)
@@ -80,8 +80,8 @@ func TestPlayer(t *testing.T) {
 	}
 }
 
-// TestTabs: the way of the keyboard through a page begins with the skip link, and
-// every stop on it has a name and can be seen.
+// TestTabs: the tab key goes to the skip link first, and every element that it reaches
+// has a name and is visible.
 func TestTabs(t *testing.T) {
 	browserTest(t)
 	l, id := filledLab(t, 10)
@@ -113,8 +113,8 @@ func TestTabs(t *testing.T) {
 	}
 }
 
-// TestZone: times are in the reader's zone, at once by the script and the next
-// time by the server.
+// TestZone: times are in the browser's zone: first the script changes them, from the next
+// page on the server writes them so.
 func TestZone(t *testing.T) {
 	browserTest(t)
 	t.Setenv("TZ", "Asia/Kolkata")
@@ -137,7 +137,8 @@ func TestZone(t *testing.T) {
 		chromedp.Navigate(l.URL+"/"), says(`document.documentElement.dataset.zone.replace("Calcutta", "Kolkata")`, "Asia/Kolkata"), says(text, want))
 }
 
-// TestLivePage: lamps turn by themselves, within a second, and by the buttons.
+// TestLivePage: a lamp changes within a second after its call, and after its button was
+// pressed.
 func TestLivePage(t *testing.T) {
 	browserTest(t)
 	l, _ := filledLab(t, 1)
@@ -161,13 +162,13 @@ func TestLivePage(t *testing.T) {
 	l.Store.Calls.End("acme", labID(950))
 	l.settled()
 	browse(t, ctx, "a call ends", holds(row(950)+` === null`))
-	// Refused: the reason is said, and nothing else changes.
+	// A refused press: the page gives the reason, and nothing else changes.
 	browse(t, ctx, "refused", runs(`const f = `+row(902)+`.querySelector("form"); f.dataset.switch = "`+labID(905)+`"; f.requestSubmit(f.querySelector("button"))`),
 		holds(`!document.querySelector("[data-live-error]").hidden`),
 		says(`document.querySelector("[data-live-error] span").textContent`, "The policy has locked this call's recording."))
 }
 
-// TestChoosing: all of a page are chosen at once, and the button says how many.
+// TestChoosing: one box chooses all recordings of a page, and the button says how many.
 func TestChoosing(t *testing.T) {
 	browserTest(t)
 	l, _ := filledLab(t, 10)
@@ -179,8 +180,8 @@ func TestChoosing(t *testing.T) {
 		chromedp.Click(css("[data-pick-all]")), says(words, "Download 9 as ZIP"), chromedp.Click(css("[data-pick-all]")), says(`document.querySelector("[data-zip]").disabled`, true))
 }
 
-// TestNothingIsRefused: no page makes the browser refuse anything by the
-// Content-Security-Policy, and none asks another host.
+// TestNothingIsRefused: no page has anything that its Content-Security-Policy forbids,
+// and none asks another host.
 func TestNothingIsRefused(t *testing.T) {
 	browserTest(t)
 	l, id := filledLab(t, 1)

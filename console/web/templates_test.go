@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestTemplatesObeyTheCSP: the pages' Content-Security-Policy lets no script and
-// no style run that stands in a page, and nothing come from elsewhere.
+// TestTemplatesObeyTheCSP: the Content-Security-Policy forbids scripts and styles inside
+// a page, and anything from another host. The templates have none.
 func TestTemplatesObeyTheCSP(t *testing.T) {
 	forbidden := map[string]*regexp.Regexp{
 		"a style in the page":      regexp.MustCompile(`(?i)<style|\sstyle\s*=`),

@@ -69,7 +69,8 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// TestPeriods: a period is days of the reader, also where a day has 23 or 25 hours.
+// TestPeriods: a period is made of days in the reader's zone, also if a day has 23 or 25
+// hours.
 func TestPeriods(t *testing.T) {
 	berlin := "Europe/Berlin"
 	for _, c := range []struct{ zone, now, address, from, to string }{
@@ -95,7 +96,7 @@ func TestPeriods(t *testing.T) {
 	}
 }
 
-// TestAddressOfView: what the address says is what the form holds, and back.
+// TestAddressOfView: an address and the form that is read from it say the same.
 func TestAddressOfView(t *testing.T) {
 	const full = "back=-%2CYWJj&cursor=eHl6&group=sales&number=%2B44&organisation=acme&period=7d&problems=1&q=a+b&trigger=on-demand&user=alice"
 	values, err := url.ParseQuery(full)
@@ -122,8 +123,8 @@ func TestAddressOfView(t *testing.T) {
 	}
 }
 
-// TestOlderAndNewer: however far one goes, newer leads back, and the address does
-// not grow for ever.
+// TestOlderAndNewer: newer leads back from every older page, and the address does not
+// grow without limit.
 func TestOlderAndNewer(t *testing.T) {
 	f := filterForm{User: "alice"}
 	for n := range 60 {
@@ -185,7 +186,7 @@ func TestPauses(t *testing.T) {
 		{FromMS: 10_000, ToMS: 35_000, State: recording.StatePaused, Cause: by},
 		{FromMS: 35_000, ToMS: 35_001, State: recording.StatePaused, SlackMS: 240, Cause: recording.Cause{Toggle: "auto_resume"}},
 		{FromMS: 35_001, ToMS: 60_000, State: recording.StateRecording},
-		{FromMS: 90_000, ToMS: 200_000, State: recording.StatePaused}, // beyond the end: of a damaged sidecar
+		{FromMS: 90_000, ToMS: 200_000, State: recording.StatePaused}, // beyond the end, as in a damaged sidecar
 	}
 	got := pausesOf(spans, 100_000)
 	want := []pauseView{
@@ -262,8 +263,8 @@ func TestWhyWithoutFile(t *testing.T) {
 	}
 }
 
-// TestWhyOfSilence: of a file that is silent because somebody said no, the page
-// does not say that it was recorded because of that no.
+// TestWhyOfSilence: if a file is silent because an element says no, the page does not say
+// that the call was recorded because of that no.
 func TestWhyOfSilence(t *testing.T) {
 	yes, no := recording.Cause{Element: "number/+442079460001", Setting: "yes"}, recording.Cause{Element: "user/bob", Setting: "no"}
 	paused := func(c recording.Cause) recording.Span {
@@ -293,8 +294,8 @@ func TestWhyOfSilence(t *testing.T) {
 	}
 }
 
-// TestShortMask: the 22 ms until it is known who has answered are no pause of a
-// second, of a recording of a second.
+// TestShortMask: in a recording of a second, the silence of 22 ms until it is known who
+// has answered is not shown as a pause of a second.
 func TestShortMask(t *testing.T) {
 	yes := recording.Cause{Element: "ring_group/support", Setting: "yes"}
 	p := recordingPage{}
@@ -313,8 +314,8 @@ func TestShortMask(t *testing.T) {
 	}
 }
 
-// TestAuditWords: what was asked for is not told as done, and why it failed is in
-// words.
+// TestAuditWords: the page does not say that something was done which was only asked
+// for, and it says in words why it failed.
 func TestAuditWords(t *testing.T) {
 	for _, c := range [][4]string{
 		{audit.Toggle, "pause for bob", "asked to switch", "pause for bob"},
@@ -329,7 +330,7 @@ func TestAuditWords(t *testing.T) {
 	}
 }
 
-// TestEveryWordIsKnown: whatever the other packages can say has words here.
+// TestEveryWordIsKnown: every word of other packages that a page can show is explained.
 func TestEveryWordIsKnown(t *testing.T) {
 	for _, code := range []string{recording.NotStarted, recording.MaskRefused, recording.UnmaskRefused, recording.Lost, recording.Unconfirmed,
 		recording.FileMissing, recording.NotGrowing, recording.Short, recording.SpeechInPause, recording.Silent, recording.NoStopEvent,
@@ -355,7 +356,7 @@ func TestEveryWordIsKnown(t *testing.T) {
 	}
 }
 
-// TestRecordingPageFor: a page offers what the account may, and nothing else.
+// TestRecordingPageFor: a page offers what the account may do, and nothing else.
 func TestRecordingPageFor(t *testing.T) {
 	s := recording.Sidecar{Call: "c", File: &recording.File{Name: "c.wav", DurationMS: 1000, Channels: 1, Rate: 16000}}
 	rd := readerIn(t, "UTC", "2026-11-21T15:00:00Z")
