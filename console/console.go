@@ -29,7 +29,7 @@ import (
 type Config struct {
 	Index    ops.Index
 	Calls    ops.LiveCalls
-	Switcher ops.Switcher
+	Presser  ops.Presser
 	Sessions identity.Sessions
 	Policy   func() *flow.Policy // the one in force; never nil
 	Dir      recording.Dir
@@ -59,7 +59,7 @@ type Server struct {
 func New(cfg Config) (*Server, error) {
 	s := &Server{log: cfg.Log, mux: http.NewServeMux(), crossOrigin: http.NewCrossOriginProtection(),
 		proxies: identity.Proxies{Trusted: cfg.Proxies, TLS: cfg.TLS}}
-	s.operations = ops.New(ops.Config{Index: cfg.Index, Calls: cfg.Calls, Switcher: cfg.Switcher, Policy: cfg.Policy,
+	s.operations = ops.New(ops.Config{Index: cfg.Index, Calls: cfg.Calls, Presser: cfg.Presser, Policy: cfg.Policy,
 		Dir: cfg.Dir, Audit: cfg.Audit, Log: cfg.Log})
 	checker := identity.New(identity.Config{Accounts: cfg.Accounts, Sessions: cfg.Sessions, Proxies: s.proxies,
 		Idle: cfg.Idle, Lifetime: cfg.Lifetime, Log: cfg.Log})

@@ -7,7 +7,7 @@ import (
 	"tapedeck/console/web"
 )
 
-// What the tests of this package look at besides what the package exports.
+// What the tests need of this package besides what it exports.
 const (
 	MaxBody         = maxBody
 	MaxAddressConns = maxAddressConns

@@ -51,8 +51,8 @@ func (s *Server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(plain http.ResponseWriter, r *http.Request) {
 		w := &guarded{ResponseWriter: plain, control: http.NewResponseController(plain)}
 		defer s.after(w, r)
-		if r.ProtoMajor == 1 { // over HTTP/2 it would end the request, although nothing is written
-			_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what the server writes by itself; a recorder has none
+		if r.ProtoMajor == 1 { // over HTTP/2 a deadline would end the request even while nothing is written
+			_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what the server writes by itself; an error: the writer has no deadlines
 		}
 		for _, h := range headers {
 			w.Header().Set(h[0], h[1])
@@ -83,7 +83,7 @@ func (s *Server) after(w *guarded, r *http.Request) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what is still in a buffer
 	cause := recover()
 	if cause == nil {
-		if w.body != nil && w.body.slow && !w.begun { // then the request counts as given up, and nobody answers it
+		if w.body != nil && w.body.slow && !w.begun { // then its context is cancelled, so Problem and ErrorPage have not answered
 			http.Error(w, errSlow.Detail, errSlow.Status)
 		}
 		if !w.begun {

@@ -21,14 +21,14 @@ import (
 	"tapedeck/internal/testkit"
 )
 
-// guardedServer is a Server with nothing behind it but a handler.
+// guardedServer returns a handler behind the guard of a console, and the console's log.
 func guardedServer(t *testing.T, h http.HandlerFunc) (http.Handler, *testkit.Log) {
 	t.Helper()
 	log := new(testkit.Log)
 	return newServer(t, console.Config{Log: slog.New(slog.NewTextHandler(log, nil))}).Guard(h), log
 }
 
-// newServer is a console, perhaps with little behind it.
+// newServer makes a console. Parts that a test does not use may be missing in cfg.
 func newServer(t *testing.T, cfg console.Config) *console.Server {
 	t.Helper()
 	if cfg.Log == nil {
@@ -149,7 +149,7 @@ func TestBodyLimit(t *testing.T) {
 	l.expect(http.StatusOK, res, body)
 }
 
-// TestHugeCookies: whatever the cookies are, it is a stranger who sends them.
+// TestHugeCookies: a request with strange cookies is answered as one without a session.
 func TestHugeCookies(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
@@ -157,7 +157,7 @@ func TestHugeCookies(t *testing.T) {
 	for i := range 2000 {
 		many = append(many, fmt.Sprintf("c%d=%s", i, strings.Repeat("x", 20)))
 	}
-	for _, cookie := range []string{"tapedeck_session" + "=" + strings.Repeat("A", 30_000), "tapedeck_session" + "=", "tapedeck_session", "=;=;;;" + "tapedeck_session" + "=\x80", strings.Join(many, "; ")} {
+	for _, cookie := range []string{"tapedeck_session=" + strings.Repeat("A", 30_000), "tapedeck_session=", "tapedeck_session", "=;=;;;tapedeck_session=\x80", strings.Join(many, "; ")} {
 		r, err := http.NewRequest(http.MethodGet, l.URL+"/api/test/who", nil)
 		if err != nil {
 			t.Fatal(err)
@@ -221,8 +221,8 @@ func send(t *testing.T, c net.Conn, text string) {
 	}
 }
 
-// TestSlowBody: a body has ten seconds, whether or not somebody reads it. What is
-// known to be too large is not waited for.
+// TestSlowBody: a body may take ten seconds, whether or not a handler reads it. A body
+// whose length is too large is refused at once.
 func TestSlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := guardedServer(t, func(http.ResponseWriter, *http.Request) { t.Error("it is handled") })
@@ -240,7 +240,7 @@ func TestSlowBody(t *testing.T) {
 				if reads {
 					_, got = io.ReadAll(r.Body)
 				}
-				if got != nil && r.Context().Err() == nil { // as problem does: there is nobody to answer
+				if got != nil && r.Context().Err() == nil { // as Problem does: the client has left
 					w.WriteHeader(http.StatusTeapot)
 				}
 			})
@@ -263,8 +263,8 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestLongAnswer: an answer may take long and be silent, once the request is
-// whole; also if nobody has read its body to the end.
+// TestLongAnswer: once the request is whole, the answer may take long and be silent,
+// also if the handler has not read the body to its end.
 func TestLongAnswer(t *testing.T) {
 	for name, request := range map[string]string{
 		"no body":    "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -276,7 +276,7 @@ func TestLongAnswer(t *testing.T) {
 			const long = 10 * time.Minute
 			h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/unread" {
-					_, _ = io.ReadFull(r.Body, make([]byte, 2)) // as a JSON decoder: no further
+					_, _ = io.ReadFull(r.Body, make([]byte, 2)) // as a JSON decoder does: not to the end
 				}
 				control := http.NewResponseController(w)
 				for range 2 {
@@ -306,7 +306,7 @@ func TestLongAnswer(t *testing.T) {
 	}
 }
 
-// TestKeptAlive: a limit of one request is none of the next on its connection.
+// TestKeptAlive: the deadline of one request does not end the next on its connection.
 func TestKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
@@ -336,8 +336,8 @@ func TestKeptAlive(t *testing.T) {
 	})
 }
 
-// TestSlowReader: who takes nothing for half a minute is cut off; who is slow and
-// takes it is not.
+// TestSlowReader: a client that reads nothing for half a minute is cut off; one that
+// reads slowly is not.
 func TestSlowReader(t *testing.T) {
 	const size = 4 << 20
 	for _, c := range []struct {

@@ -14,7 +14,7 @@ import (
 	"tapedeck/console"
 )
 
-// deafConn is a client's connection that reads no more once it is told so.
+// deafConn is a client's connection that reads nothing after deaf is closed.
 type deafConn struct {
 	net.Conn
 	deaf, closed chan struct{}
@@ -30,8 +30,8 @@ func (c *deafConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// TestDeaf: who reads nothing of an answer holds nothing for long, by HTTP/1 and
-// by HTTP/2, where what he may be sent is less than he allows.
+// TestDeaf: a client that reads nothing of an answer does not hold its handler for long,
+// over HTTP/1 and over HTTP/2 with a window that has room for more.
 func TestDeaf(t *testing.T) {
 	for _, protocol := range []int{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
@@ -73,8 +73,8 @@ func TestDeaf(t *testing.T) {
 	}
 }
 
-// TestCrowd: one client has only so many connections, whatever it does with them;
-// a trusted proxy has those of many.
+// TestCrowd: one client may have only so many connections; a trusted proxy may have
+// more.
 func TestCrowd(t *testing.T) {
 	for _, proxies := range [][]netip.Prefix{nil, {netip.MustParsePrefix("127.0.0.0/8")}} {
 		s := newServer(t, console.Config{Proxies: proxies})
@@ -106,7 +106,7 @@ func TestCrowd(t *testing.T) {
 			t.Errorf("proxies %v: one of those that were there first is not answered", proxies)
 		}
 		_ = all[0].Close()
-		for limit := time.After(time.Minute); !answered(dial()); { // until it is noticed
+		for limit := time.After(time.Minute); !answered(dial()); { // until the server has noticed
 			select {
 			case <-limit:
 				t.Fatal("one was closed, and there is no room for another")

@@ -18,7 +18,7 @@ import (
 	"tapedeck/store/session"
 )
 
-// cookies are the cookies of a client, by name.
+// cookies returns the cookies of a client, by name.
 func (l *lab) cookies(c *http.Client) map[string]string {
 	l.Helper()
 	all := map[string]string{}
@@ -40,7 +40,7 @@ func sessionID(secret string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// stay is what the store has of a client's session.
+// stay returns the session of a client from the store.
 func (l *lab) stay(c *http.Client) session.Session {
 	l.Helper()
 	stay, err := l.Store.Sessions.Find(l.Context(), sessionID(l.cookies(c)["tapedeck_session"]))
@@ -50,8 +50,8 @@ func (l *lab) stay(c *http.Client) session.Session {
 	return stay
 }
 
-// TestFixation: whatever a browser was given before, by whomever, it has a new
-// secret once it has signed in, and what it had before is nobody's.
+// TestFixation: a browser gets a new secret when it signs in. A secret that it had
+// before, from whomever, opens no session.
 func TestFixation(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
@@ -128,7 +128,7 @@ func TestCookie(t *testing.T) {
 		if name != wantName || rest != want || len(secret) != 43 {
 			t.Errorf("%+v: %s", c, got[0])
 		}
-		// What the other kind of connection sends is not taken.
+		// The cookie of the other kind of connection does not count.
 		r = httptest.NewRequest(http.MethodGet, "http://console.example/", nil)
 		r.RemoteAddr = "192.0.2.1:5"
 		r.AddCookie(&http.Cookie{Name: "__Host-tapedeck_session", Value: secret})
@@ -138,7 +138,7 @@ func TestCookie(t *testing.T) {
 	}
 }
 
-// TestCSRF: what changes something needs the token of its own session.
+// TestCSRF: a request that changes something needs the token of its own session.
 func TestCSRF(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
@@ -200,8 +200,8 @@ func TestCSRF(t *testing.T) {
 	l.expect(http.StatusOK, res, body)
 }
 
-// TestCrossOrigin: what another site's page sends is refused even with the right
-// token, and so it cannot sign a browser in either.
+// TestCrossOrigin: a request from another site's page is refused even with the right
+// token. So another site cannot sign a browser in either.
 func TestCrossOrigin(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
@@ -222,7 +222,7 @@ func TestCrossOrigin(t *testing.T) {
 		if (res.StatusCode == http.StatusForbidden) != (c.want == 403) || (len(res.Cookies()) == 0) != (c.want == 403) {
 			t.Errorf("sign in with %s: %d, cookies %v: %.80s", c.header, res.StatusCode, res.Cookies(), body)
 		}
-		res, body = l.Do(anna, http.MethodGet, "/api/test/who", "", c.header) // a link from elsewhere is good
+		res, body = l.Do(anna, http.MethodGet, "/api/test/who", "", c.header) // a link from another site may be followed
 		l.expect(http.StatusOK, res, body)
 	}
 }
@@ -313,11 +313,11 @@ func TestSignOutEverywhere(t *testing.T) {
 	l.expect(http.StatusNotFound, res, body)
 	res, body = l.Get(lisa, "/api/test/who")
 	l.expect(http.StatusOK, res, body)
-	res, body = l.Post(l.Client(), "/sign-out", nil) // nobody: nothing happens
+	res, body = l.Post(l.Client(), "/sign-out", nil) // without a session: nothing happens
 	l.expect(http.StatusSeeOther, res, body)
 }
 
-// visit is who the console takes a browser for.
+// visit is the visit of a browser that has signed in.
 func (l *lab) visit(c *http.Client) *identity.Visit {
 	l.Helper()
 	v, err := l.Visit(c)
@@ -338,8 +338,8 @@ func (l *lab) visitByToken(account string) *identity.Visit {
 	return v
 }
 
-// TestAccountChanges: when an account changes, or goes, its sessions and tokens
-// end, and streams are told; those of others stay.
+// TestAccountChanges: when an account changes or is removed, its sessions, tokens and
+// streams end; those of other accounts go on.
 func TestAccountChanges(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
@@ -404,9 +404,9 @@ func (l *lab) until(done func() bool) {
 	}
 }
 
-// TestBearer: a token is not looked for anywhere but where it belongs, and who
-// sends a wrong one is not taken for the browser's session. What is no token is
-// not looked at: it may be the password of a proxy before us.
+// TestBearer: a token counts only in Authorization. If it is wrong, the browser's session
+// does not count instead. Another scheme than Bearer is ignored: it may be the password
+// of a proxy before us.
 func TestBearer(t *testing.T) {
 	l := newLab(t)
 	l.whoami()
@@ -434,7 +434,7 @@ func TestBearer(t *testing.T) {
 	both := []string{"Authorization: Basic b2ZmaWNlOnNlY3JldA==", "Authorization: Bearer " + good}
 	res, body = l.Do(l.Client(), http.MethodGet, "/api/test/who", "", both...)
 	l.expect(http.StatusOK, res, body)
-	res, body = l.Send(anna, http.MethodPost, "/test/who", "", both[0]) // without the token of its pages
+	res, body = l.Send(anna, http.MethodPost, "/test/who", "", both[0]) // without the CSRF token
 	l.expect(http.StatusForbidden, res, body)
 	res, body = l.Get(l.Client(), "/api/test/who?access_token="+good)
 	l.expect(http.StatusUnauthorized, res, body)
@@ -444,7 +444,7 @@ func TestBearer(t *testing.T) {
 	l.expect(http.StatusOK, res, body)
 }
 
-// TestRedisAway: then nobody is taken for a stranger, nor for a friend.
+// TestRedisAway: without Redis a session is neither valid nor refused: the answer is 503.
 func TestRedisAway(t *testing.T) {
 	l := newLab(t)
 	l.whoami()

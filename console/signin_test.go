@@ -15,7 +15,7 @@ import (
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// lab is a console, with operations that say who asks.
+// lab is a console.
 type lab struct{ *consoletest.Lab }
 
 func newLab(t *testing.T, change ...func(*console.Config)) *lab {
@@ -23,7 +23,7 @@ func newLab(t *testing.T, change ...func(*console.Config)) *lab {
 	return &lab{consoletest.New(t, change...)}
 }
 
-// whoami makes an operation that says who asks.
+// whoami adds operations and pages that answer with the name of the visitor's account.
 func (l *lab) whoami() {
 	say := func(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
 		_, err := w.Write([]byte(v.Account.Name))
@@ -113,13 +113,13 @@ func TestNext(t *testing.T) {
 // (web/attempts.go).
 const freeGuesses = 5
 
-// TestGuessing: after some wrong passwords the right one has to wait too, and the
-// answer says how long; elsewhere it does not.
+// TestGuessing: after some wrong passwords even the right one has to wait, and the answer
+// says how long. From another address it does not.
 func TestGuessing(t *testing.T) {
 	l := newLab(t, func(cfg *console.Config) { cfg.Proxies = loopback })
 	from := func(addr, password string) (*http.Response, string) {
 		return l.Do(l.Client(), http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {password}}.Encode(),
-			"Content-Type: application/x-www-form-urlencoded", "X-Forwarded-For: 203.0.113.7, "+addr) // the left is the guesser's own word
+			"Content-Type: application/x-www-form-urlencoded", "X-Forwarded-For: 203.0.113.7, "+addr) // the client itself has written the left one
 	}
 	for range freeGuesses {
 		res, body := from("198.51.100.1", "wrong password")
@@ -145,13 +145,13 @@ func TestGuessing(t *testing.T) {
 	if !strings.Contains(l.Audited(), `"who":"anna","what":"sign-in failed","organisation":"acme","from":"198.51.100.1"`) {
 		t.Errorf("audit:\n%s", l.Audited())
 	}
-	for range 2 * freeGuesses { // who knows the password may come as often as he likes
+	for range 2 * freeGuesses { // the right password may come any number of times
 		res, body := from("198.51.100.2", consoletest.Password)
 		l.expect(http.StatusSeeOther, res, body)
 	}
 }
 
-// TestFailureIsDiscreet: a password in the wrong field is not written down.
+// TestFailureIsDiscreet: a password in the field of the name is written nowhere.
 func TestFailureIsDiscreet(t *testing.T) {
 	l := newLab(t)
 	_, known := l.SignIn(l.Client(), "anna", "wrong", "")
@@ -180,8 +180,8 @@ func TestSignInEscapes(t *testing.T) {
 	}
 }
 
-// TestNoAudit: without the audit log somebody can sign in, to mend it, and the log
-// says what is missing.
+// TestNoAudit: without the audit log one can still sign in, to mend it, and the log has
+// the line that is missing.
 func TestNoAudit(t *testing.T) {
 	l := newLab(t)
 	if err := os.Mkdir(l.Audit.Path(), 0o700); err != nil {

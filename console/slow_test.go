@@ -26,13 +26,13 @@ import (
 	"tapedeck/store/index"
 )
 
-// slowLab is a console in virtual time, with one recording and one live call of
-// acme. There is no Redis: its connections would be no part of that time.
+// slowLab is a console in virtual time (testing/synctest), with one recording and one
+// live call of acme. It has no Redis: connections outside would stop the virtual time.
 type slowLab struct {
 	server *console.Server
 	dir    recording.Dir
 	entry  index.Recording // the only one
-	watch  func(string)    // is to be called when the call has changed
+	watch  func(string)    // tells the console that the call has changed
 
 	mu   sync.Mutex
 	call calls.Call
@@ -91,7 +91,8 @@ func (l *slowLab) change(number string) {
 	l.watch("acme")
 }
 
-// takes reads some of an answer each while, until it ends.
+// takes reads some bytes of an answer at intervals, until it ends or stop is closed. It
+// returns how many bytes it has read.
 func takes(c net.Conn, some int, every time.Duration, stop chan struct{}) (whole int) {
 	for {
 		select {
@@ -106,12 +107,12 @@ func takes(c net.Conn, some int, every time.Duration, stop chan struct{}) (whole
 	}
 }
 
-// TestSlowListener: who asks for a recording and does not take it holds nothing
-// for long; who takes it slowly, as a player does, gets it.
+// TestSlowListener: a client that asks for a recording and does not read it is cut off; a
+// client that reads it slowly, as a player does, gets all of it.
 func TestSlowListener(t *testing.T) {
 	const size = 8 << 20
 	for _, tc := range []struct {
-		every time.Duration // 64 KB are taken
+		every time.Duration // 64 KB are read
 		whole bool
 	}{{time.Hour, false}, {9 * time.Second, true}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -160,8 +161,8 @@ func TestSlowListener(t *testing.T) {
 	}
 }
 
-// TestSlowViewer: one who does not read his stream is left, and keeps nobody
-// else from seeing what happens.
+// TestSlowViewer: the stream of a client that does not read it is ended, and the streams
+// of others are not held up.
 func TestSlowViewer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newSlowLab(t)
@@ -216,7 +217,7 @@ func TestSlowViewer(t *testing.T) {
 	})
 }
 
-// stream asks for the live calls; who is only for the test.
+// stream is a request for the live calls. The console ignores who.
 func stream(who string) string {
 	return "GET /api/v1/calls/events?" + who + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + consoletest.Token("anna") + "\r\n\r\n"
 }

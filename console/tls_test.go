@@ -15,7 +15,8 @@ import (
 	"tapedeck/console/consoletest"
 )
 
-// TestOverTLS: a browser signs in and out by HTTP/2, with a cookie for TLS alone.
+// TestOverTLS: a browser signs in and out over HTTP/2, with a cookie that is only sent
+// over TLS.
 func TestOverTLS(t *testing.T) {
 	l := &lab{consoletest.NewStill(t)}
 	l.whoami()
@@ -46,7 +47,7 @@ func TestOverTLS(t *testing.T) {
 	l.expect(http.StatusUnauthorized, res, body)
 }
 
-// TestSlowHandlerOverHTTP2: an answer may take long to begin: an MP3 of an hour
+// TestSlowHandlerOverHTTP2: an answer may take long to begin: making the MP3 of an hour
 // takes some 40 s.
 func TestSlowHandlerOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -77,8 +78,8 @@ func http2Client(t *testing.T, conn net.Conn) *http.Transport {
 	return c
 }
 
-// TestStreamOverHTTP2: there a deadline of writing ends a stream even while
-// nothing is written; after each write there is none.
+// TestStreamOverHTTP2: over HTTP/2 a write deadline ends a stream even while nothing is
+// written. So there is none between two writes.
 func TestStreamOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,6 @@ import (
 
 func (d *Daemon) Index() *index.Index { return d.stores.index }
 
-func (d *Daemon) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
-	return d.liveCalls.Switch(ctx, id, user, account, action)
+func (d *Daemon) Press(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
+	return d.liveCalls.Press(ctx, id, user, account, action)
 }

@@ -43,10 +43,10 @@ var pressOf = map[ops.Action]toggle.Press{
 	ops.Start: toggle.TurnOn, ops.Resume: toggle.TurnOn, ops.Pause: toggle.TurnOff, ops.Toggle: toggle.Turn,
 }
 
-// Switch is ops.Switcher's.
-func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
+// Press is ops.Presser's.
+func (l *liveCalls) Press(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
 	asked := request{Call: id, User: user, Account: account, Action: action}
-	got := l.press(ctx, asked)
+	got := l.pressHere(ctx, asked)
 	if got.NoCall && !l.calls.Alone() {
 		var err error
 		if got, err = l.askOwner(ctx, asked); err != nil {
@@ -65,8 +65,8 @@ func (l *liveCalls) Switch(ctx context.Context, id, user, account string, action
 	return state, nil
 }
 
-// press presses on a call of this instance.
-func (l *liveCalls) press(ctx context.Context, r request) reply {
+// pressHere presses on a call of this instance.
+func (l *liveCalls) pressHere(ctx context.Context, r request) reply {
 	press, known := pressOf[r.Action]
 	if !known {
 		return reply{Failed: fmt.Sprintf("action %.20q is not known", r.Action)}
@@ -116,7 +116,7 @@ func (l *liveCalls) answer(ctx context.Context, text []byte) []byte {
 	var asked request
 	got := reply{Failed: "the request is not understood"}
 	if json.Unmarshal(text, &asked) == nil {
-		got = l.press(ctx, asked)
+		got = l.pressHere(ctx, asked)
 	}
 	answer, err := json.Marshal(got)
 	if err != nil {

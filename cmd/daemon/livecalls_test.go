@@ -48,7 +48,7 @@ func start(t *testing.T, dir, policy, more string) *daemon.Daemon {
 	return d
 }
 
-// TestPressThroughAnyInstance: a live call is switched through whichever instance is asked, and the
+// TestPressThroughAnyInstance: a press on a live call is obeyed through whichever instance is asked, and the
 // answer is the owner's.
 func TestPressThroughAnyInstance(t *testing.T) {
 	testkit.NoLeaks(t)
@@ -93,7 +93,7 @@ func TestPressThroughAnyInstance(t *testing.T) {
 		{other, "no-such-call", "bob", ops.Pause, calls.Off, "", toggle.ErrNoCall, "on", "an unknown call"},
 		{owner, leg.UUID(), "bob", "explode", calls.Off, "", toggle.ErrBusy, "on", "an unknown action"},
 	} {
-		got, err := tc.through.Switch(ctx, tc.call, tc.user, "root", tc.action)
+		got, err := tc.through.Press(ctx, tc.call, tc.user, "root", tc.action)
 		refused, _ := errors.AsType[toggle.Refusal](err)
 		switch {
 		case tc.refused != "" && string(refused) != tc.refused, tc.is != nil && !errors.Is(err, tc.is),

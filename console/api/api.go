@@ -61,7 +61,7 @@ func New(cfg Config, mux *http.ServeMux) *API {
 	a.Handle("POST /api/v1/recordings/{id}/verify", access.See, a.postVerify)
 	a.Handle("GET /api/v1/calls", access.See, a.getCalls)
 	a.Handle("GET /api/v1/calls/events", access.See, a.getEvents)
-	a.Handle("POST /api/v1/calls/{id}/recording", access.See, a.postSwitch)
+	a.Handle("POST /api/v1/calls/{id}/recording", access.See, a.postPress)
 	a.Handle("GET /api/v1/audit", access.See, a.getAudit)
 	mux.HandleFunc("GET /api/v1/openapi.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

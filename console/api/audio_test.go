@@ -23,8 +23,8 @@ import (
 
 const wavOfAlice = "/api/v1/recordings/" + recAlice + "/audio.wav"
 
-// TestAudioRanges: what a player asks for, and what one would ask for who wants
-// to keep the server busy.
+// TestAudioRanges: the ranges that a player asks for, and those that an attacker would
+// ask for to keep the server busy.
 func TestAudioRanges(t *testing.T) {
 	l := newAPILab(t)
 	whole := string(labSound())
@@ -80,7 +80,7 @@ func TestAudioRanges(t *testing.T) {
 	}
 }
 
-// TestAudioSeveralRanges: several ranges that make sense come as they should.
+// TestAudioSeveralRanges: several ranges at once are answered as multipart/byteranges.
 func TestAudioSeveralRanges(t *testing.T) {
 	l := newAPILab(t)
 	whole := string(labSound())
@@ -102,7 +102,8 @@ func TestAudioSeveralRanges(t *testing.T) {
 	}
 }
 
-// TestAudioAudit: a player's many requests are one line, every download is one.
+// TestAudioAudit: the many requests of a player are one line of the audit log; every
+// download is one.
 func TestAudioAudit(t *testing.T) {
 	l := newAPILab(t)
 	lines := func(what string) int { return strings.Count(l.Audited(), `"what":"`+what+`"`) }
@@ -145,8 +146,8 @@ func TestAudioAudit(t *testing.T) {
 	}
 }
 
-// TestNoAuditNoSound: what cannot be put into the audit log is not done, but for
-// a pause.
+// TestNoAuditNoSound: if its audit line cannot be written, nothing is done, except a
+// pause.
 func TestNoAuditNoSound(t *testing.T) {
 	l := newAPILab(t)
 	if err := os.Mkdir(l.Audit.Path(), 0o755); err != nil {
@@ -174,11 +175,11 @@ func TestNoAuditNoSound(t *testing.T) {
 		}
 	}
 	if got := l.calls.was(); got != callAlice+" - root pause" {
-		t.Errorf("switched: %s", got)
+		t.Errorf("pressed: %s", got)
 	}
 }
 
-// TestHostileIndex: what the index says of a file is not believed.
+// TestHostileIndex: the path that the index has is not trusted.
 func TestHostileIndex(t *testing.T) {
 	l := newAPILab(t)
 	secret := filepath.Join(filepath.Dir(l.Dir.String()), "accounts.yaml")
@@ -213,7 +214,7 @@ func TestHostileIndex(t *testing.T) {
 	}
 }
 
-// TestSwappedFiles: a file that is not what its index entry is about is not sent.
+// TestSwappedFiles: a file of another recording than the index entry's is not sent.
 func TestSwappedFiles(t *testing.T) {
 	l := newAPILab(t)
 	at := func(org, id, user string) string {
@@ -265,7 +266,7 @@ func TestSwappedFiles(t *testing.T) {
 	}
 }
 
-// TestFileNames: whatever a caller calls himself, a header stays a header.
+// TestFileNames: no name of a caller can change the headers of an answer.
 func TestFileNames(t *testing.T) {
 	l := newAPILab(t)
 	for _, external := range []string{"", "+44 20 7946 0999", "x\r\nSet-Cookie: a=b\r\n\r\n<script>", `"; filename="evil.exe`, "../../etc/passwd", "\u202eexe.wav",
@@ -290,7 +291,7 @@ func TestFileNames(t *testing.T) {
 	}
 }
 
-// TestPathTricks: ids that are none.
+// TestPathTricks: texts that are no ids are not found.
 func TestPathTricks(t *testing.T) {
 	l := newAPILab(t)
 	for _, id := range []string{"..", ".", "%2e%2e", "..%2f..%2fbeta%2f2026%2f11%2f20%2f" + recDave, "%2fetc%2fpasswd", recAlice + "%00", recAlice + ".wav", recAlice + ".json",
@@ -317,8 +318,8 @@ func TestPathTricks(t *testing.T) {
 	}
 }
 
-// TestMP3ForWhoeverLeaves: an MP3 once begun is made although a proxy gave up
-// waiting for it, and is there at the next attempt. It was not heard before that.
+// TestMP3ForWhoeverLeaves: if a client leaves while its MP3 is made, the MP3 is finished
+// and is there at the next request. The audit log does not say that it was heard.
 func TestMP3ForWhoeverLeaves(t *testing.T) {
 	l := newAPILab(t)
 	entry, err := l.Store.Index.Find(t.Context(), recAlice)

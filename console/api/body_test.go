@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// bodies are what is sent to every operation that reads one; the good one is its
-// own.
+// badBodies are bodies with a mistake, which every operation refuses that reads one.
 var badBodies = []struct {
 	name, body string
 	status     int
@@ -53,11 +52,11 @@ func TestBadBodies(t *testing.T) {
 		l.endless(e, 10<<20)
 	}
 	if got := l.calls.was(); got != "" {
-		t.Errorf("switched: %s", got)
+		t.Errorf("pressed: %s", got)
 	}
 }
 
-// endless sends a body of 10 MB, of which it says how long it is, or not.
+// endless sends a body of 10 MB. length is its Content-Length; -1: not said.
 func (l *apiLab) endless(e endpoint, length int64) {
 	l.Helper()
 	const begin = `{"reason":"`
@@ -81,7 +80,7 @@ func (l *apiLab) endless(e endpoint, length int64) {
 	}
 }
 
-// TestBadFields: JSON that is one, with values that are none.
+// TestBadFields: bodies that are JSON, with values that the operation does not take.
 func TestBadFields(t *testing.T) {
 	l := newAPILab(t)
 	for path, bodies := range map[string][]string{
@@ -111,7 +110,7 @@ func TestBadFields(t *testing.T) {
 	l.wants(400, "root", "DELETE", "/api/v1/recordings/"+recAlice+"?resaon=a", "")
 	l.wants(200, "root", "GET", "/api/v1/recordings/"+recAlice, "")
 	if got := l.calls.was(); got != "" {
-		t.Errorf("switched: %s", got)
+		t.Errorf("pressed: %s", got)
 	}
 }
 
@@ -123,7 +122,7 @@ func manyIDs(n int) string {
 	return strings.Join(list, ",")
 }
 
-// TestBadQueries: filters that are none.
+// TestBadQueries: filters with a mistake.
 func TestBadQueries(t *testing.T) {
 	l := newAPILab(t)
 	for _, query := range []string{
@@ -143,7 +142,7 @@ func TestBadQueries(t *testing.T) {
 	l.wants(400, "anna", "GET", wavOfAlice+"?dowload=1", "")
 }
 
-// TestNoSuchRoute: what no operation is for is a problem as everything else is.
+// TestNoSuchRoute: a path or method without an operation is answered with a problem.
 func TestNoSuchRoute(t *testing.T) {
 	l := newAPILab(t)
 	for path, allow := range map[string]string{

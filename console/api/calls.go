@@ -21,14 +21,13 @@ func (a *API) getCalls(w http.ResponseWriter, r *http.Request, v *identity.Visit
 	return sendJSON(w, callsView{calls})
 }
 
-// postSwitch switches the recording of a live call; the answer is the call as it
-// stands then.
-func (a *API) postSwitch(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
+// postPress presses on a live call; the answer is the call as it stands then.
+func (a *API) postPress(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
 	var action, user string
 	if err := readBody(w, r, map[string]any{"action": &action, "user": &user}); err != nil {
 		return err
 	}
-	call, err := a.Operations.Calls.Switch(r.Context(), v.Visitor, r.PathValue("id"), user, ops.Action(action))
+	call, err := a.Operations.Calls.Press(r.Context(), v.Visitor, r.PathValue("id"), user, ops.Action(action))
 	if err != nil {
 		return err
 	}

@@ -16,11 +16,11 @@ import (
 	"tapedeck/toggle"
 )
 
-const switchAlice = "/api/v1/calls/" + callAlice + "/recording"
+const pressOnAlice = "/api/v1/calls/" + callAlice + "/recording"
 
-// TestSwitch: a live call is switched in the name of whoever may, and the answer
-// is the call as it stands then.
-func TestSwitch(t *testing.T) {
+// TestPress: an account that may do so presses in the name of a user, and the answer is
+// the call as it stands then.
+func TestPress(t *testing.T) {
 	l := newAPILab(t)
 	for _, tc := range []struct {
 		account, body string
@@ -41,7 +41,7 @@ func TestSwitch(t *testing.T) {
 		{"root", `{"action":"start"}`, 200, callAlice + " - root start", "on"},
 	} {
 		l.calls.answer(nil)
-		_, text := l.wants(tc.status, tc.account, "POST", switchAlice, tc.body)
+		_, text := l.wants(tc.status, tc.account, "POST", pressOnAlice, tc.body)
 		if got := l.calls.was(); got != tc.asked {
 			t.Errorf("%s %s: asked %q, want %q", tc.account, tc.body, got, tc.asked)
 		}
@@ -65,8 +65,8 @@ func TestSwitch(t *testing.T) {
 	}
 }
 
-// TestSwitchErrors: why it was not obeyed.
-func TestSwitchErrors(t *testing.T) {
+// TestPressErrors: the answers to presses that were not obeyed.
+func TestPressErrors(t *testing.T) {
 	l := newAPILab(t)
 	for _, tc := range []struct {
 		err    error
@@ -85,7 +85,7 @@ func TestSwitchErrors(t *testing.T) {
 		{errors.New("secret"), 500, "internal"},
 	} {
 		l.calls.answer(tc.err)
-		res, text := l.wants(tc.status, "anna", "POST", switchAlice, `{"action":"pause"}`)
+		res, text := l.wants(tc.status, "anna", "POST", pressOnAlice, `{"action":"pause"}`)
 		if code(t, text) != tc.code || strings.Contains(text, "secret") || (tc.status == 503) != (res.Header.Get("Retry-After") != "") {
 			t.Errorf("%v: %s", tc.err, text)
 		}
@@ -94,15 +94,15 @@ func TestSwitchErrors(t *testing.T) {
 		}
 	}
 	l.calls.answer(toggle.ErrNoCall)
-	_, over := l.wants(404, "anna", "POST", switchAlice, `{"action":"pause"}`)
+	_, over := l.wants(404, "anna", "POST", pressOnAlice, `{"action":"pause"}`)
 	_, none := l.wants(404, "anna", "POST", "/api/v1/calls/"+nowhere+"/recording", `{"action":"pause"}`)
 	if over != none {
 		t.Errorf("%s\n%s", over, none)
 	}
 }
 
-// TestPauseBeforeAudit: a pause does not wait for the audit file, which somebody
-// else may have locked; what came of it is written when that is possible.
+// TestPauseBeforeAudit: a pause does not wait for the audit file, which another process
+// may have locked. Its lines are written as soon as that is possible.
 func TestPauseBeforeAudit(t *testing.T) {
 	l := newAPILab(t)
 	for _, tc := range []struct {
@@ -125,7 +125,7 @@ func TestPauseBeforeAudit(t *testing.T) {
 		}
 		answered := make(chan int, 1)
 		go func() {
-			res, _ := l.Do(l.who("anna"), "POST", switchAlice, `{"action":"pause"}`, "Content-Type: application/json")
+			res, _ := l.Do(l.who("anna"), "POST", pressOnAlice, `{"action":"pause"}`, "Content-Type: application/json")
 			answered <- res.StatusCode
 		}()
 		l.until("the call is paused", func() bool { return l.calls.was() != "" })
@@ -142,14 +142,14 @@ func TestPauseBeforeAudit(t *testing.T) {
 	}
 }
 
-// TestSwitchForged: with a session nothing is switched without its CSRF token, or
-// from another site; with a token neither matters.
-func TestSwitchForged(t *testing.T) {
+// TestPressForged: a press with a session needs its CSRF token and must not come from
+// another site; a press with a bearer token may.
+func TestPressForged(t *testing.T) {
 	l := newAPILab(t)
 	browser := l.As("anna")
 	post := func(c *http.Client, headers ...string) int {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", l.URL+switchAlice, strings.NewReader(`{"action":"pause"}`))
+		r, err := http.NewRequestWithContext(t.Context(), "POST", l.URL+pressOnAlice, strings.NewReader(`{"action":"pause"}`))
 		if err != nil {
 			t.Fatal(err)
 		}

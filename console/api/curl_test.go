@@ -23,7 +23,7 @@ func TestCurl(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := newAPILab(t, func(c *console.Config) { c.Beat = 10 * time.Millisecond }) // after which curl notices that nobody reads on
+	l := newAPILab(t, func(c *console.Config) { c.Beat = 10 * time.Millisecond }) // after which curl notices that its pipe is closed
 	dir, out, ran := t.TempDir(), "", 0
 	for line := range strings.Lines(string(examples)) {
 		line = strings.TrimSuffix(line, "\n")

@@ -18,7 +18,7 @@ import (
 	"tapedeck/console/api"
 )
 
-// apiDoc is the OpenAPI document, and which of its answers were seen.
+// apiDoc is the OpenAPI document, and which of its answers the test has seen.
 type apiDoc struct {
 	doc  map[string]any
 	jsc  *jsonschema.Compiler
@@ -42,7 +42,7 @@ func readAPIDoc(t testing.TB) *apiDoc {
 	return &apiDoc{value.(map[string]any), jsc, map[string]bool{}}
 }
 
-// at is what is found in the document by a path of names.
+// at returns the value of the document at a path of names, and follows its $ref.
 func (d *apiDoc) at(names ...string) map[string]any {
 	value := d.doc
 	for _, name := range names {
@@ -54,14 +54,14 @@ func (d *apiDoc) at(names ...string) map[string]any {
 	return value
 }
 
-// routes are the API's, without anything behind them.
+// routes has the patterns of the API, and nothing behind them.
 var routes = func() *http.ServeMux {
 	mux := http.NewServeMux()
 	api.New(api.Config{}, mux)
 	return mux
 }()
 
-// check refuses an answer that is not in the document.
+// check compares an answer with the document.
 func (d *apiDoc) check(res *http.Response, text string) error {
 	_, pattern := routes.Handler(res.Request)
 	method, path, _ := strings.Cut(pattern, " ")
@@ -110,7 +110,7 @@ func (d *apiDoc) checkProblem(res *http.Response, text string) error {
 	return d.validate([]string{"components", "schemas", "Problem"}, text)
 }
 
-// validate holds a body against a schema of the document.
+// validate checks a body against a schema of the document.
 func (d *apiDoc) validate(schema []string, text string) error {
 	var pointer strings.Builder
 	for _, name := range schema {
@@ -135,7 +135,7 @@ func mapAt(value map[string]any, names ...string) map[string]any {
 	return value
 }
 
-// eachOperation goes through the operations of the document.
+// eachOperation calls do for each operation of the document.
 func (d *apiDoc) eachOperation(do func(method, path string, operation map[string]any)) {
 	paths := d.at("paths")
 	for _, path := range slices.Sorted(maps.Keys(paths)) {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestDocumentedCurl: what docs/console.md tells people to type is among what TestCurl runs.
+// TestDocumentedCurl: TestCurl runs every curl command of docs/console.md.
 func TestDocumentedCurl(t *testing.T) {
 	run, err := os.ReadFile("testdata/curl.txt")
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"tapedeck/store/calls"
 )
 
-// viewing is a stream of live calls that somebody reads.
+// viewing is a stream of live calls that the test reads.
 type viewing struct {
 	*apiLab
 	events chan string // "name data"; closed when the stream ends
@@ -71,7 +71,7 @@ func (v *viewing) read(in *bufio.Reader) {
 	}
 }
 
-// next is the next event.
+// next returns the next event.
 func (v *viewing) next() string {
 	v.Helper()
 	select {
@@ -86,7 +86,7 @@ func (v *viewing) next() string {
 	return ""
 }
 
-// wants is the next event: its name, and the ids and states that it has.
+// wants checks the next event: its name, and the ids and states in it.
 func (v *viewing) wants(want string) {
 	v.Helper()
 	e := v.next()
@@ -135,8 +135,7 @@ func (v *viewing) ends() {
 	}
 }
 
-// TestEvents: everybody sees what happens to the calls that he may see, and no
-// other.
+// TestEvents: a visitor sees the changes of the calls that he may see, and of no others.
 func TestEvents(t *testing.T) {
 	l := newAPILab(t)
 	views := map[string]*viewing{}
@@ -156,7 +155,7 @@ func TestEvents(t *testing.T) {
 		Chain: flow.Chain{{Element: flow.Element{Kind: flow.RingGroup, ID: "sales"}}}}
 	l.save(call)
 	all(map[string]string{"root": "call aaaa:paused", "anna": "call aaaa:paused", "sue": "call aaaa:paused", "alice": "call aaaa:paused"})
-	call.Draft = json.RawMessage(`{"x":1}`) // nothing that anybody sees
+	call.Draft = json.RawMessage(`{"x":1}`) // no visitor sees a draft
 	l.save(call)
 	call.Users = []string{"bob"}
 	l.save(call)
@@ -171,8 +170,8 @@ func TestEvents(t *testing.T) {
 	all(map[string]string{"root": "call aaaa:on", "anna": "call aaaa:on", "sue": "call aaaa:on", "alice": "call aaaa:on"})
 }
 
-// TestEventsPolicy: when the policy says that somebody may see other calls, his
-// stream follows.
+// TestEventsPolicy: when a new policy lets a visitor see other calls, his stream has
+// them.
 func TestEventsPolicy(t *testing.T) {
 	var policy atomic.Pointer[flow.Policy]
 	l := newAPILab(t, func(c *console.Config) {
@@ -186,8 +185,8 @@ func TestEventsPolicy(t *testing.T) {
 	v.wants("calls dddd:on")
 }
 
-// TestEventsEnd: a stream ends with the session or the token that it is seen by,
-// and when the account is not any more what it was.
+// TestEventsEnd: a stream ends with its session or its token, and when its account has
+// changed.
 func TestEventsEnd(t *testing.T) {
 	l := newAPILab(t, func(c *console.Config) { c.Beat = 10 * time.Millisecond })
 	out := l.view(l.As("sue"))
@@ -209,7 +208,7 @@ func TestEventsEnd(t *testing.T) {
 	stays.wants("call eeee:on")
 }
 
-// TestEventsHostile: whatever callers call themselves, an event is one line.
+// TestEventsHostile: an event is one line, whatever the name of a caller is.
 func TestEventsHostile(t *testing.T) {
 	l := newAPILab(t)
 	for i, name := range []string{"x\ndata: y\n\nevent: calls", "\r\n\r\n", "\u2028", "</script><script>alert(1)</script>", "\x00"} {

@@ -1,6 +1,6 @@
 package api
 
-// What the tests of this package look at besides what the package exports.
+// What the tests need of this package besides what it exports.
 const MaxJSON = maxJSON
 
 type (

@@ -26,16 +26,16 @@ import (
 	"tapedeck/toggle"
 )
 
-// apiLab is a lab with recordings and live calls, whose every answer is held
-// against the OpenAPI document.
+// apiLab is a lab with recordings and live calls. Its answers are compared with the
+// OpenAPI document.
 type apiLab struct {
 	*consoletest.Lab
 	calls *apiCalls
 	doc   *apiDoc
 }
 
-// What there is in an apiLab: of acme with alice by sales and with carol by
-// support, and of beta with dave. Nothing has the id nowhere.
+// The recordings and live calls of an apiLab: of acme with alice through the group sales,
+// of acme with carol through support, of beta with dave. Nothing has the id nowhere.
 const (
 	recAlice = "aaaaaaaa-0000-4000-8000-000000000001"
 	recCarol = "cccccccc-0000-4000-8000-000000000002"
@@ -53,7 +53,7 @@ var labDay = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
 func newAPILab(t *testing.T, change ...func(*console.Config)) *apiLab {
 	t.Helper()
 	l := &apiLab{calls: &apiCalls{}, doc: readAPIDoc(t)}
-	l.Lab = consoletest.New(t, append(change, func(c *console.Config) { c.Switcher = l.calls })...)
+	l.Lab = consoletest.New(t, append(change, func(c *console.Config) { c.Presser = l.calls })...)
 	l.calls.live = l.Store.Calls
 	l.record(labSidecar("acme", recAlice, "alice", "sales"))
 	l.record(labSidecar("acme", recCarol, "carol", "support"))
@@ -83,7 +83,7 @@ func labSidecar(organisation, call, user string, groups ...string) recording.Sid
 	return s
 }
 
-// labSound is the file of a labSidecar: stereo, and silent while it is paused.
+// labSound is the WAV of a labSidecar: stereo, and silent while it is paused.
 func labSound() []byte {
 	var data []byte
 	for i := range 2 * 8000 {
@@ -169,7 +169,7 @@ func (l *apiLab) save(c calls.Call) {
 	l.until("the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
 }
 
-// until waits for something that happens elsewhere.
+// until waits for something that another goroutine does.
 func (l *apiLab) until(what string, done func() bool) {
 	l.Helper()
 	limit := time.After(time.Minute)
@@ -182,7 +182,7 @@ func (l *apiLab) until(what string, done func() bool) {
 	}
 }
 
-// who is a program of an account; "" has no token.
+// who is a client with the token of an account; "" has no token.
 func (l *apiLab) who(account string) *http.Client {
 	if account == "" {
 		return l.Client()
@@ -190,7 +190,8 @@ func (l *apiLab) who(account string) *http.Client {
 	return l.Bearer(account)
 }
 
-// ask is what an account is answered, which has to be as the document says.
+// ask returns the answer to a request of an account, after comparing it with the
+// document.
 func (l *apiLab) ask(account, method, path, body string, headers ...string) (*http.Response, string) {
 	l.Helper()
 	if body != "" && !strings.Contains(strings.Join(headers, "\n"), "Content-Type") {
@@ -203,7 +204,7 @@ func (l *apiLab) ask(account, method, path, body string, headers ...string) (*ht
 	return res, text
 }
 
-// wants is ask for a status.
+// wants is ask, and checks the status.
 func (l *apiLab) wants(status int, account, method, path, body string, headers ...string) (*http.Response, string) {
 	l.Helper()
 	res, text := l.ask(account, method, path, body, headers...)
@@ -213,7 +214,7 @@ func (l *apiLab) wants(status int, account, method, path, body string, headers .
 	return res, text
 }
 
-// code is the code of a problem.
+// code returns the code of a problem.
 func code(t *testing.T, text string) string {
 	t.Helper()
 	var p struct {
@@ -225,15 +226,15 @@ func code(t *testing.T, text string) string {
 	return p.Code
 }
 
-// apiCalls switches the calls that the store knows, as FreeSWITCH would.
+// apiCalls obeys presses on the calls of the store.
 type apiCalls struct {
 	live  *calls.Store
 	mu    sync.Mutex
-	err   error    // what is answered next
+	err   error    // the answer to the next press
 	asked []string // "call user account action"
 }
 
-func (c *apiCalls) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
+func (c *apiCalls) Press(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, strings.Join([]string{id, cmp.Or(user, "-"), account, string(action)}, " "))
@@ -272,7 +273,7 @@ func (c *apiCalls) was() string {
 	return strings.Join(c.asked, "; ")
 }
 
-// indexEntry is an entry of which there are no files.
+// indexEntry is an entry of the index without files.
 func indexEntry(s recording.Sidecar, i int) index.Recording {
 	return index.Recording{ID: s.ID(), Organisation: s.Organisation, Call: s.Call, Path: s.Organisation + "/2026/11/20/" + s.ID() + ".wav",
 		Direction: s.Direction, Users: s.Users, Started: s.Started.Add(time.Duration(i) * time.Second)}

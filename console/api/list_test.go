@@ -20,8 +20,8 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// TestListPaging walks a list by its cursors and by its links: every recording
-// comes once, the newest first.
+// TestListPaging: following the cursors, or the links, gives every recording once, the
+// newest first.
 func TestListPaging(t *testing.T) {
 	l := newAPILab(t)
 	want := []string{recCarol, recAlice}
@@ -57,7 +57,7 @@ func TestListPaging(t *testing.T) {
 	if got[0] < got[1] || !slices.Equal(got[25:], []string{recCarol, recAlice}) {
 		t.Errorf("order: %v", got)
 	}
-	// Another's cursor leads to nothing of his.
+	// A cursor of another account's list shows nothing of it.
 	cursor := url.QueryEscape(query.CursorText(l.index(labSidecar("acme", recAlice, "alice")).Cursor()))
 	var page struct{ Recordings []ops.RecordingView }
 	l.get200("eve", "/api/v1/recordings?cursor="+cursor, &page)
@@ -68,7 +68,7 @@ func TestListPaging(t *testing.T) {
 	}
 }
 
-// TestListFilters: each filter, as the index has it.
+// TestListFilters: each filter finds what it should, in the list and in the CSV.
 func TestListFilters(t *testing.T) {
 	l := newAPILab(t)
 	side := labSidecar("acme", recCarol, "carol", "support")
@@ -95,8 +95,7 @@ func TestListFilters(t *testing.T) {
 	}
 }
 
-// TestCSV: whatever stands in a cell, a spreadsheet does not take it for a
-// formula, and it is one cell.
+// TestCSV: a text stays one cell, and no spreadsheet takes it for a formula.
 func TestCSV(t *testing.T) {
 	l := newAPILab(t)
 	for external, want := range map[string]string{
@@ -108,7 +107,7 @@ func TestCSV(t *testing.T) {
 		side.External, side.Users, side.Problems = external, []string{external, "bob"}, []string{external}
 		l.index(side)
 		_, text := l.wants(200, "alice", "GET", "/api/v1/recordings.csv", "")
-		if external != "" { // who does not talk does not see
+		if external != "" { // alice does not talk on it, so she does not see it
 			if strings.Contains(text, recAlice) {
 				t.Errorf("%q: alice sees it", external)
 			}
@@ -141,7 +140,7 @@ func TestCSV(t *testing.T) {
 // exportPage is how many recordings an export reads at once (ops/csv.go).
 const exportPage = 500
 
-// TestCSVPages: a list of more pages than one is whole.
+// TestCSVPages: an export of several pages is whole.
 func TestCSVPages(t *testing.T) {
 	l := newAPILab(t)
 	const n = 2*exportPage + 7
@@ -156,7 +155,7 @@ func TestCSVPages(t *testing.T) {
 	}
 }
 
-// cutting is an answer whose first bytes bring something about.
+// cutting is an answer that does something at its first bytes.
 type cutting struct {
 	*httptest.ResponseRecorder
 	then func()
@@ -167,7 +166,7 @@ func (w *cutting) Write(p []byte) (int, error) {
 	return w.ResponseRecorder.Write(p)
 }
 
-// TestCSVCut: a list that cannot be read to its end does not look whole.
+// TestCSVCut: an export that cannot be read to its end does not look whole.
 func TestCSVCut(t *testing.T) {
 	l := newAPILab(t)
 	for i := range exportPage {
@@ -189,7 +188,8 @@ func TestCSVCut(t *testing.T) {
 	t.Error("it looks whole")
 }
 
-// TestHold: a held recording is not deleted, and who holds it is known.
+// TestHold: a held recording cannot be deleted until it is released, and its sidecar says
+// who holds it.
 func TestHold(t *testing.T) {
 	l := newAPILab(t)
 	at := "/api/v1/recordings/" + recAlice

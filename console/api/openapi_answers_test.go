@@ -12,8 +12,8 @@ import (
 	"tapedeck/toggle"
 )
 
-// TestOpenAPIAnswers has every operation give each answer that the document says
-// it may: each is held against its schema (see ask).
+// TestOpenAPIAnswers gets from every operation each answer that the document names. ask
+// checks each against its schema.
 func TestOpenAPIAnswers(t *testing.T) {
 	l := newAPILab(t)
 	one, none := "/api/v1/recordings/"+recAlice, "/api/v1/recordings/"+nowhere
@@ -91,12 +91,12 @@ func TestOpenAPIAnswers(t *testing.T) {
 		{413, "anna", "POST", "/api/v1/recordings.zip", big, nil},
 		{415, "anna", "POST", "/api/v1/recordings.zip", zip, []string{text}},
 		{200, "anna", "GET", "/api/v1/calls", "", nil},
-		{200, "anna", "POST", switchAlice, `{"action":"pause"}`, nil},
-		{400, "anna", "POST", switchAlice, `{"action":"stop"}`, nil},
-		{403, "lisa", "POST", switchAlice, `{"action":"pause"}`, nil},
-		{404, "eve", "POST", switchAlice, `{"action":"pause"}`, nil},
-		{413, "anna", "POST", switchAlice, big, nil},
-		{415, "anna", "POST", switchAlice, `{"action":"pause"}`, []string{text}},
+		{200, "anna", "POST", pressOnAlice, `{"action":"pause"}`, nil},
+		{400, "anna", "POST", pressOnAlice, `{"action":"stop"}`, nil},
+		{403, "lisa", "POST", pressOnAlice, `{"action":"pause"}`, nil},
+		{404, "eve", "POST", pressOnAlice, `{"action":"pause"}`, nil},
+		{413, "anna", "POST", pressOnAlice, big, nil},
+		{415, "anna", "POST", pressOnAlice, `{"action":"pause"}`, []string{text}},
 		{200, "root", "GET", "/api/v1/audit", "", nil},
 		{400, "root", "GET", "/api/v1/audit?limit=x", "", nil},
 		{403, "lisa", "GET", "/api/v1/audit", "", nil},
@@ -113,7 +113,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	l.calls.answer(toggle.Refusal("locked"))
-	l.wants(409, "anna", "POST", switchAlice, `{"action":"pause"}`)
+	l.wants(409, "anna", "POST", pressOnAlice, `{"action":"pause"}`)
 	l.view(l.Bearer("root")).wants("calls aaaa:paused cccc:on dddd:on")
 	l.forged(one)
 	l.nobody()
@@ -128,7 +128,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	})
 }
 
-// forged asks with a session, and without its token.
+// forged sends a request with a session and without its CSRF token.
 func (l *apiLab) forged(one string) {
 	l.Helper()
 	browser := l.As("anna")
@@ -150,7 +150,7 @@ func (l *apiLab) forged(one string) {
 	}
 }
 
-// nobody asks for everything without a token.
+// nobody sends every request without a token.
 func (l *apiLab) nobody() {
 	l.doc.eachOperation(func(method, path string, _ map[string]any) {
 		if path != "/api/v1/openapi.json" {
@@ -159,7 +159,7 @@ func (l *apiLab) nobody() {
 	})
 }
 
-// away asks for everything while the store is not there.
+// away sends every request while Redis does not answer.
 func (l *apiLab) away(zip string) {
 	for range 19 { // with the one above, all the streams that root may have
 		l.view(l.Bearer("root"))
@@ -172,7 +172,7 @@ func (l *apiLab) away(zip string) {
 	l.doc.eachOperation(func(method, path string, _ map[string]any) {
 		account := "root"
 		if path == "/api/v1/audit" {
-			account = "sue" // who reads only of what the index says that she may see
+			account = "sue" // whose lines are chosen by the index
 		}
 		if path != "/api/v1/openapi.json" {
 			l.wants(503, account, method, strings.ReplaceAll(path, "{id}", recAlice), bodies[method+" "+path])

@@ -11,8 +11,8 @@ import (
 	"tapedeck/console/api"
 )
 
-// TestOpenAPIRoutes: the document has the operations that there are and no other,
-// its schemas are schemas, and its references lead somewhere.
+// TestOpenAPIRoutes: the document has exactly the operations of the API, its schemas are
+// valid, and its references exist.
 func TestOpenAPIRoutes(t *testing.T) {
 	d := readAPIDoc(t)
 	if d.doc["openapi"] != "3.1.0" {
@@ -54,7 +54,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 	}
 }
 
-// parameters looks whether the parameters of a path are declared, and no others.
+// parameters checks that the document declares exactly the parameters of a path.
 func parameters(t *testing.T, d *apiDoc, path string, operation map[string]any) {
 	t.Helper()
 	inPath := map[string]bool{}

@@ -15,8 +15,8 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// labSees is what the accounts of the lab may see, and labMay what they may do
-// with it.
+// labSees says what the accounts of the lab may see, and labMay what they may do with
+// it.
 var (
 	labSees = map[string][]string{
 		"root":  {recAlice, recCarol, recDave, callAlice, callCarol, callDave},
@@ -66,8 +66,8 @@ var callEndpoints = []endpoint{
 	{"POST", "/api/v1/calls/{id}/recording", `{"action":"resume","user":""}`, access.Control, 200},
 }
 
-// TestAPIRoles asks for everything as everybody: what is another's is answered
-// as what is not there.
+// TestAPIRoles sends every request as every account: what an account may not see is
+// answered as what does not exist.
 func TestAPIRoles(t *testing.T) {
 	l := newAPILab(t)
 	for _, account := range slices.Sorted(maps.Keys(labSees)) {
@@ -85,7 +85,7 @@ func TestAPIRoles(t *testing.T) {
 	}
 }
 
-// again puts back what was deleted, as it was at first.
+// again restores what was deleted.
 func (l *apiLab) again() {
 	l.record(labSidecar("acme", recAlice, "alice", "sales"))
 	l.record(labSidecar("acme", recCarol, "carol", "support"))
@@ -120,8 +120,7 @@ func plainHeader(r *http.Response) http.Header {
 	return h
 }
 
-// TestAPINobody: without a token, or with one that is none, there is nothing but
-// the document.
+// TestAPINobody: without a valid token there is only the OpenAPI document.
 func TestAPINobody(t *testing.T) {
 	l := newAPILab(t)
 	l.doc.eachOperation(func(method, path string, _ map[string]any) {
@@ -140,7 +139,7 @@ func TestAPINobody(t *testing.T) {
 	}
 }
 
-// TestAPILists: lists have what their visitor may see, whatever he asks for.
+// TestAPILists: lists have only what their visitor may see, whatever the filters are.
 func TestAPILists(t *testing.T) {
 	l := newAPILab(t)
 	for account, sees := range labSees {
@@ -195,8 +194,8 @@ func (l *apiLab) sameIDs(what string, want, got []string) {
 	}
 }
 
-// TestAPIAuditScope: the audit log shows what was done with what may be seen, and
-// to no one without the right.
+// TestAPIAuditScope: an account reads the lines about what it may see, and none without
+// the right.
 func TestAPIAuditScope(t *testing.T) {
 	l := newAPILab(t)
 	if err := l.Audit.Add(audit.Line{At: labDay, Who: "root", What: audit.SignIn}); err != nil {
@@ -230,8 +229,8 @@ func TestAPIAuditScope(t *testing.T) {
 	l.wants(403, "alice", "GET", "/api/v1/audit", "")
 }
 
-// TestAPIAuditOfExports: who may read the audit log of an organisation sees every
-// export of its list, and nothing of another's.
+// TestAPIAuditOfExports: the audit log of an organisation has every export of its list,
+// and nothing about other organisations.
 func TestAPIAuditOfExports(t *testing.T) {
 	l := newAPILab(t)
 	both := "?organisation=acme&organisation=beta&user=alice"
@@ -255,8 +254,8 @@ func TestAPIAuditOfExports(t *testing.T) {
 	}
 }
 
-// TestAPIAuditOfBrand: who may read the audit log of a brand sees who came by the
-// brand's accounts. Nobody of one organisation does, nor who asks for one.
+// TestAPIAuditOfBrand: the audit log of a brand has the sign-ins of the brand's accounts.
+// The audit log of one organisation has not.
 func TestAPIAuditOfBrand(t *testing.T) {
 	l := newAPILab(t)
 	for _, password := range []string{consoletest.Password, "wrong"} {

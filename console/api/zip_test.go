@@ -13,7 +13,7 @@ import (
 	"tapedeck/console/ops"
 )
 
-// unzip is what is in a ZIP, and its ops.Manifest.
+// unzip returns the files of a ZIP, and its manifest.
 func unzip(t *testing.T, text string) (files map[string]string, list ops.Manifest) {
 	t.Helper()
 	z, err := zip.NewReader(strings.NewReader(text), int64(len(text)))
@@ -44,7 +44,8 @@ func unzip(t *testing.T, text string) (files map[string]string, list ops.Manifes
 	return files, list
 }
 
-// TestZIP: the sound as it was written, each once, and what became of the rest.
+// TestZIP: a ZIP has each sound once, as it was recorded, and the manifest names what is
+// missing.
 func TestZIP(t *testing.T) {
 	l := newAPILab(t)
 	silent := labSidecar("acme", "ffffffff-0000-4000-8000-000000000001", "bob")
@@ -90,12 +91,12 @@ func TestZIP(t *testing.T) {
 			t.Errorf("file %s", line.File)
 		}
 	}
-	if n := strings.Count(l.Audited(), `"what":"download"`); n != 4 { // what was gone was going to be sent
+	if n := strings.Count(l.Audited(), `"what":"download"`); n != 4 { // the line is written before the file turns out to be gone
 		t.Errorf("%d lines: %s", n, l.Audited())
 	}
 }
 
-// TestZIPRefused: if one of a selection may not be had, none is.
+// TestZIPRefused: if the visitor may not have one of a selection, he gets none.
 func TestZIPRefused(t *testing.T) {
 	l := newAPILab(t)
 	for _, tc := range []struct {

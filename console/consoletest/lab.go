@@ -34,7 +34,7 @@ import (
 	"tapedeck/store/session"
 )
 
-// Password is every account's of a lab, and passwordHash what it is hashed to.
+// Password is the password of every account of a lab, and passwordHash its hash.
 const (
 	Password     = "correct horse battery"
 	passwordHash = "$argon2id$v=19$m=19456,t=2,p=1$tYWViDuE6NxMQNyn9gPVJg$3aKRfG8ltir8YIz/alCkPpLOgK+QERd4hH3h8FN1X50"
@@ -81,8 +81,8 @@ organisations:
       dave: { extension: "1001", record: yes }
 `
 
-// Lab is a console with an embedded store, a folder for recordings, a policy
-// with the organisations acme and beta, and AccountsText.
+// Lab is a console with an embedded store, a folder for recordings, PolicyText and
+// AccountsText.
 type Lab struct {
 	*testing.T
 	Server       *console.Server
@@ -97,8 +97,8 @@ type Lab struct {
 	Logged       *testkit.Log
 }
 
-// New starts a console that lives as long as the test. Each change may alter
-// its configuration before.
+// New starts a console that runs until the test ends. Each change may alter its
+// configuration before.
 func New(t *testing.T, change ...func(*console.Config)) *Lab {
 	t.Helper()
 	l := NewStill(t, change...)
@@ -108,7 +108,7 @@ func New(t *testing.T, change ...func(*console.Config)) *Lab {
 	return l
 }
 
-// NewStill is a lab that listens nowhere.
+// NewStill is New for a console that listens nowhere.
 func NewStill(t *testing.T, change ...func(*console.Config)) *Lab {
 	t.Helper()
 	root, err := os.MkdirTemp("", "tapedeck-console-") // t.TempDir may have names that are no recordings.dir
@@ -166,7 +166,7 @@ func openStore(t *testing.T, log *slog.Logger) *Stores {
 	return s
 }
 
-// Run runs something until the test ends.
+// Run runs a function until the test ends, and waits for its end.
 func Run(t *testing.T, run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -178,8 +178,7 @@ func Run(t *testing.T, run func(context.Context) error) {
 }
 
 // WriteAccounts replaces the accounts file. Every account has Password and a
-// token that Token gives. A test that changes it later has to
-// wait until the console notices, up to a second or two.
+// token that Token returns. The console notices a later change within two seconds.
 func (l *Lab) WriteAccounts(accounts map[string]string) {
 	l.Helper()
 	var b, tokens strings.Builder
@@ -246,8 +245,8 @@ func (t bearerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// CSRF is what the forms and scripts of a client's session have to send; empty
-// if it has none.
+// CSRF returns what the forms and scripts of a client's session have to send; empty if
+// it has no session.
 func (l *Lab) CSRF(c *http.Client) string {
 	l.Helper()
 	if c.Jar == nil {
@@ -260,7 +259,7 @@ func (l *Lab) CSRF(c *http.Client) string {
 	return v.CSRF()
 }
 
-// Visit is who the console takes a browser for.
+// Visit returns who the console thinks a browser is.
 func (l *Lab) Visit(c *http.Client) (*identity.Visit, error) {
 	l.Helper()
 	at := l.At("/")
@@ -331,7 +330,7 @@ func (l *Lab) Post(c *http.Client, path string, form url.Values) (*http.Response
 	return l.Send(c, http.MethodPost, path, filled.Encode(), "Content-Type: application/x-www-form-urlencoded")
 }
 
-// Page asks for a page, which has to have a status.
+// Page asks for a page, and fails the test unless it has this status.
 func (l *Lab) Page(c *http.Client, path string, status int) string {
 	l.Helper()
 	res, page := l.Get(c, path)
@@ -341,13 +340,13 @@ func (l *Lab) Page(c *http.Client, path string, status int) string {
 	return page
 }
 
-// SignIn signs in by the page for it, to go on to next.
+// SignIn signs in on the page for it. next is the address to go to then.
 func (l *Lab) SignIn(c *http.Client, name, password, next string) (*http.Response, string) {
 	l.Helper()
 	return l.Post(c, "/sign-in", url.Values{"name": {name}, "password": {password}, "next": {next}})
 }
 
-// Audited is the lines of the audit file.
+// Audited returns the text of the audit file.
 func (l *Lab) Audited() string {
 	l.Helper()
 	text, err := os.ReadFile(l.Audit.Path())

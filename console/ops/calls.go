@@ -12,11 +12,11 @@ import (
 
 // Calls is what can be done with live calls.
 type Calls struct {
-	live     LiveCalls
-	switcher Switcher
-	policy   func() *flow.Policy
-	audit    *auditWriter
-	hub      *hub
+	live    LiveCalls
+	presser Presser
+	policy  func() *flow.Policy
+	audit   *auditWriter
+	hub     *hub
 }
 
 // CallView is a live call as one visitor sees it.
@@ -31,7 +31,7 @@ type CallView struct {
 	State        calls.State    `json:"state"`    // off, on or paused
 	Since        time.Time      `json:"since"`    // since when State is what it is
 	Why          calls.Cause    `json:"why"`
-	Locked       bool           `json:"locked"` // by the policy: only users who may override can switch it
+	Locked       bool           `json:"locked"` // by the policy: only a user who may override it can press
 	Started      time.Time      `json:"started"`
 	Answered     *time.Time     `json:"answered"` // nil: not yet
 	May          []Action       `json:"may"`      // what this visitor may do that would change something; empty: nothing
@@ -71,7 +71,7 @@ func (l CallView) as(v Visitor, p *flow.Policy) (CallView, bool) {
 		return CallView{}, false
 	}
 	l.May = []Action{}
-	if v.maySwitch(p.Organisations[l.Organisation], &l) {
+	if v.mayPress(p.Organisations[l.Organisation], &l) {
 		switch l.State {
 		case calls.Off:
 			l.May = []Action{Start}
@@ -84,9 +84,9 @@ func (l CallView) as(v Visitor, p *flow.Policy) (CallView, bool) {
 	return l, true
 }
 
-// maySwitch reports whether a press by the visitor would be obeyed, as far as that
+// mayPress reports whether a press by the visitor would be obeyed, as far as that
 // can be told from the policy (docs/design.md, section 2, rules 5 and 7).
-func (v Visitor) maySwitch(org *flow.Organisation, l *CallView) bool {
+func (v Visitor) mayPress(org *flow.Organisation, l *CallView) bool {
 	if !v.Account.May(access.Control) || org == nil || !org.Recording || !org.OnDemand.API {
 		return false
 	}

@@ -23,7 +23,7 @@ organisations:
     users: { dave: { extension: "1001" } }
 `
 
-// callAccounts are visitors' accounts.
+// callAccounts are the accounts of the tests' visitors.
 var callAccounts = map[string]access.Account{
 	"root":  {Name: "root", Role: access.Operator},
 	"anna":  {Name: "anna", Role: access.Organisation, Organisation: "acme"},
@@ -32,8 +32,8 @@ var callAccounts = map[string]access.Account{
 	"eve":   {Name: "eve", Role: access.Organisation, Organisation: "beta"},
 }
 
-// TestMaySwitch: what a visitor is told that he may do follows from the policy.
-func TestMaySwitch(t *testing.T) {
+// TestMayPress: what a visitor may do with a live call follows from the policy.
+func TestMayPress(t *testing.T) {
 	policy := flowtest.Policy(t, callPolicy)
 	org := policy.Organisations["acme"]
 	view := func(change func(c *calls.Call)) CallView {

@@ -25,7 +25,7 @@ type Export struct {
 	recordings *Recordings
 	visitor    Visitor
 	query      index.Query
-	first      []index.Recording // page
+	first      []index.Recording // the first page
 	next       index.Cursor
 }
 
@@ -46,7 +46,7 @@ func (r *Recordings) auditExport(v Visitor, q index.Query, filters url.Values) e
 	if !v.narrow(r.policy(), &q) { // he may see nothing there: the list is empty
 		return r.audit.write(v, audit.Export, v.Account.Organisation, "", "csv "+filters.Encode())
 	}
-	if len(q.Organisations) == 0 { // it is of all
+	if len(q.Organisations) == 0 { // the list is of all organisations
 		return r.audit.write(v, audit.Export, "", "", "csv "+filters.Encode())
 	}
 	filters.Del("organisation") // one organisation is not told of another

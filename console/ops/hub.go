@@ -52,7 +52,7 @@ type viewer struct {
 // picture is all live calls at one moment. It is never changed.
 type picture struct {
 	serial int64
-	away   bool // they could not be read: what was seen last is old
+	away   bool // the calls could not be read: those of the last picture are old
 	calls  []liveEntry
 }
 

@@ -12,9 +12,8 @@ import (
 	"tapedeck/store/calls"
 )
 
-// TestHubReads: the calls are read for all who look at them together, not more
-// than five times a second however much happens, and not at all while nobody
-// looks.
+// TestHubReads: the calls are read once for all viewers, at most five times a second, and
+// not at all while there is no viewer.
 func TestHubReads(t *testing.T) {
 	var reads atomic.Int64
 	conn, err := store.Open(t.Context(), store.Config{Observe: func(operation string, _ time.Duration, _ error) {
@@ -52,7 +51,7 @@ func TestHubReads(t *testing.T) {
 		viewers = append(viewers, w)
 	}
 	last := viewers[len(viewers)-1]
-	<-last.wake // nobody else takes what there is for him: that is nobody's matter
+	<-last.wake // the other viewers never read, and hold up nothing
 	for round := range 10 {
 		save(20)
 		want := fmt.Sprint(19)
@@ -111,7 +110,7 @@ func run(t *testing.T, do func(context.Context) error) {
 	})
 }
 
-// TestRunEnds: with Run ends what is made for more than one request.
+// TestRunEnds: the end of Run ends what is made for more than one request.
 func TestRunEnds(t *testing.T) {
 	o := New(Config{Calls: noCalls{}, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -126,7 +125,7 @@ func TestRunEnds(t *testing.T) {
 	}
 }
 
-// noCalls are live calls of which there are none.
+// noCalls is a store without live calls.
 type noCalls struct{}
 
 func (noCalls) List(context.Context) ([]calls.Call, error) { return nil, nil }

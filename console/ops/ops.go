@@ -39,24 +39,24 @@ type LiveCalls interface {
 	Watch(ctx context.Context, changed func(organisation string)) error
 }
 
-// Switcher switches the recording of a live call, whichever instance owns it.
-type Switcher interface {
-	// Switch switches a live call's recording in the name of a user of its
-	// organisation ("": the one who talks now), asked for by an account. It
-	// returns the state that FreeSWITCH has confirmed: off, on or paused. The
-	// errors are toggle.ErrNoCall, toggle.ErrBusy and a toggle.Refusal.
-	Switch(ctx context.Context, call, user, account string, action Action) (calls.State, error)
+// Presser presses on live calls, whichever instance owns them.
+type Presser interface {
+	// Press asks for an action on a live call's recording in the name of a user of its
+	// organisation ("": the one who talks now), for an account. It returns the state
+	// that FreeSWITCH has confirmed: off, on or paused. The errors are
+	// toggle.ErrNoCall, toggle.ErrBusy and a toggle.Refusal.
+	Press(ctx context.Context, call, user, account string, action Action) (calls.State, error)
 }
 
 // Config is what the operations work on.
 type Config struct {
-	Index    Index
-	Calls    LiveCalls
-	Switcher Switcher
-	Policy   func() *flow.Policy // the one in force; never nil
-	Dir      recording.Dir
-	Audit    *audit.Log
-	Log      *slog.Logger
+	Index   Index
+	Calls   LiveCalls
+	Presser Presser
+	Policy  func() *flow.Policy // the one in force; never nil
+	Dir     recording.Dir
+	Audit   *audit.Log
+	Log     *slog.Logger
 }
 
 // Operations is everything that can be done. New makes one.
@@ -76,7 +76,7 @@ func New(cfg Config) *Operations {
 		verifying: make(chan struct{}, verifiers), alive: alive}
 	return &Operations{
 		Recordings: recordings,
-		Calls:      &Calls{live: cfg.Calls, switcher: cfg.Switcher, policy: cfg.Policy, audit: lines, hub: newHub(cfg.Calls, cfg.Log)},
+		Calls:      &Calls{live: cfg.Calls, presser: cfg.Presser, policy: cfg.Policy, audit: lines, hub: newHub(cfg.Calls, cfg.Log)},
 		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings},
 		end:        end,
 	}

@@ -11,7 +11,7 @@ import (
 	"tapedeck/store/calls"
 )
 
-// TestStream: what a viewer is sent from one picture to the next.
+// TestStream: the events that a viewer gets from one picture to the next.
 func TestStream(t *testing.T) {
 	policy := flowtest.Policy(t, callPolicy)
 	st := &Stream{visitor: Visitor{Account: callAccounts["anna"]}, shown: map[string]bool{}, show: func(c CallView) any { return c }}
@@ -44,7 +44,7 @@ func TestStream(t *testing.T) {
 		{at(8, true, "a1:off", "b1:off", "a2:on"), policy, []string{"away"}},
 		{at(9, true, "a1:off", "b1:off", "a2:on"), policy, nil},
 		{at(10, false, "a2:on"), policy, []string{"calls a2:on"}},
-		{at(12, false, "a2:on", "a3:on"), policy, []string{"call a3:on"}}, // 11 was missed
+		{at(12, false, "a2:on", "a3:on"), policy, []string{"call a3:on"}}, // the viewer has missed 11
 		{at(13, false, "a3:paused"), policy, []string{"call a3:paused", "gone a2"}},
 		{at(14, false, "a3:paused"), &other, []string{"calls a3:paused"}},
 		{at(15, false), &other, []string{"gone a3"}},
@@ -65,7 +65,7 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// shortEvent is an event's name, and the ids and states in it.
+// shortEvent returns the name of an event, and the ids and states in it.
 func shortEvent(t *testing.T, text string) string {
 	t.Helper()
 	head, data, _ := strings.Cut(text, "\n")

@@ -109,7 +109,7 @@ func (f *Form) Time(name string, zone *time.Location, days int) time.Time {
 	if t, err := time.Parse(time.RFC3339, strings.Replace(text, " ", "+", 1)); err == nil && sane(t) {
 		return t.UTC()
 	}
-	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} { // as forms send it
+	for _, layout := range []string{"2006-01-02T15:04", "2006-01-02T15:04:05"} { // as browsers' forms send it
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil && sane(t) {
 			return t.UTC()
 		}

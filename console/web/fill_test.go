@@ -258,7 +258,7 @@ func (l *lab) calls(now time.Time) {
 // always obeys.
 type labCalls struct{ l *lab }
 
-func (c labCalls) Switch(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
+func (c labCalls) Press(ctx context.Context, id, user, account string, action ops.Action) (calls.State, error) {
 	live, err := c.l.Store.Calls.List(ctx)
 	if err != nil {
 		return "", err

@@ -152,7 +152,7 @@ func (s *Pages) postLive(w http.ResponseWriter, r *http.Request, v *identity.Vis
 		return err
 	}
 	id := r.PathValue("id")
-	_, err := s.Operations.Calls.Switch(r.Context(), v.Visitor, id, r.PostForm.Get("user"), ops.Action(r.PostForm.Get("action")))
+	_, err := s.Operations.Calls.Press(r.Context(), v.Visitor, id, r.PostForm.Get("user"), ops.Action(r.PostForm.Get("action")))
 	if err == nil {
 		http.Redirect(w, r, "/live#call-"+url.PathEscape(id), http.StatusSeeOther)
 		return nil

@@ -35,7 +35,7 @@ func listed(page string) []string { return links(page, `/recordings/[0-9a-f-]+(?
 func filledLab(t *testing.T, many int) (l *lab, id string) {
 	t.Helper()
 	calls := new(labCalls)
-	l = newLab(t, func(c *console.Config) { c.Switcher = calls })
+	l = newLab(t, func(c *console.Config) { c.Presser = calls })
 	calls.l = l
 	now := time.Now()
 	id = l.fill(now, many)

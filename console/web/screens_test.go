@@ -31,7 +31,7 @@ func TestScreens(t *testing.T) {
 		t.Fatal(err)
 	}
 	var calls labCalls
-	l := newLab(t, func(c *console.Config) { c.Switcher = &calls })
+	l := newLab(t, func(c *console.Config) { c.Presser = &calls })
 	calls.l = l
 	now := time.Now()
 	id := l.fill(now, 60)

@@ -23,10 +23,10 @@ const (
 	Toggle Action = "toggle"
 )
 
-// Switch switches the recording of a live call in the name of a user of its
-// organisation; user "" is the visitor's own, or else the one who talks on it. It
-// returns the call as it stands then.
-func (c *Calls) Switch(ctx context.Context, v Visitor, id, user string, action Action) (CallView, error) {
+// Press presses on a live call in the name of a user of its organisation; user "" is
+// the visitor's own, or else the one who talks on the call. It returns the call as it
+// stands then.
+func (c *Calls) Press(ctx context.Context, v Visitor, id, user string, action Action) (CallView, error) {
 	call, err := c.find(ctx, v, id)
 	if err != nil {
 		return CallView{}, err
@@ -48,13 +48,13 @@ func (c *Calls) Switch(ctx context.Context, v Visitor, id, user string, action A
 		return CallView{}, ErrNotAllowed
 	}
 	if action != Pause {
-		if err := c.auditSwitch(v, &call, user, action); err != nil {
+		if err := c.auditPress(v, &call, user, action); err != nil {
 			return CallView{}, err
 		}
 	}
-	state, err := c.switcher.Switch(ctx, id, user, v.Account.Name, action)
+	state, err := c.presser.Press(ctx, id, user, v.Account.Name, action)
 	if action == Pause { // a pause waits for no disk, and is made even if its line cannot be written
-		_ = c.auditSwitch(v, &call, user, action) // write logs it
+		_ = c.auditPress(v, &call, user, action) // write logs it
 	}
 	if err != nil {
 		c.auditFailed(v, &call, action, err)
@@ -68,9 +68,8 @@ func (c *Calls) Switch(ctx context.Context, v Visitor, id, user string, action A
 	return call, nil
 }
 
-// auditSwitch writes that a switch was asked for: before it is done, except for a
-// pause.
-func (c *Calls) auditSwitch(v Visitor, call *CallView, user string, action Action) error {
+// auditPress writes that a press was asked for: before it is done, except for a pause.
+func (c *Calls) auditPress(v Visitor, call *CallView, user string, action Action) error {
 	detail := string(action)
 	if user != "" {
 		detail += " for " + user
@@ -78,7 +77,7 @@ func (c *Calls) auditSwitch(v Visitor, call *CallView, user string, action Actio
 	return c.audit.write(v, audit.Toggle, call.Organisation, call.ID, detail)
 }
 
-// auditFailed writes that the switch of the line before was not done.
+// auditFailed writes that the press of the line before was not obeyed.
 func (c *Calls) auditFailed(v Visitor, call *CallView, action Action, cause error) {
 	var refused toggle.Refusal
 	detail := audit.Toggle + ": " + string(action)
