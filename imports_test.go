@@ -35,7 +35,7 @@ var mayImport = map[string][]string{
 	"console/ops":         {"console/access", "flow", "recording", "recording/audit", "store", "store/calls", "store/index", "toggle"},
 	"console/query":       {"console/ops", "flow", "recording", "store/index"},
 	"console/respond":     {"console/ops", "console/query", "flow"},
-	"console/web":         {"console/access", "console/identity", "console/ops", "console/query", "console/respond", "flow", "recording", "recording/audit", "store/calls", "store/index", "toggle"},
+	"console/web":         {"console/access", "console/identity", "console/ops", "console/query", "console/respond", "flow", "internal/recent", "recording", "recording/audit", "store/calls", "store/index", "toggle"},
 	"toggle":              {"flow"},
 	"store":               {},
 	"store/calls":         {"flow", "internal/recent", "store"},

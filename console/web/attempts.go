@@ -1,12 +1,12 @@
 package web
 
 import (
-	"container/list"
 	"net/netip"
 	"sync"
 	"time"
 
 	"tapedeck/console/identity"
+	"tapedeck/internal/recent"
 )
 
 // pace says how fast a client may try passwords.
@@ -64,16 +64,16 @@ func newAttempts() *attempts {
 // begin counts an attempt before its password is compared, so that many at once count
 // as many. If the attempt comes too soon, begin returns how long to wait, and does
 // not count it.
-func (a *attempts) begin(account string, from netip.Addr, now time.Time) time.Duration {
+func (a *attempts) begin(account string, from netip.Addr) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	address := identity.Network(from)
 	key := pair{account, address}
-	if wait := max(a.addresses.wait(address, now), a.pairs.wait(key, now)); wait > 0 {
+	if wait := max(a.addresses.wait(address), a.pairs.wait(key)); wait > 0 {
 		return wait
 	}
-	a.addresses.add(address, now)
-	a.pairs.add(key, now)
+	a.addresses.add(address)
+	a.pairs.add(key)
 	return 0
 }
 
@@ -83,7 +83,7 @@ func (a *attempts) right(account string, from netip.Addr) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	address := identity.Network(from)
-	a.pairs.drop(pair{account, address})
+	a.pairs.kept.Forget(pair{account, address})
 	a.addresses.undo(address)
 }
 
@@ -96,74 +96,42 @@ func (a *attempts) untried(account string, from netip.Addr) {
 	a.addresses.undo(address)
 }
 
-// ledger counts attempts by key, for the keys that were used last.
+// ledger counts attempts by key, for the latest maxRemembered keys.
 type ledger[K comparable] struct {
 	pace
-	lines map[K]*list.Element
-	order *list.List // of *line[K], the one that was used last at the front
+	kept recent.Map[K, tries]
 }
 
-type line[K comparable] struct {
-	key  K
+// tries is how many attempts there were, and when the last one was.
+type tries struct {
 	n    int
 	last time.Time
 }
 
 func newLedger[K comparable](p pace) *ledger[K] {
-	return &ledger[K]{pace: p, lines: map[K]*list.Element{}, order: list.New()}
+	return &ledger[K]{pace: p, kept: recent.Map[K, tries]{Limit: maxRemembered, Keep: forgetAfter}}
 }
 
-func (l *ledger[K]) wait(key K, now time.Time) time.Duration {
-	l.forget(now)
-	e := l.lines[key]
-	if e == nil {
+func (l *ledger[K]) wait(key K) time.Duration {
+	t, ok := l.kept.Get(key)
+	if !ok {
 		return 0
 	}
-	entry := e.Value.(*line[K])
-	return entry.last.Add(l.delay(entry.n)).Sub(now)
+	return time.Until(t.last.Add(l.delay(t.n)))
 }
 
-func (l *ledger[K]) add(key K, now time.Time) {
-	e := l.lines[key]
-	if e == nil {
-		e = l.order.PushFront(&line[K]{key: key})
-		l.lines[key] = e
-	}
-	l.order.MoveToFront(e)
-	entry := e.Value.(*line[K])
-	entry.n, entry.last = entry.n+1, now
-	if l.order.Len() > maxRemembered {
-		l.remove(l.order.Back())
-	}
+func (l *ledger[K]) add(key K) {
+	t, _ := l.kept.Get(key)
+	l.kept.Put(key, tries{t.n + 1, time.Now()})
 }
 
-// undo takes back one attempt.
+// undo takes back the last attempt.
 func (l *ledger[K]) undo(key K) {
-	e := l.lines[key]
-	if e == nil {
-		return
-	}
-	if entry := e.Value.(*line[K]); entry.n > 1 {
-		entry.n--
-	} else {
-		l.remove(e)
-	}
-}
-
-func (l *ledger[K]) drop(key K) {
-	if e := l.lines[key]; e != nil {
-		l.remove(e)
-	}
-}
-
-func (l *ledger[K]) remove(e *list.Element) {
-	delete(l.lines, e.Value.(*line[K]).key)
-	l.order.Remove(e)
-}
-
-// forget removes what is too long ago.
-func (l *ledger[K]) forget(now time.Time) {
-	for e := l.order.Back(); e != nil && now.Sub(e.Value.(*line[K]).last) >= forgetAfter; e = l.order.Back() {
-		l.remove(e)
+	t, ok := l.kept.Get(key)
+	switch {
+	case ok && t.n > 1:
+		l.kept.Put(key, tries{t.n - 1, t.last})
+	case ok:
+		l.kept.Forget(key)
 	}
 }

@@ -54,7 +54,7 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	if access.CheckName(name) != nil {
 		name = "" // no account has it; the attempt counts as any other
 	}
-	if wait := s.attempts.begin(name, from.Addr, time.Now()); wait > 0 {
+	if wait := s.attempts.begin(name, from.Addr); wait > 0 {
 		s.tooOften(w, r, f, wait)
 		return
 	}
