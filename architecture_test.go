@@ -55,6 +55,20 @@ func topFolder(name string) string {
 	return folder
 }
 
+// TestRooms: docs/design.md, sections 4 and 13, has every package, but those that only
+// tests use.
+func TestRooms(t *testing.T) {
+	text, err := os.ReadFile("docs/design.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(mayImport)) {
+		if topFolder(name) != "" && !strings.Contains(string(text), "`"+name+"`") {
+			t.Errorf("docs/design.md, section 13, does not say what %s is", name)
+		}
+	}
+}
+
 // walkMost is how many files the walks in docs/architecture.md may pass.
 var walkMost = map[string]int{"## The walk of a press": 8, "## The walk of a new call": 16}
 
