@@ -10,8 +10,8 @@ import (
 )
 
 // call is one call from the socket to the closed file. The controller's goroutine
-// owns it. Each part keeps its own state and its own file; what a part wants to be
-// said to FreeSWITCH goes out by way of the line.
+// owns it. Each part keeps its own state in its own file. All commands to FreeSWITCH
+// go through the line.
 type call struct {
 	identity
 	ctl        *Controller
@@ -28,27 +28,28 @@ type call struct {
 	absence    absence
 }
 
-// identity is what never changes of a call.
+// identity is the part of a call that never changes.
 type identity struct {
 	id       string
-	core     string // UUID of its FreeSWITCH; "" if the call was taken over
-	external string // the outside party's number; "" of an internal call
+	core     string // UUID of its FreeSWITCH (Core-UUID); "" if the call was taken over
+	external string // the outside party's number; "" for an internal call
 	began    time.Time
 	log      *slog.Logger
 }
 
-// recorder is the recording: what is wanted and what FreeSWITCH has confirmed.
+// recorder is the state of the recording: what is wanted, and what FreeSWITCH has
+// confirmed.
 type recorder struct {
 	toggle.State
-	answered    time.Time   // the anchor was; zero: not yet
-	ended       time.Time   // the anchor hung up; zero: not yet, or not known
-	wishedSince time.Time   // since when what is to be written is what it is
-	starting    bool        // RECORD_START has come, and what the answer runs besides is not done yet
-	refusal     string      // FreeSWITCH's word on what it refused last
-	countedAs   toggle.File // as what the call is counted among the recordings
+	answered    time.Time   // when the anchor was answered; zero: not yet
+	ended       time.Time   // when the anchor hung up; zero: not yet, or not known
+	wishedSince time.Time   // when the wish (speech, silence or nothing) changed last
+	starting    bool        // RECORD_START has come; the mask that the answer runs after it may not have run yet
+	refusal     string      // FreeSWITCH's reply to the command that failed last; "" once it is in a problem
+	countedAs   toggle.File // the state under which the controller counts this recording
 }
 
-// newCall makes a call on a switch; it has no file yet.
+// newCall makes a call on a switch. The call has no file yet.
 func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c := &call{identity: id, ctl: ctl, route: r}
 	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
@@ -62,8 +63,8 @@ func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 // isLive reports whether the call is followed here and has not ended.
 func (c *call) isLive() bool { return c.ctl.calls[c.id] == c }
 
-// fact takes one fact into the call and returns the command that it calls for,
-// toggle.None if there is none.
+// fact takes one fact into the call's state. It returns the recording command that
+// follows from it, toggle.None if there is none.
 func (c *call) fact(f toggle.Fact, now time.Time) toggle.Command {
 	before := c.rec.State
 	next, commands := toggle.Next(before, f)
@@ -92,18 +93,19 @@ func (c *call) fact(f toggle.Fact, now time.Time) toggle.Command {
 	return commands[0]
 }
 
-// happened takes a fact that the watch link told, and sends what follows.
+// happened takes a fact, sends the command that follows from it over the watch link,
+// and does what else the new state needs.
 func (c *call) happened(f toggle.Fact, now time.Time) {
 	c.line.carryOut(c.fact(f, now), now)
 	c.followUp(now)
 }
 
-// rethink takes what the chain now wants.
+// rethink takes into account what the chain wants now.
 func (c *call) rethink(now time.Time) {
 	c.happened(c.route.wish(c.rec.Answered), now)
 }
 
-// followUp does what the call's new state asks for besides recording commands.
+// followUp does what the new state needs besides recording commands.
 func (c *call) followUp(now time.Time) {
 	c.timers.keepRestart(now)
 	c.presses.settle(now)
@@ -113,8 +115,8 @@ func (c *call) followUp(now time.Time) {
 	c.publish(now)
 }
 
-// publish tells programs and people how the recording stands; of a call that has
-// ended nothing more, whatever reply comes late.
+// publish reports the state of the recording to programs, lamps, the store and the
+// meter. A call that has ended reports nothing more, even if a reply comes late.
 func (c *call) publish(now time.Time) {
 	if !c.isLive() {
 		return
@@ -124,7 +126,7 @@ func (c *call) publish(now time.Time) {
 	c.count()
 }
 
-// count counts the call among the recordings; one that has ended is none.
+// count updates the controller's numbers of recordings. An ended call has none.
 func (c *call) count() {
 	is := c.rec.File
 	if !c.isLive() {
@@ -134,7 +136,7 @@ func (c *call) count() {
 	c.rec.countedAs = is
 }
 
-// cause is why the file holds what it holds now.
+// cause is the reason why the file holds what it holds now.
 func (c *call) cause() recording.Cause {
 	if c.rec.Person != toggle.Nobody {
 		last := c.presses.last
@@ -143,7 +145,8 @@ func (c *call) cause() recording.Cause {
 	return c.route.decided(c.rec.On && c.rec.Guard)
 }
 
-// fault writes a problem down, once, on the file that it is of.
+// fault notes a problem of a file, once: in the sidecar, the trace, the log and the
+// metrics.
 func (c *call) fault(p *files.Part, problem, detail string, now time.Time) {
 	if !p.AddProblem(problem, detail) {
 		return
@@ -153,7 +156,7 @@ func (c *call) fault(p *files.Part, problem, detail string, now time.Time) {
 	c.log.Warn("recording has a problem", "problem", problem, "detail", detail, "part", p.N)
 }
 
-// addPart makes the call's next file the one that is written.
+// addPart adds a further file to the call. From now on that file is written.
 func (c *call) addPart() error {
 	path, err := c.ctl.cfg.Recordings.PartPath(c.route.org.ID, c.began, c.id, len(c.files.All())+1)
 	if err == nil {
@@ -162,10 +165,10 @@ func (c *call) addPart() error {
 	return err
 }
 
-// nextPart is addPart, for a recording that has to begin again. The problems of the
-// file before stay with that file.
+// nextPart adds a file for a recording that has to begin again. The problems so far
+// stay with the previous file.
 func (c *call) nextPart(now time.Time) {
-	if err := c.addPart(); err != nil { // the first one could be named, so can this
+	if err := c.addPart(); err != nil { // cannot happen: the first file has a valid path, too
 		c.log.Error("no file name for a further file", "error", err)
 		return
 	}
@@ -175,8 +178,8 @@ func (c *call) nextPart(now time.Time) {
 	c.log.Warn("recording begins again in a further file", "part", p.N)
 }
 
-// answered: this leg was. It may be the one that is recorded: of an outgoing call
-// that is the leg that the outside party answers.
+// answered takes the answer of a leg. On an outgoing call, the leg that answers
+// becomes the anchor.
 func (c *call) answered(uuid string, now time.Time) {
 	if c.route.anchor == "" && uuid != c.route.first && c.route.ringing[uuid] {
 		c.route.anchor = uuid
@@ -190,20 +193,21 @@ func (c *call) answered(uuid string, now time.Time) {
 	c.rethink(now)
 }
 
-// joined: the anchor talks to this leg.
+// joined takes a bridge: the anchor talks to this leg now.
 func (c *call) joined(uuid string, now time.Time) {
 	c.route.join(uuid, now)
 	c.rethink(now)
 }
 
-// left: this leg is not on the call any more.
+// left takes it that this leg is no longer on the call.
 func (c *call) left(uuid string, now time.Time) {
 	c.route.leave(uuid, now)
 	c.rethink(now)
 }
 
-// started: RECORD_START of the file that is written. One that begins masked counts
-// as started when the mask has run too: an unmask could come before the mask.
+// started takes RECORD_START of the current file. A file that is armed masked but
+// should now hold speech counts as started only when its mask has run: otherwise our
+// unmask could run before that mask.
 func (c *call) started(uuid string, now time.Time) {
 	c.route.anchor = uuid
 	c.happened(toggle.Fact{What: toggle.Answered}, now)
@@ -214,7 +218,8 @@ func (c *call) started(uuid string, now time.Time) {
 	c.happened(toggle.Fact{What: toggle.Started}, now)
 }
 
-// armedDone: everything that the answer runs has run.
+// armedDone takes the event that the answer makes last: everything that the answer
+// runs has run.
 func (c *call) armedDone(now time.Time) {
 	if c.rec.starting {
 		c.rec.starting = false
@@ -222,7 +227,7 @@ func (c *call) armedDone(now time.Time) {
 	}
 }
 
-// end ends a call whose recorded leg is gone.
+// end ends a call whose anchor has hung up, and has its files described.
 func (c *call) end(now time.Time) {
 	c.fact(toggle.Fact{What: toggle.HungUp}, now)
 	c.timers.stop()

@@ -1,11 +1,11 @@
-// Package call is the way of a call from the outbound socket to the closed file.
-// It turns what FreeSWITCH says into facts for toggle, and toggle's commands into
-// what FreeSWITCH is told. docs/architecture.md walks through it file by file.
+// Package call follows each call from the outbound socket to the closed file. It
+// turns the events of FreeSWITCH into facts for toggle, and toggle's commands into
+// commands for FreeSWITCH. docs/architecture.md walks through it file by file.
 //
 // One goroutine, Controller.Run, owns every call. A call is composed of parts, each
 // in a file of its own: the route, the presses, the files, the line to FreeSWITCH,
-// what was announced, what is kept for a handover. What happens after a restart, a
-// lost link or another instance's death stands apart, in reconnect.go, adopt.go,
+// the announcements, the snapshot for a takeover. Recovery after a restart, a lost
+// link or the death of another instance stands apart, in reconnect.go, adopt.go,
 // takeover.go, orphans.go, relay.go, absence.go and reaper.go.
 package call
 
@@ -30,7 +30,7 @@ type Config struct {
 	Calls      Calls
 	Index      RecordingIndex
 	Archive    Archive
-	Past       []recording.Sidecar // drafts that a Tapedeck before this one has left
+	Past       []recording.Sidecar // drafts that an earlier Tapedeck left behind
 	Meter      Meter
 	Log        *slog.Logger
 }
@@ -51,8 +51,8 @@ const (
 	sweepEvery    = time.Minute
 )
 
-// Controller owns the live calls. Its goroutine, Run, has all of their state and
-// takes what happens in order; everything else hands it work.
+// Controller owns the live calls. Only its goroutine, Run, touches their state. It
+// takes one piece of work after the other; other goroutines hand it work.
 type Controller struct {
 	loop
 	cfg   Config
@@ -67,7 +67,7 @@ type Controller struct {
 	relays    relays
 	takeover  *takeover
 	describer *describer
-	serials   int64 // of what needs a number of its own: markers, relayed legs
+	serials   int64 // the last serial number given to a marker or a relayed leg
 	counts    struct{ recording, paused int }
 }
 
@@ -79,7 +79,7 @@ type loop struct {
 	ctx   context.Context // of Run
 }
 
-// New makes a Controller. Nothing happens before Run.
+// New makes a Controller. It starts nothing; Run does.
 func New(cfg Config) *Controller {
 	ctl := &Controller{
 		loop:     loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
@@ -96,8 +96,8 @@ func New(cfg Config) *Controller {
 	return ctl
 }
 
-// Run owns the calls until ctx ends. It leaves recordings running and returns when
-// no command is on its way any more.
+// Run owns the calls until ctx ends. It stops no recording. It returns when every
+// command that was sent has its reply.
 func (ctl *Controller) Run(ctx context.Context) error {
 	ctl.ctx = ctx
 	defer ctl.work.Wait()
@@ -128,7 +128,8 @@ func (ctl *Controller) Run(ctx context.Context) error {
 	}
 }
 
-// post hands work to Run, and reports whether Run will do it.
+// post hands work to Run. It returns false if Run has ended and the work will not be
+// done.
 func (l *loop) post(work func(now time.Time)) bool {
 	select {
 	case l.inbox <- work:
@@ -138,7 +139,8 @@ func (l *loop) post(work func(now time.Time)) bool {
 	}
 }
 
-// ask hands work to Run and waits until it is done. It reports whether it was.
+// ask hands work to Run and waits until it is done. It returns false if ctx or Run
+// ends before that; the work may still be done if only ctx has ended.
 func (l *loop) ask(ctx context.Context, work func(now time.Time)) bool {
 	ready := make(chan struct{})
 	if !l.post(func(now time.Time) { work(now); close(ready) }) {
@@ -154,13 +156,13 @@ func (l *loop) ask(ctx context.Context, work func(now time.Time)) bool {
 	}
 }
 
-// serial is a number that this Controller has not given out yet.
+// serial returns a number that this Controller has not returned before.
 func (ctl *Controller) serial() int64 {
 	ctl.serials++
 	return ctl.serials
 }
 
-// callOf is the live call that a leg belongs to; nil if none.
+// callOf returns the live call that a leg belongs to; nil if there is none.
 func (ctl *Controller) callOf(uuid string) *call {
 	if l := ctl.legs.get(uuid); l != nil {
 		return ctl.calls[l.call]
@@ -168,7 +170,7 @@ func (ctl *Controller) callOf(uuid string) *call {
 	return nil
 }
 
-// callAnchored is the live call whose anchor this is; nil if none.
+// callAnchored returns the live call whose anchor is this leg; nil if there is none.
 func (ctl *Controller) callAnchored(uuid string) *call {
 	if c := ctl.callOf(uuid); c != nil && c.route.anchor == uuid {
 		return c
@@ -176,8 +178,8 @@ func (ctl *Controller) callAnchored(uuid string) *call {
 	return nil
 }
 
-// callOn is the live call in which a leg talks: the one whose anchor it is, or
-// whose anchor it is bridged with; nil if none.
+// callOn returns the live call in which a leg talks: the leg is its anchor, or is
+// bridged with its anchor. It returns nil if there is none.
 func (ctl *Controller) callOn(uuid string) *call {
 	if c := ctl.callAnchored(uuid); c != nil {
 		return c
@@ -188,8 +190,8 @@ func (ctl *Controller) callOn(uuid string) *call {
 	return nil
 }
 
-// count keeps the number of recordings that run, as one call goes from one state
-// to another, and tells the meter.
+// count updates the numbers of running and paused recordings when one call's file
+// changes from one state to another, and reports them to the meter.
 func (ctl *Controller) count(from, to toggle.File) {
 	add := func(file toggle.File, n int) {
 		switch file {
@@ -204,7 +206,8 @@ func (ctl *Controller) count(from, to toggle.File) {
 	ctl.cfg.Meter.Live(len(ctl.calls), ctl.counts.recording, ctl.counts.paused)
 }
 
-// forgetUnwatched ends calls whose hangup nobody will tell.
+// forgetUnwatched ends the old calls on switches without a watch link: no event will
+// report their hangup.
 func (ctl *Controller) forgetUnwatched(now time.Time) {
 	for _, c := range ctl.calls {
 		if !ctl.switches.watched(c.line.switchName) && now.Sub(c.began) > unwatchedLife {

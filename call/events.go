@@ -10,13 +10,13 @@ import (
 	"tapedeck/toggle"
 )
 
-// Events are what a watch link has to subscribe to.
+// Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
 	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE",
 	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass}
 
-// Watched takes an event of a switch's watch link. The link calls it in the order of
-// the events; it waits while the Controller is busy.
+// Watched takes an event from the watch link of a switch. The link calls it in the
+// order of the events. It waits while the Controller is busy.
 func (ctl *Controller) Watched(switchName string, ev *esl.Event) {
 	came := time.Now()
 	ctl.post(func(now time.Time) {
@@ -25,7 +25,7 @@ func (ctl *Controller) Watched(switchName string, ev *esl.Event) {
 	})
 }
 
-// event hands an event to whom it is about.
+// event passes an event to the part that it is about.
 func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	ctl.cfg.Meter.Event(ev.Name())
 	uuid := ev.Get("Unique-ID")
@@ -67,7 +67,7 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	}
 }
 
-// custom hands on the events that we make ourselves.
+// custom passes on the events that Tapedeck makes itself.
 func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.Time) {
 	switch ev.Subclass() {
 	case armedSubclass:
@@ -83,8 +83,9 @@ func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.T
 	}
 }
 
-// created: a leg that FreeSWITCH dials carries the call that it is for. One that has
-// been on the socket already is known better than the event knows it.
+// created takes a new leg. A leg that FreeSWITCH dials carries the id of its call.
+// Nothing changes for a leg that is known: its channel data from the socket is newer
+// than the event.
 func (ctl *Controller) created(switchName, uuid string, data channelData, now time.Time) {
 	if !ctl.legs.isNew(uuid) {
 		return
@@ -99,8 +100,8 @@ func (ctl *Controller) created(switchName, uuid string, data channelData, now ti
 	}
 }
 
-// channelAnswered: the leg was answered. Its beginning may not have been told, if
-// the watch link was away.
+// channelAnswered takes the answer of a leg. If the watch link was down when the leg
+// was created, it takes that, too.
 func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, now time.Time) {
 	if ctl.legs.isNew(uuid) {
 		ctl.created(switchName, uuid, ev, now)
@@ -117,8 +118,8 @@ func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, n
 	}
 }
 
-// bridged: two legs talk. Either may be the anchor of a call, and after an attended
-// transfer both may be.
+// bridged takes a bridge of two legs. Either leg may be the anchor of a call; after
+// an attended transfer both may be.
 func (ctl *Controller) bridged(a, b string, now time.Time) {
 	ctl.legs.bridge(a, b)
 	ctl.legs.bridge(b, a)
@@ -129,7 +130,7 @@ func (ctl *Controller) bridged(a, b string, now time.Time) {
 	}
 }
 
-// unbridged: two legs do not talk any more.
+// unbridged takes the end of a bridge.
 func (ctl *Controller) unbridged(a, b string, now time.Time) {
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		this, other := pair[0], pair[1]
@@ -148,19 +149,19 @@ func (ctl *Controller) recordStarted(switchName, uuid string, ev *esl.Event, now
 	}
 	p.Made, _ = madeAt(ev)
 	p.Begin(ctl.switches.when(switchName, ev, now))
-	if p == c.files.Last() { // otherwise it was given up, and begins after all
+	if p == c.files.Last() { // an earlier file was given up already
 		c.started(uuid, now)
 	}
 }
 
-// recordStopped takes RECORD_STOP of a call's own file: it ends with the leg, or
-// before it because somebody stopped it or it could not be written.
+// recordStopped takes RECORD_STOP of a call's own file. The cause is the end of the
+// leg, a stop command, or a file that could not be written.
 func (ctl *Controller) recordStopped(switchName, uuid string, ev *esl.Event, now time.Time) {
 	c, p := ctl.recordedFile(uuid, ev)
 	if c == nil {
 		return
 	}
-	if !p.Made.IsZero() { // how the clocks stand is known better by now
+	if !p.Made.IsZero() { // the difference of the clocks is known better by now
 		p.Begin(ctl.switches.ours(switchName, p.Made, now))
 	}
 	ms, err := strconv.Atoi(ev.Variable("record_ms"))
@@ -177,14 +178,14 @@ func (ctl *Controller) recordStopped(switchName, uuid string, ev *esl.Event, now
 	switch cause := ev.Get("Record-Completion-Cause"); cause { // switch_ivr_async.c, set_completion_cause
 	case "uri-failure", "media-failure":
 		c.fault(p, recording.Disk, "FreeSWITCH could not write the file: "+cause, now)
-	case "empty-file": // not one packet came: it is deleted
+	case "empty-file": // no packet came: FreeSWITCH has deleted the file
 		p.Empty()
 	}
 	c.happened(toggle.Fact{What: toggle.Stopped}, now)
 }
 
-// recordedFile is the live call's own file that the event is about; nil if it is
-// about none.
+// recordedFile finds the live call and its file that an event is about; nil if it is
+// none of ours.
 func (ctl *Controller) recordedFile(uuid string, ev *esl.Event) (*call, *files.Part) {
 	c := ctl.calls[ev.Get("Recording-Variable-tapedeck_call")]
 	if c == nil {
@@ -200,11 +201,11 @@ func (ctl *Controller) recordedFile(uuid string, ev *esl.Event) (*call, *files.P
 	return c, p
 }
 
-// hasHungUp reports whether the event's leg is on its way out.
+// hasHungUp reports whether the event's leg is hanging up.
 func hasHungUp(ev *esl.Event) bool { return ev.Get("Answer-State") == "hangup" }
 
-// hungUp: the call ends with its anchor; before there is one, with the leg that
-// brought it.
+// hungUp takes the end of a leg. A call ends with its anchor, and before an anchor
+// is known with its first leg.
 func (ctl *Controller) hungUp(uuid string, now time.Time) {
 	if c := ctl.callOf(uuid); c != nil {
 		if c.route.has(uuid) {
@@ -214,7 +215,7 @@ func (ctl *Controller) hungUp(uuid string, now time.Time) {
 		}
 	}
 	if l := ctl.legs.get(uuid); l != nil {
-		if c := ctl.callAnchored(l.peer); c != nil && c.route.peer == uuid { // it came from another call
+		if c := ctl.callAnchored(l.peer); c != nil && c.route.peer == uuid { // the leg belongs to another call, or to none
 			c.left(uuid, now)
 		}
 	}

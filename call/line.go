@@ -17,39 +17,43 @@ import (
 
 var errNoLink = errors.New("call: no watch link to the call's FreeSWITCH: name it under switches in the daemon file")
 
-// outcome takes the replies to commands, one each, or why there are none.
+// outcome takes the replies to commands, one for each command, or the error that
+// kept them from coming.
 type outcome func(replies []esl.Reply, err error, now time.Time)
 
-// order is commands that go out in one write, and who takes their outcome.
+// order is a list of commands that go out in one write, and the function that takes
+// their outcome.
 type order struct {
 	commands []esl.Command
 	then     outcome
 }
 
-// line is the way of one call's commands to FreeSWITCH: over the watch link, or on
-// the socket of a leg that enters (socket.go). Either way a batch is put together
-// by batch and its outcome is read by read.
+// line sends one call's commands to FreeSWITCH: over the watch link, or over the
+// outbound socket of a leg that enters (socket.go). On both, onSocket or onLink
+// builds the batch and read takes its outcome.
 type line struct {
 	call       *call
-	switchName string  // the switch that has the call; "" if no watch link has said so yet
-	orders     []order // on the watch link; the first is on its way
-	yielded    bool    // to another instance: nothing is sent any more
+	switchName string  // name of the switch that has the call; "" if it is not known yet
+	orders     []order // for the watch link; the first one is on its way
+	yielded    bool    // another instance has the call: nothing is sent any more
 }
 
-// way is how variables are set on the legs of a call.
+// way says how variables are set on the legs of a call.
 type way interface {
-	// onAnswer sets a variable of the leg that is recorded, or will be; "" unsets it.
+	// onAnswer sets a variable of the leg that is, or will be, recorded; value ""
+	// unsets it.
 	onAnswer(r *route, name, value string) []esl.Command
-	// snapshot keeps the snapshot where whoever takes the call over finds it.
+	// snapshot stores the snapshot on the legs where a takeover looks for it.
 	snapshot(r *route, text string) []esl.Command
 }
 
-// onSocket is the way of the leg that enters, in its own thread.
+// onSocket sets variables with applications that the entering leg runs in its own
+// thread.
 type onSocket struct{}
 
-// An outgoing call records the leg that answers: "nolocal:" hands a variable to the
-// legs to come without setting it here, and not from them to others
-// (switch_channel.c, switch_channel_process_export).
+// An outgoing call records the leg that answers. Exporting "nolocal:name" sets the
+// variable on the legs that this leg dials, not on this leg, and those legs do not
+// pass it on (switch_channel.c, switch_channel_process_export).
 func (onSocket) onAnswer(r *route, name, value string) []esl.Command {
 	set := "set"
 	if r.direction == flow.Outbound {
@@ -69,8 +73,8 @@ func (onSocket) snapshot(r *route, text string) []esl.Command {
 	return send
 }
 
-// onLink is the way of the watch link. A leg that is dialled already has its
-// variables, and is told too.
+// onLink sets variables with API commands on the watch link. A leg that is dialled
+// already got its variables at its creation, so they are set on it, too.
 type onLink struct{}
 
 func (onLink) onAnswer(r *route, name, value string) []esl.Command {
@@ -81,8 +85,9 @@ func (onLink) onAnswer(r *route, name, value string) []esl.Command {
 	return send
 }
 
-// While it is not known who has answered, the first leg may be gone before the
-// outside party's has been heard of: the snapshot has to be on both.
+// Until it is known who answered an outgoing call, the snapshot is on the first leg
+// both as its own variable and as the one that dialled legs inherit: the first leg
+// may end before we hear of the leg that answered.
 func (onLink) snapshot(r *route, text string) []esl.Command {
 	send := []esl.Command{esl.SetVar(r.holder(), handover.Variable, text)}
 	if r.awaitsAnchor() {
@@ -91,7 +96,7 @@ func (onLink) snapshot(r *route, text string) []esl.Command {
 	return send
 }
 
-// onFirst is a variable of the recorded leg as it is called on the first leg.
+// onFirst is the name, on the first leg, of a variable for the recorded leg.
 func (r *route) onFirst(name string) string {
 	if r.direction == flow.Outbound {
 		return "nolocal:" + name
@@ -99,31 +104,32 @@ func (r *route) onFirst(name string) string {
 	return name
 }
 
-// batch is a recording command (toggle.None: none) and what goes out before it in
-// the same write.
+// batch is what goes out in one write: a recording command (toggle.None if there is
+// none) and the commands that belong before it.
 type batch struct {
 	commands []esl.Command
 	command  toggle.Command
-	from     int // the replies from here on are the recording command's
+	from     int // index of the first reply that belongs to the recording command
 	cleared  clears
 }
 
-// cleared is what a batch makes FreeSWITCH forget: the code that a leg pressed, and
-// the elements that other instances have entered.
+// clears says which variables a batch clears in FreeSWITCH: the code that a leg
+// pressed, and the elements that other instances have entered.
 type clears struct {
-	code   string // the leg
+	code   string // the leg whose code is cleared; "" if none
 	relays bool
 }
 
-// onSocket is the batch for the socket of a leg that enters, behind what is sent
-// there anyway. It can set variables of that leg alone.
+// onSocket builds the batch for the socket of a leg that enters. The commands in
+// send go first. It can set variables of that leg only.
 func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Time) batch {
 	send = append(send, l.call.lease.snapshotCommands(onSocket{}, now)...)
 	return batch{commands: append(send, l.recordingCommands(onSocket{}, command)...), command: command, from: len(send)}
 }
 
-// onLink is the batch for the watch link. Before the command goes what follows from
-// a press or from anything new: that the press was seen, and the snapshot.
+// onLink builds the batch for the watch link. Before the recording command it clears
+// the code of a press and the relayed elements, and sets the snapshot if it has
+// changed.
 func (l *line) onLink(command toggle.Command, now time.Time) batch {
 	b := batch{command: command}
 	b.commands, b.cleared.code = l.call.presses.clearCode()
@@ -135,11 +141,11 @@ func (l *line) onLink(command toggle.Command, now time.Time) batch {
 	return b
 }
 
-// read takes the outcome of a batch: what FreeSWITCH was told of besides the
-// command, and the command's fate.
+// read takes the outcome of a batch: it notes what FreeSWITCH has confirmed, and
+// returns the result of the recording command as a fact.
 func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 	if err != nil {
-		l.call.lease.forgetSent() // said again with the next news, a new link's at the latest
+		l.call.lease.forgetSent() // it is sent again with the next batch, at the latest on a new link
 	} else {
 		replies = replies[b.from:]
 		l.call.presses.codeCleared(b.cleared.code)
@@ -150,8 +156,9 @@ func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 	return l.fate(b.command, replies, err)
 }
 
-// carryOut sends a recording command on the watch link and brings its fate back. A
-// FreeSWITCH that is too slow is asked again; a link that is down will return.
+// carryOut sends a recording command over the watch link and takes its result into
+// the call. After a timeout the command is sent again. After a lost link the next
+// connection takes care of it.
 func (l *line) carryOut(command toggle.Command, now time.Time) {
 	if command == toggle.None {
 		return
@@ -165,8 +172,9 @@ func (l *line) carryOut(command toggle.Command, now time.Time) {
 	}, now)
 }
 
-// sendUnsent sends what goes before a command, if there is some that no command
-// carried. While orders are on their way it waits for them.
+// sendUnsent sends what belongs before a command (onLink) when there is no command
+// to carry it. While orders are on their way it does nothing: next calls it when
+// they are done.
 func (l *line) sendUnsent(now time.Time) {
 	if l.call.rec.Gone || !l.call.ctl.switches.watched(l.switchName) || len(l.orders) > 0 {
 		return
@@ -178,8 +186,8 @@ func (l *line) sendUnsent(now time.Time) {
 	l.send(b.commands, func(replies []esl.Reply, err error, _ time.Time) { l.read(b, replies, err) }, now)
 }
 
-// disarmFirst takes back what further legs of an outgoing call would start: a
-// second one to answer would write over the file of the first.
+// disarmFirst takes back what the first leg of an outgoing call hands to legs that
+// it dials later: a second leg that answers would write over the file of the first.
 func (l *line) disarmFirst(now time.Time) {
 	r := &l.call.route
 	send := append(l.recordingCommands(onLink{}, toggle.Disarm),
@@ -187,11 +195,11 @@ func (l *line) disarmFirst(now time.Time) {
 	l.send(send, ignored, now)
 }
 
-// ignored is the outcome of commands whose failure changes nothing.
+// ignored is the outcome function for commands whose failure changes nothing.
 func ignored([]esl.Reply, error, time.Time) {}
 
-// send sends on the watch link without waiting. A call's orders go one after the
-// other, so that what is said last is what holds.
+// send sends commands over the watch link without waiting. The orders of one call go
+// out one after the other, so the last one sent is the one that holds.
 func (l *line) send(commands []esl.Command, then outcome, now time.Time) {
 	if l.yielded {
 		return
@@ -202,7 +210,7 @@ func (l *line) send(commands []esl.Command, then outcome, now time.Time) {
 	}
 }
 
-// next sends the first order.
+// next sends the first order of the queue.
 func (l *line) next(now time.Time) {
 	o := l.orders[0]
 	l.call.ctl.send(l.switchName, o.commands, func(replies []esl.Reply, err error, now time.Time) {
@@ -220,8 +228,8 @@ func (l *line) next(now time.Time) {
 	}, now)
 }
 
-// send sends to a switch without waiting. then is called by Run with the replies,
-// at once if no link goes to the switch.
+// send sends commands to a switch without waiting. Run calls then with the replies;
+// without a link to the switch, send calls it at once.
 func (ctl *Controller) send(switchName string, commands []esl.Command, then outcome, now time.Time) {
 	link := ctl.cfg.Switches[switchName]
 	if link == nil {
@@ -236,20 +244,22 @@ func (ctl *Controller) send(switchName string, commands []esl.Command, then outc
 	})
 }
 
-// onAnswer is what the answer of the recorded leg runs: applications in channel
-// variables. FreeSWITCH runs every variable whose name begins with
+// onAnswer are the channel variables with the applications that the recorded leg
+// runs when it is answered. FreeSWITCH runs every variable whose name begins with
 // execute_on_answer, in the order in which they were set last (switch_channel.c,
-// switch_channel_execute_on), so the operator's own stay, and ours are always set
-// all together.
+// switch_channel_execute_on). So the operator's own variables stay, and Tapedeck
+// always sets its three together.
 //
-// RECORD_START is sent before the mask has run: an unmask that follows it could
-// come first. So the third one tells when all is done.
+// FreeSWITCH sends RECORD_START before the mask has run: an unmask sent after that
+// event could run before the mask. So the third variable makes an event when all is
+// done.
 var onAnswer = [3]string{"execute_on_answer_tapedeck_1", "execute_on_answer_tapedeck_2", "execute_on_answer_tapedeck_3"}
 
-// armedSubclass is the event that the third one makes.
+// armedSubclass is the subclass of that event.
 const armedSubclass = "tapedeck::armed"
 
-// recordingCommands are what carries a command out, by either way.
+// recordingCommands are the FreeSWITCH commands that carry out a recording command,
+// on either way.
 func (l *line) recordingCommands(w way, command toggle.Command) []esl.Command {
 	path := l.call.files.Last().Path
 	switch command {
@@ -261,7 +271,7 @@ func (l *line) recordingCommands(w way, command toggle.Command) []esl.Command {
 		return send
 	case toggle.Start:
 		send := []esl.Command{esl.Record(l.call.route.anchor, esl.RecordStart, path, l.recordingVariables()...)}
-		if l.call.rec.Problems&toggle.NotStarted != 0 { // or it did, masked, and was not told: then this start changes nothing
+		if l.call.rec.Problems&toggle.NotStarted != 0 { // it may have started masked without RECORD_START: then a start changes nothing
 			send = append(send, esl.Record(l.call.route.anchor, esl.RecordUnmask, path))
 		}
 		return send
@@ -271,7 +281,7 @@ func (l *line) recordingCommands(w way, command toggle.Command) []esl.Command {
 	return nil
 }
 
-// armed is what onAnswer's variables hold; "" is unset.
+// armed is the value of each variable in onAnswer; "" is unset.
 func (l *line) armed(command toggle.Command) (values [3]string) {
 	if command != toggle.Disarm {
 		values[0] = l.recordSession()
@@ -283,9 +293,9 @@ func (l *line) armed(command toggle.Command) (values [3]string) {
 	return values
 }
 
-// recordSession is the application that starts the recording. It splits its
-// argument at spaces (mod_dptools.c, record_session_function); there are none in a
-// recording.Dir's path.
+// recordSession is the application that starts the recording. The application splits
+// its argument at spaces (mod_dptools.c, record_session_function); a path of a
+// recording.Dir has none.
 func (l *line) recordSession() string {
 	var pairs []string
 	for _, v := range l.recordingVariables() {
@@ -294,10 +304,10 @@ func (l *line) recordSession() string {
 	return "record_session " + l.call.files.Last().Path + " {" + strings.Join(pairs, ",") + "}"
 }
 
-// recordingVariables are set for this recording alone and come back on its events.
-// RECORD_MIN_SEC=0 keeps short files whatever the operator has set for other
-// recordings. FreeSWITCH holds 500 ms of audio back unless RECORD_PRE_BUFFER_FRAMES
-// is 0, so that a mask would come 500 ms late (switch_core_media_bug.c,
+// recordingVariables are set for this recording only and come back on its events.
+// RECORD_MIN_SEC=0 keeps short files, whatever the operator has set for other
+// recordings. With RECORD_PRE_BUFFER_FRAMES=0 FreeSWITCH does not hold back 500 ms
+// of audio; otherwise a mask would take effect 500 ms late (switch_core_media_bug.c,
 // switch_core_media_bug_read).
 func (l *line) recordingVariables() []esl.RecordVar {
 	return []esl.RecordVar{{Name: "RECORD_STEREO", Value: strconv.FormatBool(l.call.ctl.cfg.Stereo)},
@@ -305,7 +315,8 @@ func (l *line) recordingVariables() []esl.RecordVar {
 		{Name: "tapedeck_call", Value: l.call.id}}
 }
 
-// fate is what became of a recording command. Every failure is one log line.
+// fate turns the replies to a recording command into a fact. It logs each failure
+// once.
 func (l *line) fate(command toggle.Command, replies []esl.Reply, err error) toggle.Fact {
 	f := toggle.Fact{What: toggle.Done, Command: command}
 	if command == toggle.None {
@@ -329,19 +340,20 @@ func (l *line) fate(command toggle.Command, replies []esl.Reply, err error) togg
 	}
 	l.call.rec.refusal = why
 	level := slog.LevelWarn
-	if f.What == toggle.HungUp { // it crossed the hangup on its way
+	if f.What == toggle.HungUp { // the leg hung up while the command was on its way
 		level = slog.LevelInfo
 	}
 	l.call.log.Log(context.Background(), level, "recording command failed", "command", command.String(), "result", results[f.What], "reply", why)
 	return f
 }
 
+// results are the metric's names for the outcome of a command.
 var results = map[toggle.What]string{toggle.Done: "ok", toggle.Refused: "refused", toggle.Missing: "missing",
 	toggle.HungUp: "missing", toggle.Unanswered: "unanswered", toggle.Unsent: "unsent"}
 
 // refusal reads an error reply (mod_commands.c, session_record_function). "Cannot
-// mask" is no proof that there is no recording: it is refused, and "Cannot stop"
-// is the proof.
+// mask" does not prove that there is no recording, so it counts as refused. "Cannot
+// unmask" and "Cannot stop" do prove it.
 func refusal(command toggle.Command, text string) toggle.What {
 	switch {
 	case strings.Contains(text, "Cannot locate session"), strings.Contains(text, "No such channel"):

@@ -9,17 +9,17 @@ import (
 	"tapedeck/toggle"
 )
 
-// press is one person's toggle during a call.
+// press is one toggle of a person, as it arrives.
 type press struct {
 	method  toggle.Method
-	leg     string // the person's phone; "" by the API, until the press is obeyed
-	user    string // who; "" is nobody of the call's organisation
-	account string // by the API: the account that asked for it, in the user's name
+	leg     string // the person's phone; a press by the API has "" until it is obeyed
+	user    string // id of the user; "" if it is no user of the call's organisation
+	account string // of a press by the API: the account that asked in the user's name
 	ask     toggle.Press
-	answer  func(toggle.Status, error) // by the API; nil otherwise
+	answer  func(toggle.Status, error) // takes the result of a press by the API; nil for other methods
 }
 
-// autoResume is the method of a pause that ends by itself.
+// autoResume is the method of the press by which a pause ends by itself.
 const autoResume toggle.Method = "auto_resume"
 
 func (p press) reply(status toggle.Status, err error) {
@@ -28,18 +28,18 @@ func (p press) reply(status toggle.Status, err error) {
 	}
 }
 
-// presses are what people have pressed during one call.
+// presses are the presses of one call.
 type presses struct {
 	call    *call
-	waiting []press     // obeyed, and the person has not heard yet what came of it
-	last    press       // obeyed last
-	lastAt  time.Time   // when
-	undoTo  personState // before the waiting ones
-	code    string      // leg whose code was taken, and FreeSWITCH does not know it yet; "" if none
-	unclear string      // the same, of which FreeSWITCH was told and has not confirmed it
+	waiting []press     // obeyed; their result is not known and not announced yet
+	last    press       // the last press that was obeyed and changed something
+	lastAt  time.Time   // time of last
+	undoTo  personState // what counted before the waiting presses
+	code    string      // leg whose code was taken and must be cleared in FreeSWITCH; "" if none
+	unclear string      // leg whose code is being cleared, without a reply yet; "" if none
 }
 
-// personState is what people have switched, who did, and when.
+// personState is what people want at one moment, and the press that said so.
 type personState struct {
 	person toggle.Person
 	last   press
@@ -54,7 +54,7 @@ func (ctl *Controller) codePressed(uuid string, now time.Time) {
 	ctl.pressedOn(uuid, toggle.DTMF, toggle.Turn, now)
 }
 
-// pressedOn takes a press from a leg into the call in which the leg talks.
+// pressedOn takes a press on a leg into the call in which the leg talks.
 func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Press, now time.Time) {
 	c := ctl.callOn(uuid)
 	if c == nil {
@@ -64,8 +64,8 @@ func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Press,
 	c.presses.take(press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}, now)
 }
 
-// take takes a person's press: it is obeyed or refused, and either is counted and
-// written down (docs/design.md, section 2, rules 6 and 7).
+// take obeys or refuses a press, counts it and notes it in the trace
+// (docs/design.md, section 2, rules 6 and 7).
 func (ps *presses) take(p press, now time.Time) {
 	c := ps.call
 	refusal := toggle.Permit(c.route.org, p.user, p.method, c.route.effective())
@@ -85,8 +85,8 @@ func (ps *presses) take(p press, now time.Time) {
 	ps.obey(p, now)
 }
 
-// obey carries a press out. A press by the API is announced on the phone that is in
-// the call.
+// obey carries a press out. The result of a press by the API is announced on the
+// phone that is in the call.
 func (ps *presses) obey(p press, now time.Time) {
 	c := ps.call
 	if p.method == toggle.API {
@@ -102,16 +102,16 @@ func (ps *presses) obey(p press, now time.Time) {
 	c.happened(toggle.Fact{What: toggle.Pressed, Press: p.ask}, now)
 }
 
-// send plays a prompt to the person who pressed, mixed into the talk. Whoever is
-// nobody of the organisation hears nothing.
+// announce plays a prompt to the person who pressed. It plays nothing to a leg that
+// is no user's of the organisation.
 func (ps *presses) announce(p press, prompt string, now time.Time) {
 	if p.user != "" || p.method == autoResume {
 		ps.call.play(p.leg, prompt, now)
 	}
 }
 
-// settleDoubt tells the people who pressed what came of it, once FreeSWITCH has
-// confirmed it, or has not.
+// settle announces the result to everybody who pressed, once FreeSWITCH has carried
+// the presses out or has failed to.
 func (ps *presses) settle(now time.Time) {
 	c := ps.call
 	if len(ps.waiting) == 0 || !ps.settled() {
@@ -125,7 +125,7 @@ func (ps *presses) settle(now time.Time) {
 		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the press out", status)
 	}
 	told := map[string]bool{}
-	for i := len(done) - 1; i >= 0; i-- { // once on each phone, however often it pressed
+	for i := len(done) - 1; i >= 0; i-- { // the latest press first: one prompt for each phone
 		done[i].reply(status, err)
 		if !told[done[i].leg] {
 			told[done[i].leg] = true
@@ -138,8 +138,8 @@ func (ps *presses) settle(now time.Time) {
 	ps.keepResume(now)
 }
 
-// settled reports whether what was asked for last has been done, or has failed. A
-// file that ended is not the last word if a further one begins soon.
+// settled reports whether the last wish has been carried out or has failed. After a
+// file that ended it waits if a further file is about to begin.
 func (ps *presses) settled() bool {
 	s := ps.call.rec.State
 	switch {
@@ -155,8 +155,8 @@ func (ps *presses) settled() bool {
 	return !s.Wanted() || s.Status() == toggle.On || !s.Answered
 }
 
-// outcome is the prompt that says whether what is wanted is what is. Before the
-// answer it is what the answer will start that counts.
+// outcome is the prompt that tells whether the recording is as wanted. Before the
+// answer it judges by what is armed.
 func (ps *presses) outcome() string {
 	s := ps.call.rec.State
 	on, off := s.Status() == toggle.On, s.Status() != toggle.On
@@ -173,10 +173,10 @@ func (ps *presses) outcome() string {
 	return notPermitted
 }
 
-// undo takes a start or a resume back that could not be carried out: whoever
-// pressed has been told that it was not, so it must not be later. A pause that
-// lasts is one from then on, whatever stood before the first of several presses. A
-// pause that could not be carried out is tried again until it is.
+// undo takes back a start or a resume that FreeSWITCH did not carry out. The person
+// has heard "Not permitted", so the recording must not begin later by itself. If the
+// file is still paused, or was before these presses, it stays paused. A pause that
+// failed is not undone: it is tried until it works.
 func (ps *presses) undo(first press, now time.Time) {
 	c := ps.call
 	if c.rec.Person != toggle.SwitchedOn {
@@ -194,12 +194,12 @@ func (ps *presses) undo(first press, now time.Time) {
 	c.happened(toggle.Fact{What: toggle.Stands, Person: before}, now)
 }
 
-// reminderBefore is how long before a pause ends by itself the user is told.
+// reminderBefore is how long before the end of a pause by itself the user hears a
+// tone.
 const reminderBefore = 10 * time.Second
 
-// keepResume runs a timer while a person's pause lasts, if the organisation wants
-// pauses to end by themselves. Of a call that was taken over, a part of the time is
-// over already.
+// keepResume keeps the timer running that ends a person's pause, if the organisation
+// has auto_resume. After a takeover the time that has passed already counts.
 func (ps *presses) keepResume(now time.Time) {
 	c := ps.call
 	limit := c.route.org.OnDemand.AutoResume
@@ -220,8 +220,8 @@ func (ps *presses) keepResume(now time.Time) {
 	}
 }
 
-// resume ends a pause by itself. Against a lock nobody resumes: then the chain says
-// what is so.
+// resume ends a pause by itself. Against a lock there is no press: then the chain
+// decides again.
 func (ps *presses) resume(now time.Time) {
 	c := ps.call
 	if c.route.effective().Locked {
@@ -235,7 +235,7 @@ func (ps *presses) resume(now time.Time) {
 	ps.obey(press{method: autoResume, leg: c.route.userPhone(), ask: toggle.TurnOn}, now)
 }
 
-// yield answers the API for a call that another instance follows from now on.
+// yield answers the API's waiting presses when another instance takes the call over.
 func (ps *presses) yield() {
 	for _, p := range ps.waiting {
 		p.reply(ps.call.rec.Status(), toggle.ErrNoCall)
@@ -243,13 +243,15 @@ func (ps *presses) yield() {
 	ps.waiting = nil
 }
 
-// lastDigits is the variable of a phone's leg that FreeSWITCH sets to the code when
-// it is pressed, before it makes the event (mod_dptools.c, digit_action_callback).
-// It is cleared in one write with what follows from the press. So a code that was
-// pressed while nobody listened is still there (absence.go).
+// lastDigits is the channel variable in which FreeSWITCH keeps the code that a phone
+// pressed. FreeSWITCH sets it before it makes the event (mod_dptools.c,
+// digit_action_callback). Tapedeck clears it in the same write as the commands that
+// follow from the press. So a code that was pressed while no Tapedeck listened is
+// still there (absence.go).
 const lastDigits = "last_matching_digits"
 
-// clearCode clears the code of the press that was taken, if there is one.
+// clearCode returns the command that clears the code of the press that was taken,
+// and the leg; none if there is no such press.
 func (ps *presses) clearCode() (send []esl.Command, leg string) {
 	if ps.code == "" {
 		return nil, ""
