@@ -8,27 +8,28 @@ import (
 	"tapedeck/toggle"
 )
 
-// stateSubclass is the event that tells other programs of a change.
+// stateSubclass is the subclass of the event that reports each change to other
+// programs.
 const stateSubclass = "tapedeck::state"
 
-// announced is what programs and lamps were told of a recording.
+// announced is what programs and lamps were told last about a recording.
 type announced struct {
 	call    *call
-	last    announcement // what was told last
-	sending bool         // it is on its way
+	last    announcement // the last announcement that was sent
+	sending bool         // the last announcement has no reply yet
 	lamps   lamps
 }
 
-// announcement is how a recording stands, and the legs that are told.
+// announcement is the state of a recording and the legs whose variable shows it.
 type announcement struct {
 	status       toggle.Status
 	anchor, peer string
 }
 
-// send says how the recording stands, when that is confirmed and new: on the
-// variable tapedeck_state of both legs, by an event for other programs, and to the
-// lamps of the users' phones. One at a time, so that the last one told is the last
-// one true.
+// send reports the state of the recording when FreeSWITCH has confirmed it and it is
+// new: in the variable tapedeck_state of both legs, in an event for other programs,
+// and on the lamps of the users' phones. Only one announcement is on its way at a
+// time, so the last one that arrives is true.
 func (a *announced) send(now time.Time) {
 	c := a.call
 	is := announcement{c.rec.Status(), c.route.anchor, c.route.peer}
@@ -42,7 +43,7 @@ func (a *announced) send(now time.Time) {
 	a.last, a.sending = is, true
 	c.line.send(a.commands(is), func(_ []esl.Reply, err error, now time.Time) {
 		a.sending = false
-		if err != nil { // what is known of it is in doubt: it is told again with the next news, a new link's at the latest
+		if err != nil { // it may not have arrived: the next change sends it again, at the latest a new link
 			a.last = announcement{}
 			return
 		}
@@ -50,7 +51,7 @@ func (a *announced) send(now time.Time) {
 	}, now)
 }
 
-// commands are what tell sends.
+// commands are the commands that send sends.
 func (a *announced) commands(is announcement) []esl.Command {
 	send := []esl.Command{esl.SetVar(is.anchor, "tapedeck_state", string(is.status))}
 	if is.peer != "" {
@@ -72,7 +73,8 @@ func (a *announced) event(is announcement) esl.Command {
 		esl.Header{Name: "Tapedeck-File", Value: c.files.Last().Path})
 }
 
-// sendEnd tells programs and lamps that a call is over; its legs are gone.
+// sendEnd tells programs and lamps that a call is over. Its legs are gone, so no
+// variable is set.
 func (a *announced) sendEnd(now time.Time) {
 	send := a.lampCommands()
 	if a.last.status == toggle.On || a.last.status == toggle.Paused {

@@ -9,17 +9,17 @@ import (
 	"tapedeck/toggle"
 )
 
-// disclaimer is how far the announcement that a call is recorded has come.
+// disclaimer is the state of the announcement that a call is recorded.
 type disclaimer struct {
 	call  *call
 	begun bool
-	peer  bool              // the user has been told too, or need not be
-	plays map[string]string // legs that hear it now, and the file
+	peer  bool              // the user has heard it, too, or need not
+	plays map[string]string // the file that each leg hears now, by leg
 }
 
-// keep plays the organisation's announcement once per call, when a recording that
-// no person asked for begins. It goes to the outside party, which an internal call
-// does not have, or to both.
+// keep plays the organisation's announcement once per call, when a recording begins
+// that no person asked for. The outside party hears it (an internal call has none),
+// or both parties.
 func (d *disclaimer) keep(now time.Time) {
 	c := d.call
 	if c.route.org.Disclaimer == nil || c.rec.Gone || c.rec.Pending != toggle.None || c.rec.Status() != toggle.On {
@@ -42,21 +42,21 @@ func (d *disclaimer) keep(now time.Time) {
 	}
 }
 
-// recall takes it that the announcement was begun, or not, by whoever followed the
-// call before.
+// recall sets whether the announcement has begun; after a takeover, as the snapshot
+// says.
 func (d *disclaimer) recall(begun bool) {
 	d.begun, d.peer, d.plays = begun, begun, map[string]string{}
 }
 
-// playTo plays it to one leg.
+// playTo plays the announcement to one leg.
 func (d *disclaimer) playTo(uuid string, now time.Time) {
 	if file := d.call.play(uuid, d.call.route.org.Disclaimer.Play, now); file != "" {
 		d.plays[uuid] = file
 	}
 }
 
-// stopped notes whether an announcement was heard to its end: the leg is still
-// there when it stops, and no prompt has cut it.
+// stopped notes in the trace whether a leg heard the announcement to its end: it was
+// cut if the leg has hung up or another prompt took its place.
 func (d *disclaimer) stopped(uuid string, ev *esl.Event, now time.Time) {
 	c, file := d.call, ev.Get("Media-Bug-Target")
 	if ev.Get("Media-Bug-Function") != "displace" || d.plays[uuid] != file {

@@ -14,13 +14,13 @@ import (
 // that user's call stands: on, paused (blinking) or off. It is a SIP dialog
 // subscription (RFC 4235) that mod_sofia answers from PRESENCE_IN events.
 
-// lamp is a user's, as phones know him.
+// lamp is a user's lamp key, by the address that phones watch.
 type lamp struct{ extension, domain string }
 
-// lamps are the users on a call, with what their lamps show of it.
+// lamps are the lamps of the users on a call, and the status that each shows.
 type lamps map[lamp]toggle.Status
 
-// lampsOf is what the lamps of a call's users are to show.
+// lampsOf is what the lamps of the call's users should show.
 func (c *call) lampsOf() lamps {
 	show := lamps{}
 	if c.rec.Gone {
@@ -36,8 +36,8 @@ func (c *call) lampsOf() lamps {
 	return show
 }
 
-// lampCommands is what makes the lamps show the call's state: those of its users, and
-// those of the users who have left.
+// lampCommands makes the lamps show the call's state: those of its users, and those
+// of users who have left it.
 func (a *announced) lampCommands() []esl.Command {
 	board, anchor := a.call.ctl.lamps, a.call.route.anchor
 	before, now := a.lamps, a.call.lampsOf()
@@ -59,7 +59,8 @@ func (a *announced) lampCommands() []esl.Command {
 	return send
 }
 
-// forgetLamps forgets what the call's lamps show: from now on another instance says it.
+// forgetLamps forgets what the call's lamps show. Another instance sets them from
+// now on.
 func (a *announced) forgetLamps() {
 	for l := range a.lamps {
 		a.call.ctl.lamps.forget(l, a.call.route.anchor)
@@ -67,12 +68,12 @@ func (a *announced) forgetLamps() {
 	a.lamps = nil
 }
 
-// lampBoard is what each lamp shows of each call, by the call's anchor; off is left
-// out.
+// lampBoard is the status that each lamp shows for each call, by the call's anchor.
+// A call that is off has no entry.
 type lampBoard map[lamp]map[string]toggle.Status
 
-// show is a user's lamp after a call's state: a user on two calls is shown the one
-// that is being recorded.
+// show takes a call's new status and returns the command for the user's lamp. For a
+// user on two calls the lamp shows the one that is being recorded.
 func (b lampBoard) show(l lamp, anchor string, status toggle.Status) esl.Command {
 	if status == toggle.Off {
 		b.forget(l, anchor)
@@ -92,19 +93,19 @@ func (b lampBoard) forget(l lamp, anchor string) {
 	}
 }
 
-// presence is the event that makes a lamp show what it should. FreeSWITCH takes it
-// for the end of a call unless it is about a live channel, and shows instead how
-// any other call of the user stands (sofia_presence.c,
-// actual_sofia_presence_event_handler); and an event that is sent about a live
-// channel goes to the channel alone (mod_event_socket.c, parse_command,
-// "sendevent"). So the recorded leg makes it itself; a dark lamp needs none.
+// presence is the event that sets a lamp. Unless the event is about a live channel,
+// FreeSWITCH takes it for the end of a call and shows the state of any other call of
+// the user (sofia_presence.c, actual_sofia_presence_event_handler). An event that is
+// sent about a live channel reaches only that channel (mod_event_socket.c,
+// parse_command, "sendevent"). So the recorded leg makes the event itself. A dark
+// lamp needs no channel.
 func (b lampBoard) presence(l lamp) esl.Command {
 	watched := "record+" + l.extension
 	event := []esl.Header{
 		{Name: "proto", Value: "record"}, {Name: "login", Value: watched}, {Name: "from", Value: watched + "@" + l.domain},
 		{Name: "event_type", Value: "presence"}, {Name: "alt_event_type", Value: "dialog"}, {Name: "event_count", Value: "1"},
 		{Name: "presence-call-direction", Value: "inbound"},
-		{Name: "Caller-Destination-Number", Value: watched}, // not the one that was dialled: watchers would be shown it
+		{Name: "Caller-Destination-Number", Value: watched}, // replaces the dialled number, which the watchers' phones would show
 	}
 	state, anchor := "", ""
 	for leg, status := range b[l] {
@@ -124,8 +125,8 @@ func (b lampBoard) presence(l lamp) esl.Command {
 	return esl.ExecuteOn(anchor, "event", args)
 }
 
-// probed answers a phone that has just begun to watch: FreeSWITCH tells it nothing
-// by itself.
+// probed answers a phone that has just subscribed to a lamp. FreeSWITCH does not do
+// that by itself.
 func (ctl *Controller) probed(switchName string, ev *esl.Event, now time.Time) {
 	watched, domain, _ := strings.Cut(ev.Get("to"), "@")
 	extension, isOurs := strings.CutPrefix(watched, "record+")
@@ -138,14 +139,14 @@ func (ctl *Controller) probed(switchName string, ev *esl.Event, now time.Time) {
 		return
 	}
 	l := lamp{extension, domain}
-	if ctl.lamps[l] == nil && !ctl.cfg.Calls.Alone() { // another instance may know more
+	if ctl.lamps[l] == nil && !ctl.cfg.Calls.Alone() { // the user may be on a call of another instance
 		return
 	}
 	ctl.send(switchName, []esl.Command{ctl.lamps.presence(l)}, ignored, now)
 }
 
-// isPlain reports whether a domain is one that FreeSWITCH cannot take for more: the
-// port of the one that a phone names is whatever the phone wrote there.
+// isPlain reports whether a domain is safe in an application's arguments. A phone
+// chooses the port of the domain that it names, and may write anything there.
 func isPlain(domain string) bool {
 	return domain != "" && !strings.ContainsFunc(domain, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-:[]_", r)

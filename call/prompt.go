@@ -11,12 +11,12 @@ import (
 	"tapedeck/toggle"
 )
 
-// Prompts are what people hear.
+// Prompts says where FreeSWITCH finds the prompts.
 type Prompts struct {
-	// Dir is the folder of the prompts as FreeSWITCH sees it: below it one folder
-	// per language, below that one per sampling rate. Empty: nothing is played.
+	// Dir is the folder of the prompts on FreeSWITCH's disk. It has one folder
+	// per language, and each of these one per sampling rate. "": nothing is played.
 	Dir string
-	// Language is the folder for organisations that name none.
+	// Language is the language folder for organisations that name none.
 	Language string
 }
 
@@ -28,8 +28,9 @@ const (
 	pauseEndsSoon   = "pause-ends-soon"
 )
 
-// file is a prompt for an organisation on a leg of a sampling rate. A name with a
-// slash at its start is a file of the organisation's own. "" is no prompt.
+// file is the path of a prompt for an organisation, at the sampling rate of the leg
+// in Hz; "" if there is no prompt. A name that begins with a slash is a file of the
+// organisation's own.
 func (p Prompts) file(o *flow.Organisation, name string, rate int) string {
 	own := map[string]string{recorded: o.Prompts.Recorded, isBeingRecorded: o.Prompts.IsBeingRecorded,
 		notPermitted: o.Prompts.NotPermitted, pauseEndsSoon: o.Prompts.PauseEndsSoon}
@@ -51,10 +52,11 @@ func (p Prompts) file(o *flow.Organisation, name string, rate int) string {
 	return path.Join(p.Dir, language, strconv.Itoa(folder), name)
 }
 
-// play mixes a prompt into what one leg hears; the other party does not get it, nor
-// does a recording that began before it (mod_commands.c, uuid_displace_function). A
-// prompt that still plays is cut: two at once cannot be understood. It returns the
-// file, "" if there is nothing to play or nobody to hear it.
+// play mixes a prompt into what one leg hears. The other party does not hear it, and
+// a recording that began earlier does not get it (mod_commands.c,
+// uuid_displace_function). It stops a prompt that is still playing: nobody
+// understands two at once. It returns the path of the prompt, "" if there is none or
+// the leg is gone.
 func (c *call) play(uuid, name string, now time.Time) (file string) {
 	l := c.ctl.legs.get(uuid)
 	if l == nil || c.rec.Gone {
@@ -71,7 +73,7 @@ func (c *call) play(uuid, name string, now time.Time) (file string) {
 	send = append(send, esl.API("uuid_displace", uuid, "start", file, "0", "mux"))
 	c.line.send(send, func(replies []esl.Reply, err error, _ time.Time) {
 		if err == nil {
-			if last := replies[len(replies)-1]; refusal(toggle.None, last.Text()) != toggle.HungUp { // a phone that is gone hears nothing
+			if last := replies[len(replies)-1]; refusal(toggle.None, last.Text()) != toggle.HungUp { // a phone that has hung up is no failure
 				err = last.Err()
 			}
 		}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// toggles are the FreeSWITCHes that have a watch link: which is which, and how
-// their clocks stand.
+// switches are the FreeSWITCHes that have a watch link: their names, their
+// Core-UUIDs and their clocks.
 type switches struct {
 	links  map[string]Link
 	cores  map[string]string // Core-UUID to the switch's name
@@ -17,11 +17,11 @@ func newSwitches(links map[string]Link) switches {
 	return switches{links: links, cores: map[string]string{}, clocks: map[string]*clock{}}
 }
 
-// watched reports whether a watch link goes to the switch.
+// watched reports whether the switch has a watch link.
 func (s *switches) watched(name string) bool { return s.links[name] != nil }
 
-// nameOf is the switch that has this core. With one switch it is that one, even
-// before its watch link has said who it is; "" if it is not known.
+// nameOf is the name of the switch with this Core-UUID; "" if it is not known. If
+// there is only one switch, it is that one, even before its watch link is up.
 func (s *switches) nameOf(core string) string {
 	if name, ok := s.cores[core]; ok {
 		return name
@@ -34,29 +34,31 @@ func (s *switches) nameOf(core string) string {
 	return ""
 }
 
-// clock is how far a FreeSWITCH's clock is from ours. An event waits up to 20 ms
-// before it is sent; of many, the fastest tells the difference.
+// clock is the difference between a FreeSWITCH's clock and ours. An event waits up
+// to 20 ms in FreeSWITCH before it is sent, so the fastest event shows the
+// difference best.
 type clock struct {
-	ahead time.Duration // ours minus its, with the fastest event's way
+	ahead time.Duration // our time minus its time, including the way of the fastest event
 	known bool
 }
 
-// maxJump is more than an event can be late: a larger difference is a clock that
+// maxJump is more than any event can be late. A larger difference means that a clock
 // was set.
 const maxJump = 5 * time.Second
 
-// observe takes the time that an event says it was made, and the time it came.
+// observe takes the time at which an event was made, by FreeSWITCH's clock, and the
+// time at which it came, by ours.
 func (k *clock) observe(made, came time.Time) {
 	late := came.Sub(made)
 	switch {
 	case !k.known, late < k.ahead, late > k.ahead+maxJump:
 		k.ahead, k.known = late, true
-	default: // clocks drift: in a minute of events what was fastest counts no more
+	default: // clocks drift: the fastest event counts less with each further event
 		k.ahead += (late - k.ahead) / 4096
 	}
 }
 
-// compare learns from an event of a switch how the clocks stand.
+// compare learns the difference of the clocks from an event of a switch.
 func (s *switches) compare(switchName string, ev channelData, came time.Time) {
 	made, ok := madeAt(ev)
 	if !ok {
@@ -70,7 +72,7 @@ func (s *switches) compare(switchName string, ev channelData, came time.Time) {
 	k.observe(made, came)
 }
 
-// when is the time of an event by our clock; now if the event has none.
+// when is the time of an event by our clock; now if the event has no time.
 func (s *switches) when(switchName string, ev channelData, now time.Time) time.Time {
 	made, ok := madeAt(ev)
 	if !ok {
@@ -79,7 +81,8 @@ func (s *switches) when(switchName string, ev channelData, now time.Time) time.T
 	return s.ours(switchName, made, now)
 }
 
-// ours is a switch's time by our clock; now if the clocks were not compared yet.
+// ours converts a switch's time to our clock. It returns now if no event has been
+// compared yet.
 func (s *switches) ours(switchName string, made, now time.Time) time.Time {
 	if k := s.clocks[switchName]; k != nil {
 		return made.Add(k.ahead)
@@ -87,7 +90,7 @@ func (s *switches) ours(switchName string, made, now time.Time) time.Time {
 	return now
 }
 
-// madeAt is when FreeSWITCH made an event, by its clock.
+// madeAt is the time at which FreeSWITCH made an event, by its own clock.
 func madeAt(ev channelData) (time.Time, bool) {
 	us, err := strconv.ParseInt(ev.Get("Event-Date-Timestamp"), 10, 64)
 	return time.UnixMicro(us), err == nil && us > 0

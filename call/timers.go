@@ -6,13 +6,13 @@ import (
 	"tapedeck/toggle"
 )
 
-// timer does one thing of a call later, on the controller's goroutine. The zero
-// value is not running.
+// timer calls one function later, on the controller's goroutine. The zero value is
+// not running.
 type timer struct{ t *time.Timer }
 
 func (t *timer) running() bool { return t.t != nil }
 
-// start calls do after a while, unless the timer is stopped or started anew before.
+// start calls do after a time, unless the timer is stopped or started again before.
 func (t *timer) start(ctl *Controller, after time.Duration, do func(now time.Time)) {
 	t.stop()
 	var mine *time.Timer
@@ -34,14 +34,14 @@ func (t *timer) stop() {
 	}
 }
 
-// timers are those of one call.
+// timers are the timers of one call.
 type timers struct {
 	call        *call
-	overdue     timer         // from the answer until the recording is under way
-	retry       timer         // while speech may be written that must not be
-	resume      timer         // from a pause to its end by itself
-	restart     timer         // while a recording is wanted and there is none
-	restartWait time.Duration // of again, before the next attempt
+	overdue     timer         // from the answer until a file has started
+	retry       timer         // while the file may get speech that must not be in it
+	resume      timer         // from a person's pause to its end by itself
+	restart     timer         // while a recording is wanted and none is running
+	restartWait time.Duration // how long restart waits before the next attempt
 }
 
 func (t *timers) stop() {
@@ -50,7 +50,8 @@ func (t *timers) stop() {
 	}
 }
 
-// keepOverdue runs a timer from the answer until something has started.
+// keepOverdue keeps the overdue timer running from the answer until a file has
+// started.
 func (t *timers) keepOverdue() {
 	c := t.call
 	waits := c.rec.Answered && !c.rec.Gone && c.rec.File >= toggle.Armed && c.rec.File < toggle.Open
@@ -62,8 +63,9 @@ func (t *timers) keepOverdue() {
 	}
 }
 
-// startDue: RECORD_START should have come by now. If it has and the event after it
-// has not, the mask is in doubt, and Started makes toggle see to it.
+// startDue takes it that startDeadline is over. If RECORD_START has come and only
+// the event after it is missing, it is not certain that the mask has run; the fact
+// Started makes toggle send it again.
 func (t *timers) startDue(now time.Time) {
 	c := t.call
 	what := toggle.Overdue
@@ -74,12 +76,12 @@ func (t *timers) startDue(now time.Time) {
 	c.happened(toggle.Fact{What: what}, now)
 }
 
-// retryAfter is how soon a command that would have kept speech out of a file is
-// tried again.
+// retryAfter is how soon a failed command is sent again that keeps speech out of a
+// file.
 const retryAfter = time.Second
 
-// keepRetry runs a timer while a file may get speech that must not be in it and
-// the command against that has failed.
+// keepRetry keeps the retry timer running while the command has failed that should
+// keep speech out of the file.
 func (t *timers) keepRetry() {
 	c := t.call
 	exposed := c.rec.Held && !c.rec.Gone && c.rec.Status() == toggle.On && (c.rec.Wish() != toggle.Speech || c.rec.Doomed)
@@ -91,11 +93,12 @@ func (t *timers) keepRetry() {
 	}
 }
 
-// tryAgain lets a command be sent that was held back after a failure.
+// tryAgain lets toggle send the command again that it held back after a failure.
 func (t *timers) tryAgain(now time.Time) { t.call.happened(toggle.Fact{What: toggle.Reconnected}, now) }
 
-// The pauses before a recording that ended, or could not be started, is begun
-// again: soon after one that ran well, later and later while it does not.
+// The waits before a recording begins again that has ended or could not start. The
+// first wait is short after a file that ran for ranWell; each further one is twice
+// as long, up to restartLatest.
 const (
 	restartSoon   = 100 * time.Millisecond
 	restartNext   = time.Second
@@ -103,7 +106,8 @@ const (
 	ranWell       = 10 * time.Second
 )
 
-// keepRestart runs a timer while a recording is wanted and there is none.
+// keepRestart keeps the restart timer running while a recording is wanted and none
+// is running.
 func (t *timers) keepRestart(now time.Time) {
 	c := t.call
 	lacks := c.rec.Held && !c.rec.Gone && c.rec.Answered && c.rec.Pending == toggle.None && c.rec.Wish() == toggle.Speech &&
@@ -121,5 +125,5 @@ func (t *timers) keepRestart(now time.Time) {
 	}
 }
 
-// restartsSoon reports whether the first attempt to begin again is about to be made.
+// restartsSoon reports whether the first attempt to begin again is still to come.
 func (t *timers) restartsSoon() bool { return t.restart.running() && t.restartWait == restartNext }

@@ -6,13 +6,13 @@ import (
 	"tapedeck/recording"
 )
 
-// maxTrace is how many lines the trace of a call has at the most.
+// maxTrace is how many notes a call's trace may have.
 const maxTrace = 500
 
-// trace is every decision of a call, in order, for the sidecar.
+// trace holds every decision of a call, in order, for the sidecar.
 type trace []recording.Note
 
-// add adds a line.
+// add adds a note with the time now. A full trace drops it.
 func (t *trace) add(n recording.Note, now time.Time) {
 	if len(*t) < maxTrace {
 		n.At = now.UTC()

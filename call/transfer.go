@@ -7,29 +7,30 @@ import (
 	"tapedeck/toggle"
 )
 
-// isToggleTransfer reports whether a leg that was sent on by a user is on its way to the code
-// that switches, which is refused on purpose.
+// isToggleTransfer reports whether a leg arrives by a user's blind transfer to the
+// toggle code. Tapedeck lets such a transfer fail.
 func (r *route) isToggleTransfer(e entry) bool {
 	code := r.org.OnDemand.BlindTransfer
 	return e.transferrer != "" && code != "" && (e.dialled == code || e.toggles)
 }
 
-// refuseTransfer takes a blind transfer to the code for a press of the user who sent
-// it, and lets it fail, whether the press is obeyed or not: the phone gets 403 and
-// the two go on talking. With nothing left to do in the dialplan FreeSWITCH does
-// both by itself (switch_core_state_machine.c, switch_core_standard_on_execute).
+// refuseTransfer takes a blind transfer to the code as a press of the user who sent
+// it. It lets the transfer fail, whether the press is obeyed or not: the phone gets
+// 403 and the two go on talking. FreeSWITCH does both by itself when the leg has
+// nothing left to do in the dialplan (switch_core_state_machine.c,
+// switch_core_standard_on_execute).
 func (c *call) refuseTransfer(e entry, now time.Time) turn {
 	c.pressedByTransfer(e, now)
-	return leave(append(c.route.onPhones(e.leg), failTransfer()...)...) // the dialplan has said otherwise on its way here
+	return leave(append(c.route.onPhones(e.leg), failTransfer()...)...) // the dialplan has set other values on its way here
 }
 
-// failTransfer makes a blind transfer fail.
+// failTransfer are the commands that make a blind transfer fail.
 func failTransfer() []esl.Command {
 	return []esl.Command{esl.Execute("unset", "tapedeck_toggle"), esl.Execute("transfer", "set:tapedeck_refused=true inline")}
 }
 
-// pressedByTransfer takes the press that the transfer stands for. The phone that
-// sent it is parked until the transfer fails, and on the call all the while.
+// pressedByTransfer takes the press that a transfer stands for. The phone that sent
+// the transfer is parked until it fails, and stays on the call.
 func (c *call) pressedByTransfer(e entry, now time.Time) {
 	if c.route.anchor != e.transferrer {
 		c.joined(e.transferrer, now)

@@ -10,15 +10,15 @@ import (
 	"tapedeck/toggle"
 )
 
-// What FreeSWITCH says of a file, and what there is on the disk, are two things. So
-// every file that is being written is looked at each lookEvery: it has to be there,
-// and to grow.
+// lookEvery is how often the watchdog looks at each file that is being written.
+// FreeSWITCH may report a recording although the file is gone or does not grow; only
+// the disk shows that.
 const lookEvery = 2 * time.Second
 
 // watchdog looks at the files that are being written.
 type watchdog struct{ ctl *Controller }
 
-// look is one look at a file of a call.
+// look is one look at a file of a call: its size in bytes, or the error.
 type look struct {
 	call  *call
 	part  *files.Part
@@ -26,8 +26,8 @@ type look struct {
 	err   error
 }
 
-// run looks at files in turn, and tells the calls. The disk may take as long
-// as it likes; calls do not wait for it.
+// run looks at the files each time that every has passed, until ctx ends. It reads
+// the disk in its own goroutine, so a slow disk does not delay calls.
 func (w watchdog) run(ctx context.Context, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
@@ -52,7 +52,7 @@ func (w watchdog) run(ctx context.Context, every time.Duration) {
 	}
 }
 
-// files are the files that should grow now.
+// files are the files that should be growing now.
 func (w watchdog) files() []look {
 	var looks []look
 	for _, c := range w.ctl.calls {
@@ -63,13 +63,13 @@ func (w watchdog) files() []look {
 	return looks
 }
 
-// fileLooked takes one look. A file that is gone, or does not grow, is stopped, so that
-// the recording can go on in a further file.
+// fileLooked takes one look. A file that is gone or does not grow is stopped, so
+// that the recording goes on in a further file.
 func (c *call) fileLooked(l look, now time.Time) {
 	if !c.isLive() || c.files.Last() != l.part || c.rec.Gone || c.rec.File == toggle.Closed || c.rec.Doomed {
 		return
 	}
-	if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) { // the disk's matter, not the file's
+	if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) { // the disk fails; that says nothing about the file
 		c.log.Warn("recording cannot be looked at", "error", l.err)
 	}
 	if problem := l.part.Growth.Look(l.bytes, l.err); problem != "" {
