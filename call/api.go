@@ -12,10 +12,11 @@ import (
 	"tapedeck/toggle"
 )
 
-// Toggle takes a press by the API: it switches a live call in the name of a user on
-// it ("": the one who talks now), asked for by an account, with the same rights and
-// the same result as on the phone. It returns the status that FreeSWITCH has
-// confirmed. The errors are a toggle.Refusal, toggle.ErrNoCall and toggle.ErrBusy.
+// Toggle takes a press by the API for a live call, in the name of a user on it ("":
+// the user who talks now). account is the account that asks. Rights and results are
+// the same as on a phone. It returns the status that FreeSWITCH has confirmed. Its
+// errors wrap a toggle.Refusal, toggle.ErrNoCall or toggle.ErrBusy, or say that
+// FreeSWITCH did not carry the press out.
 func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error) {
 	type result struct {
 		status toggle.Status
@@ -46,9 +47,9 @@ func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask
 	return toggle.Off, fmt.Errorf("call: press: %w", toggle.ErrBusy)
 }
 
-// named is the user on the call that an account names by id or extension, or, for
-// "", the one who talks now; "" if there is none. A user's rights count on the
-// user's own calls.
+// named is the user on the call that an account names by id or extension; for "" the
+// user who talks now. It is "" if that user is not on the call: a user's rights
+// count only on the user's own calls.
 func (r *route) named(user string) string {
 	if user == "" {
 		return r.userOn(r.userPhone())
@@ -59,8 +60,8 @@ func (r *route) named(user string) string {
 	return ""
 }
 
-// Live says which of these calls go on: on one of the FreeSWITCHes, whoever follows
-// them. With an error that is not known.
+// Live reports which of these calls are live on any switch, whoever follows them.
+// After an error nothing is known.
 func (ctl *Controller) Live(ctx context.Context, calls []string) (map[string]bool, error) {
 	live := map[string]bool{}
 	if len(ctl.cfg.Switches) == 0 {

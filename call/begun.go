@@ -10,11 +10,11 @@ import (
 )
 
 // A leg may begin several calls: a caller whose outgoing call is over is in the
-// dialplan again, and calls again. None may write over the file of one before, also
-// if that was another Tapedeck's.
+// dialplan again, and calls again. No call may write over the file of an earlier one,
+// even if another Tapedeck followed that.
 
-// idOf names the nth call that began on one leg, from 0: a leg that comes back after
-// its call ended must not write over that call's file, nor be taken for that call.
+// idOf is the id of the nth call that began on a leg, counted from 0. Each call has
+// its own id, so a leg that calls again does not write over its previous file.
 func idOf(leg string, n int) string {
 	if n == 0 {
 		return leg
@@ -22,7 +22,8 @@ func idOf(leg string, n int) string {
 	return leg + "-" + strconv.Itoa(n+1)
 }
 
-// begunBy is how many calls have begun on a leg if this is the last of them.
+// begunBy is the number of calls that have begun on a leg if this is the last one; 0
+// if it is no call of that leg.
 func begunBy(leg, call string) int {
 	if call == leg {
 		return 1
@@ -34,8 +35,7 @@ func begunBy(leg, call string) int {
 	return 0
 }
 
-// begunLookups carries questions about files that may be there already to the one
-// goroutine that asks the disk.
+// begunLookups passes lookups to the one goroutine that asks the disk.
 type begunLookups chan begunLookup
 
 // begunLookup asks how many calls of a leg have a file.
@@ -44,12 +44,11 @@ type begunLookup struct {
 	found             chan int
 }
 
-// diskPatience is how long a leg waits for the disk, which may take as long as it
-// likes.
+// diskPatience is how long a leg waits for the answer of the disk.
 const diskPatience = 50 * time.Millisecond
 
-// ask is how many calls have begun on a leg: as its channel data says, or else the
-// disk.
+// ask is the number of calls that have begun on a leg, as the channel data or else
+// the disk says. It is 0 if the disk does not answer in time.
 func (b begunLookups) ask(ctx context.Context, e entry) int {
 	if e.begun > 0 || e.org == nil || !e.org.Recording {
 		return e.begun

@@ -10,7 +10,7 @@ import (
 	"tapedeck/toggle"
 )
 
-// entry is what the channel data of a leg that reached the socket says
+// entry is the channel data of a leg that reached the socket, as Tapedeck reads it
 // (docs/design.md, section 3, step 1).
 type entry struct {
 	leg           string // UUID of the leg
@@ -18,24 +18,23 @@ type entry struct {
 	call          string // the call that it already belongs to; "" if none
 	answered      bool
 	dialledLeg    bool               // FreeSWITCH dialled it
-	org           *flow.Organisation // nil: nobody's
+	org           *flow.Organisation // nil if no organisation was found
 	direction     flow.Direction
 	domain        string         // SIP domain of the leg
 	user          string         // id of the leg's user in org; "" if it is nobody's phone
-	transferrer   string         // the user's leg that sends this one on by a REFER which waits for its result; "" if none
-	firstElements []flow.Element // what a new call has passed already
-	hint          string         // the element that the dialplan entered, as it wrote it; "" if none
-	dialled       string         // the number that it is on its way to
-	toggles       bool           // the dialplan says that this is a switch, not a transfer
-	snapshot      string         // what a Tapedeck that follows the call has left on the leg; "" if none
-	relayed       string         // elements that were entered elsewhere, and that no owner has seen to
+	transferrer   string         // the user's leg that transfers this one and waits for the result of its REFER; "" if none
+	firstElements []flow.Element // the elements that a new call begins with
+	hint          string         // the element that the dialplan named, as it wrote it; "" if none
+	dialled       string         // the destination number
+	toggles       bool           // the dialplan says that this transfer is a press
+	snapshot      string         // the snapshot that the call's owner left on the leg; "" if none
+	relayed       string         // elements that the leg entered at other instances and that no owner has entered yet
 	external      string         // the outside party's number, as it came
-	begun         int            // how many calls have begun on it, as far as is known
-	unreadable    string         // a variable that could not be read; "" if none
+	begun         int            // how many calls have begun on the leg; 0 if the channel data does not say
+	unreadable    string         // name of a variable that could not be read; "" if none
 }
 
-// readEntry reads the channel data. Nothing in it is trusted further than the
-// policy knows it.
+// readEntry reads the channel data. It trusts only names that the policy knows.
 func readEntry(p *flow.Policy, data channelData) entry {
 	e := entry{
 		leg:         data.Get("Unique-ID"),
@@ -51,7 +50,7 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		answered:    data.Get("Answer-State") == "answered",
 		dialledLeg:  isDialled(data),
 	}
-	if data.Variable("tapedeck_file") != "" { // without one, tapedeck_call only says that Tapedeck was asked
+	if data.Variable("tapedeck_file") != "" { // without a file, tapedeck_call only says that Tapedeck was asked
 		e.begun = begunBy(e.leg, e.call)
 	}
 	e.org, e.user = userOf(p, data)
@@ -73,7 +72,7 @@ func readEntry(p *flow.Policy, data channelData) entry {
 	return e
 }
 
-// externalOf is the outside party's number, as E.164 where it is one.
+// externalOf is the outside party's number, as E.164 if it can be read as such.
 func externalOf(p *flow.Policy, data channelData, direction flow.Direction) string {
 	number := ""
 	switch direction {
@@ -88,17 +87,19 @@ func externalOf(p *flow.Policy, data channelData, direction flow.Direction) stri
 	return tidy.Text(number, maxExternal)
 }
 
-// maxExternal is how long a number may be that is none: 64 bytes.
+// maxExternal is the greatest length, in bytes, of an outside party's number that is
+// not E.164.
 const maxExternal = 64
 
+// passes adds an element to those that a new call begins with, if it has an id.
 func (e *entry) passes(k flow.Kind, id string) {
 	if id != "" {
 		e.firstElements = append(e.firstElements, flow.Element{Kind: k, ID: id})
 	}
 }
 
-// readParties finds the organisation and the direction, and the dialled number
-// if it is one of the organisation's.
+// readParties finds the organisation and the direction. It returns the dialled
+// number if that is one of the organisation's, otherwise "".
 func (e *entry) readParties(p *flow.Policy, data channelData) (number string) {
 	hinted, isHinted := p.Organisations[data.Variable("tapedeck_org")]
 	direction, err := flow.ParseDirection(data.Variable("tapedeck_direction"))
@@ -114,7 +115,7 @@ func (e *entry) readParties(p *flow.Policy, data channelData) (number string) {
 	default:
 		e.direction = directionOf(e.org, owner, data.Get("Caller-Destination-Number"))
 	}
-	if named, e164, ok := p.FindNumber(data.Variable("tapedeck_number")); ok { // an outgoing call's is the one that it shows
+	if named, e164, ok := p.FindNumber(data.Variable("tapedeck_number")); ok { // on an outgoing call: the number that it shows
 		owner, number = named, e164
 	}
 	switch {
@@ -129,9 +130,9 @@ func (e *entry) readParties(p *flow.Policy, data channelData) (number string) {
 	return number
 }
 
-// directionOf tells a user's outgoing call from an internal one: internal are
-// the organisation's own users and numbers, and what is too short for a telephone
-// number. A prefix for an outside line may stand before one.
+// directionOf tells a user's outgoing call from an internal one. Calls to the
+// organisation's own users and numbers, and to anything too short for a telephone
+// number, are internal. A dialled number may have a prefix for the outside line.
 func directionOf(own, owner *flow.Organisation, dialled string) flow.Direction {
 	if _, _, isUser := own.FindUser(dialled); isUser || owner == own {
 		return flow.Internal
@@ -142,15 +143,14 @@ func directionOf(own, owner *flow.Organisation, dialled string) flow.Direction {
 	return flow.Internal
 }
 
-// shortestNumber is the fewest digits that are taken for a telephone number;
-// emergency numbers and the like are shorter, and are the dialplan's to name by
-// tapedeck_direction.
+// shortestNumber is the fewest digits that count as a telephone number. Emergency
+// numbers and the like are shorter; for them the dialplan sets tapedeck_direction.
 const shortestNumber = 7
 
-// userOf is the user whose phone a leg is, in the organisation that tapedeck_org
-// or the leg's domain names: tapedeck_user, else the directory's dialed_user or
-// user_name. Only a leg that FreeSWITCH dialled is told by dialed_user: a
-// bridge copies it to the other leg.
+// userOf finds the user whose phone a leg is, in the organisation that tapedeck_org
+// or the leg's domain names. It reads tapedeck_user, dialed_user and user_name, in
+// this order. It reads dialed_user only on a leg that FreeSWITCH dialled, because a
+// bridge copies that variable to the other leg.
 func userOf(p *flow.Policy, data channelData) (*flow.Organisation, string) {
 	org := organisationOf(p, data)
 	if org == nil {
@@ -167,7 +167,7 @@ func userOf(p *flow.Policy, data channelData) (*flow.Organisation, string) {
 	return org, ""
 }
 
-// isDialled reports whether FreeSWITCH made the leg: its phone was called.
+// isDialled reports whether FreeSWITCH dialled the leg.
 func isDialled(data channelData) bool { return data.Get("Call-Direction") == "outbound" }
 
 func organisationOf(p *flow.Policy, data channelData) *flow.Organisation {
@@ -183,8 +183,8 @@ func domainOf(data channelData) string {
 	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), data.Variable("sip_from_host"))
 }
 
-// dialledNumber is the organisation's number that was dialled. The dialplan may
-// have changed the destination already: then the number is still in the request.
+// dialledNumber finds the dialled number and its organisation. If the dialplan has
+// changed the destination, the number is still in the SIP request.
 func dialledNumber(p *flow.Policy, data channelData) (*flow.Organisation, string) {
 	for _, dialled := range []string{data.Get("Caller-Destination-Number"), data.Variable("sip_req_user"), data.Variable("sip_to_user")} {
 		if org, e164, ok := p.FindNumber(dialled); ok {
@@ -194,8 +194,8 @@ func dialledNumber(p *flow.Policy, data channelData) (*flow.Organisation, string
 	return nil, ""
 }
 
-// outgoingNumber is the number that an outgoing call shows, if the organisation
-// has it.
+// outgoingNumber is the number that an outgoing call shows, if it is the
+// organisation's; otherwise "".
 func outgoingNumber(p *flow.Policy, org *flow.Organisation, data channelData) string {
 	for _, name := range []string{"tapedeck_number", "effective_caller_id_number", "outbound_caller_id_number"} {
 		if shown := data.Variable(name); shown != "" {
@@ -208,8 +208,8 @@ func outgoingNumber(p *flow.Policy, org *flow.Organisation, data channelData) st
 	return ""
 }
 
-// readElement reads the element that the dialplan entered, in the call's
-// organisation: users may be named by extension, numbers in any form.
+// readElement reads an element as the dialplan wrote it. A user may be named by
+// extension and a number in any form; both are looked up in the call's organisation.
 func readElement(p *flow.Policy, org *flow.Organisation, hint string) (flow.Element, error) {
 	el, err := flow.ParseElement(hint)
 	switch {

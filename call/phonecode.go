@@ -5,19 +5,20 @@ import (
 	"tapedeck/flow"
 )
 
-// toggleSubclass is the event that a phone's code makes.
+// toggleSubclass is the subclass of the event that a phone's code makes.
 const toggleSubclass = "tapedeck::toggle"
 
-// realm keeps our bindings apart from the operator's.
+// realm separates our digit bindings from the operator's.
 const realm = "tapedeck"
 
-// bindings are applications, with their arguments, that make the recorded leg
-// listen for the code on the phone that it talks to, whichever that is, and, for an
-// internal call, on its own. Each side has a binding of its own, because one for
-// both cannot tell who pressed. A literal code lets every other digit pass at once;
-// a pattern would hold digits back. exec[i] makes the event in the leg's own thread;
-// exec broadcasts to both legs, which is heard as a gap (mod_dptools.c,
-// digit_action_callback). To bind the same code again changes nothing.
+// bindings are the applications, with their arguments, that make the anchor listen
+// for the code: on the phone that it talks to, whichever that is, and on an internal
+// call on its own phone, too. Each side has its own binding, because a binding for
+// both sides does not report who pressed. A literal code lets all other digits pass
+// at once; a pattern would delay them. With exec[i] the leg makes the event in its
+// own thread; plain exec broadcasts to both legs, which is heard as a gap
+// (mod_dptools.c, digit_action_callback). Binding the same code again changes
+// nothing.
 func (r *route) bindings() [][2]string {
 	code := r.org.OnDemand.DTMF
 	if code == "" {
@@ -36,12 +37,12 @@ func (r *route) bindings() [][2]string {
 	return apps
 }
 
-// bindOnAnswer are the variables that bind the code on the leg that answers an
-// outgoing call; they come after those of line.go.
+// bindOnAnswer are the channel variables that bind the code on the leg that answers
+// an outgoing call. They run after the variables in line.go.
 var bindOnAnswer = [2]string{"execute_on_answer_tapedeck_4", "execute_on_answer_tapedeck_5"}
 
-// bind is what binds the code: on the entering leg, which is the recorded one, or on
-// the leg to come that will be.
+// bind are the commands that bind the code: on the entering leg if it is the anchor,
+// otherwise on the leg that will be.
 func (r *route) bind() []esl.Command {
 	var send []esl.Command
 	for i, app := range r.bindings() {
@@ -54,9 +55,9 @@ func (r *route) bind() []esl.Command {
 	return send
 }
 
-// onPhones is what the users' phones of the call need for their switches: set on
-// the phone that calls, and exported to those that are dialled. It is said at every
-// entry, because a leg that was dialled by another does not hand on what it got.
+// onPhones are the variables that the users' phones need for presses. They are set
+// on the phone that calls and exported to the legs that it dials. They are sent at
+// every entry, because a leg that was dialled does not pass them on.
 func (r *route) onPhones(entering string) []esl.Command {
 	app, prefix := "export", "nolocal:"
 	switch {

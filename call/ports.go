@@ -10,22 +10,23 @@ import (
 	"tapedeck/store/index"
 )
 
-// Link is the watch link to one FreeSWITCH. Commands handed to SendAll together go
-// out in one write, and its replies match them by place.
+// Link is the watch link to one FreeSWITCH. SendAll writes all commands at once and
+// returns one reply for each, in the same order.
 type Link interface {
 	SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error)
 }
 
 // Meter counts. Its methods are called by several goroutines and must not block.
 type Meter interface {
-	// Call counts a call that reached the socket: direction is inbound, outbound,
+	// Call counts a call that reached the socket. direction is inbound, outbound,
 	// internal or unknown; state is on, off, disabled (an organisation without
-	// recording) or unknown (nobody's number).
+	// recording) or unknown (no organisation was found).
 	Call(direction, state string)
-	// Live is how many calls are live, how many of them are being recorded, and
+	// Live reports how many calls are live, how many of them are being recorded, and
 	// how many recordings are paused.
 	Live(calls, recording, paused int)
-	// Decision is the time from the channel data to the last command's reply.
+	// Decision reports the time from the channel data to the reply to the last
+	// command.
 	Decision(time.Duration)
 	// Command counts a recording command: result is ok, refused, missing,
 	// unanswered or unsent.
@@ -33,11 +34,12 @@ type Meter interface {
 	// Toggle counts a press: method is dtmf, record_key, blind_transfer, api or
 	// auto_resume; result is ok or why it was refused.
 	Toggle(method, result string)
-	// Recording counts a file that was described: result is complete or problem.
+	// Recording counts a file with a finished sidecar: result is complete or
+	// problem.
 	Recording(result string)
 	// Problem counts a problem of a recording.
 	Problem(problem string)
-	// Adopted counts a call that another Tapedeck followed before: outcome is
+	// Adopted counts a call that another Tapedeck has followed. outcome is
 	// adopted, ended (nobody followed it when it did), failed or yielded (to another
 	// instance).
 	Adopted(outcome string)
@@ -48,13 +50,13 @@ type Meter interface {
 }
 
 // Calls is the live calls as other instances see them, and who owns them
-// (store/calls). Save and End do not block.
+// (store/calls). Save and End must not block.
 type Calls interface {
 	Save(calls.Call)
 	End(organisation, id string)
 	Instance() string
-	Alone() bool
-	Holds() bool // false: another instance may have taken our calls
+	Alone() bool // no other instance can exist
+	Holds() bool // false: our lease may have expired, and another instance may have our calls
 	Alive(ctx context.Context, instance string) (bool, error)
 	Claim(context.Context, calls.Call) (calls.Call, error)
 	List(context.Context) ([]calls.Call, error)
@@ -65,8 +67,8 @@ type RecordingIndex interface {
 	Save(index.Recording)
 }
 
-// Archive keeps what is known of files beside them. Draft, Finish and Discard do
-// not block.
+// Archive keeps the sidecars beside the files. Draft, Finish and Discard must not
+// block.
 type Archive interface {
 	Draft(recording.Sidecar)
 	Finish(s recording.Sidecar, then func(recording.Sidecar, error))
@@ -77,8 +79,8 @@ type Archive interface {
 	LastWrite(file string) (time.Time, error)
 }
 
-// channelData is what FreeSWITCH says of a channel: an event, or the data that a
-// leg brings to the socket.
+// channelData is what FreeSWITCH says of a channel: an event, or the data that a leg
+// brings to the socket.
 type channelData interface {
 	Get(header string) string
 	Variable(name string) string

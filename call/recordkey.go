@@ -10,17 +10,17 @@ import (
 	"tapedeck/toggle"
 )
 
-// A phone's Record key is a SIP INFO that mod_sofia answers by itself: `on` starts a
-// recording of the phone's own leg, to the path that the profile's record-path and
+// A phone's Record key sends a SIP INFO, which mod_sofia handles by itself: `on` starts
+// a recording of the phone's own leg, to the path that the profile's record-path and
 // record-template give, `off` stops it (sofia.c, sofia_handle_sip_i_info). Those
-// recordings are only markers: they are silent, and FreeSWITCH throws them away
-// because they are shorter than RECORD_MIN_SEC. What FreeSWITCH holds back of their
-// audio (RECORD_PRE_BUFFER_FRAMES, 500 ms) is longer than a mask takes, so that next
-// to nothing of the talk gets into one.
+// recordings are only markers: they are masked, and FreeSWITCH deletes them
+// because they are shorter than RECORD_MIN_SEC. FreeSWITCH holds back 500 ms of their
+// audio (RECORD_PRE_BUFFER_FRAMES). A mask takes effect sooner, so next to nothing of
+// the talk gets into a marker.
 //
-// A marker runs on each phone exactly while the call is being recorded. So both
-// keys always say something: `on` starts one, `off` stops one; and a key that asks
-// for what is already so does neither.
+// A marker runs on each phone exactly while the call is being recorded. So a key
+// that asks for a change makes an event: `on` starts a marker, `off` stops it. A key
+// that asks for the present state makes none.
 const (
 	markerPrefix = "tapedeck-key-"
 	markerMinSec = "86400"
@@ -29,41 +29,42 @@ const (
 // marker is the marker that runs on a leg; the zero value is none.
 type marker struct {
 	file   string
-	serial string // "" if the key started it, anySerial if that is not known
+	serial string // "" if the key started it, anySerial if it is not known who did
 }
 
-// isMarker tells a marker by its file's name.
+// isMarker reports whether a file is a marker, by its name.
 func isMarker(file string) bool { return strings.HasPrefix(path.Base(file), markerPrefix) }
 
-// markerFile is where a phone's marker lies: what the profile makes of
+// markerFile is the path of a phone's marker, as the profile makes it from
 // freeswitch-conf's record-path and record-template.
 func (ctl *Controller) markerFile(uuid string) string {
 	return path.Join(ctl.cfg.Recordings.String(), ".keys", markerPrefix+uuid+".wav")
 }
 
-// markerSerial names a marker that we started, among those of its leg; it comes
-// back on the marker's events. One without was started by the key.
+// markerSerial is the recording variable that numbers the markers that we start. It
+// comes back on the marker's events; a marker without it was started by the key.
 const markerSerial = "tapedeck_marker"
 
-// anySerial is the serial of a marker that was found running: another Tapedeck, or
-// the key, may have started it.
+// anySerial is the serial of a marker that was found running: another Tapedeck or
+// the key has started it.
 const anySerial = "*"
 
-// markerStarted takes RECORD_START of a marker: unless it is ours, somebody pressed the key.
+// markerStarted takes RECORD_START of a marker. Unless we started it, somebody
+// pressed the key.
 func (ctl *Controller) markerStarted(uuid, file string, ev *esl.Event, now time.Time) {
 	l, c := ctl.legs.get(uuid), ctl.callOn(uuid)
 	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
 		return
 	}
-	if c == nil && l.call != "" && !ctl.cfg.Calls.Alone() { // its call is another instance's
+	if c == nil && l.call != "" && !ctl.cfg.Calls.Alone() { // another instance has its call
 		return
 	}
-	if c == nil { // a phone that is on no call of ours: what it started must not go on
+	if c == nil { // a phone on no call of ours: its recording must not go on
 		ctl.cfg.Log.Warn("record key pressed on a leg of no call: what it started is stopped", "leg", uuid)
 		ctl.send(l.switchName, []esl.Command{esl.Record(uuid, esl.RecordStop, file)}, ignored, now)
 		return
 	}
-	if l.marker.file != "" && l.marker.file != file { // the profile's template is not ours: the key's own takes its place
+	if l.marker.file != "" && l.marker.file != file { // the profile has another template: the key's own marker replaces ours
 		c.sendMarker(now, esl.Record(uuid, esl.RecordStop, l.marker.file))
 	}
 	l.marker = marker{file: file}
@@ -72,8 +73,8 @@ func (ctl *Controller) markerStarted(uuid, file string, ev *esl.Event, now time.
 	c.keepMarkers(now)
 }
 
-// markerStopped takes RECORD_STOP of a marker: if it is the one that is to run, and the leg
-// has not hung up, somebody pressed the key.
+// markerStopped takes RECORD_STOP of a marker. If it is the current marker, and the
+// leg has not hung up, somebody pressed the key.
 func (ctl *Controller) markerStopped(uuid string, ev *esl.Event, now time.Time) {
 	l := ctl.legs.get(uuid)
 	if l == nil || l.marker.file == "" || l.marker.serial != anySerial && l.marker.serial != ev.Get("Recording-Variable-"+markerSerial) {
@@ -88,8 +89,8 @@ func (ctl *Controller) markerStopped(uuid string, ev *esl.Event, now time.Time) 
 	}
 }
 
-// keepMarkers starts and stops markers, so that they run on the call's phones
-// exactly while it is being recorded.
+// keepMarkers starts and stops markers, so that one runs on each phone exactly while
+// the call is being recorded.
 func (c *call) keepMarkers(now time.Time) {
 	if !c.route.org.OnDemand.RecordKey || c.rec.Pending != toggle.None {
 		return
@@ -110,8 +111,8 @@ func (c *call) keepMarkers(now time.Time) {
 	}
 }
 
-// sendMarker sends what concerns a marker; a phone that is gone needs nothing, and
-// one without a marker needs none stopped.
+// sendMarker sends commands about a marker. It is no failure if the phone has hung
+// up or the marker has stopped already.
 func (c *call) sendMarker(now time.Time, commands ...esl.Command) {
 	c.line.send(commands, func(replies []esl.Reply, err error, _ time.Time) {
 		for _, r := range replies {

@@ -10,8 +10,8 @@ import (
 	"tapedeck/toggle"
 )
 
-// route is the way of a call: the elements that it has passed, and the legs on it.
-// A transfer changes the peer, never the anchor (docs/design.md, section 1).
+// route is the way of a call: the elements that it has passed and the legs on it. A
+// transfer changes the peer, never the anchor (docs/design.md, section 1).
 type route struct {
 	org       *flow.Organisation
 	direction flow.Direction
@@ -20,23 +20,23 @@ type route struct {
 	peer      string          // the leg that the anchor is bridged with; "" if none
 	ringing   map[string]bool // legs that FreeSWITCH is dialling for this call
 	passed    []step
-	fresh     bool         // a step with an explicit setting was entered, and toggle does not know it yet
-	lastLeft  flow.Element // the user who left last, until another one comes
+	fresh     bool         // an explicit setting was entered since the last wish
+	lastLeft  flow.Element // the user who left last; no element once a user has joined
 	talked    []string     // the users who have been on the call, in order
 	legs      *legs
 	trace     *trace
 }
 
-// step is one element of the chain. leg is the phone of a user who is on the call;
-// "" for every other element, and for a user whom the dialplan announced and who is
-// not on the call yet.
+// step is one element of the chain. leg is the phone of a user who is on the call.
+// It is "" for every other element, and for a user whom the dialplan announced and
+// who has not joined yet.
 type step struct {
 	flow.Step
 	leg string
 }
 
-// setting is an element with its setting for this call. An element that the policy
-// does not know says nothing.
+// setting is an element with its setting for this call's direction. An element that
+// the policy does not have is dont-care.
 func (r *route) setting(e flow.Element) flow.Step {
 	if in, ok := r.org.Chain(e); ok {
 		return in.Step(r.direction)
@@ -45,7 +45,7 @@ func (r *route) setting(e flow.Element) flow.Step {
 }
 
 // enter adds an element to the chain (docs/design.md, section 2, rules 3 and 4). An
-// outgoing call shows one number: a later one takes the earlier one's place.
+// outgoing call shows one number: a later number replaces the earlier one.
 func (r *route) enter(e flow.Element, leg string, now time.Time) {
 	if e.Kind == flow.Number && r.direction == flow.Outbound {
 		r.drop(func(s step) bool { return s.Element.Kind == flow.Number })
@@ -59,11 +59,11 @@ func (r *route) enter(e flow.Element, leg string, now time.Time) {
 	r.trace.add(recording.Note{What: "entered", Element: e.String(), Setting: set.Setting.String()}, now)
 }
 
-// folded is a chain without those earlier repeats of its last step that change
-// nothing (docs/design.md, section 2, rules 1 and 2), so that a caller who goes
-// round in an IVR does not make it longer and longer. The last of equal steps
-// counts and, of a yes or no under "precedence: first", the first. Equal steps
-// leave the chain together.
+// folded removes earlier repeats of the chain's last step that do not change the
+// result (docs/design.md, section 2, rules 1 and 2). So the chain of a caller who
+// goes round in an IVR does not grow without end. Of equal steps the last one
+// counts, and for a yes or no under "precedence: first" the first one, too. Equal
+// steps leave the chain together.
 func folded(passed []step) []step {
 	last := len(passed) - 1
 	end := passed[last]
@@ -78,10 +78,12 @@ func folded(passed []step) []step {
 	return append(passed[:from+len(between)], end)
 }
 
+// drop removes steps from the chain.
 func (r *route) drop(which func(step) bool) { r.passed = slices.DeleteFunc(r.passed, which) }
 
-// join makes a leg the one that talks to the anchor: its user comes, and every user
-// before goes, but not the anchor's own (an internal call's caller).
+// join takes it that a leg talks to the anchor: its user joins the call, and every
+// other user leaves it, except the user of the anchor itself (an internal call's
+// caller).
 func (r *route) join(uuid string, now time.Time) {
 	r.peer = uuid
 	clear(r.ringing)
@@ -103,7 +105,7 @@ func (r *route) join(uuid string, now time.Time) {
 	if !slices.ContainsFunc(r.passed, func(s step) bool { return s.leg == uuid }) {
 		before := r.fresh
 		r.enter(user, uuid, now)
-		if user == r.lastLeft { // back from a hold, or from a transfer that was refused: nothing new
+		if user == r.lastLeft { // back from a hold or a refused transfer: the setting is not new
 			r.fresh = before
 		}
 	}
@@ -128,8 +130,8 @@ func (r *route) leave(uuid string, now time.Time) {
 	})
 }
 
-// meet takes it that the anchor talks to this leg ("": to none), whoever it talked
-// to before.
+// meet takes it that the anchor now talks to this leg ("": to nobody) and no longer
+// to its previous peer.
 func (r *route) meet(peer string, now time.Time) {
 	if peer == r.peer {
 		return
@@ -140,7 +142,7 @@ func (r *route) meet(peer string, now time.Time) {
 	}
 }
 
-// chain is the elements as the rules see them.
+// chain is the chain as package flow takes it.
 func (r *route) chain() flow.Chain {
 	chain := make(flow.Chain, len(r.passed))
 	for i, s := range r.passed {
@@ -149,8 +151,8 @@ func (r *route) chain() flow.Chain {
 	return chain
 }
 
-// effective is what the chain says; for an organisation without recording it says
-// nothing (docs/design.md, section 2, rule 5).
+// effective is what the chain says. An organisation without recording has no
+// effective state (docs/design.md, section 2, rule 5).
 func (r *route) effective() flow.Effective {
 	if !r.org.Recording {
 		return flow.Effective{}
@@ -158,8 +160,8 @@ func (r *route) effective() flow.Effective {
 	return flow.Resolve(r.org.Precedence, r.chain())
 }
 
-// wish is what the chain says now, for toggle. Fresh: an element with an explicit
-// setting was entered since the last time.
+// wish is the fact for toggle that says what the chain wants now. Fresh is set if an
+// explicit setting was entered since the last call of wish.
 func (r *route) wish(answered bool) toggle.Fact {
 	e := r.effective()
 	f := toggle.Fact{What: toggle.Chain, On: e.On, Guard: e.CouldEnd(r.org.Precedence, r.coming(answered)),
@@ -168,9 +170,9 @@ func (r *route) wish(answered bool) toggle.Fact {
 	return f
 }
 
-// coming is the settings of the users who may be about to talk: before the answer
-// of a call to the organisation anybody, later the users whose phones ring, and
-// anybody again when the anchor talks to a leg that nobody knows.
+// coming is the set of settings that may join the call. Before the answer of an
+// inbound or internal call, and while the anchor talks to an unknown leg, that is
+// the setting of anybody; otherwise the settings of the users whose phones ring.
 func (r *route) coming(answered bool) flow.SettingSet {
 	anybody := r.org.Unknown(flow.Element{}).Ahead[r.direction]
 	if !answered && r.direction != flow.Outbound {
@@ -188,8 +190,8 @@ func (r *route) coming(answered bool) flow.SettingSet {
 	return set
 }
 
-// objector is the element that keeps a recording silent that is on: somebody who
-// may join and does not want it.
+// objector is the user who may join and whose setting keeps the recording silent
+// until it is known who joins.
 func (r *route) objector() (flow.Step, bool) {
 	for uuid := range r.ringing {
 		if l := r.legs.get(uuid); l.is(r.org.ID) {
@@ -204,8 +206,8 @@ func (r *route) objector() (flow.Step, bool) {
 	return flow.Step{}, false
 }
 
-// decided is what the chain says, as a cause; guarded: somebody who may join could
-// end the recording, so that it is silent.
+// decided is the effective state as a cause for the sidecar. If guarded is set, the
+// cause is the user who may join and could end the recording.
 func (r *route) decided(guarded bool) recording.Cause {
 	if guarded {
 		if user, ok := r.objector(); ok {
@@ -220,7 +222,8 @@ func (r *route) decided(guarded bool) recording.Cause {
 	return recording.Cause{Element: e.Decider.String(), Setting: e.Setting.String()}
 }
 
-// dialled are the legs of which one may become an outgoing call's anchor.
+// dialled are the legs of which one may become the anchor of an outgoing call; nil
+// if the anchor is known.
 func (r *route) dialled() map[string]bool {
 	if !r.awaitsAnchor() {
 		return nil
@@ -228,12 +231,12 @@ func (r *route) dialled() map[string]bool {
 	return r.ringing
 }
 
-// awaitsAnchor reports whether it is not known yet which leg is recorded: nobody
-// was seen to answer an outgoing call.
+// awaitsAnchor reports whether the anchor is not known yet: no answer of an outgoing
+// call has been seen.
 func (r *route) awaitsAnchor() bool { return r.direction == flow.Outbound && r.anchor == "" }
 
-// onlyAnswered is the one leg that rang for the call and is answered now; "" if
-// there is none, or more than one.
+// onlyAnswered is the one ringing leg that is answered now; "" if there is none or
+// more than one.
 func (r *route) onlyAnswered(answered map[string]bool) string {
 	only := ""
 	for uuid := range r.ringing {
@@ -248,7 +251,7 @@ func (r *route) onlyAnswered(answered map[string]bool) string {
 	return only
 }
 
-// users are the users on the call, in order.
+// users are the ids of the users on the call, in order.
 func (r *route) users() []string {
 	var users []string
 	for _, s := range r.passed {
@@ -259,7 +262,7 @@ func (r *route) users() []string {
 	return users
 }
 
-// number is the organisation's number on the route, as E.164; "" if none.
+// number is the organisation's number in the chain, as E.164; "" if there is none.
 func (r *route) number() string {
 	for _, s := range slices.Backward(r.passed) {
 		if s.Element.Kind == flow.Number {
@@ -269,7 +272,7 @@ func (r *route) number() string {
 	return ""
 }
 
-// groups are the ring groups on the route.
+// groups are the ids of the ring groups in the chain.
 func (r *route) groups() []string {
 	groups := []string{}
 	for _, s := range r.passed {
@@ -280,20 +283,21 @@ func (r *route) groups() []string {
 	return groups
 }
 
-// has reports whether a leg in the dialplan is still on this call: the recorded
-// one is, and the first as long as there is no other. An outgoing call's first leg
-// is back when the outside party has hung up, which the watch link may tell later
-// than the socket.
+// has reports whether a leg that is in the dialplan still belongs to this call: the
+// anchor does, and the first leg does until there is an anchor. When the outside
+// party of an outgoing call has hung up, the first leg may be back in the dialplan
+// before its hangup event comes.
 func (r *route) has(uuid string) bool {
 	return uuid == r.anchor || r.anchor == "" && uuid == r.first
 }
 
-// holder is the leg that the snapshot is kept on.
+// holder is the leg that has the snapshot: the anchor, or the first leg until there
+// is one.
 func (r *route) holder() string { return cmp.Or(r.anchor, r.first) }
 
-// userPhone is the leg of the user on the call, "" if there is none: the one that
-// talks to the anchor, or an internal call's anchor itself. Before the answer of an
-// outgoing call it is the leg that calls.
+// userPhone is the phone of the user on the call; "" if there is none. It is the
+// anchor's peer, or on an internal call the anchor itself. Before the answer of an
+// outgoing call it is the calling leg.
 func (r *route) userPhone() string {
 	for _, uuid := range []string{r.peer, r.holder()} {
 		if r.legs.get(uuid).is(r.org.ID) {
@@ -303,8 +307,8 @@ func (r *route) userPhone() string {
 	return ""
 }
 
-// keyPhones are the legs on the call whose keys count: those of the organisation's
-// users, but not the outside party.
+// keyPhones are the legs on the call whose Record keys count: the phones of the
+// organisation's users, never the outside party's.
 func (r *route) keyPhones() []string {
 	var phones []string
 	for _, uuid := range []string{r.anchor, r.peer} {
@@ -315,7 +319,8 @@ func (r *route) keyPhones() []string {
 	return phones
 }
 
-// userOn is the user of the call's organisation whose phone a leg is; "" if none.
+// userOn is the id of the organisation's user whose phone a leg is; "" if it is
+// none's.
 func (r *route) userOn(uuid string) string {
 	if l := r.legs.get(uuid); l.is(r.org.ID) {
 		return l.user.id

@@ -12,14 +12,14 @@ import (
 	"tapedeck/toggle"
 )
 
-// Handle serves one leg on the outbound socket: it takes what the channel data says
-// into the call, tells FreeSWITCH what follows, and leaves. Whatever goes wrong, it
-// leaves in time and the dialplan goes on.
+// Handle serves one leg on the outbound socket: it takes the channel data into the
+// call, sends the commands that follow, and leaves. Whatever fails, it leaves in
+// time and the dialplan goes on.
 func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
 	defer cancel()
-	defer context.AfterFunc(ctx, leg.Close)() // even if the Controller has no room for work
+	defer context.AfterFunc(ctx, leg.Close)() // in time, even if the Controller's inbox is full
 	e := readEntry(ctl.cfg.Policy(), leg.Data)
 	e.begun = ctl.begun.ask(ctx, e)
 	var t turn
@@ -45,20 +45,20 @@ func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 
 var errLeft = errors.New("call: the leg left the socket before its commands were sent")
 
-// turn is what is to be sent on the socket next: a batch, and the exit, if nothing
-// has to wait for the batch's reply.
+// turn is what goes out next on the socket: a batch, and the exit if nothing has to
+// wait for the batch's replies.
 type turn struct {
 	batch
-	call  *call // whose batch it is; nil if it has no recording command
+	call  *call // the call of the batch; nil if the batch has no recording command
 	exits bool
 }
 
-// leave is the turn that sends these commands and leaves.
+// leave is the turn that sends these commands and then leaves the socket.
 func leave(send ...esl.Command) turn {
 	return turn{batch: batch{commands: append(send, esl.Exit())}, exits: true}
 }
 
-// turn is the turn for a recording command, after what is to be sent anyway.
+// turn is the turn for a recording command. The commands in send go before it.
 func (c *call) turn(send []esl.Command, command toggle.Command, now time.Time) turn {
 	t := turn{batch: c.line.onSocket(send, command, now), call: c, exits: command < toggle.Start}
 	if t.exits {
@@ -67,8 +67,8 @@ func (c *call) turn(send []esl.Command, command toggle.Command, now time.Time) t
 	return t
 }
 
-// replied takes the replies of a turn and returns the next one. Behind an exit the
-// call may have gone on: what follows then goes over the watch link.
+// replied takes the replies to a turn and returns the next turn. After an exit the
+// leg may have left the dialplan, so what follows goes over the watch link.
 func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 	c := t.call
 	if c == nil || t.command == toggle.None {
@@ -90,25 +90,26 @@ func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 	return next
 }
 
-// canRepeat reports whether a command that failed on the socket may be given over
-// the watch link: done twice, it does no harm, but arming does after the answer.
+// canRepeat reports whether a command that failed on the socket may be sent again
+// over the watch link. Doing it twice does no harm, except that arming must not be
+// repeated after the answer.
 func (t turn) canRepeat() bool {
 	rec := t.call.rec
 	return rec.Pending == t.command && !(rec.Answered && t.command < toggle.Start)
 }
 
-// enter takes a leg that reached the socket: it begins a call, or enters an element
-// into the one that the leg is of.
+// enter takes a leg that reached the socket. The leg begins a call, or enters an
+// element into its call.
 func (ctl *Controller) enter(e entry, now time.Time) turn {
 	if e.unreadable != "" {
 		ctl.cfg.Log.Warn("channel variable not understood: ignored", "variable", e.unreadable, "leg", e.leg)
 	}
-	if ctl.legs.hasGone(e.leg) { // the watch link was faster: nothing would end the call
+	if ctl.legs.hasGone(e.leg) { // its hangup has passed already: nothing would end a new call
 		return leave()
 	}
 	ctl.knowEntry(e)
 	c := ctl.calls[e.call]
-	if c == nil { // its tapedeck_call may not have reached FreeSWITCH
+	if c == nil { // the variable tapedeck_call may not be set yet
 		c = ctl.callOf(e.leg)
 	}
 	if c == nil && e.snapshot != "" {
@@ -135,8 +136,8 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 	return c.arm(e, c.route.onPhones(e.leg), now)
 }
 
-// answeredBefore takes the answer of an outgoing call from the leg that has answered
-// and reaches the socket now: the watch link may tell later, or never.
+// answeredBefore takes the answer of an outgoing call from the leg that answered,
+// when that leg reaches the socket before its CHANNEL_ANSWER has come.
 func (c *call) answeredBefore(e entry, now time.Time) {
 	if c.route.awaitsAnchor() && e.leg != c.route.first && e.dialledLeg && e.answered {
 		c.ctl.legs.get(e.leg).call = c.id
@@ -145,8 +146,8 @@ func (c *call) answeredBefore(e entry, now time.Time) {
 	}
 }
 
-// knowEntry takes the leg's user from the channel data, which is later and says more
-// than CHANNEL_CREATE did.
+// knowEntry takes the leg's user from the channel data, which is newer and has more
+// than CHANNEL_CREATE.
 func (ctl *Controller) knowEntry(e entry) {
 	l := ctl.legs.get(e.leg)
 	if l == nil {
@@ -157,8 +158,8 @@ func (ctl *Controller) knowEntry(e entry) {
 	}
 }
 
-// turnAway leaves a leg alone that nothing is recorded for. tapedeck_call tells the
-// mandatory dialplan that Tapedeck was asked.
+// turnAway lets a leg go on that is not recorded. The variable tapedeck_call tells
+// the mandatory dialplan that Tapedeck was asked.
 func (ctl *Controller) turnAway(e entry) turn {
 	if e.call == "" {
 		direction, state := "unknown", "unknown"
@@ -168,7 +169,7 @@ func (ctl *Controller) turnAway(e entry) turn {
 		ctl.cfg.Meter.Call(direction, state)
 		ctl.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
 	}
-	if !ctl.switches.watched(ctl.legs.get(e.leg).switchName) { // nobody would tell of its hangup
+	if !ctl.switches.watched(ctl.legs.get(e.leg).switchName) { // no event will report its hangup
 		delete(ctl.legs.all, e.leg)
 	}
 	return leave(
@@ -179,8 +180,8 @@ func (ctl *Controller) turnAway(e entry) turn {
 	)
 }
 
-// begin makes the call of a leg that belongs to none; nil if the leg has no UUID
-// that a file could be named after, as FreeSWITCH always has.
+// begin makes a new call for a leg. It returns nil if the leg's UUID cannot name a
+// file; FreeSWITCH's own UUIDs can.
 func (ctl *Controller) begin(e entry, now time.Time) *call {
 	l := ctl.legs.get(e.leg)
 	l.begun = max(l.begun, e.begun)
@@ -214,8 +215,8 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 	return c
 }
 
-// greeting is what the legs of a new call are told: the call to which the legs to
-// come belong, and how things stand.
+// greeting are the commands for the first leg of a new call: the id of the call,
+// which dialled legs inherit, and its state.
 func (c *call) greeting() []esl.Command {
 	return append(append(c.route.bind(), c.route.onPhones(c.route.first)...),
 		esl.Execute("export", "tapedeck_call="+c.id),
@@ -224,8 +225,8 @@ func (c *call) greeting() []esl.Command {
 	)
 }
 
-// arm enters the element, if the dialplan named one, and brings the recording in
-// line with the chain.
+// arm enters the element that the dialplan named, if there is one, and brings the
+// recording in line with the chain.
 func (c *call) arm(e entry, send []esl.Command, now time.Time) turn {
 	if e.hint != "" {
 		c.enterElement(e.hint, now)
@@ -241,7 +242,7 @@ func (c *call) arm(e entry, send []esl.Command, now time.Time) turn {
 	return t
 }
 
-// enterElement adds what the dialplan entered to the chain.
+// enterElement adds an element, as the dialplan wrote it, to the chain.
 func (c *call) enterElement(hint string, now time.Time) {
 	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, hint)
 	if err != nil {
@@ -255,18 +256,20 @@ func (c *call) enterElement(hint string, now time.Time) {
 	c.route.enter(el, "", now)
 }
 
-// enterOwnedElsewhere is the call of a leg that another Tapedeck has followed: taken over
-// at once if that was one before this; or else the turn that tells its owner.
+// enterOwnedElsewhere takes a leg with the snapshot of a call that is not followed
+// here. If no other instance can exist, it takes the call over and returns it;
+// otherwise it returns the turn that notifies the owner. If the snapshot is of no
+// use, it returns neither.
 func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn) {
 	s, err := handover.Read(e.snapshot)
-	if err == nil && s.Anchor == "" && e.leg != s.First && e.dialledLeg && e.answered { // its owner may not know yet who has answered
+	if err == nil && s.Anchor == "" && e.leg != s.First && e.dialledLeg && e.answered { // the snapshot does not say yet who has answered: this leg has
 		s.Anchor = e.leg
 		s.Serial++
 	}
 	switch {
 	case err != nil:
 		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)
-	case s.Owner == ctl.cfg.Calls.Instance(), s.Holder() != e.leg: // it is over
+	case s.Owner == ctl.cfg.Calls.Instance(), s.Holder() != e.leg: // that call is over
 	case ctl.cfg.Calls.Alone():
 		s.Switch = ctl.switches.nameOf(e.core)
 		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Past), survey.Of(e.leg, e.answered), now), turn{}
