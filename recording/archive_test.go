@@ -11,17 +11,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
-	"tapedeck/recording/audit"
 )
 
-// running is an Archive that runs; stop ends it and returns what Run returned.
+// running starts an Archive; stop ends it and returns what Run returned.
 func running(t *testing.T, cfg ArchiveConfig) (a *Archive, stop func() error) {
 	if cfg.Log == nil {
 		cfg.Log = quiet()
@@ -35,7 +33,7 @@ func running(t *testing.T, cfg ArchiveConfig) (a *Archive, stop func() error) {
 	return a, stop
 }
 
-// finishing queues a recording and returns the way to wait for it.
+// finishing queues a recording and returns a function that waits for its end.
 func finishing(a *Archive, s Sidecar) func() (Sidecar, error) {
 	type result struct {
 		s   Sidecar
@@ -88,7 +86,8 @@ func TestArchive(t *testing.T) {
 	}
 }
 
-// That there is no place for a waveform is no problem of the recording.
+// TestArchiveWithoutWaveform: a waveform that cannot be made is no problem of the
+// recording.
 func TestArchiveWithoutWaveform(t *testing.T) {
 	d := tempDir(t)
 	a, stop := running(t, ArchiveConfig{Dir: d, OnError: func(id string, err error) { t.Error(id, err) }})
@@ -110,8 +109,8 @@ func TestArchiveWithoutWaveform(t *testing.T) {
 	}
 }
 
-// A recording that was wanted and never begun has a sidecar too, in folders that
-// FreeSWITCH can write into as into the root.
+// TestArchiveWithoutFile: a recording that was wanted and never begun has a sidecar
+// too, in folders that FreeSWITCH can write into like the root.
 func TestArchiveWithoutFile(t *testing.T) {
 	d := tempDir(t)
 	if err := os.Chmod(d.String(), 0o770|fs.ModeSetgid); err != nil {
@@ -158,57 +157,7 @@ func TestArchiveRefuses(t *testing.T) {
 	}
 }
 
-func TestDrafts(t *testing.T) {
-	d := tempDir(t)
-	a, stop := running(t, ArchiveConfig{Dir: d})
-	if drafts, err := a.Drafts(); err != nil || len(drafts) > 0 {
-		t.Errorf("at first: %v, %v", drafts, err)
-	}
-	for _, id := range []string{"one", "two", "gone", "other", "cut"} {
-		s := sample(id)
-		a.Draft(s)
-		s.Users[0] = "mallory" // what was handed over is copied
-	}
-	a.Discard("gone")
-	if err := stop(); err != nil {
-		t.Fatal(err)
-	}
-	live := filepath.Join(d.String(), draftDir)
-	old := time.Now().Add(-2 * tempAge)
-	for name, do := range map[string]func(path string) error{
-		"other.json":        func(path string) error { return os.Rename(path, filepath.Join(live, "three.json")) },
-		"cut.json":          func(path string) error { return os.Truncate(path, 100) },
-		".one.json.123.tmp": func(path string) error { return os.WriteFile(path, nil, 0o600) },
-		".two.json.123.tmp": func(path string) error {
-			return errors.Join(os.WriteFile(path, nil, 0o600), os.Chtimes(path, old, old))
-		},
-		"notes.txt":           func(path string) error { return os.WriteFile(path, nil, 0o600) },
-		"..%2f..%2fpass.json": func(path string) error { return os.WriteFile(path, []byte(`{"version":1}`), 0o600) },
-	} {
-		if err := do(filepath.Join(live, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	drafts, err := a.Drafts()
-	if len(drafts) != 2 || drafts[0].ID() != "one" || drafts[1].ID() != "two" || drafts[0].Users[0] != "alice" {
-		t.Errorf("%+v", drafts)
-	}
-	if text := fmt.Sprint(err); strings.Count(text, "put aside") != 3 || !strings.Contains(text, `"three"`) || !strings.Contains(text, `"cut"`) {
-		t.Error(err)
-	}
-	if drafts, err := a.Drafts(); err != nil || len(drafts) != 2 {
-		t.Errorf("the second time: %v, %v", drafts, err)
-	}
-	want := []string{"..%2f..%2fpass.json.broken", ".one.json.123.tmp", "cut.json.broken", "notes.txt", "one.json", "three.json.broken", "two.json"}
-	for i, name := range want {
-		want[i] = draftDir + "/" + name
-	}
-	if files := filesBelow(t, d); !reflect.DeepEqual(files, want) {
-		t.Errorf("files %q\nwant  %q", files, want)
-	}
-}
-
-// TestArchiveOrder: whatever is queued, in whatever order, the last word counts.
+// TestArchiveOrder: the last call counts, whatever is queued in whatever order.
 func TestArchiveOrder(t *testing.T) {
 	d := tempDir(t)
 	a, stop := running(t, ArchiveConfig{Dir: d})
@@ -259,66 +208,8 @@ func TestArchiveOrder(t *testing.T) {
 	}
 }
 
-// A draft that comes while the one before is written is written too.
-func TestDraftLatest(t *testing.T) {
-	d := tempDir(t)
-	for range 20 {
-		a, stop := running(t, ArchiveConfig{Dir: d})
-		s := sample(call)
-		for n := range 200 {
-			s.External = fmt.Sprint(n)
-			a.Draft(s)
-		}
-		if err := stop(); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := a.Drafts(); err != nil || len(got) != 1 || got[0].External != "199" {
-			t.Fatalf("%+v, %v", got, err)
-		}
-	}
-}
-
-// Finish, called again while the first is under way, is not lost, and everybody is
-// called back.
-func TestFinishTwice(t *testing.T) {
-	d := tempDir(t)
-	a, stop := running(t, ArchiveConfig{Dir: d})
-	s := sample(call)
-	sampleSound().Write(t, pathOf(t, d, s))
-	var waits []func() (Sidecar, error)
-	for i := range 50 {
-		s.External = fmt.Sprint(i)
-		waits = append(waits, finishing(a, s))
-		a.Draft(s)
-	}
-	for _, wait := range waits {
-		if _, err := wait(); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	if got, err := ReadSidecar(SidecarPath(pathOf(t, d, s))); err != nil || got.External != "49" {
-		t.Errorf("%q, %v", got.External, err)
-	}
-}
-
-func TestFinishKeepsHold(t *testing.T) {
-	d := tempDir(t)
-	path := put(t, d, sample(call))
-	hold := &Hold{By: "carol", Reason: "court", At: day}
-	if _, err := SetHold(d, path, hold, audit.New(d.String()), audit.Actor{Who: "carol"}, day); err != nil {
-		t.Fatal(err)
-	}
-	a, _ := running(t, ArchiveConfig{Dir: d})
-	if s, err := finishing(a, sample(call))(); err != nil || !reflect.DeepEqual(s.Hold, hold) {
-		t.Errorf("%+v, %v", s.Hold, err)
-	}
-}
-
-// While the folder is gone nothing is given up, and it is told once; when it is
-// back, everything is written.
+// TestArchiveFolderGone: while the folder is gone the Archive keeps everything and
+// reports it once; when the folder is back, it writes everything.
 func TestArchiveFolderGone(t *testing.T) {
 	d := tempDir(t)
 	away := d.String() + "-away"
@@ -360,19 +251,8 @@ func TestArchiveFolderGone(t *testing.T) {
 	})
 }
 
-func TestBackoff(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := NewArchive(ArchiveConfig{Dir: dirOf(t, "/nowhere-that-is"), Log: quiet()})
-		j := &job{id: call}
-		for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
-			if a.jobs.retry(j, 0); j.delay != want*time.Second {
-				t.Errorf("delay %v, want %v s", j.delay, want)
-			}
-		}
-	})
-}
-
-// A disk that hangs holds nobody who queues, and Run no longer than its grace.
+// TestArchiveHangs: a disk that hangs holds up nobody who queues, and Run for its
+// grace at most.
 func TestArchiveHangs(t *testing.T) {
 	d := tempDir(t)
 	lock, err := os.Create(filepath.Join(d.String(), lockName))
@@ -389,7 +269,7 @@ func TestArchiveHangs(t *testing.T) {
 		s.File, s.Problems = nil, []string{NotStarted}
 		a.Draft(s)
 		waits = append(waits, finishing(a, s))
-		a.Draft(s) // it is being finished: this counts no more
+		a.Draft(s) // it is being finished: this is ignored
 		a.Discard("x-" + s.Call)
 	}
 	if err := stop(); err == nil || !strings.Contains(err.Error(), "200 sidecars are not written") {
@@ -398,7 +278,7 @@ func TestArchiveHangs(t *testing.T) {
 	if err := lock.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, wait := range waits { // the workers were held, not lost
+	for _, wait := range waits { // the workers waited and continue
 		if s, err := wait(); err != nil || s.Complete {
 			t.Errorf("%+v, %v", s, err)
 		}
@@ -408,14 +288,14 @@ func TestArchiveHangs(t *testing.T) {
 	}
 }
 
-// What could not be written when Run ended has a last attempt, and no more; its
-// draft tells the next Archive.
+// TestArchiveEnds: Run tries once more to write what is left when it ends; the next
+// Archive finds the draft.
 func TestArchiveEnds(t *testing.T) {
 	d := tempDir(t)
 	s := sample(call)
 	path := pathOf(t, d, s)
 	sampleSound().Write(t, path)
-	if err := os.Mkdir(SidecarPath(path), 0o700); err != nil { // so the sidecar cannot be
+	if err := os.Mkdir(SidecarPath(path), 0o700); err != nil { // so that the sidecar cannot be written
 		t.Fatal(err)
 	}
 	a, stop := running(t, ArchiveConfig{Dir: d, Grace: time.Hour})
@@ -436,56 +316,6 @@ func TestArchiveEnds(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
-	}
-}
-
-// A file that cannot be read is tried for a while; then its sidecar says so.
-func TestArchiveUnreadable(t *testing.T) {
-	d := tempDir(t)
-	s := sample(call)
-	path := pathOf(t, d, s)
-	testkit.WriteFile(t, filepath.Join(filepath.Dir(path), "other"), nil)
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		a, stop := running(t, ArchiveConfig{Dir: d})
-		began := time.Now()
-		s, err := finishing(a, s)()
-		if err != nil || s.Complete || !s.HasProblem(Unreadable) || time.Since(began) != 15*time.Second {
-			t.Errorf("%+v, %v, after %v", s, err, time.Since(began))
-		}
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-// An unfinished file is repaired only when nobody has written to it for a while.
-func TestStillWritten(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "x.wav")
-	at := time.Now().Truncate(time.Second)
-	for _, test := range []struct {
-		file []byte
-		age  time.Duration
-		want bool
-	}{
-		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), quietTime - 1, true},
-		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), quietTime, false},
-		{slices.Concat(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 400)), -1, false},
-		{sampleSound().WAV(), 0, false},
-		{[]byte("RIFF"), 0, false},
-	} {
-		testkit.WriteFile(t, path, test.file)
-		if err := os.Chtimes(path, at, at); err != nil {
-			t.Fatal(err)
-		}
-		if got := stillWritten(path, at.Add(test.age)); got != test.want {
-			t.Errorf("%.20q, %v: %v", test.file, test.age, got)
-		}
-	}
-	if stillWritten(path+"x", at) {
-		t.Error("a file that is not there")
 	}
 }
 

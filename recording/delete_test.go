@@ -20,7 +20,7 @@ func TestDelete(t *testing.T) {
 	hold := func(s *Sidecar) { s.Hold = &Hold{By: "carol"} }
 	for name, test := range map[string]struct {
 		harm func(t *testing.T, d Dir, one, part string)
-		want error // nil, or what it is; errAny
+		want error // nil, a particular one, or errAny
 	}{
 		"as it is":             {nil, nil},
 		"held":                 {func(t *testing.T, d Dir, one, part string) { alter(t, one, hold) }, ErrHeld},
@@ -108,7 +108,7 @@ func TestDelete(t *testing.T) {
 
 var errAny = errors.New("any")
 
-// TestDeletePaths: what is no recording's file is not deleted.
+// TestDeletePaths: only the files of recordings are deleted.
 func TestDeletePaths(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample("one"))
@@ -125,7 +125,8 @@ func TestDeletePaths(t *testing.T) {
 	}
 }
 
-// A sound that cannot be deleted is told of, and what says what it is stays.
+// TestDeleteFails: if a sound cannot be deleted its sidecar stays, and the failure
+// is in the audit log.
 func TestDeleteFails(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample("one"))
@@ -139,7 +140,8 @@ func TestDeleteFails(t *testing.T) {
 	}
 }
 
-// TestDeleteAgainstHold: a hold that was set keeps its recording.
+// TestDeleteAgainstHold: a recording whose hold was set is not deleted, however close
+// the deletion is.
 func TestDeleteAgainstHold(t *testing.T) {
 	d := tempDir(t)
 	log := audit.New(d.String())
@@ -164,7 +166,7 @@ func TestDeleteAgainstHold(t *testing.T) {
 	}
 }
 
-// TestDeleteAgainstDerivation: nothing comes to lie beside a sound that is gone.
+// TestDeleteAgainstDerivation: no file is left beside a sound that is deleted.
 func TestDeleteAgainstDerivation(t *testing.T) {
 	d := tempDir(t)
 	log := audit.New(d.String())

@@ -14,7 +14,7 @@ import (
 	"tapedeck/recording/sound"
 )
 
-// makers are what makes a file of a recording's sound.
+// makers are the functions that make a file of a recording's sound, by extension.
 var makers = map[string]func(t *testing.T, d Dir, path string) (string, error){
 	".svg": func(t *testing.T, d Dir, path string) (string, error) { return Waveform(t.Context(), d, path) },
 	".mp3": func(t *testing.T, d Dir, path string) (string, error) {
@@ -22,8 +22,8 @@ var makers = map[string]func(t *testing.T, d Dir, path string) (string, error){
 	},
 }
 
-// TestDerive: what is made of a sound is made once, and again if it is older; the
-// sound stays as it is.
+// TestDerive: a file is made of a sound once, and again if it is older than the
+// sound. The sound is not changed.
 func TestDerive(t *testing.T) {
 	for ext, make := range makers {
 		t.Run(ext, func(t *testing.T) {
@@ -86,8 +86,8 @@ func infoOf(t *testing.T, path string) fs.FileInfo {
 	return info
 }
 
-// TestDeriveRefuses: of what is no finished sound nothing is made, and nothing is
-// left behind.
+// TestDeriveRefuses: nothing is made, and nothing left behind, of a file that is no
+// finished sound.
 func TestDeriveRefuses(t *testing.T) {
 	for ext, make := range makers {
 		for name, test := range map[string]struct {
@@ -127,7 +127,8 @@ func TestDeriveRefuses(t *testing.T) {
 	}
 }
 
-// TestDeriveDiskFull: a disk that is full, at whatever moment, keeps nothing of it.
+// TestDeriveDiskFull: nothing is left behind on a disk that becomes full, at whatever
+// moment.
 func TestDeriveDiskFull(t *testing.T) {
 	for ext, make := range makers {
 		t.Run(ext, func(t *testing.T) {
@@ -163,8 +164,7 @@ func TestDeriveDiskFull(t *testing.T) {
 	}
 }
 
-// TestDeriveChanged: what was made of a sound that is another one by then is not
-// kept.
+// TestDeriveChanged: a file is not kept if its sound was changed while it was made.
 func TestDeriveChanged(t *testing.T) {
 	for name, change := range map[string]func(path string) error{
 		"replaced": func(path string) error {

@@ -18,7 +18,7 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// tmpfs is a small disk of its own, for root alone.
+// tmpfs mounts a small disk. Only root may.
 func tmpfs(t *testing.T) Dir {
 	t.Helper()
 	d := tempDir(t)
@@ -33,7 +33,7 @@ func tmpfs(t *testing.T) Dir {
 	return d
 }
 
-// fill takes what is left of a disk.
+// fill writes a file that fills the disk.
 func fill(t *testing.T, d Dir) (path string) {
 	t.Helper()
 	path = filepath.Join(d.String(), "filler")
@@ -51,8 +51,8 @@ func fill(t *testing.T, d Dir) (path string) {
 	return path
 }
 
-// troubled has a live and a finished recording in an Archive while the disk is in
-// trouble, and sees that nothing is lost once it is mended.
+// troubled queues a live and a finished recording while trouble lasts, and checks
+// that nothing is lost once mend has ended it.
 func troubled(t *testing.T, d Dir, cause string, trouble, mend func()) {
 	finished, live := sample("finished"), sample("live")
 	testkit.NewClip(1, 8000).Add(1000, tone).Add(1000, 0).Write(t, pathOf(t, d, finished))
@@ -118,7 +118,7 @@ func TestDiskReadOnly(t *testing.T) {
 	troubled(t, d, "read-only", remount(syscall.MS_RDONLY), remount(0))
 }
 
-// A file that has the name of a folder.
+// TestFolderIsFile: a file has the name of a folder.
 func TestFolderIsFile(t *testing.T) {
 	d := tempDir(t)
 	s := sample(call)
@@ -143,7 +143,8 @@ func TestFolderIsFile(t *testing.T) {
 	})
 }
 
-// On a full disk no audit line is half written, and nothing is deleted without one.
+// TestAuditFull: on a full disk no audit line is half written, and nothing is deleted
+// without one.
 func TestAuditFull(t *testing.T) {
 	d := tmpfs(t)
 	s := sample(call)
@@ -161,7 +162,7 @@ func TestAuditFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	fill(t, d)
-	for _, length := range []int{700, 0} { // to the last byte that is worth anything
+	for _, length := range []int{700, 0} { // long lines, and then the shortest
 		for log.Add(audit.Line{What: audit.Listen, Detail: strings.Repeat("x", length)}) == nil {
 			if lines++; lines > 1000 {
 				t.Fatal("the disk is not full")
@@ -180,7 +181,7 @@ func TestAuditFull(t *testing.T) {
 	}
 }
 
-// keep is a retention.
+// keep returns a retention of d for every organisation.
 func keep(d time.Duration) func(string) (time.Duration, bool) {
 	return func(string) (time.Duration, bool) { return d, true }
 }
@@ -194,7 +195,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForever writes sidecars, each of another length, until it is killed.
+// writeForever writes sidecars of changing length until it is killed.
 func writeForever(root string) {
 	d, err := NewDir(root)
 	if err != nil {
@@ -264,7 +265,8 @@ func TestKilled(t *testing.T) {
 	t.Logf("%d sidecars were seen, %d files are left over", seen, leftover)
 }
 
-// killChild kills a child that writes, when the audit file has grown, somewhat later.
+// killChild starts a process that writes, and kills it somewhat after the audit log
+// has grown.
 func killChild(t *testing.T, d Dir, rnd *rand.Rand) {
 	t.Helper()
 	child := exec.Command(os.Args[0])
@@ -281,7 +283,7 @@ func killChild(t *testing.T, d Dir, rnd *rand.Rand) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(time.Duration(rnd.IntN(10_000)) * time.Microsecond) // so that it is anywhere
+	time.Sleep(time.Duration(rnd.IntN(10_000)) * time.Microsecond) // so that it dies anywhere
 	_ = child.Process.Kill()
 	if err := child.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Error(err)

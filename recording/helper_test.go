@@ -14,7 +14,7 @@ const tone = 1000
 
 func tempDir(t testing.TB) Dir {
 	t.Helper()
-	root, err := os.MkdirTemp("", "tapedeck-recording-") // a test's name may not be in a Dir
+	root, err := os.MkdirTemp("", "tapedeck-recording-") // t.TempDir has the test's name in it, which a Dir may refuse
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func dirOf(t testing.TB, root string) Dir {
 	return d
 }
 
-// sample is a finished call of two seconds, paused in its second half.
+// sample returns a finished call of two seconds, paused in its second half.
 func sample(id string) Sidecar {
 	ended := day.Add(2 * time.Second)
 	return Sidecar{
@@ -47,7 +47,7 @@ func sample(id string) Sidecar {
 	}
 }
 
-// sampleSound is what sample's file holds.
+// sampleSound returns what sample's file holds.
 func sampleSound() *testkit.Clip { return testkit.NewClip(2, 8000).Add(1000, tone).Add(1000, 0) }
 
 func pathOf(t testing.TB, d Dir, s Sidecar) string {
@@ -59,7 +59,7 @@ func pathOf(t testing.TB, d Dir, s Sidecar) string {
 	return path
 }
 
-// put writes a sample's file and its sidecar, as the Archive would.
+// put writes a sample's file and its sidecar as an Archive would.
 func put(t testing.TB, d Dir, s Sidecar) (path string) {
 	t.Helper()
 	path = pathOf(t, d, s)

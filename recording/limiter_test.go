@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// TestLimiter: no more than two at once, never two of one name, and all of them.
+// TestLimiter: at most two work at once, never two on one name, and all do.
 func TestLimiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLimiter(2)

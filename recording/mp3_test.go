@@ -38,7 +38,7 @@ func TestTagsOf(t *testing.T) {
 	}
 }
 
-// TestMP3AtOnce: of many who want the same MP3 one makes it.
+// TestMP3AtOnce: of many who ask for one MP3 at once, one makes it.
 func TestMP3AtOnce(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample(call))
@@ -65,8 +65,8 @@ func TestMP3AtOnce(t *testing.T) {
 	}
 }
 
-// TestMP3Left: whoever goes away while he waits for a turn is let go, and one that
-// is being made is made to its end.
+// TestMP3Left: whoever leaves while waiting is let go, and an MP3 that is being made
+// is finished.
 func TestMP3Left(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))
@@ -87,7 +87,7 @@ func TestMP3Left(t *testing.T) {
 	}
 }
 
-// cancelWhenBegun cancels when something is being made of a sound.
+// cancelWhenBegun cancels as soon as a file is being made of a sound.
 func cancelWhenBegun(t *testing.T, ctx context.Context, cancel func(), path string) {
 	for len(temps(t, filepath.Dir(path))) == 0 && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
@@ -95,7 +95,7 @@ func cancelWhenBegun(t *testing.T, ctx context.Context, cancel func(), path stri
 	cancel()
 }
 
-// TestMP3Cancelled: what ends the making leaves nothing behind, at whatever moment.
+// TestMP3Cancelled: cancelling leaves nothing behind, at whatever moment.
 func TestMP3Cancelled(t *testing.T) {
 	d := tempDir(t)
 	path := pathOf(t, d, sample(call))

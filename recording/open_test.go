@@ -44,8 +44,8 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestWithinLinks: no part of a path may be a link, wherever it leads.
-func TestWithinLinks(t *testing.T) {
+// TestResolveLinks: no part of a path may be a link, wherever it leads.
+func TestResolveLinks(t *testing.T) {
 	words := strings.Split("acme/2026/03/09/"+call+".wav", "/")
 	for i := range words {
 		for _, to := range []string{"absolute", "relative", "inside", "nowhere"} {

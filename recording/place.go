@@ -79,7 +79,7 @@ type Place struct {
 	Part         int // from 1
 }
 
-// Stem is the recording's id.
+// ID returns the recording's id.
 func (p Place) ID() string { return ID(p.Call, p.Part) }
 
 // Parse takes apart the path of a recording's sound, of its sidecar, or of what was

@@ -118,7 +118,7 @@ func purgeExpects(t *testing.T, cfg PurgeConfig, deleted []string, kept map[stri
 	stayed := map[string]KeptReason{}
 	cfg.Deleted = func(s Sidecar) { gone = append(gone, s.ID()) }
 	cfg.Kept = func(id, path string, why KeptReason, err error) { stayed[id] = why }
-	var there int64 // bytes of sound that can go
+	var there int64 // bytes of sound that may be deleted
 	for _, name := range filesBelow(t, cfg.Dir) {
 		if id, ok := strings.CutSuffix(filepath.Base(name), soundExt); ok && slices.Contains(deleted, id) {
 			there += 64044
@@ -218,8 +218,8 @@ func TestSetHold(t *testing.T) {
 	}
 }
 
-// TestHoldAgainstPurge: a hold that was set keeps its recording, however close the
-// purge is.
+// TestHoldAgainstPurge: a recording whose hold was set is not purged, however close
+// the purge is.
 func TestHoldAgainstPurge(t *testing.T) {
 	d := tempDir(t)
 	log := audit.New(d.String())

@@ -108,7 +108,7 @@ func TestSidecarRefused(t *testing.T) {
 	}
 }
 
-// What is written can be read again, however much there is of it.
+// TestSidecarTooLarge: whatever is written can be read again, however large it was.
 func TestSidecarTooLarge(t *testing.T) {
 	s := sample(call)
 	long := strings.Repeat("x", 200)
@@ -132,8 +132,8 @@ func TestSidecarTooLarge(t *testing.T) {
 	}
 }
 
-// FuzzSidecar: whatever is read leads to no path outside, and is written and read
-// as the same.
+// FuzzSidecar: a sidecar that is accepted never has a path outside the folder, and
+// does not change when it is written and read.
 func FuzzSidecar(f *testing.F) {
 	good, err := sample(call).encode()
 	if err != nil {

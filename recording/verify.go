@@ -38,6 +38,7 @@ type Finding struct {
 	Detail string
 }
 
+// String returns the finding in one line.
 func (f Finding) String() string {
 	if f.Detail == "" {
 		return f.Path + ": " + f.What

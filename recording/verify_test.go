@@ -6,11 +6,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"tapedeck/internal/testkit"
 )
@@ -43,7 +41,7 @@ func edit(t *testing.T, path string, change func([]byte) []byte) {
 	testkit.WriteFile(t, path, change(data))
 }
 
-// alter changes what a sidecar says.
+// alter changes a sidecar.
 func alter(t *testing.T, sound string, change func(*Sidecar)) {
 	t.Helper()
 	s, err := ReadSidecar(SidecarPath(sound))
@@ -163,88 +161,5 @@ func TestVerifyFails(t *testing.T) {
 	cancel()
 	if _, err := Verify(ctx, d, func(Finding) {}); !errors.Is(err, context.Canceled) {
 		t.Error("ended:", err)
-	}
-}
-
-func TestOrphans(t *testing.T) {
-	d := tempDir(t)
-	live, known := sample("live"), put(t, d, sample("known"))
-	if err := d.writeDraft(live); err != nil {
-		t.Fatal(err)
-	}
-	orphan, fresh := sample("orphan"), sample("fresh")
-	orphan.Part = 2
-	for _, s := range []Sidecar{live, orphan, fresh} {
-		sampleSound().Write(t, pathOf(t, d, s))
-	}
-	now := time.Now()
-	for _, s := range []string{known, pathOf(t, d, live), pathOf(t, d, orphan)} {
-		if err := os.Chtimes(s, now, day.Add(time.Minute)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := Undescribed(t.Context(), d, now.Add(-time.Hour))
-	if err != nil || !slices.Equal(got, []string{pathOf(t, d, orphan)}) {
-		t.Errorf("%q, %v", got, err)
-	}
-	s, err := Describe(d, got[0])
-	if err != nil || s.ID() != "orphan.part2" || s.Previous != "orphan.wav" || !s.Started.Equal(day.Add(58*time.Second)) || !s.Ended.Equal(day.Add(time.Minute)) {
-		t.Errorf("%+v, %v", s, err)
-	}
-	a, stop := running(t, ArchiveConfig{Dir: d})
-	s, err = finishing(a, s)()
-	if err != nil || s.Complete || s.File.DurationMS != 2000 || !slices.Equal(s.Problems, []string{"state unknown: a file without a call"}) {
-		t.Errorf("%+v, %v", s, err)
-	}
-	if err := stop(); err != nil {
-		t.Error(err)
-	}
-	if found := findings(t, d); !reflect.DeepEqual(found, []string{"fresh.wav: no sidecar"}) {
-		t.Errorf("%q", found)
-	}
-}
-
-// An orphan keeps its place, whatever its file's time is.
-func TestOrphanTimes(t *testing.T) {
-	d := tempDir(t)
-	path := pathOf(t, d, sample(call))
-	for _, file := range [][]byte{sampleSound().WAV(), nil, []byte("nothing that is sound")} {
-		testkit.WriteFile(t, path, file)
-		for _, at := range []time.Time{day.AddDate(-3, 0, 0), day, day.AddDate(0, 0, 1), day.AddDate(9, 0, 0)} {
-			if err := os.Chtimes(path, at, at); err != nil {
-				t.Fatal(err)
-			}
-			s, err := Describe(d, path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, err := s.Path(d); err != nil || got != path {
-				t.Errorf("%v: %q, %v", at, got, err)
-			}
-		}
-	}
-	if _, err := Describe(d, d.String()+"/../x.wav"); err == nil {
-		t.Error("a path outside")
-	}
-}
-
-func TestFind(t *testing.T) {
-	d := tempDir(t)
-	one := put(t, d, sample("one"))
-	later := sample("two")
-	later.Organisation, later.Started, later.Part = "zeta", day.AddDate(1, 2, 3), 3
-	two := put(t, d, later)
-	if err := os.Remove(two); err != nil { // the sidecar is enough
-		t.Fatal(err)
-	}
-	for id, want := range map[string]string{"one": one, "two.part3": two} {
-		if got, err := Find(t.Context(), d, id); err != nil || got != want {
-			t.Errorf("Find(%q) = %q, %v", id, got, err)
-		}
-	}
-	for _, id := range []string{"two", "three", "", "..", "../one", "one.wav", "*", "one\x00", "one.part1"} {
-		if got, err := Find(t.Context(), d, id); !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("Find(%q) = %q, %v", id, got, err)
-		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"tapedeck/internal/testkit"
 )
 
-// TestVerifyOne finds of one recording what Verify finds of it, and nothing of
+// TestVerifyOne: VerifyOne finds what Verify finds of this recording, and nothing of
 // others.
 func TestVerifyOne(t *testing.T) {
 	flip := func(b []byte) []byte { b[1000] ^= 1; return b }

@@ -37,7 +37,7 @@ func TestAdd(t *testing.T) {
 	}
 }
 
-// A line that a power cut left without its end does not spoil the next one.
+// TestTorn: a line that a power cut left without its end does not spoil the next one.
 func TestTorn(t *testing.T) {
 	a := New(t.TempDir())
 	if err := os.WriteFile(a.Path(), []byte(`{"at":"2026-03-`), 0o600); err != nil {

@@ -15,7 +15,7 @@ import (
 	"tapedeck/internal/tidy"
 )
 
-// readAll pages through what a query finds, the youngest first.
+// readAll returns all pages of a query, the youngest lines first.
 func readAll(t *testing.T, a *Log, q Query) (all []Line) {
 	t.Helper()
 	for calls := 0; ; calls++ {
@@ -34,7 +34,7 @@ func readAll(t *testing.T, a *Log, q Query) (all []Line) {
 	}
 }
 
-// withoutOffsets are lines as they were added.
+// withoutOffsets returns lines as they were added.
 func withoutOffsets(lines []Line) []Line {
 	out := slices.Clone(lines)
 	for i := range out {
@@ -105,7 +105,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadAnywhere: whatever Before is, whole lines before it are found, once.
+// TestReadAnywhere: Read finds each whole line before Before once, whatever it is.
 func TestReadAnywhere(t *testing.T) {
 	a := New(t.TempDir())
 	var ends []int
@@ -135,7 +135,7 @@ func TestReadAnywhere(t *testing.T) {
 	}
 }
 
-// TestReadTorn: what is no line is left out, however it came to be there.
+// TestReadTorn: what is not a whole line is left out, however it came there.
 func TestReadTorn(t *testing.T) {
 	line := func(n int) string { return fmt.Sprintf(`{"at":"2026-03-09T12:00:00Z","who":"w%d","what":"listen"}`, n) }
 	for name, text := range map[string]string{
@@ -172,8 +172,8 @@ func TestReadTorn(t *testing.T) {
 	}
 }
 
-// TestReadBounded: one call looks through a part of a large file, and the last
-// one has seen all of it; one that asks for the last hours does not.
+// TestReadBounded: one call looks through a part of a large file, and all calls
+// together through all of it, unless only the last hours are asked for.
 func TestReadBounded(t *testing.T) {
 	a := New(t.TempDir())
 	var text strings.Builder
@@ -182,7 +182,7 @@ func TestReadBounded(t *testing.T) {
 		switch i {
 		case 0:
 			at = "2026-03-09T14:00:00Z"
-		case 5*maxRead/2/280 - 100: // one whose clock was wrong
+		case 5*maxRead/2/280 - 100: // a line with a wrong time
 			at = "1970-01-01T00:00:00Z"
 		}
 		fmt.Fprintf(&text, `{"at":"%s","who":"w%d","what":"listen","detail":"%0200d"}`+"\n", at, i, 0)
@@ -223,7 +223,7 @@ func TestReadBounded(t *testing.T) {
 	}
 }
 
-// A line whose clock was wrong hides none of those before it.
+// TestReadClock: a line with a wrong time hides no lines before it.
 func TestReadClock(t *testing.T) {
 	a := New(t.TempDir())
 	for i, at := range []time.Time{day, day, time.Unix(0, 0), day.Add(time.Hour), time.Unix(0, 0)} {

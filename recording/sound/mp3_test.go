@@ -18,8 +18,8 @@ import (
 	"tapedeck/internal/testkit"
 )
 
-// mp3File is an MP3 taken apart, by what the standard says of frames and what
-// LAME's documents say of the Info frame.
+// mp3File is an MP3, parsed by the standard's description of frames and by LAME's of
+// the Info frame.
 type mp3File struct {
 	tags       map[string]string
 	channels   int
@@ -27,7 +27,8 @@ type mp3File struct {
 	delay, pad int
 }
 
-// samples is how many samples of one channel are played by what knows an Info frame.
+// samples returns how many samples of one channel a player plays that knows the Info
+// frame.
 func (m mp3File) samples() int { return len(m.frames)*1152 - m.delay - m.pad }
 
 func readMP3(t *testing.T, data []byte) (m mp3File) {
@@ -123,8 +124,8 @@ func readID3(t *testing.T, data []byte) (tags map[string]string, rest []byte) {
 	return tags, rest
 }
 
-// isSilent reports whether a frame decodes to nothing of its own: no large values,
-// and only the codes of zeros, which are ones.
+// isSilent reports whether a frame has no sound: no large values, and only the codes
+// of zeros, which are ones.
 func (m mp3File) isSilent(frame []byte) bool {
 	side := map[int]int{1: 17, 2: 32}[m.channels]
 	at := map[int]int{1: 9 + 5 + 4, 2: 9 + 3 + 8}[m.channels] // bits
@@ -144,8 +145,8 @@ func bitsOf(data []byte, at, n int) (v int) {
 	return v
 }
 
-// speech is samples like somebody's who speaks, with a pause from a third to two
-// thirds of it. The channels are not alike.
+// speech returns samples that resemble speech, with a pause in the middle third. The
+// channels differ.
 func speech(channels, rate, frames int) []byte {
 	rnd := rand.New(rand.NewPCG(5, 5))
 	var data []byte
@@ -168,7 +169,7 @@ func speech(channels, rate, frames int) []byte {
 	return data
 }
 
-// mp3Of makes an MP3 of samples.
+// mp3Of returns the MP3 of samples.
 func mp3Of(t testing.TB, channels, rate int, pcm []byte, tags Tags) []byte {
 	t.Helper()
 	m, err := NewMP3(parsed(t, testkit.WAV(channels, rate, pcm)))
@@ -188,8 +189,8 @@ type grown struct{ data memFile }
 func (g *grown) Write(p []byte) (int, error)             { g.data = append(g.data, p...); return len(p), nil }
 func (g *grown) WriteAt(p []byte, at int64) (int, error) { return g.data.WriteAt(p, at) }
 
-// TestMP3: as long as the WAV, to the sample, and within 50 ms also for what knows
-// no Info frame; silent where the WAV is.
+// TestMP3: an MP3 is as long as the WAV, to the sample, or within 50 ms for players
+// that do not know the Info frame, and silent where the WAV is.
 func TestMP3(t *testing.T) {
 	for rate := range mp3Rates {
 		for channels := 1; channels <= 2; channels++ {
@@ -229,7 +230,7 @@ func TestMP3(t *testing.T) {
 	}
 }
 
-// decoders are programs that decode an MP3 to samples of 16 bit, if they are there.
+// decoders are programs that decode an MP3 to 16-bit samples, where they exist.
 var decoders = map[string]func(path string) *exec.Cmd{
 	"ffmpeg": func(path string) *exec.Cmd {
 		return exec.Command("ffmpeg", "-v", "error", "-i", path, "-f", "s16le", "-")
@@ -238,7 +239,7 @@ var decoders = map[string]func(path string) *exec.Cmd{
 	"lame":   func(path string) *exec.Cmd { return exec.Command("lame", "--quiet", "--decode", "-t", path, "-") },
 }
 
-// TestMP3Decoded: what decoders make of it.
+// TestMP3Decoded: independent decoders return the samples of the WAV.
 func TestMP3Decoded(t *testing.T) {
 	there := maps.Clone(decoders)
 	maps.DeleteFunc(there, func(name string, _ func(string) *exec.Cmd) bool {
@@ -268,8 +269,8 @@ func TestMP3Decoded(t *testing.T) {
 	}
 }
 
-// decodedAs compares what was decoded with what was encoded, of which every sample
-// became several.
+// decodedAs compares decoded samples with the encoded ones, each of which became
+// several.
 func decodedAs(t *testing.T, name string, channels, several int, in, out []byte) {
 	t.Helper()
 	size := 2 * channels

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// resampled is what becomes of samples that are given in pieces.
+// resampled resamples samples piece by piece.
 func resampled(from, to int, in []float32, piece int) (out []float32) {
 	r := newResampler(from, to, 1)
 	in = append(in, make([]float32, 1000)...)
@@ -17,8 +17,8 @@ func resampled(from, to int, in []float32, piece int) (out []float32) {
 	return out
 }
 
-// TestResampler: a tone stays where, as loud and as high as it is; what the other
-// rate cannot hold is gone; and what comes does not depend on the pieces.
+// TestResampler: a tone keeps its time, level and pitch; tones that the other rate
+// cannot hold are gone; and the result does not depend on the pieces.
 func TestResampler(t *testing.T) {
 	for from := range mp3Rates {
 		for _, to := range []int{mp3Rate, 8000} {
@@ -53,7 +53,7 @@ func TestResampler(t *testing.T) {
 	}
 }
 
-// TestResamplerSilence: silence stays that, but for 2 ms at its edges.
+// TestResamplerSilence: silence stays silent, except for 2 ms at its edges.
 func TestResamplerSilence(t *testing.T) {
 	for from := range mp3Rates {
 		in := make([]float32, from)

@@ -21,7 +21,7 @@ func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
 const tone = 1000 // a sample that is not 0, like speech
 
-// sampleClip is two seconds, of which the second is silent.
+// sampleClip returns two seconds, of which the second is silent.
 func sampleClip() *testkit.Clip { return testkit.NewClip(2, 8000).Add(1000, tone).Add(1000, 0) }
 
 // memFile is a file in memory that can be repaired.
@@ -86,7 +86,8 @@ func TestAnalyse(t *testing.T) {
 	}
 }
 
-// Files that a real FreeSWITCH 1.10.12 left behind when it was killed.
+// TestKilledFreeSWITCH reads files that a real FreeSWITCH 1.10.12 left behind when it
+// was killed.
 func TestKilledFreeSWITCH(t *testing.T) {
 	for name, ms := range map[string]int64{"killed.wav": 256, "killed-empty.wav": 0} {
 		file, err := os.ReadFile(filepath.Join("testdata", name))
@@ -199,8 +200,8 @@ func findInBlocks(t *testing.T, s *testkit.Clip, rnd *rand.Rand) []Silence {
 	return finder.found
 }
 
-// FuzzWAV: no file makes the reader fail, or believe in more than is there, and a
-// repaired one needs no repair.
+// FuzzWAV: no file makes the reader fail or see more samples than there are, and a
+// repaired file needs no repair.
 func FuzzWAV(f *testing.F) {
 	f.Add(sampleClip().WAV()[:200])
 	f.Add(join(testkit.RIFF(8), testkit.WAVFormat(1, 2, 8000, 16), testkit.Chunk("data", 0), make([]byte, 101)))

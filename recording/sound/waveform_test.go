@@ -16,13 +16,13 @@ import (
 	"tapedeck/internal/testkit"
 )
 
-// drawing is what a picture shows: of each channel and column the height above
-// and below its middle.
+// drawing is what a picture shows: the height above and below the middle, by channel
+// and column.
 type drawing [][columns][2]int
 
 var pathStep = regexp.MustCompile(`V(-?\d+)h(-?\d+)`)
 
-// readDrawing reads a picture back.
+// readDrawing parses a picture.
 func readDrawing(t *testing.T, text []byte) (d drawing) {
 	t.Helper()
 	if len(text) > 60_000 {
@@ -67,7 +67,7 @@ func readDrawing(t *testing.T, text []byte) (d drawing) {
 	return d
 }
 
-// drawingOf is the picture of these samples.
+// drawingOf draws samples and parses the picture.
 func drawingOf(t *testing.T, channels, rate int, pcm []byte) drawing {
 	t.Helper()
 	var svg bytes.Buffer
@@ -86,7 +86,7 @@ func parsed(t testing.TB, file []byte) WAV {
 	return wav
 }
 
-// TestWaveform: of each thousandth the peaks are shown, of each channel.
+// TestWaveform: the picture shows the peaks of each channel in each thousandth.
 func TestWaveform(t *testing.T) {
 	for _, channels := range []int{1, 2} {
 		for _, frames := range []int{1, 2, 7, 999, 1000, 1001, 8000, 123_457} {
@@ -120,7 +120,7 @@ func TestWaveform(t *testing.T) {
 	}
 }
 
-// TestWaveformPause: a pause is a line, where the sidecar has it.
+// TestWaveformPause: a pause is a line, at its place.
 func TestWaveformPause(t *testing.T) {
 	got := drawingOf(t, 2, 8000, testkit.NewClip(2, 8000).Add(3000, tone).Add(5000, 0).Add(2000, -tone).PCM())
 	for c := range got {
@@ -139,7 +139,7 @@ func TestWaveformPause(t *testing.T) {
 	}
 }
 
-// Of more than two channels one picture is drawn.
+// TestWaveformChannels: more than two channels are drawn as one.
 func TestWaveformChannels(t *testing.T) {
 	var data []byte
 	for i := range 2000 {
