@@ -11,18 +11,19 @@ import (
 )
 
 const (
-	// indexEvery is how soon it is found out that a Redis has no whole index: it is
-	// new, or has lost data.
+	// indexEvery is how often Redis is asked whether its index is complete. It is not if
+	// Redis is new or has lost data.
 	indexEvery = time.Minute
-	// indexAge is how old an index may be. The sidecars may know more: whoever
-	// changed one may have been killed before Redis knew it.
+	// indexAge is how old the index may become. It may lack what was changed in a sidecar
+	// by a process that was killed before it wrote to Redis.
 	indexAge = 24 * time.Hour
-	// indexAgain is the longest wait before it is tried again.
-	indexAgain = time.Hour
+	// indexRetry is the longest wait after an attempt that failed.
+	indexRetry = time.Hour
 )
 
-// keepIndex makes the index in Redis anew: at the start, once a day, and when Redis
-// has lost it. What another instance has made meanwhile counts, too.
+// keepIndex makes the index in Redis anew at the start, once a day, and when Redis has
+// lost it, unless another instance has done so. It waits before it looks for the first
+// time, so that instances which start together do not all begin at once.
 func (m *Maintenance) keepIndex(ctx context.Context, wait time.Duration) {
 	start := time.Now()
 	for {
@@ -32,15 +33,15 @@ func (m *Maintenance) keepIndex(ctx context.Context, wait time.Duration) {
 		case <-time.After(wait):
 		}
 		if m.indexDue(ctx, start, time.Now()) && !m.reindex(ctx) {
-			wait = min(max(2*wait, indexEvery), indexAgain)
+			wait = min(max(2*wait, indexEvery), indexRetry)
 		} else {
 			wait = indexEvery
 		}
 	}
 }
 
-// indexDue reports whether the index is not whole, too old, or from before the
-// start, and nobody is making it.
+// indexDue reports whether the index is incomplete, too old, or older than the start of
+// this process, and no instance is making it.
 func (m *Maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
 	at, err := m.index.WholeSince(ctx)
 	if err != nil || !at.Before(start) && now.Sub(at) < indexAge {
@@ -55,7 +56,7 @@ func (m *Maintenance) indexDue(ctx context.Context, start, now time.Time) bool {
 	return true
 }
 
-// reindex fills the index from the sidecars; false: it could not.
+// reindex makes the index from the sidecars, and reports whether that succeeded.
 func (m *Maintenance) reindex(ctx context.Context) bool {
 	all := Entries(ctx, m.dir, func(err error) { m.log.Warn("recording not indexed", "error", err) })
 	if !m.alone {
@@ -63,7 +64,7 @@ func (m *Maintenance) reindex(ctx context.Context) bool {
 	}
 	kept, removed, err := m.index.Reindex(ctx, all)
 	switch {
-	case ctx.Err() != nil, errors.Is(err, fs.ErrNotExist): // nothing was ever recorded
+	case ctx.Err() != nil, errors.Is(err, fs.ErrNotExist): // there is no folder: nothing was ever recorded
 	case err != nil:
 		m.log.Error("recordings not indexed", "error", err)
 		return false
@@ -73,22 +74,22 @@ func (m *Maintenance) reindex(ctx context.Context) bool {
 	return true
 }
 
-// gently yields what all does, and rests after every few as long as they took, so
-// that the disk and Redis are free for calls.
+// gently yields what all yields. After every 100 entries it rests for as long as they
+// took, 1 s at most, so that half of the time of disk and Redis is left to calls.
 func gently(ctx context.Context, all iter.Seq2[index.Recording, error]) iter.Seq2[index.Recording, error] {
-	const few, longest = 100, time.Second
+	const batch, longest = 100, time.Second
 	return func(yield func(index.Recording, error) bool) {
 		n, begin := 0, time.Now()
 		for r, err := range all {
 			if !yield(r, err) {
 				return
 			}
-			if n++; n%few > 0 {
+			if n++; n%batch > 0 {
 				continue
 			}
 			select {
 			case <-time.After(min(time.Since(begin), longest)):
-			case <-ctx.Done(): // which all notices
+			case <-ctx.Done(): // all ends then
 			}
 			begin = time.Now()
 		}

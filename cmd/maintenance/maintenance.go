@@ -71,21 +71,22 @@ func New(c Config) *Maintenance {
 }
 
 const (
-	// grace is how long the end waits for a disk.
+	// grace is how long Run waits at its end for work that a slow disk holds.
 	grace = 500 * time.Millisecond
-	// describePatience is how long one file may take; then the disk is in trouble.
+	// describePatience is how long the description of one file may take.
 	describePatience = time.Minute
 )
 
-// Run works until ctx ends, and returns nil.
+// Run works until ctx ends, and returns nil. If the disk hangs then, it leaves a
+// goroutine behind.
 func (m *Maintenance) Run(ctx context.Context) error {
 	ended := untilEnd(ctx, func(ctx context.Context) {
-		var helper sync.WaitGroup
-		defer helper.Wait()
+		var indexing sync.WaitGroup
+		defer indexing.Wait()
 		if !m.alone {
-			helper.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
+			indexing.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
 		}
-		m.begin(ctx, time.Now())
+		m.atStart(ctx, time.Now())
 		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)
 	})
 	if !ended {
@@ -94,8 +95,8 @@ func (m *Maintenance) Run(ctx context.Context) error {
 	return nil
 }
 
-// untilEnd does work until ctx ends, and reports whether the work ended then,
-// too. A disk that hangs holds the goroutine that waits for it, even after that.
+// untilEnd runs work in a goroutine until ctx ends, and reports whether the work ended
+// within grace after that. A disk that hangs holds the goroutine longer.
 func untilEnd(ctx context.Context, work func(context.Context)) bool {
 	ended := make(chan struct{})
 	go func() { defer close(ended); work(ctx) }()
@@ -108,8 +109,8 @@ func untilEnd(ctx context.Context, work func(context.Context)) bool {
 	}
 }
 
-// everyDay does something after a while, and then every day, or an hour later if
-// it says that it could not.
+// everyDay calls do after a first wait, and then again after a day, or after an hour if do
+// returned false.
 func everyDay(ctx context.Context, first time.Duration, do func(context.Context, time.Time) bool) {
 	for wait := first; ; {
 		timer := time.NewTimer(wait)
@@ -126,20 +127,20 @@ func everyDay(ctx context.Context, first time.Duration, do func(context.Context,
 	}
 }
 
-// begin is what is done at the start.
-func (m *Maintenance) begin(ctx context.Context, now time.Time) {
+// atStart does what is due when the process starts.
+func (m *Maintenance) atStart(ctx context.Context, now time.Time) {
 	if m.alone {
 		m.reindex(ctx)
 	}
-	m.describe(ctx, now)
-	m.describeYoung(ctx, now)
+	m.describeAll(ctx, now)
+	m.describeRecent(ctx, now)
 }
 
-// daily is what is done once a day; false: not everything could be done.
+// daily does what is due once a day, and reports whether everything succeeded.
 func (m *Maintenance) daily(ctx context.Context, now time.Time) bool {
 	purged := m.purge(ctx, now)
-	described := m.describe(ctx, now)
-	if m.alone { // for what a command line has changed on the disk; else keepIndex does it
+	described := m.describeAll(ctx, now)
+	if m.alone { // commands change sidecars but do not reach this index; another Redis has keepIndex
 		m.reindex(ctx)
 	}
 	return purged && described

@@ -143,7 +143,7 @@ func TestMaintenanceBegins(t *testing.T) {
 	start := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); w.begin(ctx, start) }()
+	go func() { defer close(ended); w.atStart(ctx, start) }()
 	defer func() { cancel(); <-ended }()
 	w.indexed("1", "1.part2", "2", "3", "4", "5")
 	w.says("level=INFO", `msg="recordings indexed" recordings=5 removed=0`)
@@ -151,7 +151,7 @@ func TestMaintenanceBegins(t *testing.T) {
 	if spooltest.IsThere(recording.SidecarPath(fresh)) {
 		t.Error("a file that may be written to is described")
 	}
-	w.begin(t.Context(), time.Now().Add(time.Hour)) // then it is old
+	w.atStart(t.Context(), time.Now().Add(time.Hour)) // then it is old
 	w.indexed("1", "1.part2", "2", "3", "4", "5", "6")
 }
 
@@ -162,7 +162,7 @@ func TestMaintenanceBeginsWithNothing(t *testing.T) {
 	if err := os.Remove(w.Spool.Dir.String()); err != nil {
 		t.Fatal(err)
 	}
-	w.begin(t.Context(), time.Now())
+	w.atStart(t.Context(), time.Now())
 	w.daily(t.Context(), time.Now())
 	if log := w.logged.String(); strings.Contains(log, "WARN") || strings.Contains(log, "ERROR") {
 		t.Errorf("log:\n%s", log)

@@ -12,14 +12,15 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// purge deletes what is older than the policy keeps it.
+// purge deletes what is older than the policy keeps it, and reports whether it got
+// through.
 func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
 	live, err := LiveCalls(ctx, m.live)
 	if err != nil {
 		m.log.Warn("recordings not purged", "error", err)
 		return false
 	}
-	var unread error // of those that are kept because something is wrong, one
+	var unread error // about one of the recordings that are kept because something is wrong
 	done, err := recording.Purge(ctx, recording.PurgeConfig{
 		Dir: m.dir, Now: now, Retention: Retention(m.policy()), Live: live,
 		Audit: audit.New(m.dir.String()), By: audit.Actor{Who: "tapedeck serve", From: "retention"},

@@ -25,7 +25,7 @@ func Reindex(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	made, broken := maintenance.DescribeOrphans(ctx, cfg.Recordings.Dir)
+	made, broken := maintenance.Describe(ctx, cfg.Recordings.Dir)
 	fmt.Fprintf(stdout, "files without a call described: %d\n", made)
 	unreadable := 0
 	kept, removed, err := index.New(conn).Reindex(ctx, maintenance.Entries(ctx, cfg.Recordings.Dir, func(err error) {

@@ -146,7 +146,7 @@ func TestRecordingsReindex(t *testing.T) {
 	}
 	day := filepath.Dir(gone)
 	lost := s.File(filepath.Join(day, spooltest.IDs+"5.wav"), spooltest.WAV(1000, 3000))
-	s.Age(lost, maintenance.OrphanAge+time.Minute)
+	s.Age(lost, maintenance.UndescribedAge+time.Minute)
 	fresh := s.File(filepath.Join(day, spooltest.IDs+"6.wav"), spooltest.WAV(1000, 3000))
 	live := s.File(filepath.Join(day, spooltest.IDs+"7.wav"), spooltest.WAV(1000, 3000))
 	s.Age(live, time.Hour)

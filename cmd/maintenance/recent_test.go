@@ -13,10 +13,10 @@ import (
 	"tapedeck/store"
 )
 
-// TestMaintenanceYoung: a file that a killed Tapedeck left is described once no
+// TestMaintenanceRecent: a file that a killed Tapedeck left is described once no
 // FreeSWITCH has its call; and not as long as it may be written to, one has it,
 // or nobody can say.
-func TestMaintenanceYoung(t *testing.T) {
+func TestMaintenanceRecent(t *testing.T) {
 	testkit.NoLeaks(t)
 	w := newWorkshop(t, store.Embedded)
 	now := time.Now()
@@ -32,11 +32,11 @@ func TestMaintenanceYoung(t *testing.T) {
 	all := []string{lost, written, live, known, old}
 
 	w.going.err = errors.New("a link is down")
-	if left := w.youngOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{lost, written, live, old}) {
+	if left := w.recentOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{lost, written, live, old}) {
 		t.Errorf("left %q", left)
 	}
 	w.going.err, w.going.calls = nil, map[string]bool{spooltest.IDs + "3": true}
-	if left := w.youngOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{written}) {
+	if left := w.recentOnce(t.Context(), now, slices.Clone(all)); !slices.Equal(left, []string{written}) {
 		t.Errorf("left %q", left)
 	}
 	for path, want := range map[string]bool{lost: true, written: false, live: false, old: false} {
@@ -44,7 +44,7 @@ func TestMaintenanceYoung(t *testing.T) {
 			t.Errorf("%s described: %t", filepath.Base(path), !want)
 		}
 	}
-	if left := w.youngOnce(t.Context(), now.Add(time.Minute), []string{written}); len(left) != 0 || !spooltest.IsThere(recording.SidecarPath(written)) {
+	if left := w.recentOnce(t.Context(), now.Add(time.Minute), []string{written}); len(left) != 0 || !spooltest.IsThere(recording.SidecarPath(written)) {
 		t.Errorf("left %q", left)
 	}
 }

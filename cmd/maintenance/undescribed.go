@@ -12,33 +12,35 @@ import (
 	"tapedeck/recording"
 )
 
-// OrphanAge is how long nobody has written to a file before it is described without
-// its call.
-const OrphanAge = 10 * time.Minute
+// UndescribedAge is how long nobody has written to a file without a sidecar before it is
+// described. FreeSWITCH may still be writing to a younger one.
+const UndescribedAge = 10 * time.Minute
 
-// describe makes sidecars for files that have none and that no call is about,
-// one at a time, so that those of calls do not wait; false: not of all.
-func (m *Maintenance) describe(ctx context.Context, now time.Time) bool {
+// describeAll makes sidecars for files that have none and that no call is about, and
+// reports whether it got through. It hands the archive one file at a time, so that the
+// files of calls that end do not wait.
+func (m *Maintenance) describeAll(ctx context.Context, now time.Time) bool {
 	todo, err := undescribed(ctx, m.dir, m.archive, now)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
 		m.log.Error("files without a call not all described", "error", err)
 	}
 	for _, s := range todo {
-		if !m.finish(ctx, s) {
+		if !m.describe(ctx, s) {
 			return false
 		}
 	}
 	return ctx.Err() == nil
 }
 
-// finish has the archive describe a file; false: it does not come to that.
-func (m *Maintenance) finish(ctx context.Context, s recording.Sidecar) bool {
+// describe lets the archive describe one file, and reports whether the archive came to it
+// in time.
+func (m *Maintenance) describe(ctx context.Context, s recording.Sidecar) bool {
 	ctx, cancel := context.WithTimeout(ctx, describePatience)
 	defer cancel()
 	done := make(chan struct{})
 	m.archive.Finish(s, func(s recording.Sidecar, err error) {
 		defer close(done)
-		if err != nil { // the archive has told
+		if err != nil { // the archive has logged it
 			return
 		}
 		m.index.Save(call.Index(m.dir, s, nil))
@@ -54,9 +56,10 @@ func (m *Maintenance) finish(ctx context.Context, s recording.Sidecar) bool {
 	}
 }
 
-// DescribeOrphans makes sidecars for the files that have none and that no call is
-// about. It returns how many it made, and the first thing that went wrong.
-func DescribeOrphans(ctx context.Context, d recording.Dir) (made int, err error) {
+// Describe makes sidecars for the files below d that have none and that no call is about.
+// It returns how many it made. At the first file that the archive cannot describe it
+// stops.
+func Describe(ctx context.Context, d recording.Dir) (made int, err error) {
 	failed := make(chan error, 1)
 	archive := recording.NewArchive(recording.ArchiveConfig{Dir: d, Log: slog.New(slog.DiscardHandler), Grace: time.Millisecond,
 		OnError: func(_ string, err error) {
@@ -68,7 +71,7 @@ func DescribeOrphans(ctx context.Context, d recording.Dir) (made int, err error)
 	todo, err := undescribed(ctx, d, archive, time.Now())
 	work, cancel := context.WithCancel(ctx)
 	var run sync.WaitGroup
-	run.Go(func() { _ = archive.Run(work) }) // what is left is told of below
+	run.Go(func() { _ = archive.Run(work) }) // each error is returned below
 	defer run.Wait()
 	defer cancel()
 	for _, s := range todo {
@@ -89,10 +92,10 @@ func DescribeOrphans(ctx context.Context, d recording.Dir) (made int, err error)
 	return made, err
 }
 
-// undescribed is what is known of the files that have no sidecar and that no call
-// is about. If there is an error it is not of all of them.
+// undescribed returns what is known of the files that have no sidecar and that no call is
+// about. With an error the list may lack some.
 func undescribed(ctx context.Context, d recording.Dir, a *recording.Archive, now time.Time) (all []recording.Sidecar, err error) {
-	limit := now.Add(-OrphanAge)
+	limit := now.Add(-UndescribedAge)
 	all, err = interrupted(a, limit)
 	paths, unread := recording.Undescribed(ctx, d, limit)
 	err = errors.Join(err, unread)
@@ -107,9 +110,9 @@ func undescribed(ctx context.Context, d recording.Dir, a *recording.Archive, now
 	return all, err
 }
 
-// interrupted are the files without a call whose description a Tapedeck began
-// before it was killed: a draft is left, in which there is no FreeSWITCH that
-// could be asked.
+// interrupted returns the drafts of files that an earlier process had begun to describe
+// when it was killed. They name no switch, because nobody knew it: so no call is asked for
+// them.
 func interrupted(a *recording.Archive, limit time.Time) (left []recording.Sidecar, err error) {
 	drafts, err := a.Drafts()
 	for _, s := range drafts {
