@@ -279,7 +279,9 @@ func (r *repository) goTests(t *testing.T) {
 			}
 			tests := 0
 			for _, p := range r.paths {
-				if path.Dir(p) == path.Clean(folder) && strings.HasSuffix(p, "_test.go") {
+				within, below := strings.CutSuffix(folder, "/...")
+				in := path.Dir(p) == path.Clean(folder) || below && strings.HasPrefix(p, within+"/")
+				if in && strings.HasSuffix(p, "_test.go") {
 					tests++
 					text := r.text(p)
 					source += text
