@@ -15,6 +15,7 @@ import (
 	"tapedeck/console/consoletest"
 	"tapedeck/console/identity"
 	"tapedeck/console/ops"
+	"tapedeck/internal/testkit"
 	"tapedeck/store/session"
 )
 
@@ -360,7 +361,7 @@ func TestAccountChanges(t *testing.T) {
 		"lisa":  "role: organisation, organisation: acme, rights: [see]",
 		"eve":   consoletest.AccountsText["eve"],
 	})
-	l.until(func() bool { _, _, there := l.Accounts.Account("alice"); return !there })
+	testkit.Until(l, "the account is gone", func() bool { _, _, there := l.Accounts.Account("alice"); return !there })
 	for name, c := range clients {
 		want, err := http.StatusUnauthorized, error(ops.ErrNotKnown)
 		if name == "root" || name == "eve" {
@@ -384,7 +385,7 @@ func TestAccountChanges(t *testing.T) {
 	if err := access.Change(l.AccountsFile, func(f *access.File) error { return f.RemoveToken("t-eve") }); err != nil {
 		t.Fatal(err)
 	}
-	l.until(func() bool { return !l.Accounts.HasToken("t-eve", "eve") })
+	testkit.Until(l, "the token is gone", func() bool { return !l.Accounts.HasToken("t-eve", "eve") })
 	if err := l.Checker.Still(t.Context(), eves); err != ops.ErrNotKnown {
 		t.Errorf("the stream of a revoked token: %v", err)
 	}
@@ -392,16 +393,6 @@ func TestAccountChanges(t *testing.T) {
 	l.expect(http.StatusUnauthorized, res, body)
 	res, body = l.Get(clients["eve"], "/api/test/who")
 	l.expect(http.StatusOK, res, body)
-}
-
-// until waits for something that another goroutine does.
-func (l *lab) until(done func() bool) {
-	l.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			l.Fatal("it does not happen")
-		}
-	}
 }
 
 // TestBearer: a token counts only in Authorization. If it is wrong, the browser's session

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
 // lampScenarios are calls whose recording a phone shows on a lamp key.
@@ -23,19 +24,14 @@ func lamp(t *talk) {
 	phone := t.sipPhone("lamp.xml", map[string]string{"watched": "record+" + t.org.Extension(lab.UserAlice)})
 	shows := func(want ...string) {
 		t.Helper()
-		tick := time.NewTicker(20 * time.Millisecond)
-		defer tick.Stop()
-		for late := time.After(5 * time.Second); ; {
+		var shown []string
+		if !testkit.Happens(5*time.Second, func() bool {
 			said, err := phone.Said()
 			t.do(err)
-			if said = slices.Compact(said); slices.Equal(said, want) {
-				return
-			}
-			select {
-			case <-tick.C:
-			case <-late:
-				t.Fatalf("the lamp showed %q, want %q", said, want)
-			}
+			shown = slices.Compact(said)
+			return slices.Equal(shown, want)
+		}) {
+			t.Fatalf("the lamp showed %q, want %q", shown, want)
 		}
 	}
 	shows(dark)

@@ -7,8 +7,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"tapedeck/internal/testkit"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // sidecar is the description beside a recording (docs/design.md, section 8). It is

@@ -276,12 +276,8 @@ func killChild(t *testing.T, d Dir, rnd *rand.Rand) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(30 * time.Second); sizeOf(audit.New(d.String()).Path()) == size; {
-		if time.Now().After(deadline) {
-			t.Error("the child writes nothing")
-			break
-		}
-		time.Sleep(time.Millisecond)
+	if !testkit.Happens(testkit.Patience, func() bool { return sizeOf(audit.New(d.String()).Path()) != size }) {
+		t.Error("the child writes nothing")
 	}
 	time.Sleep(time.Duration(rnd.IntN(10_000)) * time.Microsecond) // so that it dies anywhere
 	_ = child.Process.Kill()

@@ -154,12 +154,9 @@ func TestSentinel(t *testing.T) {
 	master := storetest.NewRedis(t)
 	replica := storetest.NewRedis(t, "--replicaof", fmt.Sprintf("127.0.0.1 %d", master.Port))
 	onReplica := storetest.Client(t, replica)
-	for end := time.Now().Add(testkit.Patience); !strings.Contains(onReplica.Info(t.Context(), "replication").Val(), "master_link_status:up"); {
-		if time.Now().After(end) {
-			t.Fatal("the replica does not find its master")
-		}
-		time.Sleep(20 * time.Millisecond) // Redis does not tell
-	}
+	testkit.Until(t, "the replica finds its master", func() bool {
+		return strings.Contains(onReplica.Info(t.Context(), "replication").Val(), "master_link_status:up")
+	})
 	address := startSentinel(t, master)
 	a, b := openAt(t, address, "a").run(t), openAt(t, address, "b").run(t)
 	useAll(t, a, b)
@@ -224,13 +221,9 @@ sentinel failover-timeout tape 5000
 	node := fmt.Sprintf("127.0.0.1:%d", port)
 	c := redis.NewSentinelClient(&redis.Options{Addr: node})
 	defer c.Close()
-	for end := time.Now().Add(testkit.Patience); ; time.Sleep(20 * time.Millisecond) { // it does not tell
+	testkit.Until(t, "the sentinel sees the replica", func() bool {
 		replicas, err := c.Replicas(t.Context(), "tape").Result()
-		if err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok" {
-			return "redis+sentinel://" + net.JoinHostPort("127.0.0.1", fmt.Sprint(port)) + "/tape"
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the sentinel does not see the replica: %v %v", replicas, err)
-		}
-	}
+		return err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok"
+	})
+	return "redis+sentinel://" + net.JoinHostPort("127.0.0.1", fmt.Sprint(port)) + "/tape"
 }

@@ -220,13 +220,13 @@ func (b *browser) call(number, group, phone string) (outside, inside *esltest.Ch
 func (b *browser) recorded(leg *esltest.Channel) index.Recording {
 	b.Helper()
 	leg.Hangup("")
-	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		if r, err := b.daemon.Index().Find(b.Context(), leg.UUID()); err == nil {
-			return r
-		}
-	}
-	b.Fatal("the recording is not in the index")
-	return index.Recording{}
+	var r index.Recording
+	testkit.Until(b, "the recording is in the index", func() bool {
+		var err error
+		r, err = b.daemon.Index().Find(b.Context(), leg.UUID())
+		return err == nil
+	})
+	return r
 }
 
 // TestBrowser is what an administrator and two others do with the console.

@@ -100,11 +100,7 @@ func TestPressThroughAnyInstance(t *testing.T) {
 			tc.refused == "" && tc.is == nil && err != nil, got != tc.want:
 			t.Errorf("%s: %s, %v", tc.description, got, err)
 		}
-		for end := time.Now().Add(testkit.Patience); leg.Get("tapedeck_state") != tc.onTheLeg; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("%s: the leg says %s", tc.description, leg.Get("tapedeck_state"))
-			}
-		}
+		testkit.Until(t, tc.description+": the leg says "+tc.onTheLeg, func() bool { return leg.Get("tapedeck_state") == tc.onTheLeg })
 	}
 	phone.Hangup("")
 	leg.Hangup("")

@@ -45,13 +45,11 @@ type prompted struct {
 
 // silent waits until a terminal does not show what is typed.
 func silent(tty *os.File) {
-	for end := time.Now().Add(testkit.Patience); time.Now().Before(end); time.Sleep(time.Millisecond) {
+	testkit.Happens(testkit.Patience, func() bool {
 		var state syscall.Termios
 		_, _, errno := syscall.Syscall(syscall.SYS_IOCTL, tty.Fd(), syscall.TCGETS, uintptr(unsafe.Pointer(&state)))
-		if errno != 0 || state.Lflag&syscall.ECHO == 0 {
-			return
-		}
-	}
+		return errno != 0 || state.Lflag&syscall.ECHO == 0
+	})
 }
 
 func (p *prompted) Write(b []byte) (int, error) {

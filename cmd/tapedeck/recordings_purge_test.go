@@ -77,14 +77,10 @@ func (s spool) alive(url, id string) {
 	r := calls.New(conn)
 	go func() { _ = conn.Run(s.Context()) }()
 	r.Save(calls.Call{ID: id, Organisation: "acme", Direction: flow.Inbound, Started: time.Now(), Owner: r.Instance(), Token: 1})
-	for end := time.Now().Add(testkit.Patience); ; time.Sleep(5 * time.Millisecond) {
-		if all, err := r.List(s.Context()); err == nil && len(all) == 1 {
-			return
-		}
-		if time.Now().After(end) {
-			s.Fatal("the live call does not get into Redis")
-		}
-	}
+	testkit.Until(s, "the live call is in Redis", func() bool {
+		all, err := r.List(s.Context())
+		return err == nil && len(all) == 1
+	})
 }
 
 // TestRecordingsPurgeEmbedded: live is what has a draft; the policy is the file's.

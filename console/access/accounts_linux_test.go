@@ -28,7 +28,7 @@ func TestFollowChown(t *testing.T) {
 		t.Fatal(err)
 	}
 	path, log := filepath.Join(dir, "accounts.yaml"), new(testkit.Log)
-	rewrite(t, path, "version: 1\naccounts: { root: { role: operator } }")
+	testkit.Replace(t, path, "version: 1\naccounts: { root: { role: operator } }")
 	runtime.LockOSThread() // and never unlocked: the thread, which changed its user, ends with the test
 	if err := syscall.Setfsuid(nobody); err != nil {
 		t.Fatal(err)

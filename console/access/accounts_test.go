@@ -22,24 +22,13 @@ func opened(t *testing.T, text string) (a *Accounts, path string, log *testkit.L
 	t.Helper()
 	path, log = filepath.Join(t.TempDir(), "accounts.yaml"), new(testkit.Log)
 	if text != "" {
-		rewrite(t, path, text)
+		testkit.Replace(t, path, text)
 	}
 	a, err := Open(path, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return a, path, log
-}
-
-// rewrite replaces a file by renaming, as editors do.
-func rewrite(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestSignIn(t *testing.T) {
@@ -188,7 +177,7 @@ func TestTokens(t *testing.T) {
 		if _, _, ok := a.Token(secret); ok || a.HasToken("k", "anna") {
 			t.Error("it has not ended")
 		}
-		rewrite(t, path, text(""))
+		testkit.Replace(t, path, text(""))
 		time.Sleep(2 * pollAccounts)
 		if _, _, ok := a.Token(secret); !ok || !a.HasToken("k", "anna") {
 			t.Error("a token without an end does not count")
@@ -238,9 +227,9 @@ func TestFollow(t *testing.T) {
 		if got := strings.Count(log.String(), "no accounts file"); got != 1 {
 			t.Errorf("said %d times that there is no file:\n%s", got, log)
 		}
-		rewrite(t, path, "version: 1\naccounts: { a: { role: operator } }")
+		testkit.Replace(t, path, "version: 1\naccounts: { a: { role: operator } }")
 		expect("made", 1)
-		rewrite(t, path, "version: 1\naccounts: { a: { role: operator }, b: { role: x }, c: { password: hunter2 } }")
+		testkit.Replace(t, path, "version: 1\naccounts: { a: { role: operator }, b: { role: x }, c: { password: hunter2 } }")
 		expect("with mistakes", 1)
 		expect("with mistakes still", 1)
 		if got := strings.Count(log.String(), "accounts file refused"); got != 2 || strings.Contains(log.String(), "hunter2") {
@@ -250,7 +239,7 @@ func TestFollow(t *testing.T) {
 			t.Fatal(err)
 		}
 		expect("empty", 1)
-		rewrite(t, path, "version: 1\naccounts: { a: { role: operator }, b: { role: operator } }")
+		testkit.Replace(t, path, "version: 1\naccounts: { a: { role: operator }, b: { role: operator } }")
 		expect("mended", 2)
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"tapedeck/internal/testkit"
 )
 
 // TestChangeAtOnce: no change of several at the same time is lost, and a reader always
@@ -57,7 +59,7 @@ func TestChangeAtOnce(t *testing.T) {
 func TestChangeFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "accounts.yaml")
-	rewrite(t, path, goodFile)
+	testkit.Replace(t, path, goodFile)
 	mine := errors.New("mine")
 	if err := Change(path, func(f *File) error {
 		if _, err := f.Remove("anna"); err != nil {

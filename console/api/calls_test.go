@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"tapedeck/console/ops"
+	"tapedeck/internal/testkit"
 	"tapedeck/store"
 	"tapedeck/toggle"
 )
@@ -45,7 +46,7 @@ func TestPress(t *testing.T) {
 		if got := l.calls.was(); got != tc.asked {
 			t.Errorf("%s %s: asked %q, want %q", tc.account, tc.body, got, tc.asked)
 		}
-		l.until("the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
+		testkit.Until(l, "the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
 		if tc.status != 200 {
 			continue
 		}
@@ -128,7 +129,7 @@ func TestPauseBeforeAudit(t *testing.T) {
 			res, _ := l.Do(l.who("anna"), "POST", pressOnAlice, `{"action":"pause"}`, "Content-Type: application/json")
 			answered <- res.StatusCode
 		}()
-		l.until("the call is paused", func() bool { return l.calls.was() != "" })
+		testkit.Until(l, "the call is paused", func() bool { return l.calls.was() != "" })
 		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_UN); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"tapedeck/console"
 	"tapedeck/console/consoletest"
+	"tapedeck/internal/testkit"
 )
 
 // TestCurl runs the examples of docs/console.md against a real server.
@@ -63,6 +64,6 @@ func (l *apiLab) curl(dir, line string) string {
 	if err != nil {
 		l.Errorf("%s: %v: %s", line, err, errs.String())
 	}
-	l.until("what it changed is written", func() bool { return l.Store.Calls.Queued() == 0 && l.Store.Index.Queued() == 0 })
+	testkit.Until(l, "what it changed is written", func() bool { return l.Store.Calls.Queued() == 0 && l.Store.Index.Queued() == 0 })
 	return string(out)
 }

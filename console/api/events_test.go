@@ -17,6 +17,7 @@ import (
 	"tapedeck/console/ops"
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
+	"tapedeck/internal/testkit"
 	"tapedeck/store/calls"
 )
 
@@ -237,7 +238,7 @@ func TestEventsBounds(t *testing.T) {
 	}
 	l.view(l.Bearer("sue")).wants("calls aaaa:on")
 	first.leave()
-	l.until("there is room for another stream", func() bool {
+	testkit.Until(l, "there is room for another stream", func() bool {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		r, err := http.NewRequestWithContext(ctx, "GET", l.URL+"/api/v1/calls/events", nil)

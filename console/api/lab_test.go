@@ -147,7 +147,7 @@ func (l *apiLab) index(s recording.Sidecar, change ...func(*index.Recording)) in
 		c(&r)
 	}
 	l.Store.Index.Save(r)
-	l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
+	testkit.Until(l, "the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 	return r
 }
 
@@ -166,20 +166,7 @@ func (l *apiLab) live(organisation, id, user string, groups ...string) {
 func (l *apiLab) save(c calls.Call) {
 	l.Helper()
 	l.Store.Calls.Save(c)
-	l.until("the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
-}
-
-// until waits for something that another goroutine does.
-func (l *apiLab) until(what string, done func() bool) {
-	l.Helper()
-	limit := time.After(time.Minute)
-	for !done() {
-		select {
-		case <-limit:
-			l.Fatalf("not within a minute: %s", what)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
+	testkit.Until(l, "the call is written", func() bool { return l.Store.Calls.Queued() == 0 })
 }
 
 // who is a client with the token of an account; "" has no token.

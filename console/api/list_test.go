@@ -16,6 +16,7 @@ import (
 	"tapedeck/console/consoletest"
 	"tapedeck/console/ops"
 	"tapedeck/console/query"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/recording/audit"
 )
@@ -148,7 +149,7 @@ func TestCSVPages(t *testing.T) {
 		side := labSidecar("beta", fmt.Sprintf("ffffffff-0000-4000-8000-%012d", i), "dave")
 		l.Store.Index.Save(indexEntry(side, i))
 	}
-	l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
+	testkit.Until(l, "the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 	_, text := l.wants(200, "eve", "GET", "/api/v1/recordings.csv", "")
 	if got := strings.Count(text, "\r\n"); got != n+2 {
 		t.Errorf("%d lines, want %d", got, n+2)
@@ -172,7 +173,7 @@ func TestCSVCut(t *testing.T) {
 	for i := range exportPage {
 		l.Store.Index.Save(indexEntry(labSidecar("beta", fmt.Sprintf("ffffffff-0000-4000-8000-%012d", i), "dave"), i))
 	}
-	l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
+	testkit.Until(l, "the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 	r := httptest.NewRequest("GET", "/api/v1/recordings.csv", nil)
 	r.Header.Set("Authorization", "Bearer "+consoletest.Token("eve"))
 	w := &cutting{httptest.NewRecorder(), func() { _ = l.Store.Close() }}
@@ -204,7 +205,7 @@ func TestHold(t *testing.T) {
 		Recording ops.RecordingView
 		Sidecar   recording.Sidecar
 	}
-	l.until("the index says that it is held", func() bool {
+	testkit.Until(l, "the index says that it is held", func() bool {
 		l.get200("root", at, &one)
 		return one.Recording.Held
 	})
@@ -214,7 +215,7 @@ func TestHold(t *testing.T) {
 	l.wants(204, "root", "DELETE", at+"/hold", "")
 	l.wants(204, "root", "DELETE", at+"/hold", "") // it is not held any more
 	l.wants(204, "root", "DELETE", at, `{"reason":"asked for by the caller"}`)
-	l.until("it has gone", func() bool {
+	testkit.Until(l, "it has gone", func() bool {
 		res, _ := l.ask("root", "GET", at, "")
 		return res.StatusCode == 404
 	})
@@ -241,7 +242,7 @@ func TestHoldWithoutFile(t *testing.T) {
 		func() { l.wants(204, "anna", "DELETE", at+"/hold", "") },
 	} {
 		change()
-		l.until("the index is written", func() bool { return l.Store.Index.Queued() == 0 })
+		testkit.Until(l, "the index is written", func() bool { return l.Store.Index.Queued() == 0 })
 		l.wants(200, "anna", "GET", at, "")
 	}
 }

@@ -140,12 +140,7 @@ func labID(n int) string { return fmt.Sprintf("%08x-6b1f-4c52-9d3e-0123456789ab"
 // settled waits until all that was saved is in Redis.
 func (l *lab) settled() {
 	l.Helper()
-	for l.Store.Index.Queued() > 0 || l.Store.Calls.Queued() > 0 {
-		if l.Context().Err() != nil {
-			l.Fatal("the test ended before the index was written")
-		}
-		time.Sleep(time.Millisecond)
-	}
+	testkit.Until(l, "everything is written to Redis", func() bool { return l.Store.Index.Queued() == 0 && l.Store.Calls.Queued() == 0 })
 }
 
 // showcase is the recording with everything: pauses of several makers, a locked

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"tapedeck/internal/testkit"
 )
 
 // process is a program that can be killed, frozen and started again.
@@ -179,15 +181,16 @@ func (p *process) livesSince(at time.Time) bool {
 
 // await waits until the process has printed words since it was started last.
 func (p *process) await(words string, within time.Duration) error {
-	for end := time.Now().Add(within); ; time.Sleep(5 * time.Millisecond) {
+	printed := func() bool {
 		text := p.log.String()
-		if i := strings.LastIndex(text, "---- "); i >= 0 && strings.Contains(text[i:], words) {
-			return nil
-		}
-		if time.Now().After(end) || !p.up() {
-			return fmt.Errorf("%s: did not print %q; its log:\n%s", p.name, words, text)
-		}
+		i := strings.LastIndex(text, "---- ")
+		return i >= 0 && strings.Contains(text[i:], words)
 	}
+	testkit.Happens(within, func() bool { return printed() || !p.up() })
+	if !printed() {
+		return fmt.Errorf("%s: did not print %q; its log:\n%s", p.name, words, &p.log)
+	}
+	return nil
 }
 
 // complaint is an error if the process ended by itself or printed what it must never
