@@ -1,0 +1,131 @@
+package durable
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func modeOf(t *testing.T, path string) fs.FileMode {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Mode().Perm()
+}
+
+// TestReplace: a new file has FileMode, a replaced one keeps its mode, and nothing is
+// left behind.
+func TestReplace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.json")
+	for i, text := range []string{"one", "two"} {
+		if err := Replace(path, []byte(text), i == 0); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Errorf("%q, %v", got, err)
+		}
+		if want := []fs.FileMode{FileMode, 0o604}[i]; modeOf(t, path) != want {
+			t.Errorf("mode %v, want %v", modeOf(t, path), want)
+		}
+		if err := os.Chmod(path, 0o604); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Replace(filepath.Join(filepath.Dir(path), "no", "x"), nil, true); err == nil {
+		t.Error("a file is written into a folder that does not exist")
+	}
+	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
+		t.Errorf("left %v, %v", files, err)
+	}
+}
+
+// TestReplaceWhole: a reader sees one text or the other, never a part.
+func TestReplaceWhole(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	texts := map[string]bool{strings.Repeat("a", 100_000): true, strings.Repeat("b", 50_000): true}
+	var writers sync.WaitGroup
+	for text := range texts {
+		writers.Go(func() {
+			for range 200 {
+				if err := Replace(path, []byte(text), false); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { writers.Wait(); close(done) }()
+	for reading := true; reading; {
+		select {
+		case <-done:
+			reading = false
+		default:
+		}
+		if got, err := os.ReadFile(path); err == nil && !texts[string(got)] {
+			t.Fatalf("read %d bytes of a part", len(got))
+		}
+	}
+}
+
+func TestTempName(t *testing.T) {
+	if name := TempName("x.mp3"); !IsTemp(name) || !strings.Contains(name, "x.mp3") {
+		t.Error(name)
+	}
+	for _, name := range []string{"x.tmp", ".x", "x.json"} {
+		if IsTemp(name) {
+			t.Errorf("%s is taken for a file of an interrupted write", name)
+		}
+	}
+}
+
+// TestOpenShared: whoever may write into the folder may write to a new file.
+func TestOpenShared(t *testing.T) {
+	dir := t.TempDir()
+	for i, mode := range []fs.FileMode{0o770, 0o750} {
+		if err := os.Chmod(dir, mode); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, []string{"a", "b"}[i])
+		for range 2 {
+			f, err := OpenShared(path, os.O_RDWR)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f.Close()
+		}
+		if want := []fs.FileMode{0o660, 0o640}[i]; modeOf(t, path) != want {
+			t.Errorf("mode %v, want %v", modeOf(t, path), want)
+		}
+	}
+}
+
+// TestLock: the second who locks a file waits for the first to close it.
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	open := func() *os.File {
+		f, err := OpenShared(path, os.O_RDWR)
+		if err == nil {
+			err = Lock(f)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+		return f
+	}
+	first := open()
+	second := make(chan *os.File)
+	go func() { second <- open() }()
+	select {
+	case <-second:
+		t.Error("two have the lock")
+	case <-time.After(20 * time.Millisecond):
+		first.Close()
+		(<-second).Close()
+	}
+}
