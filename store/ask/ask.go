@@ -18,10 +18,10 @@ import (
 	"tapedeck/store"
 )
 
-// A request is a key of its own that lasts as long as somebody waits for the
-// answer. Its nonce is published to the instance that is asked. That one takes
-// the request out of Redis, so that it is done once at most, and not at all when
-// nobody waits any more, and publishes the answer to whoever asked.
+// A request is a key that lasts as long as the asking instance waits for the answer.
+// Its nonce is published to the instance that is asked. That instance removes the
+// request from Redis, so that it is done once at most, and not at all if nobody waits
+// any more. Then it publishes the answer to the instance that asked.
 //
 // Messages: "? <nonce> <instance that asks>", "! <nonce> <answer>", and
 // "- <nonce> " for one that cannot be answered.
@@ -156,7 +156,7 @@ func (p *Peers) publishRequest(ctx context.Context, instance, nonce string, requ
 		}
 		return err
 	})
-	// Each node of a cluster counts only those who listen at itself.
+	// A node of a cluster counts only its own listeners.
 	if _, cluster := p.conn.Client().(*redis.ClusterClient); err == nil && heard == 0 && !cluster {
 		p.withdraw(ctx, nonce)
 		return ErrNoAnswer
@@ -174,7 +174,7 @@ func (p *Peers) withdraw(ctx context.Context, nonce string) {
 	})
 }
 
-// begin makes the place for an answer.
+// begin registers a request and returns where its answer arrives.
 func (own *pending) begin(nonce string) (<-chan reply, error) {
 	own.mu.Lock()
 	defer own.mu.Unlock()
@@ -197,7 +197,8 @@ func (own *pending) end(nonce string) {
 	delete(own.waiting, nonce)
 }
 
-// arrive hands an answer to whoever waits for it; the first one counts.
+// arrive hands an answer to the one who waits for it. Only the first answer
+// counts.
 func (own *pending) arrive(nonce string, what reply) {
 	own.mu.Lock()
 	defer own.mu.Unlock()
@@ -213,8 +214,8 @@ func (own *pending) listen(yes bool) {
 	own.listening = yes
 }
 
-// serve hears what others ask of this instance and answer to it, until ctx
-// ends; then it waits for the answers that are under way.
+// serve answers the requests of others and takes the answers to ours, until ctx
+// ends. Then it waits for the answers that are being made.
 func (p *Peers) serve(ctx context.Context) {
 	if p.conn.Alone() {
 		return
@@ -238,7 +239,7 @@ func (p *Peers) serve(ctx context.Context) {
 						defer func() { <-room }()
 						p.answer(ctx, nonce, rest)
 					})
-				default: // whoever asks gives up in time
+				default: // too many at once: the asking instance gives up in time
 				}
 			}
 		},
@@ -266,8 +267,8 @@ func (p *Peers) answer(ctx context.Context, nonce, from string) {
 	})
 }
 
-// takeRequest reads a request, and how long its answer is waited for, and takes
-// it out of Redis: the one who gets it is the only one.
+// takeRequest removes a request from Redis and returns it, and how long its answer
+// is waited for. Only one instance gets a request.
 func (p *Peers) takeRequest(ctx context.Context, nonce string) (request []byte, left time.Duration, err error) {
 	var text *redis.StringCmd
 	var ttl *redis.DurationCmd

@@ -36,7 +36,8 @@ func (r *recorder) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Pro
 			case "eval":
 				hash = redis.NewScript(c.Args()[1].(string)).Hash()
 			}
-			names := map[string]string{saveScript.Hash(): "save", endScript.Hash(): "end"}
+			// A machine that is busy makes an owner doubt, and claim its own calls anew.
+			names := map[string]string{saveScript.Hash(): "save", claimScript.Hash(): "save", endScript.Hash(): "end"}
 			if err == nil && names[hash] != "" {
 				r.writes = append(r.writes, names[hash]+" "+fmt.Sprint(c.Args()[3]))
 			}

@@ -7,7 +7,7 @@ import (
 	"tapedeck/flow"
 )
 
-// State is what a live call's recording does.
+// State is what the recording of a live call does.
 type State string
 
 // The states of a recording, as in the channel variable tapedeck_state.
@@ -33,7 +33,7 @@ type Call struct {
 	File         string         `json:"file,omitempty"`   // path of the recording
 	State        State          `json:"state"`
 	Chain        flow.Chain     `json:"chain,omitempty"`
-	Users        []string       `json:"users,omitempty"` // who is on the call now
+	Users        []string       `json:"users,omitempty"` // who is in the call now
 	Started      time.Time      `json:"started"`
 	External     string         `json:"external,omitempty"` // the outside party's number, as it came
 	Number       string         `json:"number,omitempty"`   // the organisation's, in E.164
@@ -44,7 +44,7 @@ type Call struct {
 
 	// Owner is the instance that the call belongs to. Token grows with each new
 	// owner, and when an owner has stood still and comes back. Save sets
-	// Owner, and a lower Token to the one it knows, at least 1.
+	// Owner, and raises a Token that is lower than the one it knows, or than 1.
 	Owner string `json:"owner"`
 	Token int64  `json:"token"`
 	// Snapshot is package call's snapshot, opaque here. Draft is the sidecar so far.

@@ -141,13 +141,13 @@ func TestPoisonedIndex(t *testing.T) {
 
 func TestQueueKeepsTheLatestInOrder(t *testing.T) {
 	q := queue{limit: 10}
-	names := func(batch []sending) (s string) {
+	names := func(batch []stateWrite) (s string) {
 		for _, item := range batch {
 			s += fmt.Sprintf("%s:%s:%v ", item.entry.id.ID, item.call.State, item.ended)
 		}
 		return strings.TrimSpace(s)
 	}
-	want := func(batch []sending, text string) {
+	want := func(batch []stateWrite, text string) {
 		t.Helper()
 		if got := names(batch); got != text {
 			t.Errorf("took %q, want %q", got, text)
@@ -175,24 +175,24 @@ func TestQueueKeepsTheLatestInOrder(t *testing.T) {
 	batch = q.take(10)
 	want(batch, "call-3:on:false")
 	q.settle(batch)
-	q.again(false)
+	q.requeueAll(false)
 	batch = q.take(10)
 	want(batch, "call-1:paused:false call-2:off:false call-3:on:false")
 	q.settle(batch)
 
-	token := func(where string, want int64, raise bool) {
+	token := func(where string, want int64, newToken bool) {
 		t.Helper()
 		for _, item := range q.take(10) {
-			if item.entry.id.ID == "call-1" && (item.token != want || item.raise != raise || !item.ended && item.call.Token != want) {
-				t.Errorf("%s: token %d of %d, raised %t", where, item.token, item.call.Token, item.raise)
+			if item.entry.id.ID == "call-1" && (item.token != want || item.newToken != newToken || !item.ended && item.call.Token != want) {
+				t.Errorf("%s: token %d of %d, raised %t", where, item.token, item.call.Token, item.newToken)
 			}
 		}
 		q.settle(nil)
 	}
-	q.again(true)
+	q.requeueAll(true)
 	q.save(call("o", 1, Off))
 	token("raised", 2, true)
-	q.again(true)
+	q.requeueAll(true)
 	q.end(idOf("o", "call-1"))
 	token("ended before the new token was written", 0, false)
 }

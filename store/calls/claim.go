@@ -12,17 +12,17 @@ import (
 	"tapedeck/store"
 )
 
-// ErrTaken: the call has another owner than the one that was seen, or has ended.
+// ErrTaken: the call has ended, or has another owner than the one that was seen.
 var ErrTaken = errors.New("the call is another's")
 
-// Claim makes this instance the owner of a call, if its owner is still the one
-// that c says (Owner and Token, as List or Follower.Orphans gave them), and writes c.
-// A call that Redis does not know, or only with a lower token, is created. The
-// result is c with its new Owner and Token, to go on with in Save.
+// Claim makes this instance the owner of a call and writes c, if the owner of the
+// call is still the one that c names (Owner and Token, as List or Follower.Orphans
+// gave them). A call that Redis does not know, or knows only with a lower token,
+// is created. The result is c with its new Owner and Token; pass it on to Save.
 //
-// The errors are ErrTaken, store.ErrAway (it may have been claimed all the same: claim
-// it again), and that c cannot be kept. Claim waits no longer than
-// the Conn's Timeout, and not at all for a Redis that is away.
+// The errors are ErrTaken, store.ErrAway (it may have been claimed all the same:
+// claim it again), and that c cannot be kept. Claim waits no longer than the
+// Conn's Timeout, and not at all if Redis is away.
 func (s *Store) Claim(ctx context.Context, c Call) (Call, error) {
 	mine, err := s.claim(ctx, c)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *Store) claim(ctx context.Context, c Call) (Call, error) {
 	keys := []string{callKey(c.Organisation, c.ID), callsKey(c.Organisation)}
 	var reply *redis.Cmd
 	err = s.conn.Do(ctx, "call_claim", s.conn.Timeout(), func(ctx context.Context) error {
-		// After a flush nobody knows that the organisation has calls.
+		// After a flush the set does not have the organisation.
 		if err := s.conn.Client().SAdd(ctx, organisationsKey, c.Organisation).Err(); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // one goroutine.
 type orphanWatch struct {
 	s         *Store
-	absent    map[string]time.Time // instances without a sign of life, and since when we know
+	absent    map[string]time.Time // instances without a sign of life, and since when that is known
 	strangers map[string]bool      // owners of calls that are not among the known instances
 	answered  time.Time            // when Redis last answered
 	read      time.Time            // when the owners of calls were last read
@@ -39,16 +39,16 @@ func (w *orphanWatch) run(ctx context.Context) {
 	}
 }
 
-// look looks once and says when to look again: also at the moment in which a
-// grace ends.
+// look looks once and returns how long to wait before the next look, which is due
+// at the latest when a grace ends.
 func (w *orphanWatch) look(ctx context.Context) (wait time.Duration) {
 	begin := time.Now()
 	known, beats, err := w.beats(ctx)
-	if err != nil { // one answer that is late is not yet a Redis that was away
+	if err != nil { // one late answer does not mean that Redis was away
 		return w.s.lease.times.beatEvery
 	}
 	if begin.Sub(w.answered) > w.s.lease.times.grace || time.Since(begin) > w.s.lease.times.grace/2 {
-		// Redis, or we, were not there for a while: nobody could be seen to live.
+		// Redis or this process was not there for a while: no sign of life could be seen.
 		w.restart()
 	}
 	w.answered = time.Now()
@@ -69,16 +69,16 @@ func (w *orphanWatch) look(ctx context.Context) (wait time.Duration) {
 	return wait
 }
 
-// restart begins the grace anew of all who were not known to be dead when Redis
-// last answered.
+// restart begins the grace again for all instances that were not known to be dead
+// when Redis last answered.
 func (w *orphanWatch) restart() {
 	maps.DeleteFunc(w.absent, func(_ string, since time.Time) bool {
 		return w.answered.Sub(since) < w.s.lease.times.grace
 	})
 }
 
-// beats asks who is known, and which of them and of the strangers gave a sign
-// of life.
+// beats reads which instances are known, and which of these and of the strangers
+// give signs of life.
 func (w *orphanWatch) beats(ctx context.Context) (known []string, beats map[string]bool, err error) {
 	s := w.s
 	err = s.conn.Try(ctx, "beats_read", s.conn.Timeout(), func(ctx context.Context) error {
@@ -110,7 +110,7 @@ func (w *orphanWatch) beats(ctx context.Context) (known []string, beats map[stri
 	return known, beats, err
 }
 
-// note brings absent up to date and says who is dead.
+// note brings absent up to date and returns which instances are dead.
 func (w *orphanWatch) note(begin time.Time, beats map[string]bool) (dead map[string]bool) {
 	dead = map[string]bool{}
 	maps.DeleteFunc(w.absent, func(name string, _ time.Time) bool { alive, watched := beats[name]; return alive || !watched })
@@ -127,8 +127,9 @@ func (w *orphanWatch) note(begin time.Time, beats map[string]bool) (dead map[str
 	return dead
 }
 
-// tell reads who owns the live calls, tells of those of the dead, and forgets
-// the dead that have none.
+// tell reads who owns the live calls, reports the calls of dead instances to the
+// Follower, and removes dead instances that have no calls from the set of known
+// ones.
 func (w *orphanWatch) tell(ctx context.Context, known []string, dead map[string]bool) {
 	s := w.s
 	var orphans []Call
@@ -160,15 +161,16 @@ func (w *orphanWatch) tell(ctx context.Context, known []string, dead map[string]
 	for _, k := range known {
 		delete(w.strangers, k)
 	}
-	// Claimed between the two readings, or by us.
+	// The others were claimed between the two readings.
 	orphans = slices.DeleteFunc(orphans, func(c Call) bool { return !dead[c.Owner] })
 	if len(orphans) > 0 {
 		s.follower.Orphans(orphans)
 	}
 }
 
-// forgetInstances takes the dead without calls out of those that are known. One
-// that lives all the same puts itself there again with its next sign of life.
+// forgetInstances removes dead instances that have no calls from the set of known
+// ones. An instance that lives after all adds itself again with its next sign of
+// life.
 func (s *Store) forgetInstances(ctx context.Context, known []string, dead, burdened map[string]bool) error {
 	var gone []any
 	for _, k := range known {

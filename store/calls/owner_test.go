@@ -186,7 +186,7 @@ func TestQueueAfterClaim(t *testing.T) {
 	}
 	mine.ID, mine.Token = "call-2", 3
 	q.claimed(mine)
-	if q.queued() != 0 {
+	if q.length() != 0 {
 		t.Error("an older state is still queued")
 	}
 	q.end(idOf("o", "call-2"))
@@ -455,7 +455,7 @@ func TestOwnerComesBackTwice(t *testing.T) {
 			claim(t, b.Store, c)
 		}
 		for range 3 {
-			a.queue.again(true)
+			a.queue.requeueAll(true)
 		}
 		a.End("org-0", "call-1")
 		a.write(t.Context())

@@ -89,7 +89,7 @@ func (p *party) awaitLost(t *testing.T, want ...string) {
 }
 
 func (s *Store) dropped() uint64 {
-	n, _ := s.queue.lost()
+	n, _ := s.queue.droppedSoFar()
 	return n
 }
 

@@ -11,50 +11,50 @@ import (
 	"tapedeck/store"
 )
 
-// Limits of what is kept for calls. A live call takes some KB here.
+// Limits of the queue. A live call takes some KB of memory.
 const (
 	maxCalls     = 1 << 14
 	maxCallSize  = 1 << 16 // bytes of a call's texts
 	maxDraftSize = 1 << 18 // bytes of its draft
-	maxOver      = 100_000 // calls that have ended, of which we know that
+	maxEnded     = 100_000 // calls of which the queue knows that they have ended
 	callsAtOnce  = 64      // in one pipeline; the embedded server takes 0.2 ms for a script
 )
 
-// entry is what the queue knows of one call: its latest state, and whether
-// Redis may have an older one.
+// entry is what the queue knows of one call: its latest state, and whether Redis
+// may have an older one.
 type entry struct {
-	id    store.ID
-	call  Call
-	token int64 // of the owner that we are; 0: of whatever one
-	raise bool  // token is new: it counts if Redis knows no other owner
-	ended bool
-	sent  bool          // Redis may know the call
-	place *list.Element // in queue.order; nil: nothing to write, or being written
+	id       store.ID
+	call     Call
+	token    int64 // our token as the owner; 0: whichever Redis has of us
+	newToken bool  // token is new: the write counts if Redis still has the one before it
+	ended    bool
+	inRedis  bool          // Redis may know the call
+	queued   *list.Element // the place in queue.order; nil: nothing is to be written, or it is being written
 }
 
-// queue holds the latest state of every live call of this Tapedeck, those that
-// are not yet in Redis in the order in which they came. Its methods never block.
+// queue holds the latest state of every live call of this Tapedeck, and the order
+// in which those were queued that are not in Redis yet. Its methods never block.
 type queue struct {
-	mu      sync.Mutex
-	owner   string
-	limit   int
-	entries map[store.ID]*entry
-	over    recent.Map[store.ID, int64] // what has ended here lately, and our token
-	order   list.List                   // of *entry
-	taken   []*entry                    // being written
-	dropped uint64
-	reason  string // why the last one was dropped
+	mu          sync.Mutex
+	owner       string
+	limit       int
+	entries     map[store.ID]*entry
+	endedLately recent.Map[store.ID, int64] // calls that ended here, and the token that we had
+	order       list.List                   // of *entry
+	taken       []*entry                    // being written
+	dropped     uint64
+	reason      string // why the last one was dropped
 }
 
-// sending is one state that is being written.
-type sending struct {
-	entry   *entry
-	call    Call
-	token   int64
-	raise   bool
-	ended   bool
-	err     error // set by the writer
-	refused bool  // set by the writer: the call is another's
+// stateWrite is one state that is being written.
+type stateWrite struct {
+	entry    *entry
+	call     Call
+	token    int64
+	newToken bool
+	ended    bool
+	err      error // set by the writer
+	refused  bool  // set by the writer: the call belongs to another instance
 }
 
 func (q *queue) save(c Call) {
@@ -85,13 +85,13 @@ func (q *queue) save(c Call) {
 	q.enqueue(e)
 }
 
-// claimed notes a call that Redis says is ours now. What is queued of it from
-// when it was ours before does not count any more.
+// claimed notes that Redis says that a call is ours now. An older state of it that
+// is still queued, from a time when it was ours before, is withdrawn.
 func (q *queue) claimed(c Call) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.entry(idOf(c.Organisation, c.ID)); e != nil {
-		e.call, e.token, e.raise, e.ended, e.sent = c, c.Token, false, false, true
+		e.call, e.token, e.newToken, e.ended, e.inRedis = c, c.Token, false, false, true
 		q.withdraw(e)
 	}
 }
@@ -101,24 +101,24 @@ func (q *queue) end(id store.ID) {
 	defer q.mu.Unlock()
 	e, known := q.entries[id]
 	if !known {
-		// A call of a Tapedeck before this one: Redis may know it.
+		// Redis may know it from a Tapedeck that ran before this one.
 		if e = q.entry(id); e == nil {
 			return
 		}
-		e.sent = true
+		e.inRedis = true
 	}
 	e.call, e.ended = Call{}, true
-	if e.raise {
-		e.token, e.raise = 0, false // whatever Redis has of us: the new one may not be there
+	if e.newToken {
+		e.token, e.newToken = 0, false // Redis may not have the new token: any token of ours counts
 	}
-	if !e.sent {
+	if !e.inRedis {
 		q.forget(e)
 		return
 	}
 	q.enqueue(e)
 }
 
-// entry finds or makes the entry of a call; nil when there is no room.
+// entry finds or makes the entry of a call. It returns nil if there is no room.
 func (q *queue) entry(id store.ID) *entry {
 	if e := q.entries[id]; e != nil {
 		return e
@@ -136,20 +136,20 @@ func (q *queue) entry(id store.ID) *entry {
 	}
 	e := &entry{id: id}
 	q.entries[id] = e
-	q.over.Forget(id)
+	q.endedLately.Forget(id)
 	return e
 }
 
 func (q *queue) enqueue(e *entry) {
-	if e.place == nil {
-		e.place = q.order.PushBack(e)
+	if e.queued == nil {
+		e.queued = q.order.PushBack(e)
 	}
 }
 
 func (q *queue) withdraw(e *entry) {
-	if e.place != nil {
-		q.order.Remove(e.place)
-		e.place = nil
+	if e.queued != nil {
+		q.order.Remove(e.queued)
+		e.queued = nil
 	}
 }
 
@@ -163,32 +163,33 @@ func (q *queue) drop(reason string) {
 	q.reason = reason
 }
 
-// take takes the next states to be written; settle takes them back. Only one
-// batch may be out at a time.
-func (q *queue) take(n int) []sending {
+// take takes the next states to be written; settle has to be called with them
+// afterwards. Only one batch may be out at a time.
+func (q *queue) take(n int) []stateWrite {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	batch := make([]sending, 0, min(n, q.order.Len()))
+	batch := make([]stateWrite, 0, min(n, q.order.Len()))
 	for len(batch) < n && q.order.Len() > 0 {
 		e := q.order.Remove(q.order.Front()).(*entry)
-		e.place, e.sent = nil, true
+		e.queued, e.inRedis = nil, true
 		q.taken = append(q.taken, e)
-		batch = append(batch, sending{entry: e, call: e.call, token: e.token, raise: e.raise, ended: e.ended})
+		batch = append(batch, stateWrite{entry: e, call: e.call, token: e.token, newToken: e.newToken, ended: e.ended})
 	}
 	return batch
 }
 
-// settle takes back what was taken: what could not be written goes to the front
-// again, unless a newer state is queued. It forgets the calls that are another's
-// and says which, unless they were claimed meanwhile.
-func (q *queue) settle(batch []sending) (lost []store.ID) {
+// settle takes back the states that take gave. What could not be written goes to
+// the front again, unless a newer state is queued. Calls that belong to another
+// instance are forgotten and returned, unless this instance has claimed them
+// meanwhile.
+func (q *queue) settle(batch []stateWrite) (lost []store.ID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken = nil
 	for _, item := range slices.Backward(batch) {
 		e := item.entry
 		if item.err == nil && !item.refused && e.token == item.token {
-			e.raise = false
+			e.newToken = false
 		}
 		switch {
 		case item.refused:
@@ -196,35 +197,36 @@ func (q *queue) settle(batch []sending) (lost []store.ID) {
 				q.forget(e)
 				lost = append(lost, e.id)
 			}
-		case e.place != nil: // a newer state waits
+		case e.queued != nil: // a newer state waits
 		case item.err != nil && !errors.Is(item.err, errUnwritable):
-			e.place = q.order.PushFront(e)
+			e.queued = q.order.PushFront(e)
 		case item.err != nil:
 			q.drop(item.err.Error())
 			q.forget(e)
 		case item.ended && e.ended:
 			q.forget(e)
-			q.over.Put(e.id, item.token)
+			q.endedLately.Put(e.id, item.token)
 		}
 	}
 	slices.Reverse(lost)
 	return lost
 }
 
-// again queues every call that is not queued. With raise, each gets a new token,
-// with which what another instance is about to claim is no longer what it saw;
-// not two at once, or it could be higher than that of an instance that has claimed
-// it. Nothing may be taken meanwhile.
-func (q *queue) again(raise bool) {
+// requeueAll queues every call that is not queued. With newToken each call gets a
+// new token, so that the claim of another instance fails that is under way: it has
+// seen the old token. A call whose new token is not in Redis yet gets no second
+// one, because it could then be higher than the token of an instance that has
+// claimed the call. No batch may be out.
+func (q *queue) requeueAll(newToken bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var idle []*entry
 	for _, e := range q.entries {
-		if raise && !e.ended && !e.raise {
+		if newToken && !e.ended && !e.newToken {
 			e.token++
-			e.call.Token, e.raise = e.token, true
+			e.call.Token, e.newToken = e.token, true
 		}
-		if e.place == nil {
+		if e.queued == nil {
 			idle = append(idle, e)
 		}
 	}
@@ -234,42 +236,42 @@ func (q *queue) again(raise bool) {
 	}
 }
 
-// endAgain queues the end of those calls that have ended here lately.
-func (q *queue) endAgain(ids []store.ID) {
+// requeueEnds queues the end of those of the calls that have ended here lately.
+func (q *queue) requeueEnds(ids []store.ID) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, id := range ids {
-		token, over := q.over.Get(id)
-		if !over {
+		token, ended := q.endedLately.Get(id)
+		if !ended {
 			continue
 		}
 		if e := q.entry(id); e != nil {
-			e.token, e.ended, e.sent = token, true, true
+			e.token, e.ended, e.inRedis = token, true, true
 			q.enqueue(e)
 		}
 	}
 }
 
-// queued counts the calls whose latest state is not known to be in Redis.
-func (q *queue) queued() int {
+// length counts the calls whose latest state is not known to be in Redis.
+func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := q.order.Len()
 	for _, e := range q.taken {
-		if e.place == nil {
+		if e.queued == nil {
 			n++
 		}
 	}
 	return n
 }
 
-func (q *queue) lost() (n uint64, reason string) {
+func (q *queue) droppedSoFar() (n uint64, reason string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped, q.reason
 }
 
-// errUnwritable: it would fail again, however often it is tried.
+// errUnwritable: writing it would fail again, however often it is tried.
 var errUnwritable = errors.New("cannot be written")
 
 // unfit says why a state cannot be kept; empty if it can.

@@ -15,9 +15,9 @@ import (
 // readAtOnce is how many live calls are read in one pipeline.
 const readAtOnce = 512
 
-// List is the live calls that Redis knows, of every Tapedeck, the oldest first.
-// States that are still queued are not among them. An entry that this
-// version cannot read is logged and left out.
+// List returns the live calls of all Tapedecks that Redis knows, the oldest first.
+// It does not have states that are still queued. An entry that this version cannot
+// read is logged and left out.
 func (s *Store) List(ctx context.Context) ([]Call, error) {
 	var calls []Call
 	err := s.conn.Do(ctx, "calls_read", s.conn.BulkTimeout(), func(ctx context.Context) error {
@@ -34,7 +34,7 @@ func (s *Store) List(ctx context.Context) ([]Call, error) {
 	return calls, nil
 }
 
-// callIDs lists the calls that are live, by the sets of their organisations.
+// callIDs returns the ids of all live calls, from the sets of their organisations.
 func (s *Store) callIDs(ctx context.Context) ([]store.ID, error) {
 	organisations, err := s.conn.Client().SMembers(ctx, organisationsKey).Result()
 	if err != nil {
@@ -65,7 +65,8 @@ func (s *Store) callIDs(ctx context.Context) ([]store.ID, error) {
 	return ids, err
 }
 
-// readCalls reads calls, the oldest first. Those that have ended are left out.
+// readCalls reads calls and returns them, the oldest first. Calls that have ended
+// are left out.
 func (s *Store) readCalls(ctx context.Context, ids []store.ID) ([]Call, error) {
 	var calls []Call
 	err := s.eachCall(ctx, ids, []string{"owner", "body"}, func(id store.ID, values []string) {
@@ -82,15 +83,15 @@ func (s *Store) readCalls(ctx context.Context, ids []store.ID) ([]Call, error) {
 	return calls, err
 }
 
-// owners says who owns calls, without reading the calls.
+// owners returns the owner of each call; it does not read the calls themselves.
 func (s *Store) owners(ctx context.Context, ids []store.ID) (map[store.ID]string, error) {
 	owners := make(map[store.ID]string, len(ids))
 	err := s.eachCall(ctx, ids, []string{"owner"}, func(id store.ID, values []string) { owners[id] = values[0] })
 	return owners, err
 }
 
-// eachCall reads some fields of calls and leaves out those that lack one. A key
-// that is not a hash is logged.
+// eachCall reads some fields of calls. A call that lacks one of them is left out;
+// a key that is not a hash is logged.
 func (s *Store) eachCall(ctx context.Context, ids []store.ID, fields []string, each func(store.ID, []string)) error {
 	for part := range slices.Chunk(ids, readAtOnce) {
 		hashes := make([]*redis.SliceCmd, len(part))

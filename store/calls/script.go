@@ -3,10 +3,11 @@ package calls
 import "github.com/redis/go-redis/v9"
 
 // A live call is a hash: its owner, the owner's token, and the body (Call,
-// JSON), so that the scripts need not read JSON. One without a body has ended:
-// it stays for endedTTL, so that nobody who has slept through the end makes the
-// call again. A write counts if there is no entry, if the entry's token is
-// lower, or if it is the writer's own. The scripts may run twice.
+// JSON), so that the scripts need not read JSON. A hash without a body is a call
+// that has ended: it stays for endedTTL, so that an instance that stood still during
+// the end does not create the call again. A write counts if there is no entry, if
+// the entry's token is lower, or if the entry is the writer's own. The scripts may
+// run twice.
 //
 // KEYS of all three: the call, the set of the organisation's calls.
 var (

@@ -78,7 +78,7 @@ type Store struct {
 func New(conn *store.Conn) *Store {
 	s := &Store{
 		conn: conn, introduced: map[string]bool{}, lease: lease{conn: conn, times: defaultTimes()},
-		queue: queue{limit: maxCalls, owner: conn.Instance(), over: recent.Map[store.ID, int64]{Limit: maxOver, Keep: callTTL}},
+		queue: queue{limit: maxCalls, owner: conn.Instance(), endedLately: recent.Map[store.ID, int64]{Limit: maxEnded, Keep: callTTL}},
 	}
 	conn.Add(store.Subject{
 		Report: s.report, Rewrite: s.rewrite, Write: s.write, Unwritten: s.unwritten, Serve: s.serve, Leave: s.lease.leave,
@@ -115,12 +115,12 @@ func (s *Store) End(organisation, id string) {
 }
 
 // Queued is how many calls have a state that is not known to be in Redis.
-func (s *Store) Queued() int { return s.queue.queued() }
+func (s *Store) Queued() int { return s.queue.length() }
 
 // report logs what was dropped since it was last called. Run calls it, so that no
 // call ever waits for a log.
 func (s *Store) report() {
-	n, reason := s.queue.lost()
+	n, reason := s.queue.droppedSoFar()
 	if n != s.reported {
 		s.conn.Log().Error("states of calls dropped", "states", n-s.reported, "last_reason", reason)
 		s.reported = n
@@ -129,7 +129,7 @@ func (s *Store) report() {
 
 // unwritten logs what is still queued when Run ends.
 func (s *Store) unwritten() {
-	if n := s.queue.queued(); n > 0 {
+	if n := s.queue.length(); n > 0 {
 		s.conn.Log().Warn("states of calls not written to redis", "calls", n)
 	}
 }

@@ -14,16 +14,16 @@ import (
 	"tapedeck/store"
 )
 
-// rewrite has everything written again.
+// rewrite queues every call again, and the ends that Redis may have lost.
 func (s *Store) rewrite(ctx context.Context) {
 	s.rewriting, s.unsure = true, s.lease.unsure.Load()
 	clear(s.introduced)
-	s.queue.again(s.unsure != 0)
-	s.endAgain(ctx)
+	s.queue.requeueAll(s.unsure != 0)
+	s.repeatEnds(ctx)
 }
 
-// write writes what is queued until nothing is or Redis fails. There is never
-// more then that could be written now.
+// write writes what is queued until nothing is left or Redis fails. It always
+// reports false: what is left then cannot be written now.
 func (s *Store) write(ctx context.Context) (more bool) {
 	s.writeQueued(ctx)
 	s.announce(ctx)
@@ -54,8 +54,9 @@ func (s *Store) writeQueued(ctx context.Context) {
 	}
 }
 
-// writeBatch writes states of calls in one pipeline and sets what became of each.
-func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
+// writeBatch writes states of calls in one pipeline and notes in each what became
+// of it.
+func (s *Store) writeBatch(ctx context.Context, batch []stateWrite) error {
 	err := s.introduce(ctx, batch)
 	if err != nil {
 		for i := range batch {
@@ -80,16 +81,16 @@ func (s *Store) writeBatch(ctx context.Context, batch []sending) error {
 				s.announced.add(batch[i].entry.id.Organisation)
 			}
 		}
-		if !errors.Is(err, store.ErrCorrupt) { // the pipeline itself failed: what had no reply may be lost
+		if !errors.Is(err, store.ErrCorrupt) { // the pipeline itself failed: a state without a reply may be lost
 			batch[i].note(err)
 		}
 	}
 	return err
 }
 
-// endAgain ends what has ended here and is live in Redis all the same, which has
-// lost the end.
-func (s *Store) endAgain(ctx context.Context) {
+// repeatEnds queues the end of calls that have ended here and are live in Redis:
+// Redis has lost the end.
+func (s *Store) repeatEnds(ctx context.Context) {
 	if s.conn.Alone() {
 		return
 	}
@@ -98,13 +99,13 @@ func (s *Store) endAgain(ctx context.Context) {
 		ids, err = s.callIDs(ctx)
 		return err
 	})
-	if err == nil { // else Redis is away, and this is done when it is back
-		s.queue.endAgain(ids)
+	if err == nil { // otherwise Redis is away, and rewrite is called again when it is back
+		s.queue.requeueEnds(ids)
 	}
 }
 
-// writeCall adds the script for one state.
-func (s *Store) writeCall(item *sending, run store.RunScript) *redis.Cmd {
+// writeCall adds the script that writes one state to a pipeline.
+func (s *Store) writeCall(item *stateWrite, run store.RunScript) *redis.Cmd {
 	id, kept := item.entry.id, int(endedTTL/time.Second)
 	keys := []string{callKey(id.Organisation, id.ID), callsKey(id.Organisation)}
 	if s.conn.Alone() {
@@ -118,19 +119,19 @@ func (s *Store) writeCall(item *sending, run store.RunScript) *redis.Cmd {
 		item.err = fmt.Errorf("%w: %w", errUnwritable, err)
 		return nil
 	}
-	if item.raise {
+	if item.newToken {
 		return run(claimScript, keys, append(putArguments(item.call, text), s.conn.Instance())...)
 	}
 	return run(saveScript, keys, putArguments(item.call, text)...)
 }
 
-// putArguments are those that putCall reads.
+// putArguments are the arguments that putCall reads.
 func putArguments(c Call, text []byte) []any {
 	return []any{c.Owner, c.Token, text, c.ID, time.Now().Unix(), int(callTTL / time.Second)}
 }
 
-// note keeps the first error that the item had.
-func (item *sending) note(err error) {
+// note keeps the first error of a write.
+func (item *stateWrite) note(err error) {
 	switch {
 	case err == nil || item.err != nil:
 	case store.WrongType(err):
@@ -140,9 +141,9 @@ func (item *sending) note(err error) {
 	}
 }
 
-// prune takes the ids out of organisations' sets that have not been written for
-// a whole lifetime: their entries have expired. (Not at every write, because the
-// embedded server sorts the whole set for it.)
+// prune removes ids from the sets of organisations that nobody has written for the
+// whole lifetime of an entry: their entries have expired. It is not done at every
+// write, because the embedded server sorts the whole set for it.
 func (s *Store) prune(ctx context.Context, organisations []any) error {
 	before := strconv.FormatInt(time.Now().Add(-callTTL).Unix(), 10)
 	_, err := s.conn.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -152,14 +153,14 @@ func (s *Store) prune(ctx context.Context, organisations []any) error {
 		return nil
 	})
 	if store.WrongType(err) {
-		return nil // its calls will tell
+		return nil // the writes of its calls report it
 	}
 	return err
 }
 
-// introduce puts organisations into the set of those that have live calls,
-// before their first call is written.
-func (s *Store) introduce(ctx context.Context, batch []sending) error {
+// introduce adds organisations to the set of those that have live calls, before
+// their first call is written.
+func (s *Store) introduce(ctx context.Context, batch []stateWrite) error {
 	var fresh []any
 	for _, item := range batch {
 		if o := item.entry.id.Organisation; !item.ended && !s.introduced[o] && !slices.Contains(fresh, any(o)) {

@@ -8,16 +8,17 @@ import (
 	"time"
 )
 
-// The index of an organisation's recordings is some sorted sets, one a facet,
-// whose members all have the score 1 and so stand in the order of their bytes:
+// facet is one of the sorted sets that are the index of an organisation's
+// recordings. All members of a set have the score 1, so Redis keeps them in the order
+// of their bytes:
 //
 //	<value> 00 <when it started> <id>
 //
-// All recordings of one value are neighbours, in the order of the list, so that
-// a page of them, their number, and that in a period are found without reading
-// the others; all values with one prefix are neighbours too. A member may say
-// more than is so (values are folded and cut, and of an entry that could not be
-// read it may be left over): what is found is always compared with the recording.
+// All recordings with one value are neighbours, in the order of the list. So a page
+// of them, their number, and those of a period are found without reading the others.
+// All values with one prefix are neighbours, too. A member may promise too much:
+// values are folded and cut, and a member may be left over from an entry that could
+// not be read. So what is found is always compared with the recording itself.
 type facet int
 
 const (
@@ -29,27 +30,28 @@ const (
 	byTrigger                // Trigger
 	byProblem                // those that have Problems, without a value
 	byRequester              // RequestedBy
-	byID                     // ID, of an UUID its first 8 digits
+	byID                     // ID; of a UUID its first 8 digits
 	facets                   // how many there are
 )
 
 var facetNames = [facets]string{"time", "user", "group", "number", "ending", "trigger", "problem", "requester", "id"}
 
-// memberScore is the score of all members: an absent one's is read as 0.
+// memberScore is the score of all members. The score of an absent member is read
+// as 0.
 const memberScore = 1
 
 const (
 	maxValue = 64 // bytes of a value
-	uuidHead = 8  // hexadecimal digits of an UUID that are enough to find it
+	uuidHead = 8  // hexadecimal digits of a UUID that are enough to find it
 )
 
-// member is one of one of the sets.
+// member is a member of one of the sets.
 type member struct {
 	in   facet
 	text string
 }
 
-// membersOf are those of a recording, in some fixed order and each once.
+// membersOf are the members of a recording, sorted and each once.
 func membersOf(r *Recording) []member {
 	at := placeOf(r.Started, r.ID)
 	var list []member
@@ -90,10 +92,10 @@ func membersOf(r *Recording) []member {
 	return slices.Compact(list)
 }
 
-// fold makes texts that differ in their case only equal.
+// fold makes texts equal that differ only in upper and lower case.
 func fold(text string) string { return strings.ToLower(strings.ToValidUTF8(text, "�")) }
 
-// valueOf is a text as it stands in the index.
+// valueOf is a text as it is written into the index.
 func valueOf(text string) string {
 	v := strings.ReplaceAll(fold(text), "\x00", "")
 	return v[:min(len(v), maxValue)]
@@ -106,8 +108,8 @@ func idValue(id string) string {
 	return valueOf(id)
 }
 
-// canonical is a number's digits, without the + or the 00 of an international
-// one, if it is one, in whatever notation; any other text folded.
+// canonical is a number's digits, in whatever notation it is written, without the
+// + or 00 of an international number. A text that is no number is folded.
 func canonical(number string) string {
 	plain := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(" +-./()", r) {
@@ -134,13 +136,13 @@ func backwards(text string) string {
 	return string(b)
 }
 
-// A place is where a recording stands in the order of the index: 6 bytes for the
-// millisecond and then the id, packed. Later ones are greater.
+// A place says where a recording stands in the order of the index: 6 bytes of the
+// millisecond, then the packed id. Later recordings have greater places.
 const placeTime = 6
 
 func placeOf(started time.Time, id string) string { return timeKey(started) + pack(id) }
 
-// timeKey is the beginning of the places of a millisecond.
+// timeKey is how the places of a millisecond begin.
 func timeKey(at time.Time) string {
 	const origin = 1 << 47
 	var b [8]byte
@@ -159,8 +161,8 @@ func readPlace(at string) (started time.Time, id string, ok bool) {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(b[:])) - 1<<47).UTC(), id, ok
 }
 
-// An UUID is kept in 16 bytes, which have its order; what follows it in an id
-// (.part2) stands behind them. Other ids are kept as they are.
+// A UUID is packed into 16 bytes, which sort like it; what follows it in an id
+// (.part2) comes after them. Other ids are kept as they are.
 const (
 	packedUUID  = "\x01"
 	packedPlain = "\x00"

@@ -1,8 +1,10 @@
-// Package index keeps in Redis an index of all recordings, so that a page of them
+// Package index keeps an index of all recordings in Redis, so that a page of them
 // is found without reading the others. The sidecar beside each file is the truth;
-// Reindex makes the index again from the sidecars. What was saved and is not yet in
-// Redis is lost in a crash, and with it what Redis itself loses: then the index
-// does not count as whole until the next Reindex.
+// Reindex makes the index again from the sidecars.
+//
+// A crash of Tapedeck loses what was saved and is not in Redis yet; the next
+// Reindex has it. When Redis loses data, the index does not count as whole until
+// the next Reindex.
 package index
 
 import (
@@ -40,7 +42,7 @@ func idOf(organisation, id string) store.ID { return store.ID{Organisation: orga
 type Index struct {
 	conn     *store.Conn
 	queue    queue
-	searches chan struct{} // as many as go on
+	searches chan struct{} // holds one for each search that goes on
 	reported uint64        // how many dropped changes were logged; Run's own
 }
 
@@ -52,34 +54,33 @@ func New(conn *store.Conn) *Index {
 }
 
 // Save queues a recording for the index. It never blocks and never fails: the
-// Conn's Run writes the latest state of each, in the order in which they came,
-// when Redis is there. What cannot be kept (no id, more than 64 KB in JSON, more
-// than 100,000 while Redis is away, then the oldest) is dropped, counted and
-// logged.
+// Conn's Run writes the latest state of each recording, in the order in which they
+// were saved, when Redis is there. What cannot be kept is dropped, counted and
+// logged: a recording without an id, one with more than 64 KB of JSON, and, if
+// more than 100,000 wait, the oldest.
 func (x *Index) Save(r Recording) {
 	x.queue.save(r)
 	x.conn.Wake()
 }
 
-// Delete takes a recording out of the index, in the way of Save.
+// Delete takes a recording out of the index, in the same way as Save.
 func (x *Index) Delete(organisation, id string) {
 	x.queue.delete(idOf(organisation, id))
 	x.conn.Wake()
 }
 
-// Queued is how many recordings have a state that is not known to be
-// in Redis.
-func (x *Index) Queued() int { return x.queue.queued() }
+// Queued is how many recordings have a state that is not known to be in Redis.
+func (x *Index) Queued() int { return x.queue.length() }
 
 // Dropped is how many changes could not be kept.
 func (x *Index) Dropped() uint64 {
-	n, _ := x.queue.lost()
+	n, _ := x.queue.droppedSoFar()
 	return n
 }
 
 // report logs what was dropped since it was last called.
 func (x *Index) report() {
-	n, reason := x.queue.lost()
+	n, reason := x.queue.droppedSoFar()
 	if n != x.reported {
 		x.conn.Log().Error("recordings are missing in the index: run `tapedeck recordings reindex`",
 			"recordings", n-x.reported, "last_reason", reason)
@@ -87,8 +88,8 @@ func (x *Index) report() {
 	}
 }
 
-// writeQueued writes some of what is queued for the index and reports
-// whether there may be more to be written now.
+// writeQueued writes some of what is queued and reports whether there may be more
+// to be written now.
 func (x *Index) writeQueued(ctx context.Context) (more bool) {
 	if ctx.Err() != nil {
 		return false
@@ -97,17 +98,17 @@ func (x *Index) writeQueued(ctx context.Context) (more bool) {
 	if len(batch) == 0 {
 		return false
 	}
-	err := x.writeIndexed(ctx, "recordings_write", x.conn.Timeout(), batch)
+	err := x.writeChanges(ctx, "recordings_write", x.conn.Timeout(), batch)
 	x.queue.settle(batch)
 	return err == nil || errors.Is(err, store.ErrCorrupt)
 }
 
 // unwritten logs what is still queued when Run ends.
 func (x *Index) unwritten() {
-	if n := x.queue.queued(); n > 0 {
+	if n := x.queue.length(); n > 0 {
 		x.conn.Log().Warn("recordings not written to the index in redis: run `tapedeck recordings reindex`", "recordings", n)
 	}
 }
 
-// repair says of the index that it is not whole: Redis has lost data.
+// repair notes that the index is not whole, because Redis has lost data.
 func (x *Index) repair(ctx context.Context) (done bool) { return x.doubtWhole(ctx) == nil }

@@ -12,17 +12,17 @@ import (
 )
 
 const (
-	// markTTL is how long a Reindex counts as under way that says nothing: it was killed.
+	// markTTL is after how long without a sign a Reindex counts as dead.
 	markTTL = 2 * time.Minute
-	// markEvery is how often it says that it goes on.
+	// markEvery is how often a Reindex gives a sign that it goes on.
 	markEvery = 10 * time.Second
 )
 
-// errLost: Redis is not what it was.
+// errLost: Redis has lost its data during a Reindex.
 var errLost = errors.New("redis has lost what was in it meanwhile: do it again")
 
-// A Reindex leaves a mark in Redis while it goes on. If the mark is gone, so is
-// what it wrote, or a part of it, and it does not count.
+// A Reindex keeps a mark in Redis while it goes on. If the mark is gone, Redis has
+// lost data and perhaps a part of what the Reindex wrote, so it does not count.
 //
 // KEYS of both: the marks, indexedKey. They return 0 if the mark was lost.
 var (
@@ -42,7 +42,7 @@ redis.call('SET', KEYS[2], ARGV[2])
 return 1`)
 )
 
-// mark is that of a Reindex. It belongs to one goroutine.
+// mark is the mark of one Reindex. It belongs to one goroutine.
 type mark struct {
 	x     *Index
 	name  string
@@ -57,7 +57,7 @@ func (x *Index) newMark(ctx context.Context) (*mark, error) {
 	return m, m.leave(ctx, 1)
 }
 
-// goOn keeps the mark alive. It fails if it was lost.
+// goOn keeps the mark alive. It fails if Redis has lost it.
 func (m *mark) goOn(ctx context.Context) error {
 	if time.Since(m.left) < markEvery {
 		return nil
@@ -70,12 +70,12 @@ func (m *mark) leave(ctx context.Context, fresh int) error {
 	return m.run(ctx, markScript, m.name, int(markTTL/time.Second), fresh)
 }
 
-// done says that the index is whole, as of when the Reindex began.
+// done notes that the index is whole, as of the beginning of the Reindex.
 func (m *mark) done(ctx context.Context) error {
 	return m.run(ctx, markDoneScript, m.name, m.begun.UTC().Format(time.RFC3339Nano))
 }
 
-// abandon takes the mark away: nobody makes the index any more.
+// abandon takes the mark away, because the Reindex has failed.
 func (m *mark) abandon(ctx context.Context) {
 	_ = m.x.conn.Try(context.WithoutCancel(ctx), "recordings_index", m.x.conn.Timeout(), func(ctx context.Context) error {
 		return m.x.conn.Client().ZRem(ctx, indexingKey, m.name).Err()
@@ -94,16 +94,16 @@ func (m *mark) run(ctx context.Context, script *redis.Script, args ...any) error
 	return err
 }
 
-// doubtWhole notes that the index is not whole any more, and nor is one that is
-// being made.
+// doubtWhole notes that the index is not whole, and that a Reindex that goes on
+// does not count.
 func (x *Index) doubtWhole(ctx context.Context) error {
 	return x.conn.Do(ctx, "recordings_index", x.conn.Timeout(), func(ctx context.Context) error {
 		return x.conn.Client().Del(ctx, indexedKey, indexingKey).Err()
 	})
 }
 
-// WholeSince is when the last Reindex began that has ended on this Redis; zero if
-// none ever has, or if Redis has lost its data since: then the index is not whole.
+// WholeSince is when the last Reindex began that has ended on this Redis. It is
+// zero if none has, or if Redis has lost data since: then the index is not whole.
 func (x *Index) WholeSince(ctx context.Context) (at time.Time, err error) {
 	err = x.conn.Do(ctx, "recordings_index", x.conn.Timeout(), func(ctx context.Context) (err error) {
 		at, err = x.conn.Client().Get(ctx, indexedKey).Time()
@@ -118,7 +118,7 @@ func (x *Index) WholeSince(ctx context.Context) (at time.Time, err error) {
 	return at, nil
 }
 
-// BeingMade reports whether a Reindex goes on, of whatever instance.
+// BeingMade reports whether any instance runs a Reindex.
 func (x *Index) BeingMade(ctx context.Context) (bool, error) {
 	var n int64
 	err := x.conn.Do(ctx, "recordings_index", x.conn.Timeout(), func(ctx context.Context) (err error) {

@@ -5,23 +5,23 @@ import (
 	"strings"
 )
 
-// maxWords is how many words of a text are looked for.
+// maxWords is how many words of a text are searched for.
 const maxWords = 8
 
-// word is one that a recording must have: as the beginning of a name or an id,
-// or of a number, or as the end of a number.
+// word is a word that a recording must have: a name, an id or a number begins with
+// it, or a number ends with it.
 type word struct {
 	text   string   // folded
 	starts []string // digits
 	ends   []string // digits
 }
 
-// nationalLength is how many digits a number must have for a 0 before it to be
-// the one that is left out abroad.
+// nationalLength is the least number of digits of a national number. If a number
+// is that long, a 0 before it is the one that is left out in calls from abroad.
 const nationalLength = 6
 
-// wordsOf reads a text. One that can only be a number is one word, whatever
-// spaces are in it.
+// wordsOf splits a text into words. A text that can only be a number is one word,
+// whatever spaces it has.
 func wordsOf(text string) (list []word) {
 	text = fold(text)
 	if n := canonical(text); digits(n) {
@@ -62,23 +62,24 @@ func numberWord(text string) word {
 	return w
 }
 
-// wanted is a Query made ready.
-type wanted struct {
+// matcher is a Query, prepared for comparing recordings with it.
+type matcher struct {
 	*Query
 	number string
 	words  []word
 }
 
-func newWanted(q *Query) *wanted {
-	w := &wanted{Query: q, words: wordsOf(q.Text)}
+func newMatcher(q *Query) *matcher {
+	w := &matcher{Query: q, words: wordsOf(q.Text)}
 	if q.Number != "" {
 		w.number = canonical(q.Number)
 	}
 	return w
 }
 
-// matches reports whether a recording is wanted, but for its time and place.
-func (q *wanted) matches(r *Recording) bool {
+// matches reports whether a recording fits all of the Query but its period and its
+// Before.
+func (q *matcher) matches(r *Recording) bool {
 	switch {
 	case q.User != "" && !slices.Contains(r.Users, q.User),
 		q.Number != "" && q.number != canonical(r.Number) && q.number != canonical(r.External),

@@ -2,7 +2,7 @@ package index
 
 func placeAt(c Cursor) place { return place{placeOf(c.Started, c.ID), c.Organisation} }
 
-// place is a Cursor as the index has it: see placeOf.
+// place is a Cursor in the form that the index has; see placeOf.
 type place struct{ at, organisation string }
 
 // first comes before all places.
@@ -15,7 +15,8 @@ func (p place) before(q place) bool {
 	return p.organisation > q.organisation
 }
 
-// cursor is zero for a place that no recording can have.
+// cursor is the Cursor of a place. It is zero for a place that no recording can
+// have.
 func (p place) cursor() Cursor {
 	started, id, ok := readPlace(p.at)
 	if !ok {

@@ -7,29 +7,29 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A query is answered, in each organisation, by walking the entries of its
-// leading condition: the one that fewest recordings fit. Those of the other
-// conditions that are few entries each are looked up for what the first one
-// gives; the rest is seen by the recordings themselves.
+// In each organisation a query walks the entries of its leading condition: the one
+// that the fewest recordings fulfil. For each entry it looks up the other conditions
+// that have few lists. The remaining conditions are checked when the recordings
+// themselves have been read.
 
 const (
-	listsAtOnce = 1024 // that are asked about in one pipeline
-	checkedMax  = 8    // lists of a condition that are looked up
-	gatheredMin = 500  // entries of words that are read without the order of time
+	listsAtOnce = 1024 // in one pipeline
+	checkedMax  = 8    // lists that a condition may have to be looked up
+	gatheredMin = 500  // entries of a word that are read although they are not in the order of time
 	gatheredMax = 5000
 	gathered    = 20_000 // in all organisations together
 )
 
-// row is a part of a facet: the recordings of a value, newest last, or those of
-// all values that begin so, in no order that matters.
+// row is a part of a facet: the recordings of one value, the newest last, or those
+// of all values with a prefix, in no order that matters.
 type row struct {
 	in     facet
 	value  string
 	prefix bool
 }
 
-// condition is fulfilled by the recordings in at least one of its lists. word
-// says that these are prefixes, in no order.
+// condition is fulfilled by the recordings that are in at least one of its lists.
+// word says that the lists are of prefixes, and so in no order.
 type condition struct {
 	lists []row
 	word  bool
@@ -39,8 +39,8 @@ func one(in facet, value string) condition { return condition{lists: []row{{in: 
 
 var everything = one(byTime, "")
 
-// conditions are what the index can be asked for.
-func (q *wanted) conditions() (all []condition) {
+// conditions are the parts of the Query that the index can answer.
+func (q *matcher) conditions() (all []condition) {
 	if q.User != "" {
 		all = append(all, one(byUser, valueOf(q.User)))
 	}
@@ -95,7 +95,7 @@ func (w *word) condition() condition {
 }
 
 // plan chooses how each organisation is walked.
-func (x *Index) plan(ctx context.Context, w *wanted) (*merge, error) {
+func (x *Index) plan(ctx context.Context, w *matcher) (*walk, error) {
 	organisations := slices.Compact(slices.Sorted(slices.Values(w.Organisations)))
 	if len(organisations) == 0 {
 		var err error
@@ -103,7 +103,7 @@ func (x *Index) plan(ctx context.Context, w *wanted) (*merge, error) {
 			return nil, err
 		}
 	}
-	m := &merge{x: x, w: w, at: first}
+	m := &walk{x: x, w: w, at: first}
 	if w.Before != (Cursor{}) {
 		m.at = placeAt(w.Before)
 	}
@@ -115,14 +115,15 @@ func (x *Index) plan(ctx context.Context, w *wanted) (*merge, error) {
 	few := min(max(gathered/max(len(organisations), 1), gatheredMin), gatheredMax)
 	for i, o := range organisations {
 		if lead, ok := choose(all, counts[i], few); ok {
-			m.streams = append(m.streams, newStream(o, lead, all, m.at))
+			m.lanes = append(m.lanes, newLane(o, lead, all, m.at))
 		}
 	}
 	return m, nil
 }
 
-// choose chooses the leading condition; not ok: nothing can be found. counts are
-// the entries of each condition, and of everything.
+// choose chooses the leading condition. It reports false if nothing can be found.
+// counts has the number of entries of each condition and, after them, of
+// everything.
 func choose(all []condition, counts []int64, few int) (lead condition, ok bool) {
 	if slices.Contains(counts, 0) {
 		return condition{}, false
@@ -140,9 +141,9 @@ func choose(all []condition, counts []int64, few int) (lead condition, ok bool) 
 	return lead, true
 }
 
-// count counts the entries of each condition in each organisation, and, if there
-// are conditions, of everything.
-func (m *merge) count(ctx context.Context, organisations []string, all []condition) ([][]int64, error) {
+// count counts the entries of each condition in each organisation and, if there
+// are conditions, all entries.
+func (m *walk) count(ctx context.Context, organisations []string, all []condition) ([][]int64, error) {
 	counts := make([][]int64, len(organisations))
 	if len(all) == 0 {
 		return counts, nil
@@ -162,7 +163,7 @@ func (m *merge) count(ctx context.Context, organisations []string, all []conditi
 	return counts, nil
 }
 
-func (m *merge) countSome(ctx context.Context, organisations []string, all []condition, counts [][]int64) error {
+func (m *walk) countSome(ctx context.Context, organisations []string, all []condition, counts [][]int64) error {
 	var replies []*redis.IntCmd
 	err := m.x.conn.Do(ctx, "recordings_read", m.x.conn.BulkTimeout(), func(ctx context.Context) error {
 		_, err := m.x.conn.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -193,9 +194,9 @@ func (m *merge) countSome(ctx context.Context, organisations []string, all []con
 	return nil
 }
 
-// bounds are those of a list's entries that come after a place, in the period.
-// Of a prefix they are those of all.
-func (m *merge) bounds(l row, organisation string, after place) (low, high string) {
+// bounds are the bounds of those entries of a list that are in the period and come
+// after a place. For a prefix they are those of all its entries.
+func (m *walk) bounds(l row, organisation string, after place) (low, high string) {
 	if l.prefix {
 		return "[" + l.value, "(" + l.value + "\xff"
 	}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// mayMention reports whether a recording, as it is in Redis, may have all words.
-// It is a good deal quicker than to read the JSON, and never wrong when it says
-// no: what it looks for is where encoding/json puts it for a Recording, and a
-// key with its quotes cannot be inside a string.
-func (q *wanted) mayMention(id string, text []byte) bool {
+// mayMatch reports whether a recording, as JSON from Redis, may have all words. It
+// is much quicker than decoding the JSON. It is never wrong when it reports false:
+// it looks where encoding/json puts the fields of a Recording, and a key with its
+// quotes cannot be inside a string.
+func (q *matcher) mayMatch(id string, text []byte) bool {
 	if len(q.words) == 0 {
 		return true
 	}
@@ -33,8 +33,8 @@ func (q *wanted) mayMention(id string, text []byte) bool {
 	})
 }
 
-// stringOf is the string after a key, empty without the key; not ok: it has
-// escapes.
+// stringOf is the string after a key; it is empty if the key is not there. It
+// reports false if the string has escapes.
 func stringOf(text []byte, key string) (value string, ok bool) {
 	i := bytes.Index(text, []byte(key))
 	if i < 0 {
@@ -48,7 +48,7 @@ func stringOf(text []byte, key string) (value string, ok bool) {
 	return string(text[:end]), true
 }
 
-// escaped reports whether a text may look otherwise in JSON.
+// escaped reports whether a text may be written differently in JSON.
 func escaped(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"\<>&`, r) })
 }

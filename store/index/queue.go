@@ -15,13 +15,13 @@ const (
 	recordingsAtOnce = 32      // in one pipeline
 )
 
-// indexed is one change of the index.
-type indexed struct {
+// edit is one change of the index.
+type edit struct {
 	id      store.ID // its organisation and the recording's id
 	members []member // in the index
 	body    []byte   // JSON; nil: it was deleted
-	swept   bool     // it was not deleted, but not found by Reindex
-	since   int64    // what changeRecording has
+	swept   bool     // Reindex has not found its file
+	since   int64    // the argument of changeRecording
 	place   *list.Element
 
 	// Set by the writer.
@@ -31,21 +31,21 @@ type indexed struct {
 	err     error
 }
 
-// queue holds the changes of the index that are not in Redis yet, the
-// latest of each recording, in the order in which they came. Its methods never
-// block.
+// queue holds the changes of the index that are not in Redis yet: the latest
+// change of each recording, in the order in which they were queued. Its methods
+// never block.
 type queue struct {
 	mu      sync.Mutex
 	limit   int
-	latest  map[store.ID]*indexed
-	order   list.List // of *indexed
-	taken   int       // are being written
+	latest  map[store.ID]*edit
+	order   list.List // of *edit
+	taken   int       // how many are being written
 	dropped uint64
 	reason  string // why the last one was dropped
 }
 
 func (q *queue) save(r Recording) {
-	change, reason := newIndexed(r)
+	change, reason := newEdit(r)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if reason != "" {
@@ -55,9 +55,10 @@ func (q *queue) save(r Recording) {
 	q.put(change)
 }
 
-// newIndexed makes the change that saves a recording, or says why it cannot be.
-func newIndexed(r Recording) (change *indexed, unfit string) {
-	change = &indexed{id: idOf(r.Organisation, r.ID), members: membersOf(&r)}
+// newEdit makes the change that saves a recording, or says why the recording
+// cannot be saved.
+func newEdit(r Recording) (change *edit, unfit string) {
+	change = &edit{id: idOf(r.Organisation, r.ID), members: membersOf(&r)}
 	if reason := change.id.Unfit(); reason != "" {
 		return nil, reason
 	}
@@ -78,13 +79,13 @@ func (q *queue) delete(id store.ID) {
 		q.drop(reason)
 		return
 	}
-	q.put(&indexed{id: id})
+	q.put(&edit{id: id})
 }
 
-// put queues a change. One of the same recording that waits has become idle.
-func (q *queue) put(change *indexed) {
+// put queues a change. It replaces one of the same recording that waits.
+func (q *queue) put(change *edit) {
 	if q.latest == nil {
-		q.latest = map[store.ID]*indexed{}
+		q.latest = map[store.ID]*edit{}
 	}
 	if old := q.latest[change.id]; old != nil && old.place != nil {
 		q.order.Remove(old.place)
@@ -93,7 +94,7 @@ func (q *queue) put(change *indexed) {
 	q.latest[change.id] = change
 	change.place = q.order.PushBack(change)
 	for q.order.Len() > q.limit {
-		oldest := q.order.Remove(q.order.Front()).(*indexed)
+		oldest := q.order.Remove(q.order.Front()).(*edit)
 		oldest.place = nil
 		delete(q.latest, oldest.id)
 		q.drop("too many while redis was away")
@@ -105,14 +106,14 @@ func (q *queue) drop(reason string) {
 	q.reason = reason
 }
 
-// take takes the next changes to be written; settle takes them back. Only one
-// batch may be out at a time.
-func (q *queue) take(n int) []*indexed {
+// take takes the next changes to be written; settle has to be called with them
+// afterwards. Only one batch may be out at a time.
+func (q *queue) take(n int) []*edit {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	batch := make([]*indexed, 0, min(n, q.order.Len()))
+	batch := make([]*edit, 0, min(n, q.order.Len()))
 	for len(batch) < n && q.order.Len() > 0 {
-		change := q.order.Remove(q.order.Front()).(*indexed)
+		change := q.order.Remove(q.order.Front()).(*edit)
 		change.place, change.err = nil, nil
 		batch = append(batch, change)
 	}
@@ -120,9 +121,9 @@ func (q *queue) take(n int) []*indexed {
 	return batch
 }
 
-// settle takes back what was taken: what could not be written goes to the front
-// again, unless there is a newer change.
-func (q *queue) settle(batch []*indexed) {
+// settle takes back the changes that take gave. What could not be written goes to
+// the front again, unless there is a newer change of the recording.
+func (q *queue) settle(batch []*edit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.taken = 0
@@ -141,14 +142,14 @@ func (q *queue) settle(batch []*indexed) {
 	}
 }
 
-// queued counts the changes that are not known to be in Redis.
-func (q *queue) queued() int {
+// length counts the changes that are not known to be in Redis.
+func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.order.Len() + q.taken
 }
 
-func (q *queue) lost() (n uint64, reason string) {
+func (q *queue) droppedSoFar() (n uint64, reason string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped, q.reason

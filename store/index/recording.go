@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Recording is what the index knows of one file of a call. The sidecar beside
-// the file is the truth; Reindex makes the index again from the sidecars.
+// Recording is what the index knows of one file of a call. The sidecar beside the
+// file is the truth.
 type Recording struct {
 	ID           string    `json:"id"` // the stem of the file's name
 	Organisation string    `json:"organisation"`
@@ -31,19 +31,18 @@ type Recording struct {
 	Held         bool      `json:"held,omitempty"`
 }
 
-// Cursor is the place of a recording in the order of the index: by the
-// millisecond in which it started, then by ID (UUIDs after others), then by
-// organisation.
+// Cursor is a place in the order of the index: by the millisecond in which a
+// recording started, then by ID (UUIDs after others), then by organisation.
 type Cursor struct {
 	Started          time.Time
 	ID, Organisation string
 }
 
-// Cursor is the recording's own place.
+// Cursor is the place of the recording.
 func (r Recording) Cursor() Cursor { return Cursor{r.Started, r.ID, r.Organisation} }
 
-// Query says which recordings are wanted: those that fit all of it. What is
-// empty does not matter. Names are compared exactly but for Text.
+// Query says which recordings are wanted: those that fit all of its fields. An
+// empty field fits every recording. Names are compared exactly, but for Text.
 type Query struct {
 	Organisations []string  // in one of these; none: in any
 	From, To      time.Time // started not before From, and before To; both to the millisecond
@@ -53,23 +52,24 @@ type Query struct {
 	Number        string    // External or Number, in whatever notation: +44 20 7946 0001 is 00442079460001
 	Trigger       string    // automatic or on-demand, as Trigger has it
 	OnlyProblems  bool      // those that have Problems
-	// Text is up to 8 words, all of which must be found, in whatever case. A word
-	// is found in a recording if one of Users or Groups, RequestedBy or ID begins
-	// with it; if it has digits only (or also + - . / and brackets), also if
-	// External or Number begins or ends with these digits. The 00 of an
-	// international number does not count then, and nor does the 0 before a
-	// national one of six digits or more, whose end is looked for; after a + only
-	// the beginning is. A text that can only be a number is one word whatever
-	// spaces it has. Numbers that are none (anonymous) are found by their beginning.
+	// Text is up to 8 words, all of which a recording must have, in upper or lower
+	// case. A recording has a word if one of Users or Groups, RequestedBy or ID begins
+	// with it. A word of digits only (or also + - . / and brackets) is a number: then
+	// a recording also has it if External or Number begins or ends with these digits.
+	// At the beginning, the 00 of an international number does not count. At the end,
+	// the 0 before a national number of six digits or more does not count. A number
+	// with a + is compared with the beginning only. A text that can only be a number
+	// is one word, whatever spaces it has. Something else in place of a number
+	// (anonymous) is found by its beginning.
 	Text  string
 	Group string // one of Groups: a ring group on the call's way
 	Only  Only
 }
 
-// Only is what whoever asks may see at all.
+// Only is the part of the index that the one who asks may see.
 type Only struct {
-	User   string   // one of Users: who talked; "": whoever did
-	Groups []string // one of Groups is one of these; none: whatever way the call came
+	User   string   // must be one of Users; "": no limit
+	Groups []string // one of Groups must be one of these; none: no limit
 }
 
 // DefaultLimit is the Limit of a Query that has none.

@@ -263,7 +263,7 @@ func TestRecordingsWhileRedisIsAway(t *testing.T) {
 
 func TestRecordingQueueKeepsTheLatestInOrder(t *testing.T) {
 	q := queue{limit: 10}
-	take := func(n int, want string) []*indexed {
+	take := func(n int, want string) []*edit {
 		t.Helper()
 		batch := q.take(n)
 		var got string
@@ -284,21 +284,21 @@ func TestRecordingQueueKeepsTheLatestInOrder(t *testing.T) {
 	for _, c := range batch {
 		c.err = store.ErrAway
 	}
-	if q.queued() != 4 {
-		t.Errorf("%d queued", q.queued())
+	if q.length() != 4 {
+		t.Errorf("%d queued", q.length())
 	}
 	q.settle(batch)
 	batch = take(10, "rec-0002:true rec-0003:false rec-0001:false")
 	batch[1].err = errors.New("WRONGTYPE")
 	q.settle(batch)
-	if q.queued() != 0 || len(q.latest) != 0 || q.dropped != 1 {
-		t.Errorf("%d queued, %d kept, %d dropped", q.queued(), len(q.latest), q.dropped)
+	if q.length() != 0 || len(q.latest) != 0 || q.dropped != 1 {
+		t.Errorf("%d queued, %d kept, %d dropped", q.length(), len(q.latest), q.dropped)
 	}
 	q.save(Recording{ID: "x"})
 	q.save(Recording{ID: "x", Organisation: "o", Problems: []string{strings.Repeat("x", maxSize)}})
 	q.delete(idOf("o", "\xff"))
-	if q.queued() != 0 || q.dropped != 4 {
-		t.Errorf("%d queued, %d dropped", q.queued(), q.dropped)
+	if q.length() != 0 || q.dropped != 4 {
+		t.Errorf("%d queued, %d dropped", q.length(), q.dropped)
 	}
 }
 
@@ -555,8 +555,8 @@ func TestSweepLooksAgain(t *testing.T) {
 		a.Save(recorded("acme", 1))
 		a.written(t)
 		for want, since := range []int64{1, 9e15} {
-			change := &indexed{id: idOf("acme", "rec-0001"), swept: true, since: since}
-			if err := a.writeIndexed(t.Context(), "recordings_index", testkit.Patience, []*indexed{change}); change.written != want || err != nil {
+			change := &edit{id: idOf("acme", "rec-0001"), swept: true, since: since}
+			if err := a.writeChanges(t.Context(), "recordings_index", testkit.Patience, []*edit{change}); change.written != want || err != nil {
 				t.Errorf("since %d: %d swept: %v", since, change.written, err)
 			}
 		}

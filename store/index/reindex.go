@@ -17,16 +17,16 @@ const (
 	sweptAtOnce    = 256
 )
 
-// beginScript gives the stamp at which a Reindex of an organisation begins. KEYS
-// as those of changeRecording, of which it needs the fourth.
+// beginScript returns the stamp at which the Reindex of an organisation begins.
+// KEYS as in changeRecording, of which it needs the fourth.
 var beginScript = redis.NewScript(newStamp + `
 return stamp`)
 
-// Reindex replaces the index by what all yields: at the end, what was in it and
-// was not among that goes away. What SaveRecording and DeleteRecording of any
-// instance change meanwhile goes before what all yields. With an error of all
-// nothing has gone away. It may be done again after any error; that Redis has lost
-// its data meanwhile is one. Recordings that cannot be kept are logged and left out.
+// Reindex replaces the index by what all yields: what was in it and is not in all
+// is removed at the end. A Save or Delete of any instance during the Reindex wins
+// over what all yields. If all yields an error, nothing is removed. After any
+// error Reindex may be called again; one of the errors is that Redis has lost its
+// data meanwhile. Recordings that cannot be kept are logged and left out.
 func (x *Index) Reindex(ctx context.Context, all iter.Seq2[Recording, error]) (kept, removed int, err error) {
 	if kept, removed, err = x.reindex(ctx, all); err != nil {
 		err = fmt.Errorf("store: reindex: %w", err)
@@ -92,10 +92,11 @@ func (x *Index) beginReindex(ctx context.Context) (begun map[string]int64, err e
 	return begun, err
 }
 
-// refill writes what all yields, but for what is newer in the index. Of an
-// organisation that had no recordings at the beginning, everything is newer.
+// refill writes what all yields, except where the index has something newer. In an
+// organisation that had no recordings at the beginning, everything in the index is
+// newer.
 func (x *Index) refill(ctx context.Context, all iter.Seq2[Recording, error], begun map[string]int64, m *mark) (kept int, err error) {
-	var batch []*indexed
+	var batch []*edit
 	for r, err := range all {
 		if err == nil {
 			err = m.goOn(ctx)
@@ -103,7 +104,7 @@ func (x *Index) refill(ctx context.Context, all iter.Seq2[Recording, error], beg
 		if err != nil {
 			return kept, err
 		}
-		change, unfit := newIndexed(r)
+		change, unfit := newEdit(r)
 		if unfit != "" {
 			x.conn.Log().Error("recording not indexed", "organisation", r.Organisation, "recording", r.ID, "reason", unfit)
 			continue
@@ -129,8 +130,8 @@ func (x *Index) refill(ctx context.Context, all iter.Seq2[Recording, error], beg
 	return kept, ctx.Err()
 }
 
-func (x *Index) refillBatch(ctx context.Context, batch []*indexed) (kept int, err error) {
-	err = x.writeIndexed(ctx, "recordings_index", x.conn.BulkTimeout(), batch)
+func (x *Index) refillBatch(ctx context.Context, batch []*edit) (kept int, err error) {
+	err = x.writeChanges(ctx, "recordings_index", x.conn.BulkTimeout(), batch)
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
 		return 0, err
 	}
@@ -144,7 +145,7 @@ func (x *Index) refillBatch(ctx context.Context, batch []*indexed) (kept int, er
 	return kept, nil
 }
 
-// sweep takes out of an organisation's index what was not written since.
+// sweep removes from an organisation's index what was not written since a stamp.
 func (x *Index) sweep(ctx context.Context, organisation string, since int64, m *mark) (removed int, err error) {
 	for {
 		if err := m.goOn(ctx); err != nil {
@@ -160,11 +161,11 @@ func (x *Index) sweep(ctx context.Context, organisation string, since int64, m *
 		if err != nil || len(ids) == 0 {
 			return removed, err
 		}
-		batch := make([]*indexed, len(ids))
+		batch := make([]*edit, len(ids))
 		for i, id := range ids {
-			batch[i] = &indexed{id: idOf(organisation, id), swept: true, since: since}
+			batch[i] = &edit{id: idOf(organisation, id), swept: true, since: since}
 		}
-		if err := x.writeIndexed(ctx, "recordings_index", x.conn.BulkTimeout(), batch); err != nil {
+		if err := x.writeChanges(ctx, "recordings_index", x.conn.BulkTimeout(), batch); err != nil {
 			return removed, err
 		}
 		for _, change := range batch {

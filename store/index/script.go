@@ -2,11 +2,11 @@ package index
 
 import "github.com/redis/go-redis/v9"
 
-// A recording that is written gets a stamp: the microsecond in Redis, later than
-// every stamp before it in its organisation, so that Reindex can tell what was
-// written since it began. Whoever writes has read the stamp and then the body,
-// and says what has to leave the index of what they say: it counts if the stamp
-// is still that one. The scripts may run twice.
+// Each write of a recording gets a stamp: the microsecond of Redis' clock, and later
+// than every other stamp of the organisation. By it Reindex knows what was written
+// since it began. A writer reads the stamp and then the body of the recording, and
+// sends the members that have to leave the index; the write counts if the stamp is
+// still the same. The scripts may run twice.
 
 // changeRecording has as KEYS: recording, written, deleted, stamp, and the facets
 // in their order. ARGV: id; the stamp that was read (empty: none); what Reindex
@@ -16,7 +16,7 @@ import "github.com/redis/go-redis/v9"
 // leave, then those that come. It returns 1; 0 if there is something newer; -1
 // if the stamp is another.
 //
-// What was deleted is known for a day: longer than any Reindex takes.
+// Redis knows for a day what was deleted: longer than any Reindex takes.
 var changeRecording = redis.NewScript(`
 local at = redis.call('ZSCORE', KEYS[2], ARGV[1])
 local since = tonumber(ARGV[3])

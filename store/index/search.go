@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	pageSize = 512    // recordings that are asked for at once
+	pageSize = 512    // recordings read at once
 	readMax  = 2000   // recordings that one Search reads
-	lookMax  = 20_000 // entries of the index that it looks at
+	lookMax  = 20_000 // entries of the index that one Search looks at
 	atOnce   = 4      // searches at the same time; calls need the other connections
 )
 
-// Search reads a page of the index, the newest first. next is the Query.Before
-// of the next page; it is zero when there is none. A page may have fewer than
-// Limit, or none, although there is a next one: one call looks at some 20,000
-// entries of the index and reads 2,000 recordings at most, and next goes on where
-// it stopped. Four searches go on at once, others wait. It may be called while
-// the index changes, also by Reindex: what does not change meanwhile is found as
-// if nothing did.
+// Search returns a page of the recordings that fit a Query, the newest first, and
+// the Query.Before of the next page; next is zero if there is none. A page may
+// have fewer recordings than Limit, or none, although there is a next page: one
+// call looks at about 20,000 entries of the index and reads 2,000 recordings at
+// most, and the next call goes on where it stopped. Four searches run at once;
+// others wait. The index may change meanwhile, also by Reindex: a recording that
+// does not change is found all the same.
 func (x *Index) Search(ctx context.Context, q Query) (list []Recording, next Cursor, err error) {
 	if q.Limit <= 0 {
 		q.Limit = DefaultLimit
@@ -36,14 +36,14 @@ func (x *Index) Search(ctx context.Context, q Query) (list []Recording, next Cur
 	case <-ctx.Done():
 		return nil, Cursor{}, fmt.Errorf("store: read recordings: %w", ctx.Err())
 	}
-	list, next, err = x.search(ctx, newWanted(&q))
+	list, next, err = x.search(ctx, newMatcher(&q))
 	if err != nil {
 		return nil, Cursor{}, fmt.Errorf("store: read recordings: %w", err)
 	}
 	return list, next, nil
 }
 
-func (x *Index) search(ctx context.Context, w *wanted) (list []Recording, next Cursor, err error) {
+func (x *Index) search(ctx context.Context, w *matcher) (list []Recording, next Cursor, err error) {
 	m, err := x.plan(ctx, w)
 	if err != nil {
 		return nil, Cursor{}, err
@@ -78,9 +78,10 @@ func (x *Index) search(ctx context.Context, w *wanted) (list []Recording, next C
 	}
 }
 
-// readRecordings reads recordings; nil are those that have gone meanwhile, those
-// that lack a word, and those that this version cannot read, which are logged.
-func (x *Index) readRecordings(ctx context.Context, places []place, w *wanted) ([]*Recording, error) {
+// readRecordings reads recordings. In its result nil stands for recordings that
+// are gone, those that lack a word, and those that this version cannot read, which
+// are logged.
+func (x *Index) readRecordings(ctx context.Context, places []place, w *matcher) ([]*Recording, error) {
 	values, keys, ids := make([]*redis.StringCmd, len(places)), make([]string, len(places)), make([]string, len(places))
 	for i, p := range places {
 		_, ids[i], _ = readPlace(p.at)
@@ -113,7 +114,7 @@ func (x *Index) readRecordings(ctx context.Context, places []place, w *wanted) (
 		if err != nil && !store.WrongType(err) {
 			return nil, fmt.Errorf("%w: %w", store.ErrAway, err)
 		}
-		if err == nil && !w.mayMention(ids[i], text) {
+		if err == nil && !w.mayMatch(ids[i], text) {
 			continue
 		}
 		var r Recording
@@ -132,8 +133,8 @@ func (x *Index) readRecordings(ctx context.Context, places []place, w *wanted) (
 	return found, nil
 }
 
-// Find reads a recording by its id, in these organisations, or, if none is given,
-// in any. The error is ErrUnknown if it is in none.
+// Find returns the recording with an id in one of the organisations or, if none is
+// given, in any. The error is ErrUnknown if there is none.
 func (x *Index) Find(ctx context.Context, id string, organisations ...string) (Recording, error) {
 	r, err := x.find(ctx, id, organisations)
 	if err != nil {
@@ -154,7 +155,7 @@ func (x *Index) find(ctx context.Context, id string, organisations []string) (Re
 		for i, o := range part {
 			places[i] = placeAt(Cursor{ID: id, Organisation: o})
 		}
-		found, err := x.readRecordings(ctx, places, new(wanted))
+		found, err := x.readRecordings(ctx, places, new(matcher))
 		if err != nil {
 			return Recording{}, err
 		}
@@ -167,7 +168,7 @@ func (x *Index) find(ctx context.Context, id string, organisations []string) (Re
 	return Recording{}, ErrUnknown
 }
 
-// recorders lists the organisations that have recordings, or had.
+// recorders lists the organisations that have or had recordings.
 func (x *Index) recorders(ctx context.Context) (list []string, err error) {
 	err = x.conn.Do(ctx, "recordings_read", x.conn.BulkTimeout(), func(ctx context.Context) (err error) {
 		list, err = x.conn.Client().SMembers(ctx, recordersKey).Result()

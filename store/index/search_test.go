@@ -190,11 +190,11 @@ func TestChangesOfTheSameRecording(t *testing.T) {
 		s := open(t, srv)
 		m := maker{rand.New(rand.NewPCG(1, 1))}
 		id := idOf("a", "rec-0001")
-		var changes []*indexed
+		var changes []*edit
 		for range 3 {
-			c, _ := newIndexed(m.state(id))
+			c, _ := newEdit(m.state(id))
 			changes = append(changes, c)
-			if err := s.readIndexed(t.Context(), changes[len(changes)-1:]); err != nil {
+			if err := s.readStamps(t.Context(), changes[len(changes)-1:]); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -205,12 +205,12 @@ func TestChangesOfTheSameRecording(t *testing.T) {
 				t.Errorf("change %d: %d, want %d: %v", i, n, want, err)
 			}
 		}
-		if err := s.writeIndexed(t.Context(), "recordings_write", testkit.Patience, changes[1:2]); err != nil || changes[1].written != 1 || changes[1].err != nil {
+		if err := s.writeChanges(t.Context(), "recordings_write", testkit.Patience, changes[1:2]); err != nil || changes[1].written != 1 || changes[1].err != nil {
 			t.Errorf("%+v: %v", changes[1], err)
 		}
 		// Twice in one pipeline: the second is tried again.
-		last, _ := newIndexed(m.state(id))
-		if err := s.writeIndexed(t.Context(), "recordings_write", testkit.Patience, []*indexed{changes[2], last}); err != nil || last.err != nil || changes[2].err != nil {
+		last, _ := newEdit(m.state(id))
+		if err := s.writeChanges(t.Context(), "recordings_write", testkit.Patience, []*edit{changes[2], last}); err != nil || last.err != nil || changes[2].err != nil {
 			t.Errorf("%v, %v: %v", changes[2].err, last.err, err)
 		}
 		r, err := s.Find(t.Context(), id.ID)
@@ -221,8 +221,8 @@ func TestChangesOfTheSameRecording(t *testing.T) {
 	})
 }
 
-// What mayMention rejects, matches would reject.
-func TestMayMention(t *testing.T) {
+// What mayMatch rejects, matches would reject.
+func TestMayMatch(t *testing.T) {
 	m := maker{rand.New(rand.NewPCG(rand.Uint64(), 0))}
 	odd := []string{`a"b`, `a\b`, "a<b>", "a&b", "Å", "K", "\u2028", "a\x00b", "\xff", `,"started":"`, `,"users":["x`, "a\tb", "é"}
 	rejected := 0
@@ -232,7 +232,7 @@ func TestMayMention(t *testing.T) {
 			r.Users, r.Groups = append(r.Users, m.pick(odd...)), append(r.Groups, m.pick(odd...))
 			r.External, r.RequestedBy = m.pick(odd...), m.pick(odd...)
 		}
-		w := newWanted(&Query{Text: m.pick(m.words(), m.pick(odd...), strings.ToLower(m.pick(odd...)))})
+		w := newMatcher(&Query{Text: m.pick(m.words(), m.pick(odd...), strings.ToLower(m.pick(odd...)))})
 		text, err := json.Marshal(r)
 		if err != nil {
 			t.Fatal(err)
@@ -241,7 +241,7 @@ func TestMayMention(t *testing.T) {
 		if err := json.Unmarshal(text, &read); err != nil {
 			t.Fatal(err)
 		}
-		if may := w.mayMention(r.ID, text); !may && w.matches(&read) {
+		if may := w.mayMatch(r.ID, text); !may && w.matches(&read) {
 			t.Fatalf("%q is in %s", w.Text, text)
 		} else if !may {
 			rejected++

@@ -9,30 +9,30 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// merge walks the entries of several organisations in one order.
-type merge struct {
-	x       *Index
-	w       *wanted
-	streams []*stream
-	at      place // up to here everything is decided
-	looked  int   // entries
+// walk goes through the entries of several organisations in the order of the list.
+type walk struct {
+	x      *Index
+	w      *matcher
+	lanes  []*lane
+	at     place // up to here everything is decided
+	looked int   // entries
 }
 
-// stream is the walk through one organisation.
-type stream struct {
+// lane is the part of a walk that goes through one organisation.
+type lane struct {
 	organisation string
 	lead         condition
 	checks       []condition
-	loose        []place // what lead gives, when that has no order: all of it; sorted
-	loaded       bool    // loose is there
-	buffer       []place // what is to be read
+	loose        []place // all that lead gives, sorted, if lead is in no order
+	loaded       bool    // loose is filled
+	buffer       []place // what is to be read next
 	examined     place   // up to here the lead was looked at
-	begun, whole bool    // it was; it has no more
-	page         int     // entries of each list of the lead that come next
+	begun, whole bool    // the lead was looked at; it has no more entries
+	page         int     // how many entries of each list are read next
 }
 
-func newStream(organisation string, lead condition, all []condition, after place) *stream {
-	p := &stream{organisation: organisation, lead: lead, examined: after}
+func newLane(organisation string, lead condition, all []condition, after place) *lane {
+	p := &lane{organisation: organisation, lead: lead, examined: after}
 	for _, c := range all {
 		if !c.word && len(c.lists) <= checkedMax && !slices.Equal(c.lists, lead.lists) {
 			p.checks = append(p.checks, c)
@@ -41,20 +41,20 @@ func newStream(organisation string, lead condition, all []condition, after place
 	return p
 }
 
-// done reports whether there is nothing more.
-func (m *merge) done() bool {
-	return !slices.ContainsFunc(m.streams, func(p *stream) bool { return !p.whole || len(p.buffer) > 0 })
+// done reports whether there are no more entries.
+func (m *walk) done() bool {
+	return !slices.ContainsFunc(m.lanes, func(p *lane) bool { return !p.whole || len(p.buffer) > 0 })
 }
 
-// spent reports whether enough was looked at. In each organisation something
-// must have been, or the next call would begin at the same place.
-func (m *merge) spent() bool {
-	return m.looked >= lookMax && !slices.ContainsFunc(m.streams, func(p *stream) bool { return !p.begun })
+// spent reports whether the walk has looked at enough entries. It must have looked
+// at some in each organisation, or the next call would begin at the same place.
+func (m *walk) spent() bool {
+	return m.looked >= lookMax && !slices.ContainsFunc(m.lanes, func(p *lane) bool { return !p.begun })
 }
 
-// take takes the next places of all: n, or fewer when there are no more or
-// enough was looked at.
-func (m *merge) take(ctx context.Context, n int) (taken []place, err error) {
+// take returns the next n places of all organisations. They are fewer if there are
+// no more, or if the walk has looked at enough.
+func (m *walk) take(ctx context.Context, n int) (taken []place, err error) {
 	for len(taken) < n {
 		head, late := m.next()
 		switch {
@@ -76,15 +76,15 @@ func (m *merge) take(ctx context.Context, n int) (taken []place, err error) {
 	return taken, nil
 }
 
-// next is the stream whose place comes next, and those of which it is not known
-// whether they have one that comes before it.
-func (m *merge) next() (head *stream, late []*stream) {
-	for _, p := range m.streams {
+// next returns the lane that has the next place, and the lanes that may have an
+// earlier one but have not looked yet.
+func (m *walk) next() (head *lane, late []*lane) {
+	for _, p := range m.lanes {
 		if len(p.buffer) > 0 && (head == nil || p.buffer[0].before(head.buffer[0])) {
 			head = p
 		}
 	}
-	for _, p := range m.streams {
+	for _, p := range m.lanes {
 		if len(p.buffer) == 0 && !p.whole && (head == nil || !p.begun || p.examined.before(head.buffer[0])) {
 			late = append(late, p)
 		}
@@ -92,8 +92,9 @@ func (m *merge) next() (head *stream, late []*stream) {
 	return head, late
 }
 
-// stop notes how far everything is decided when late are not looked at.
-func (m *merge) stop(late []*stream) {
+// stop notes up to which place everything is decided if late lanes are not looked
+// at any further.
+func (m *walk) stop(late []*lane) {
 	least := late[0].examined
 	for _, p := range late[1:] {
 		if p.examined.before(least) {
@@ -105,13 +106,13 @@ func (m *merge) stop(late []*stream) {
 	}
 }
 
-// fill looks at the next entries of streams whose buffers are empty.
-func (m *merge) fill(ctx context.Context, late []*stream, n int) error {
+// fill looks at the next entries of lanes whose buffers are empty.
+func (m *walk) fill(ctx context.Context, late []*lane, n int) error {
 	for _, p := range late {
 		if p.page = min(2*p.page, max(pageSize/len(p.lead.lists), 8)); !p.begun {
-			// So that the first pages of all are few entries together.
+			// The first pages of all lanes together are few entries.
 			lists := len(p.lead.lists)
-			p.page = min(max(lookMax/4/len(m.streams)/lists, 4), max(4*n/lists, 8), n+1, pageSize)
+			p.page = min(max(lookMax/4/len(m.lanes)/lists, 4), max(4*n/lists, 8), n+1, pageSize)
 		}
 	}
 	for some := range slices.Chunk(late, listsAtOnce/16) {
@@ -126,7 +127,7 @@ func (m *merge) fill(ctx context.Context, late []*stream, n int) error {
 }
 
 // pull reads the next entries of the leading conditions into the buffers.
-func (m *merge) pull(ctx context.Context, late []*stream) error {
+func (m *walk) pull(ctx context.Context, late []*lane) error {
 	replies := make([][]*redis.StringSliceCmd, len(late))
 	err := m.x.conn.Do(ctx, "recordings_read", m.x.conn.BulkTimeout(), func(ctx context.Context) error {
 		_, err := m.x.conn.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -154,8 +155,8 @@ func (m *merge) pull(ctx context.Context, late []*stream) error {
 	return nil
 }
 
-// ask adds the commands that give the next entries of a stream.
-func (m *merge) ask(ctx context.Context, pipe redis.Pipeliner, p *stream) (replies []*redis.StringSliceCmd) {
+// ask adds the commands that read the next entries of a lane.
+func (m *walk) ask(ctx context.Context, pipe redis.Pipeliner, p *lane) (replies []*redis.StringSliceCmd) {
 	if p.loaded {
 		return nil
 	}
@@ -172,9 +173,9 @@ func (m *merge) ask(ctx context.Context, pipe redis.Pipeliner, p *stream) (repli
 	return replies
 }
 
-// load keeps what the lists of words have of the period and after the place
-// where the query begins.
-func (m *merge) load(p *stream, replies []*redis.StringSliceCmd) {
+// load keeps, of the lists of words, the entries that are in the period and come
+// after the place where the query begins.
+func (m *walk) load(p *lane, replies []*redis.StringSliceCmd) {
 	p.loaded = true
 	for _, reply := range replies {
 		m.looked += len(reply.Val())
@@ -187,13 +188,14 @@ func (m *merge) load(p *stream, replies []*redis.StringSliceCmd) {
 	p.loose = sorted(p.loose)
 }
 
-// timely reports whether a place is in the period and after the query's place.
-func (m *merge) timely(at place) bool {
+// timely reports whether a place is in the period and comes after the place where
+// the query begins.
+func (m *walk) timely(at place) bool {
 	return (m.w.From.IsZero() || at.at >= timeKey(m.w.From)) && (m.w.To.IsZero() || at.at < timeKey(m.w.To)) &&
 		(m.w.Before == (Cursor{}) || placeAt(m.w.Before).before(at))
 }
 
-func (p *stream) takeLoose() {
+func (p *lane) takeLoose() {
 	n := min(p.page, len(p.loose))
 	p.buffer, p.loose = p.loose[:n:n], p.loose[n:]
 	if p.whole = len(p.loose) == 0; n > 0 {
@@ -201,9 +203,9 @@ func (p *stream) takeLoose() {
 	}
 }
 
-// takeOrdered keeps what lists in the order of time have. Beyond the last entry
-// of a list that has more, another one may have been overlooked.
-func (m *merge) takeOrdered(p *stream, replies []*redis.StringSliceCmd) {
+// takeOrdered keeps the entries of lists that are in the order of time. If a list
+// has more, only what comes before its last entry is complete.
+func (m *walk) takeOrdered(p *lane, replies []*redis.StringSliceCmd) {
 	p.whole, p.buffer = true, nil
 	var end place
 	for _, reply := range replies {
@@ -227,20 +229,20 @@ func (m *merge) takeOrdered(p *stream, replies []*redis.StringSliceCmd) {
 	}
 }
 
-func (p *stream) place(member string) (at place, ok bool) {
+func (p *lane) place(member string) (at place, ok bool) {
 	_, text, ok := strings.Cut(member, "\x00")
 	return place{text, p.organisation}, ok
 }
 
-// sorted sorts places and takes out those that are there twice.
+// sorted sorts places and removes duplicates.
 func sorted(places []place) []place {
 	slices.SortFunc(places, func(a, b place) int { return cmp.Compare(b.at, a.at) })
 	return slices.Compact(places)
 }
 
-// check takes out of the buffers what does not fulfil the other conditions.
-func (m *merge) check(ctx context.Context, late []*stream) error {
-	late = slices.DeleteFunc(slices.Clone(late), func(p *stream) bool { return len(p.checks) == 0 || len(p.buffer) == 0 })
+// check removes from the buffers what does not fulfil the other conditions.
+func (m *walk) check(ctx context.Context, late []*lane) error {
+	late = slices.DeleteFunc(slices.Clone(late), func(p *lane) bool { return len(p.checks) == 0 || len(p.buffer) == 0 })
 	if len(late) == 0 {
 		return nil
 	}
@@ -278,8 +280,8 @@ func (m *merge) check(ctx context.Context, late []*stream) error {
 	return nil
 }
 
-// members are the entries that the buffer's places would have in a list.
-func (p *stream) members(l row) []string {
+// members are the entries that a list would have for the places in the buffer.
+func (p *lane) members(l row) []string {
 	members := make([]string, len(p.buffer))
 	for i, at := range p.buffer {
 		members[i] = l.value + "\x00" + at.at
@@ -287,8 +289,8 @@ func (p *stream) members(l row) []string {
 	return members
 }
 
-// sift keeps in the buffer what all verdicts are for.
-func (p *stream) sift(verdicts [][]bool) {
+// sift keeps the places of the buffer for which all verdicts are true.
+func (p *lane) sift(verdicts [][]bool) {
 	var kept []place
 	for i, at := range p.buffer {
 		if !slices.ContainsFunc(verdicts, func(fits []bool) bool { return !fits[i] }) {

@@ -14,18 +14,17 @@ import (
 	"tapedeck/store"
 )
 
-// changeTries is how often a change is tried when others change the same
-// recordings at the same time.
-const changeTries = 5
+// writeTries is how often a change is tried when others change the same recordings
+// at the same time.
+const writeTries = 5
 
 // errContended: others have changed the recording each time it was tried.
 var errContended = errors.New("others change it at the same time")
 
-// writeIndexed writes changes of the index in one pipeline and sets the err of
-// each.
-func (x *Index) writeIndexed(ctx context.Context, operation string, limit time.Duration, batch []*indexed) error {
+// writeChanges writes changes in one pipeline and sets the err of each.
+func (x *Index) writeChanges(ctx context.Context, operation string, limit time.Duration, batch []*edit) error {
 	var corrupt error
-	for range changeTries {
+	for range writeTries {
 		err := x.conn.Do(ctx, operation, limit, func(ctx context.Context) error { return x.writeOnce(ctx, batch) })
 		if err != nil && !errors.Is(err, store.ErrCorrupt) {
 			for _, change := range batch {
@@ -36,7 +35,7 @@ func (x *Index) writeIndexed(ctx context.Context, operation string, limit time.D
 			return err
 		}
 		corrupt = cmp.Or(corrupt, err)
-		batch = slices.DeleteFunc(slices.Clone(batch), func(c *indexed) bool { return !errors.Is(c.err, errContended) })
+		batch = slices.DeleteFunc(slices.Clone(batch), func(c *edit) bool { return !errors.Is(c.err, errContended) })
 		if len(batch) == 0 {
 			break
 		}
@@ -44,12 +43,12 @@ func (x *Index) writeIndexed(ctx context.Context, operation string, limit time.D
 	return corrupt
 }
 
-// writeOnce tries changes and sets the err of those that were answered.
-func (x *Index) writeOnce(ctx context.Context, batch []*indexed) error {
+// writeOnce tries changes once and sets the err of those that were answered.
+func (x *Index) writeOnce(ctx context.Context, batch []*edit) error {
 	for _, change := range batch {
 		change.err = nil
 	}
-	if err := x.readIndexed(ctx, batch); err != nil {
+	if err := x.readStamps(ctx, batch); err != nil {
 		return err
 	}
 	replies := make([]*redis.Cmd, len(batch))
@@ -67,9 +66,10 @@ func (x *Index) writeOnce(ctx context.Context, batch []*indexed) error {
 	return err
 }
 
-// readIndexed reads what the index has of the recordings that change, the stamp
-// first, and tells all instances of their organisations.
-func (x *Index) readIndexed(ctx context.Context, batch []*indexed) error {
+// readStamps reads what the index has of the recordings that are to change, first
+// the stamp and then the body, and adds their organisations to the set of those
+// that have recordings.
+func (x *Index) readStamps(ctx context.Context, batch []*edit) error {
 	stamps, bodies := make([]*redis.FloatCmd, len(batch)), make([]*redis.StringCmd, len(batch))
 	_, err := x.conn.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		pipe.SAdd(ctx, recordersKey, organisationsOf(batch)...)
@@ -97,7 +97,7 @@ func (x *Index) readIndexed(ctx context.Context, batch []*indexed) error {
 	return nil
 }
 
-func organisationsOf(batch []*indexed) (list []any) {
+func organisationsOf(batch []*edit) (list []any) {
 	for _, change := range batch {
 		if o := change.id.Organisation; !slices.Contains(list, any(o)) {
 			list = append(list, o)
@@ -107,7 +107,7 @@ func organisationsOf(batch []*indexed) (list []any) {
 }
 
 // write adds the script for a change.
-func (change *indexed) write(run store.RunScript) *redis.Cmd {
+func (change *edit) write(run store.RunScript) *redis.Cmd {
 	o, id := change.id.Organisation, change.id.ID
 	keys := make([]string, 0, 4+facets)
 	keys = append(keys, recordingKey(o, id), writtenKey(o), deletedKey(o), stampKey(o))
@@ -133,7 +133,7 @@ func (change *indexed) write(run store.RunScript) *redis.Cmd {
 	return run(changeRecording, keys, args...)
 }
 
-// differences are what only the old, and what only the new has.
+// differences returns the members that only old has, and those that only now has.
 func differences(old, now []member) (leave, come []member) {
 	for _, e := range old {
 		if !slices.Contains(now, e) {

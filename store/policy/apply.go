@@ -8,14 +8,15 @@ import (
 	"tapedeck/flow"
 )
 
-// Apply makes p the policy that counts: here at once, in Redis when it returns
+// Apply makes p the policy that counts: here at once, in Redis when Apply returns
 // without an error, and in the other Tapedecks when they hear of it. The Store
-// keeps p, which must be compiled (flow.Load sees to that) and not be
-// changed again.
+// keeps p, which must be compiled (flow.Load does that) and must not be changed
+// again.
 //
-// A policy that cannot be applied is refused and changes nothing. With an error
-// of Redis (store.ErrAway, store.ErrCorrupt) p is in force here, and the Conn's Run
-// tries to write it until it can. A Redis that has a policy of the same revision is not written to.
+// A policy that cannot be applied is refused and changes nothing. With an error of
+// Redis (store.ErrAway, store.ErrCorrupt) p is in force here, and the Conn's Run
+// tries to write it until it can. If Redis has a policy of the same revision,
+// nothing is written.
 func (s *Store) Apply(ctx context.Context, p *flow.Policy) error {
 	if p == nil {
 		return errors.New("store: apply policy: there is none")

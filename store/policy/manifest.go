@@ -20,7 +20,7 @@ const (
 	switchedChannel = "tapedeck:{policy}:switched"
 )
 
-// organisationField is the field of a policy's hash that is not an element; an
+// organisationField is the field of a policy's hash that is not an element. An
 // element has a slash in it.
 const organisationField = "organisation"
 
@@ -28,18 +28,19 @@ func policyKey(organisation, generation string) string {
 	return store.Key(organisation, "policy:"+store.Escape(generation))
 }
 
-// A policy is written under a generation: a name that no other writing of a
-// policy ever has. Readers find it through one key, current, which is switched
-// over when everything else is there. The generation that it replaces gets an
-// expiry, so that whoever is reading it can finish. Because current is switched
-// only from the value that the writer has seen (WATCH), each generation is
-// replaced once and never comes back, and an expiry can never hit the one that
-// counts. Its serial is higher than that of the one before it: a current with a
-// lower one than this instance has seen is of a Redis that has lost data (it has
-// come back from an older snapshot, or a replica that lagged took over).
+// A policy is written under a generation: a name that no other write ever has.
+// Readers find the generation through one key, current, which is switched over when
+// everything else is there. The generation that it replaces gets an expiry, so that
+// whoever is reading it can finish. current is switched only if it still has the value
+// that the writer saw (WATCH). So each generation is replaced once and never comes
+// back, and an expiry never hits the generation that counts.
+//
+// Every generation has a higher serial than the one before. If current has a lower
+// serial than this instance has seen, Redis has lost data: it came back from an older
+// snapshot, or a replica took over that lagged.
 const (
 	replacedTTL  = time.Minute // of the generation that was replaced
-	abandonedTTL = time.Hour   // of one that is being written, should its writer die
+	abandonedTTL = time.Hour   // of one that is being written, in case its writer dies
 )
 
 // manifest is the value of current.
@@ -54,8 +55,8 @@ type manifest struct {
 	Organisations []manifestEntry `json:"organisations"`
 }
 
-// manifestEntry says how many fields an organisation's hash has, so that a hash
-// that is not whole is found out.
+// manifestEntry says how many fields an organisation's hash has, so that a reader
+// sees if a part of it is missing.
 type manifestEntry struct {
 	ID     string `json:"id"`
 	Fields int    `json:"fields"`
@@ -97,7 +98,7 @@ func hashOf(o *flow.Organisation, chains map[flow.Element]flow.Inheritance) ([]a
 	return fields, nil
 }
 
-// current reads which policy counts; an empty manifest and an empty raw if none.
+// current reads which policy counts. Both results are empty if there is none.
 func (s *Store) current(ctx context.Context) (m manifest, raw string, err error) {
 	err = s.conn.Do(ctx, "policy_current", s.conn.Timeout(), func(ctx context.Context) (err error) {
 		raw, err = s.conn.Client().Get(ctx, currentKey).Result()

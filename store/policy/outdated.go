@@ -7,14 +7,14 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// outdated is a generation that does not count any more, or will never.
+// outdated is a generation that does not count any more, or never will.
 type outdated struct {
 	manifest
-	base string // the value of current that it was to replace; empty: there was none, or it has been current itself
+	base string // the value of current that it was to replace; empty: none, or it was current itself
 }
 
-// outdatedMax bounds how many generations wait for their expiry, while Redis
-// comes and goes. One that is forgotten costs Redis memory, nothing else.
+// outdatedMax is how many generations may wait for their expiry while Redis comes
+// and goes. A generation that is forgotten only costs Redis memory.
 const outdatedMax = 64
 
 func (s *Store) remember(list ...outdated) {
@@ -31,16 +31,16 @@ func (s *Store) remember(list ...outdated) {
 	}
 }
 
-// expireOutdated gives an expiry to what does not count any more, now that
+// expireOutdated gives an expiry to the generations that do not count any more;
 // current is known to be raw. A generation whose switch-over got no answer may
-// still become current as long as current is what it was to replace.
+// still become current, as long as current is the value that it was to replace.
 func (s *Store) expireOutdated(ctx context.Context, generation, raw string) {
 	s.mu.Lock()
 	var due, rest []outdated
 	for _, o := range s.outdated {
 		switch {
 		case o.Generation == generation:
-			// It counts. Whoever replaces it will remember it.
+			// It counts. The instance that replaces it remembers it.
 		case o.base == raw:
 			rest = append(rest, o)
 		default:

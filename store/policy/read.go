@@ -28,9 +28,9 @@ var (
 	errOlder = errors.New("the policy in redis is an older one")
 )
 
-// follow compares the policy in memory with the one that counts in Redis and
-// takes over the latter as a whole. It reports whether the policy changed. On
-// an error the running policy stays.
+// follow compares the policy in memory with the one that counts in Redis and takes
+// that one over as a whole. It reports whether the policy changed. On an error the
+// policy in memory stays.
 func (s *Store) follow(ctx context.Context) (changed bool, err error) {
 	var half manifest
 	for range readTries {
@@ -62,8 +62,8 @@ func (s *Store) follow(ctx context.Context) (changed bool, err error) {
 	return false, s.once(half.Generation, errHalf)
 }
 
-// take replaces the view, unless Apply has been quicker: what is applied here
-// goes before what was read meanwhile.
+// take replaces the view, unless a policy was applied here while the other one was
+// read: then the applied one wins.
 func (s *Store) take(before, v *view) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -74,8 +74,8 @@ func (s *Store) take(before, v *view) (changed bool) {
 	return v.policy != before.policy
 }
 
-// once is the error the first time that a generation (or whatever else was read)
-// has it, and nil after that: Run looks at the same policy twice a second.
+// once returns an error about a generation (or another value that was read) the
+// first time, and nil after that: Run looks at the same policy twice a second.
 func (s *Store) once(generation string, err error) error {
 	if !errors.Is(err, store.ErrCorrupt) {
 		return err
@@ -89,8 +89,8 @@ func (s *Store) once(generation string, err error) error {
 	return fmt.Errorf("policy %s stays: %w", s.view.Load().policy.Revision, err)
 }
 
-// read reads a generation from its hashes. A policy whose revision is the one
-// in memory is not read again.
+// read reads a generation from its hashes. If its revision is the one in memory,
+// it is not read again.
 func (s *Store) read(ctx context.Context, m manifest, now *view) (*view, error) {
 	if m.Revision == now.policy.Revision {
 		return now.under(m.Generation, m.Serial), nil
@@ -164,9 +164,9 @@ func (v *view) add(entry manifestEntry, hash map[string]string) error {
 	return nil
 }
 
-// verify compiles what was read and compares it with what it was said to be:
-// the revision is a hash of the whole policy, and each cached chain must be the
-// one that follows from the policy.
+// verify compiles a policy that was read and compares it with the manifest: the
+// revision is a hash of the whole policy, and each cached chain must be the one
+// that follows from the policy.
 func (v *view) verify(revision string) error {
 	if err := v.policy.Compile(); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)

@@ -49,26 +49,26 @@ func New(ctx context.Context, conn *store.Conn) (*Store, error) {
 	return s, nil
 }
 
-// Follow has changed told of each policy that another Tapedeck has put into Redis,
-// once Policy gives it. It has to be called before the Conn's Run, which calls
-// changed, one call at a time.
+// Follow sets who is told of each policy that another Tapedeck has put into Redis,
+// after Policy returns it. It has to be called before the Conn's Run, which makes
+// one call at a time.
 func (s *Store) Follow(changed func(*flow.Policy)) { s.changed = changed }
 
-// Policy is the policy that counts now, never nil: without organisations until
-// one is applied or read. It belongs to the Store and is not to be changed. A
-// change replaces it as a whole, so a decision asks for it once.
+// Policy returns the policy that counts now. It is never nil: until one is applied
+// or read, it has no organisations. It belongs to the Store and must not be
+// changed. A new policy replaces it as a whole, so a decision asks for it only
+// once.
 func (s *Store) Policy() *flow.Policy { return s.view.Load().policy }
 
-// Chain is the cached inheritance chain of one element of an organisation; not
-// ok when the policy has no such element. It asks the memory, never Redis.
+// Chain returns the cached inheritance chain of one element of an organisation,
+// from memory. It reports false if the policy has no such element.
 func (s *Store) Chain(organisation string, e flow.Element) (in flow.Inheritance, ok bool) {
 	in, ok = s.view.Load().chains[organisation][e]
 	return in, ok
 }
 
 // listen asks for a look after each switch-over, and after each new subscription:
-// what was published before it was not heard, and the Redis that was there before
-// may be another one now.
+// messages before it were not heard, and Redis may be another one now.
 func (s *Store) listen(ctx context.Context) {
 	before := false
 	s.conn.Subscribe(ctx, switchedChannel, store.Subscriber{
@@ -89,8 +89,8 @@ func (s *Store) syncIfDue(ctx context.Context, look bool) {
 	}
 }
 
-// sync writes the policy that was applied here and is not in Redis yet, or else
-// follows the one in Redis.
+// sync writes the policy that was applied here and is not in Redis yet. If there
+// is none, it follows the policy in Redis.
 func (s *Store) sync(ctx context.Context) {
 	if s.hasPending() {
 		s.conn.Complain("policy not written to redis", s.writePending(ctx))
@@ -113,8 +113,8 @@ func (s *Store) sync(ctx context.Context) {
 	}
 }
 
-// restore writes the policy of the memory, which was there before Redis said
-// that it has none, or an older one.
+// restore writes the policy in memory again, because Redis has none, or an older
+// one.
 func (s *Store) restore(ctx context.Context, before *view) {
 	s.mu.Lock()
 	stale := before.empty() || s.pending != nil || s.view.Load() != before
@@ -126,7 +126,7 @@ func (s *Store) restore(ctx context.Context, before *view) {
 		return
 	}
 	if before.generation != "" {
-		s.conn.Doubt() // and the calls with it
+		s.conn.Doubt() // Redis has lost the calls, too
 		s.conn.Log().Warn("redis has lost the policy: writing it again", "revision", before.policy.Revision)
 	}
 	s.conn.Complain("policy not written to redis", s.writePending(ctx))

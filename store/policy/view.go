@@ -9,20 +9,20 @@ import (
 	"tapedeck/flow"
 )
 
-// view is the copy in memory: a policy and the inheritance of each of its
-// elements. It is never changed once it can be seen, only replaced.
+// view is the copy in memory: a policy and the inheritance chains of its elements.
+// Once others can see it, it is never changed, only replaced.
 type view struct {
 	policy     *flow.Policy
 	chains     map[string]map[flow.Element]flow.Inheritance // by organisation
-	generation string                                       // whose keys in Redis hold it; empty: none that we know of
-	// serial is that of its generation; without one, of what it replaces here. It
-	// stays when a policy is written again that Redis has lost: whoever has seen
-	// a newer one goes before.
+	generation string                                       // under which Redis has it; empty: not known to be in Redis
+	// serial is the serial of the generation or, without one, of the view that it
+	// replaces here. It stays the same when Redis has lost a policy and it is written
+	// again: an instance that has seen a newer policy wins.
 	serial int64
 }
 
-// newView refuses a policy that could be written and not read: one put together
-// by hand with an element that has no id.
+// newView refuses a policy that could be written and not be read back: one that
+// was put together by hand and has an element without an id.
 func newView(p *flow.Policy) (*view, error) {
 	if p.Revision == "" {
 		if err := p.Compile(); err != nil {
@@ -41,17 +41,18 @@ func newView(p *flow.Policy) (*view, error) {
 	return v, nil
 }
 
-// empty reports whether there is nothing in it worth writing.
+// empty reports whether the policy has nothing worth writing.
 func (v *view) empty() bool { return len(v.policy.Organisations) == 0 }
 
-// under is the same view, known to be in Redis under a generation.
+// under returns the view, marked as being in Redis under a generation.
 func (v *view) under(generation string, serial int64) *view {
 	return &view{policy: v.policy, chains: v.chains, generation: generation, serial: serial}
 }
 
-// serialAfter is the serial under which it is written in place of now. One that is
-// new is newer than all that anybody has seen, also when Redis has lost all: then
-// the clock says so.
+// serialAfter is the serial under which the view is written in place of now. The
+// serial of a new policy is higher than any that an instance has seen. Because
+// that has to hold after Redis has lost everything, too, it is at least the time
+// in ms.
 func (v *view) serialAfter(now manifest) int64 {
 	if v.generation != "" {
 		return v.serial

@@ -18,10 +18,11 @@ const (
 	pipeFields   = 2048 // in one pipeline
 )
 
-// errNewer: what was to be written again was replaced meanwhile.
+// errNewer: a policy was to be written again, and Redis has a newer one.
 var errNewer = errors.New("redis has a newer policy")
 
-// write puts a policy into Redis and switches over to it, unless it is there.
+// write puts a policy into Redis and switches over to it, unless it is there
+// already.
 func (s *Store) write(ctx context.Context, v *view) (written manifest, err error) {
 	for range switchTries {
 		now, raw, err := s.current(ctx)
@@ -53,7 +54,8 @@ func (s *Store) write(ctx context.Context, v *view) (written manifest, err error
 	return manifest{}, errors.New("other instances keep switching the policy")
 }
 
-// whole reports whether all hashes of a generation are there with all fields.
+// whole reports whether all hashes of a generation are there with all their
+// fields.
 func (s *Store) whole(ctx context.Context, m manifest) bool {
 	lengths := make([]*redis.IntCmd, len(m.Organisations))
 	err := s.conn.Do(ctx, "policy_read", s.conn.BulkTimeout(), func(ctx context.Context) error {
@@ -73,7 +75,8 @@ func (s *Store) whole(ctx context.Context, m manifest) bool {
 	return err == nil
 }
 
-// put writes the hashes of a policy under a new generation, which nobody reads yet.
+// put writes the hashes of a policy under a new generation, which nobody reads
+// yet.
 func (s *Store) put(ctx context.Context, v *view, serial int64) (manifest, error) {
 	m, err := newManifest(v, serial)
 	if err != nil {
@@ -128,8 +131,8 @@ func (b *batch) flush(ctx context.Context) error {
 	})
 }
 
-// switchOver makes m current if current is still raw, and publishes it. It
-// fails with redis.TxFailedErr if another has switched meanwhile.
+// switchOver makes m current if current still is raw, and publishes that. It fails
+// with redis.TxFailedErr if another instance has switched meanwhile.
 func (s *Store) switchOver(ctx context.Context, m manifest, raw string) (written string, err error) {
 	text, err := json.Marshal(m)
 	if err != nil {
@@ -158,7 +161,7 @@ func (s *Store) switchOver(ctx context.Context, m manifest, raw string) (written
 	return string(text), err
 }
 
-// persist takes the expiry from the keys of a generation that will count now.
+// persist removes the expiry from the keys of a generation that will count now.
 func (s *Store) persist(ctx context.Context, m manifest) error {
 	kept := make([]*redis.BoolCmd, len(m.Organisations))
 	_, err := s.conn.Client().Pipelined(ctx, func(pipe redis.Pipeliner) error {

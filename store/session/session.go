@@ -91,9 +91,10 @@ func sessionKey(id string) string { return "tapedeck:{sessions}:session:" + stor
 
 func sessionsKey(account string) string { return "tapedeck:{sessions}:of:" + store.Escape(account) }
 
-// Save writes a session, new or known, and lets it expire after ttl. One
-// that was ended stays so: the error is ErrUnknown. The other errors are
-// ErrAway, and that it cannot be kept (no id, no account, more than 4 KB).
+// Save writes a new or a known session, which expires after ttl. A session that
+// was ended stays ended: the error is ErrUnknown. The other errors are
+// store.ErrAway, and that the session cannot be kept (no id, no account, more than
+// 4 KB).
 func (s *Store) Save(ctx context.Context, session Session, ttl time.Duration) error {
 	if err := s.save(ctx, session, ttl); err != nil {
 		return fmt.Errorf("store: save a session: %w", err)
@@ -135,8 +136,8 @@ func (s *Store) save(ctx context.Context, session Session, ttl time.Duration) er
 	return err
 }
 
-// Find reads a session. The errors are ErrUnknown, also when it has expired
-// or was ended, and ErrAway.
+// Find returns a session. The errors are ErrUnknown, also if it has expired or was
+// ended, and store.ErrAway.
 func (s *Store) Find(ctx context.Context, id string) (Session, error) {
 	var session Session
 	if _, ended := s.ended.Get(id); ended {
@@ -165,7 +166,7 @@ func (s *Store) Find(ctx context.Context, id string) (Session, error) {
 	return session, nil
 }
 
-// End ends a session. That there is none is no error.
+// End ends a session. It is no error that there is none.
 func (s *Store) End(ctx context.Context, id string) error {
 	session, err := s.Find(ctx, id)
 	if errors.Is(err, ErrUnknown) {
@@ -180,7 +181,7 @@ func (s *Store) End(ctx context.Context, id string) error {
 	return nil
 }
 
-// EndAll ends all sessions of an account and says how many there were.
+// EndAll ends all sessions of an account and returns how many there were.
 func (s *Store) EndAll(ctx context.Context, account string) (n int, err error) {
 	for {
 		more, err := s.endOldest(ctx, account, maxPerAccount)
@@ -194,7 +195,8 @@ func (s *Store) EndAll(ctx context.Context, account string) (n int, err error) {
 	}
 }
 
-// ends counts what endOldest has seen, and how much of it had not been ended before.
+// ends says how many sessions endOldest has looked at, and how many of them it
+// ended.
 type ends struct{ seen, ended int }
 
 // endOldest ends the sessions of an account that would expire first.
@@ -228,8 +230,8 @@ func (s *Store) end(ctx context.Context, account string, ids []string) (n int, e
 	return n, err
 }
 
-// repair ends again what was ended here: a Redis that has lost data may have lost
-// the ends.
+// repair ends again the sessions that were ended here: a Redis that has lost data
+// may have lost that.
 func (s *Store) repair(ctx context.Context) (done bool) {
 	err := s.endAgain(ctx)
 	if err != nil {
@@ -253,9 +255,9 @@ func (s *Store) endAgain(ctx context.Context) error {
 	return nil
 }
 
-// try runs an operation that a person waits for, and no call: it may
-// take longer than one that a call's state waits for, and says nothing about
-// whether Redis is there.
+// try runs an operation that a person waits for, and no call. So it may take
+// longer than the operations that calls need, and its failure does not mean that
+// Redis is away.
 func (s *Store) try(ctx context.Context, f func(context.Context) error) error {
 	return s.conn.Try(ctx, "sessions", s.conn.ConnectTimeout(), f)
 }
