@@ -16,7 +16,7 @@ import (
 // embedded is a Redis server inside this process. It listens nowhere: each
 // connection is a pair of sockets on the loopback interface that both ends keep
 // (a net.Pipe has no buffer, and a long pipeline would block both its ends).
-// What is in it ends with the process.
+// Its data ends with the process.
 type embedded struct {
 	mu     sync.Mutex
 	server *miniredis.Miniredis
@@ -26,20 +26,11 @@ type embedded struct {
 
 func newEmbedded() (*embedded, error) {
 	e := &embedded{server: miniredis.NewMiniRedis(), aged: time.Now()}
-	return e, e.start()
-}
-
-// start begins to serve, without a listener; it also starts a server again that
-// stop has stopped, with what was in it.
-func (e *embedded) start() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	first, err := e.server.Dial()
+	first, err := e.server.Dial() // which makes it serve, without a listener
 	if err != nil {
-		return fmt.Errorf("store: start embedded redis: %w", err)
+		return nil, fmt.Errorf("store: start embedded redis: %w", err)
 	}
-	e.closed = false
-	return first.Close()
+	return e, first.Close()
 }
 
 // stop ends every connection and waits for the goroutines that served them.
@@ -52,8 +43,8 @@ func (e *embedded) stop() {
 	}
 }
 
-// ageEvery is how often Run calls age. A key may expire that much too early,
-// because all lose the same time, however young they are.
+// ageEvery is how often Run calls age. A key may expire that much too early, because
+// all keys lose the same time, however young they are.
 const ageEvery = time.Second
 
 // age lets keys expire: miniredis has no clock of its own. (Its ClockTTL looks
@@ -95,8 +86,8 @@ func (e *embedded) client(l limits) redis.UniversalClient {
 }
 
 // socketPair makes two connected TCP sockets on the loopback interface. The
-// listener that this takes is closed before the pair is handed out, and a
-// stranger who dials it meanwhile is hung up on.
+// listener for them is closed before the pair is handed out, and the connection of a
+// stranger who dials it meanwhile is closed.
 func socketPair(ctx context.Context) (near, far net.Conn, err error) {
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {

@@ -41,8 +41,8 @@ func TestRedisComesBackOlder(t *testing.T) {
 	taken := claim(t, b, called(t, a, "call-1"))
 	b.calls.End(taken.Organisation, taken.ID)
 	tellB.Await(t, "the call to be ended", func() bool { return b.calls.Queued() == 0 })
-	a.calls.Save(call("org-0", 1, calls.Paused)) // which tells it that the call is another's
-	tell.Await(t, "the call to be lost", func() bool { return tell.Logged("live call is another instance's") == 1 })
+	a.calls.Save(call("org-0", 1, calls.Paused)) // so it finds out that the call belongs to another
+	tell.Await(t, "the call to be lost", func() bool { return tell.Logged("live call belongs to another instance") == 1 })
 	if err := b.sessions.End(t.Context(), gone.ID); err != nil {
 		t.Fatal(err)
 	}

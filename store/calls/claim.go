@@ -13,7 +13,7 @@ import (
 )
 
 // ErrTaken: the call has ended, or has another owner than the one that was seen.
-var ErrTaken = errors.New("the call is another's")
+var ErrTaken = errors.New("the call belongs to another instance")
 
 // Claim makes this instance the owner of a call and writes c, if the owner of the
 // call is still the one that c names (Owner and Token, as List or Follower.Orphans

@@ -18,9 +18,9 @@ import (
 type leaseTimes struct {
 	beatEvery      time.Duration // the sign of life is renewed, and those of the others are looked at
 	ttl            time.Duration // of the sign of life
-	grace          time.Duration // it must have been absent that long, while Redis answered all the time
-	tellEvery      time.Duration // Follower.Orphans is told again
-	strangersEvery time.Duration // live calls are looked through for owners that nobody knows
+	grace          time.Duration // how long it must have been absent, while Redis answered all the time
+	tellEvery      time.Duration // Follower.Orphans is called again
+	strangersEvery time.Duration // all live calls are searched for owners that are not known instances
 }
 
 func defaultTimes() leaseTimes {
@@ -30,8 +30,8 @@ func defaultTimes() leaseTimes {
 	}
 }
 
-// pulseTTL is how long the pulse of an instance stays in Redis that is dead, or cut
-// off.
+// pulseTTL is how long the pulse of an instance stays in Redis when it is dead or
+// cut off.
 const pulseTTL = 24 * time.Hour
 
 // lease is this instance's ownership of its calls, which expires: it lasts as long
@@ -42,10 +42,10 @@ type lease struct {
 
 	ticked atomic.Int64 // when a sign of life was last tried
 	beaten atomic.Int64 // when the last one was given
-	unsure atomic.Int64 // since when our calls may be others'; 0: they are not
+	unsure atomic.Int64 // since when our calls may belong to others; 0: they do not
 }
 
-// keep keeps this instance's sign of life in Redis until ctx ends. It has a
+// keep keeps this instance's sign of life in Redis until ctx ends. It runs in a
 // goroutine of its own, so that nothing that takes long can delay it.
 func (l *lease) keep(ctx context.Context) {
 	tick := time.NewTicker(l.times.beatEvery)
@@ -84,9 +84,9 @@ func (l *lease) keep(ctx context.Context) {
 	}
 }
 
-// beat gives one sign of life. It reports whether there was none before it, and
-// which pulse Redis had: a lower one than it has confirmed means that it has lost
-// data.
+// beat gives one sign of life. It reports whether there was none before, and
+// returns the pulse that Redis had. If that is lower than the one that Redis has
+// confirmed, Redis has lost data.
 func (l *lease) beat(ctx context.Context, pulse int64) (lapsed bool, was int64, err error) {
 	var there *redis.IntCmd
 	var before *redis.StringCmd
@@ -109,8 +109,8 @@ func (l *lease) beat(ctx context.Context, pulse int64) (lapsed bool, was int64, 
 	return there.Val() == 0, was, nil
 }
 
-// leave takes the sign of life out of Redis, so that the others need not wait for
-// its end. ctx may have ended.
+// leave removes the sign of life from Redis, so that the other instances need not
+// wait for it to expire. ctx may have ended.
 func (l *lease) leave(ctx context.Context) {
 	if l.conn.Alone() || !l.conn.Up() {
 		return
@@ -120,28 +120,29 @@ func (l *lease) leave(ctx context.Context) {
 	})
 }
 
-// doubt notes that our calls may be others'. Writing them again tells.
+// doubt notes that our calls may belong to others. Writing them again shows which
+// do.
 func (l *lease) doubt() {
 	l.unsure.Store(time.Now().UnixNano())
 	l.conn.Doubt()
 	l.conn.Wake()
 }
 
-// sure notes that Redis has said of every call of ours whose it is, after the
-// doubt that began at unsure; one that came later stays.
+// sure ends the doubt that began at unsure: Redis has said of each of our calls
+// whose it is. A later doubt stays.
 func (l *lease) sure(unsure int64) { l.unsure.CompareAndSwap(unsure, 0) }
 
-// Holds reports whether it is certain that our calls are ours. It is not when
-// this process stood still for longer than its sign of life lasts: another
-// instance may have taken them, and until Redis has said which (Follower.Lost)
-// nothing should be done for any. While Redis is away nobody can take a call, as
-// far as that can be known here, and we go on; but of a Redis that does not answer
-// just after a standstill that is known only when it has not for a while. It never
-// blocks.
+// Holds reports whether our calls are certainly ours. They are not if this process
+// stood still for longer than its sign of life lasts: another instance may have
+// taken them, and nothing should be done for any of them until Redis has said
+// which (Follower.Lost). While Redis is away no instance can take a call, as far
+// as is known here, so our calls stay ours. But if Redis does not answer just
+// after a standstill, it counts as away only when it has not answered for a while.
+// Holds never blocks.
 func (s *Store) Holds() bool { return s.conn.Alone() || s.lease.holds(s.conn.Up()) }
 
-// holds is what Holds says where there may be other instances; up says whether
-// Redis answers.
+// holds is Holds for a Redis that other instances may use. up says whether Redis
+// answers.
 func (l *lease) holds(up bool) bool {
 	if since(l.ticked.Load()) > l.times.ttl { // this process has just come back
 		return false
@@ -152,9 +153,9 @@ func (l *lease) holds(up bool) bool {
 	return !up || since(l.beaten.Load()) < l.times.ttl
 }
 
-// Alive reports whether an instance gives signs of life. One that does not may
-// have died just now, or be cut off from Redis for a moment: whoever takes its
-// calls for orphans waits longer than one look (see Follower.Orphans).
+// Alive reports whether an instance gives signs of life. An instance that gives
+// none may have died just now, or be cut off from Redis for a moment. So before
+// its calls count as orphans, more than one look is needed (see Follower.Orphans).
 func (s *Store) Alive(ctx context.Context, instance string) (bool, error) {
 	if s.conn.Alone() {
 		return instance == s.conn.Instance(), nil

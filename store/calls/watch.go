@@ -13,7 +13,7 @@ import (
 )
 
 // announcements are the organisations whose live calls have changed in Redis and
-// that are still to be announced. Its methods never block.
+// that are not announced yet. Its methods never block.
 type announcements struct {
 	mu  sync.Mutex
 	due map[string]bool
@@ -38,8 +38,8 @@ func (c *announcements) take() []string {
 	return list
 }
 
-// announce tells all instances whose live calls have changed. What could not be
-// told is told after the next write.
+// announce tells all instances which organisations' live calls have changed. What
+// it could not tell is told after the next write.
 func (s *Store) announce(ctx context.Context) {
 	list := s.announced.take()
 	if len(list) == 0 {
@@ -59,12 +59,12 @@ func (s *Store) announce(ctx context.Context) {
 	}
 }
 
-// Watch calls changed with an organisation after its live calls have
-// changed in Redis, by whatever instance, and with "" whenever changes may have
-// been missed: at the beginning, and when Redis is back. One call may stand for
-// several changes. changed is called by this goroutine and should be quick: what
-// it cannot keep up with becomes a "" in the end. Watch blocks until ctx or
-// the Conn is ended, then it returns nil; the Conn's Run has to go on meanwhile.
+// Watch calls changed with an organisation after its live calls have changed in
+// Redis, by any instance. It calls changed with "" whenever changes may have been
+// missed: at the beginning, and when Redis is back. One call may stand for several
+// changes. changed is called by this goroutine and should be quick: if it is too
+// slow, the subscription is lost, and a "" follows. Watch blocks until ctx or the
+// Conn is ended, and then returns nil. The Conn's Run has to go on meanwhile.
 func (s *Store) Watch(ctx context.Context, changed func(organisation string)) error {
 	ctx, end, err := s.conn.WhileOpen(ctx)
 	if err != nil {

@@ -42,7 +42,7 @@ func (s *Store) writeQueued(ctx context.Context) {
 		}
 		err := s.writeBatch(ctx, batch)
 		for _, id := range s.queue.settle(batch) {
-			s.conn.Log().Warn("live call is another instance's", "organisation", id.Organisation, "call", id.ID)
+			s.conn.Log().Warn("live call belongs to another instance", "organisation", id.Organisation, "call", id.ID)
 			if s.follower != nil {
 				s.follower.Lost(id.Organisation, id.ID)
 			}

@@ -19,7 +19,7 @@ const (
 )
 
 // errLost: Redis has lost its data during a Reindex.
-var errLost = errors.New("redis has lost what was in it meanwhile: do it again")
+var errLost = errors.New("redis has lost its data meanwhile: do it again")
 
 // A Reindex keeps a mark in Redis while it goes on. If the mark is gone, Redis has
 // lost data and perhaps a part of what the Reindex wrote, so it does not count.
