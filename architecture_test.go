@@ -91,9 +91,31 @@ func TestWalks(t *testing.T) {
 				continue
 			}
 			seen[m[1]] = true
+			file, err := os.ReadFile("docs/" + m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range functionsIn(l) {
+				if !strings.Contains(string(file), name+"(") {
+					t.Errorf("%s: %s has no %s", l.at, m[1], name)
+				}
+			}
 		}
 		if len(seen) == 0 || len(seen) > most {
 			t.Errorf("docs/architecture.md, %s: %d files, at most %d", heading, len(seen), most)
 		}
 	}
 }
+
+// functionsIn are the words that a step of a walk shows as code and that are no more than
+// a name: functions of its file, but for what is named here.
+func functionsIn(l line) (names []string) {
+	for _, shown := range l.shown() {
+		if functionForm.MatchString(shown) && shown != "toggle" && shown != "exit" {
+			names = append(names, shown)
+		}
+	}
+	return names
+}
+
+var functionForm = regexp.MustCompile(`^[A-Za-z]+$`)
