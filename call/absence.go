@@ -13,17 +13,17 @@ import (
 	"tapedeck/toggle"
 )
 
-// absence is what happened to a call while nobody listened here: Tapedeck was away,
-// the watch link was, or a leg entered at another instance.
+// absence is what a call has missed while this instance did not follow it: Tapedeck
+// or the watch link was down, or a leg entered at another instance.
 type absence struct {
 	call         *call
-	endMissed    bool // nobody told of the call's end
-	firstLegGone bool // its first leg is gone, and whether anybody has answered is not known yet
+	endMissed    bool // its end was found by a survey; no event reported it
+	firstLegGone bool // its first leg is gone, and it is not known yet whether anybody has answered
 }
 
-// catchUp takes what FreeSWITCH says now of a call that goes on: that it was
-// answered, and by whom if only one can have; what it has passed elsewhere; who is
-// on it; whether its file is being written; and what was pressed.
+// catchUp takes from a survey what a live call has missed: its answer (if only one
+// leg can have answered), elements entered at other instances, who is on the call,
+// whether its file is being written, and presses.
 func (a *absence) catchUp(s survey.Survey, now time.Time) {
 	c := a.call
 	a.catchUpAnswer(s, now)
@@ -55,8 +55,8 @@ func (a *absence) catchUpAnswer(s survey.Survey, now time.Time) {
 	}
 }
 
-// catchUpFile takes what was missed of RECORD_START and RECORD_STOP. A leg that
-// cannot say what listens to it has started what was armed.
+// catchUpFile takes a missed RECORD_START or RECORD_STOP. If the survey does not
+// know what is recording the leg, what was armed counts as started.
 func (a *absence) catchUpFile(s survey.Survey, now time.Time) {
 	c := a.call
 	runs, known := s.IsRecording(c.route.anchor, c.files.Last().Path)
@@ -69,12 +69,13 @@ func (a *absence) catchUpFile(s survey.Survey, now time.Time) {
 	}
 }
 
-// missedAfter is how long the events that were on their way may take.
+// missedAfter is how long a press that was found on a leg may still come as an
+// event.
 const missedAfter = 300 * time.Millisecond
 
-// catchUpCodes looks for codes that were pressed while nobody listened. They are
-// refused aloud: what a late switch would do is not what was asked for when it was
-// pressed.
+// catchUpCodes looks for codes that were pressed while this instance did not listen.
+// It refuses them aloud: the recording may have changed since, so a late press could
+// do the opposite of what the person wanted.
 func (a *absence) catchUpCodes(s survey.Survey) {
 	c := a.call
 	code := c.route.org.OnDemand.DTMF
@@ -88,7 +89,8 @@ func (a *absence) catchUpCodes(s survey.Survey) {
 	}
 }
 
-// checkCode asks whether the press has been seen meanwhile.
+// checkCode refuses a code that is still on the leg, unless its press has been taken
+// meanwhile.
 func (a *absence) checkCode(uuid, code string, now time.Time) {
 	c := a.call
 	if !c.isLive() {
@@ -108,8 +110,8 @@ func (a *absence) checkCode(uuid, code string, now time.Time) {
 	}, now)
 }
 
-// reportLatePress says what came of a press that was taken when the link broke: what was to be
-// heard then was not, and FreeSWITCH still has the code.
+// reportLatePress announces the result of a press that was taken just before the
+// link broke. Its prompt was lost with the link, and FreeSWITCH still has the code.
 func (a *absence) reportLatePress(uuid string, now time.Time) {
 	c := a.call
 	c.presses.unclear, c.presses.code = "", uuid
@@ -120,7 +122,7 @@ func (a *absence) reportLatePress(uuid string, now time.Time) {
 // missedResult is the result of a press that came too late to be obeyed.
 const missedResult = "missed"
 
-// refuseMissed refuses a press that nobody heard.
+// refuseMissed refuses a press that came while this instance did not listen.
 func (a *absence) refuseMissed(m toggle.Method, uuid string, now time.Time) {
 	c := a.call
 	p := press{method: m, leg: uuid, user: c.route.userOn(uuid)}
@@ -131,8 +133,8 @@ func (a *absence) refuseMissed(m toggle.Method, uuid string, now time.Time) {
 	c.followUp(now)
 }
 
-// catchUpKeys finds out how the phones' markers stand, after events were missed or
-// the call was taken over. keepMarkers does the rest.
+// catchUpKeys finds out which markers run on the phones. keepMarkers then starts and
+// stops them.
 func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 	c := a.call
 	if !c.route.org.OnDemand.RecordKey {
@@ -149,7 +151,7 @@ func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 		case runs && c.rec.Wanted():
 			l.marker = marker{file, anySerial}
 			c.sendMarker(now, esl.Record(uuid, esl.RecordMask, file))
-		case runs, had != "": // its start may be on its way
+		case runs, had != "": // its start may still be on its way
 			c.sendMarker(now, esl.Record(uuid, esl.RecordStop, file))
 		}
 		if a.keyMissed(runs, s.Variable(uuid, "tapedeck_state")) {
@@ -158,9 +160,8 @@ func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 	}
 }
 
-// keyMissed reports whether a phone's key was pressed while nobody listened: its
-// marker is not as it was when the phone was told how the recording stands, and that
-// is still what is wanted.
+// keyMissed reports whether a phone's Record key was pressed unseen: its marker does
+// not fit the state that the phone was sent last, and that state is still wanted.
 func (a *absence) keyMissed(runs bool, told string) bool {
 	rec := &a.call.rec
 	switch toggle.Status(told) {
@@ -172,8 +173,8 @@ func (a *absence) keyMissed(runs bool, told string) bool {
 	return false
 }
 
-// catchUpRelays enters what other instances have noted on the leg while nobody told
-// us.
+// catchUpRelays enters the elements that other instances have noted on the leg and
+// that have not been entered yet.
 func (a *absence) catchUpRelays(s survey.Survey, now time.Time) {
 	c := a.call
 	elements := handover.Relayed(s.Variable(c.route.holder(), handover.RelayedVariable))

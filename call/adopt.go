@@ -13,9 +13,9 @@ import (
 	"tapedeck/toggle"
 )
 
-// adopt takes a call over that another Tapedeck, or an earlier one, followed: k is
-// the snapshot that it left on the recorded leg, history what it wrote down of the
-// files. nil if the policy has its organisation no more.
+// adopt takes over a call that another Tapedeck, or this one before a restart, has
+// followed. k is the snapshot on the recorded leg, history are the drafts of its
+// files. It returns nil if the policy no longer has the organisation.
 func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Sidecar, s survey.Survey, now time.Time) *call {
 	ctl := r.ctl
 	c := r.recall(k, token, history)
@@ -42,8 +42,8 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	return c
 }
 
-// recall makes the call from what was written down: the state, the chain and the
-// files; nil if that cannot be done.
+// recall makes the call from its snapshot and drafts: the state, the chain and the
+// files. It returns nil if that cannot be done.
 func (r recovery) recall(k handover.Snapshot, token int64, history []recording.Sidecar) *call {
 	ctl := r.ctl
 	org := ctl.cfg.Policy().Organisations[k.Organisation]
@@ -71,12 +71,12 @@ func (r recovery) recall(k handover.Snapshot, token int64, history []recording.S
 	return c
 }
 
-// lastPress is the press that was obeyed last.
+// lastPress is the last press that the previous owner obeyed.
 func lastPress(k handover.Snapshot) press {
 	return press{method: toggle.Method(k.Method), user: k.User, account: k.Account}
 }
 
-// recallRoute takes the route, and the trace, from what was written down.
+// recallRoute restores the route and the trace.
 func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) {
 	c := a.call
 	for _, p := range k.Passed {
@@ -98,7 +98,8 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 	}
 }
 
-// takeSurvey finds out who is on the call now, and how its file stands.
+// takeSurvey takes from the survey who is on the call now and whether its file is
+// being written.
 func (a *absence) takeSurvey(k handover.Snapshot, s survey.Survey, now time.Time) {
 	c := a.call
 	before, anchor := c.rec.Problems, c.route.anchor
@@ -123,20 +124,21 @@ func (a *absence) takeSurvey(k handover.Snapshot, s survey.Survey, now time.Time
 	c.route.meet(s.Peers[anchor], now)
 }
 
-// writes reports whether FreeSWITCH writes the call's file. What is not known is
-// taken for what was told last.
+// writes reports whether FreeSWITCH is writing the call's file. If the survey does
+// not know, the snapshot counts.
 func (a *absence) writes(s survey.Survey) bool {
 	c := a.call
 	yes, known := s.IsRecording(c.route.anchor, c.files.Last().Path)
 	return yes || !known && c.rec.File >= toggle.Open && c.rec.File < toggle.Closed
 }
 
-// recheckAfter is when a call that was taken over is told again how it stands: an
-// owner that was only slow may have said something else before it yielded.
+// recheckAfter is when the snapshot on the leg is read again after a takeover, and
+// the state is sent again: a previous owner that was only slow may have changed
+// either before it yielded.
 const recheckAfter = 500 * time.Millisecond
 
-// recheck looks what else the owner before may have said, and says again what
-// FreeSWITCH was told, as if it were in doubt.
+// recheck takes a newer press of the previous owner, and sends the state again as if
+// it were in doubt.
 func (a *absence) recheck(now time.Time) {
 	c := a.call
 	if !c.isLive() || c.rec.Gone {
@@ -150,6 +152,7 @@ func (a *absence) recheck(now time.Time) {
 	}, now)
 }
 
+// resend sends the state of the call to FreeSWITCH again.
 func (a *absence) resend(now time.Time) {
 	c := a.call
 	if !c.isLive() || c.rec.Gone {
@@ -163,9 +166,9 @@ func (a *absence) resend(now time.Time) {
 	c.line.sendUnsent(now)
 }
 
-// takeNewerPress takes what the owner before has written on the recorded leg since we looked
-// at it: an instance that was cut off, or slow, obeys a press and tells the user so
-// before it hears that the call is no longer its own. So the press counts.
+// takeNewerPress takes a press that the previous owner has obeyed since the takeover
+// began. That instance was cut off or slow: it has announced the result to the user
+// before it learned that the call is no longer its own. So the press counts.
 func (a *absence) takeNewerPress(text string, now time.Time) {
 	c := a.call
 	k, err := handover.Read(text)

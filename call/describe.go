@@ -12,7 +12,7 @@ import (
 	"tapedeck/store/index"
 )
 
-// sidecar is what is known of one file of the call, up to now.
+// sidecar is what is known of one file of the call at the time now.
 func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 	if p.Origin.Trigger == "" {
 		p.Origin = files.OriginOf(c.rec.State, c.cause())
@@ -40,8 +40,8 @@ func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 	return s
 }
 
-// sidecars are those of the call's files, as drafts: of those that are there, or
-// should be, and of one that the answer starts.
+// sidecars are the drafts of the call's files: of those that exist or should exist,
+// and of a file that the answer will start.
 func (c *call) sidecars(now time.Time) []recording.Sidecar {
 	var all []recording.Sidecar
 	for _, p := range c.files.All() {
@@ -52,9 +52,9 @@ func (c *call) sidecars(now time.Time) []recording.Sidecar {
 	return all
 }
 
-// describer has the files of calls that are over examined and described. A call is
-// over for the other instances with its last description: until then another one
-// could have had to describe its files.
+// describer has the files of ended calls examined and their sidecars written. A call
+// ends in the store when its last sidecar is written: until then another instance
+// could still have to write them.
 type describer struct {
 	ctl     *Controller
 	working map[string]int // files that are being described, by call; owned by Run
@@ -64,18 +64,18 @@ func newDescriber(ctl *Controller) *describer {
 	return &describer{ctl: ctl, working: map[string]int{}}
 }
 
-// busy reports whether files of the call are being described.
+// busy reports whether a file of the call is still being described.
 func (d *describer) busy(call string) bool { return d.working[call] > 0 }
 
-// finish has each file of a call that is over described.
+// finish has each file of an ended call described.
 func (d *describer) finish(c *call, now time.Time) {
 	all := c.files.All()
 	for _, p := range all {
 		if !p.Began.IsZero() && p.Stopped.IsZero() {
 			c.fault(p, recording.NoStopEvent, "", now)
-			c.rec.ended = time.Time{} // some time ago: the file tells
+			c.rec.ended = time.Time{} // not known: conclude takes the last write to the file
 		}
-		if p.N > 1 && p.Began.IsZero() { // the file before says that there was to be another
+		if p.N > 1 && p.Began.IsZero() { // no such file came to be: its problems go to the previous file
 			before := all[p.N-2]
 			before.Problems = append(before.Problems, p.Problems...)
 		}
@@ -92,21 +92,20 @@ func (d *describer) finish(c *call, now time.Time) {
 	d.endIfIdle(c.route.org.ID, c.id)
 }
 
-// begin has one file described, behind the calls' back.
+// begin has one file described, in a goroutine of its own.
 func (d *describer) begin(s recording.Sidecar, groups []string) {
 	d.working[s.Call]++
 	d.ctl.work.Go(func() { d.conclude(s, groups) })
 }
 
-// endIfIdle ends a call for the other instances if none of its files is being
-// described.
+// endIfIdle ends a call in the store if none of its files is being described.
 func (d *describer) endIfIdle(organisation, call string) {
 	if !d.busy(call) {
 		d.ctl.cfg.Calls.End(organisation, call)
 	}
 }
 
-// done: one file of a call is described, or needs no description.
+// done notes that one file of a call is described, or needs no sidecar.
 func (d *describer) done(s recording.Sidecar) {
 	d.ctl.post(func(time.Time) {
 		if d.working[s.Call]--; !d.busy(s.Call) {
@@ -116,14 +115,14 @@ func (d *describer) done(s recording.Sidecar) {
 	})
 }
 
-// conclude hands a draft over to the archive, with what follows from its file. It
-// waits for the disk. A call that nobody was seen to answer may have a file all the
-// same; without one, and without a problem, there is nothing to be told.
+// conclude completes a draft with what the disk says of its file and hands it to the
+// archive. It waits for the disk. A call whose answer was missed may have a file all
+// the same; a draft with no file and no problem is discarded.
 func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	archive := d.ctl.cfg.Archive
 	if there, better := d.betterSidecar(s); better {
 		archive.Discard(s.ID())
-		d.ctl.cfg.Index.Save(Index(d.ctl.cfg.Recordings, there, groups)) // whoever wrote it may not have come to that
+		d.ctl.cfg.Index.Save(Index(d.ctl.cfg.Recordings, there, groups)) // its writer may have died before it did so
 		d.done(s)
 		return
 	}
@@ -146,8 +145,8 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	archive.Finish(s, func(described recording.Sidecar, err error) { d.described(s, described, groups, err) })
 }
 
-// described puts a recording into the index, once the archive has looked at its file
-// and written the sidecar down.
+// described puts a recording into the index after the archive has examined its file
+// and written its sidecar.
 func (d *describer) described(draft, s recording.Sidecar, groups []string, err error) {
 	d.done(draft)
 	if err != nil { // the archive has logged it
@@ -164,18 +163,18 @@ func (d *describer) described(draft, s recording.Sidecar, groups []string, err e
 	if !s.Complete || len(s.Problems) > 0 {
 		result = "problem"
 	}
-	if s.File != nil || !s.HasProblem(recording.NotStarted) { // that is counted as missing
+	if s.File != nil || !s.HasProblem(recording.NotStarted) { // a file that did not start is counted as missing already
 		cfg.Meter.Recording(result)
 	}
 	cfg.Index.Save(Index(cfg.Recordings, s, groups))
 }
 
-// path is where the file of a sidecar lies.
+// path is the path of a sidecar's file.
 func (d *describer) path(s recording.Sidecar) (string, error) {
 	return d.ctl.cfg.Recordings.PartPath(s.Organisation, s.Started, s.Call, max(1, s.Part))
 }
 
-// fileOf is the name of the file that a draft without one has all the same.
+// fileOf is the name of a file that exists although its draft has none.
 func (d *describer) fileOf(s recording.Sidecar) (name string, err error) {
 	path, err := d.path(s)
 	if err != nil {
@@ -185,9 +184,9 @@ func (d *describer) fileOf(s recording.Sidecar) (name string, err error) {
 	return filepath.Base(path), err
 }
 
-// betterSidecar is the sidecar of a recording that was described already by an
-// instance that knew more of its call: its owner was only cut off from Redis, or
-// died just then.
+// betterSidecar is the sidecar on the disk, if its writer knew more of the call than
+// this draft does. That writer was the owner, which was only cut off from Redis, or
+// died just after writing it.
 func (d *describer) betterSidecar(s recording.Sidecar) (there recording.Sidecar, better bool) {
 	path, err := d.path(s)
 	if err != nil {
@@ -197,8 +196,8 @@ func (d *describer) betterSidecar(s recording.Sidecar) (there recording.Sidecar,
 	return there, err == nil && there.ID() == s.ID() && there.Organisation == s.Organisation && len(there.Trace) > len(s.Trace)
 }
 
-// extended is a draft whose file was written on after it was made: what it held
-// then it held to its end, because nobody told FreeSWITCH otherwise.
+// extended prolongs the last span of a draft to the end of the file. FreeSWITCH went
+// on writing after the draft was made, and nobody sent it another command.
 func extended(s recording.Sidecar) recording.Sidecar {
 	if !s.HasProblem(recording.NoStopEvent) {
 		s.Problems = append(slices.Clone(s.Problems), recording.NoStopEvent)
@@ -210,8 +209,8 @@ func extended(s recording.Sidecar) recording.Sidecar {
 	return s
 }
 
-// lastWrite is when a file was written last: its call cannot have ended before. It
-// is now if the file cannot be looked at.
+// lastWrite is the time of the last write to a file; its call cannot have ended
+// before. It is the present time if the file cannot be examined.
 func (d *describer) lastWrite(s recording.Sidecar) time.Time {
 	if path, err := d.path(s); err == nil {
 		if at, err := d.ctl.cfg.Archive.LastWrite(path); err == nil {
@@ -221,8 +220,8 @@ func (d *describer) lastWrite(s recording.Sidecar) time.Time {
 	return time.Now()
 }
 
-// Index is what the recordings index says of a sidecar. groups are the ring groups
-// on the call's route; nil: those that the trace names.
+// Index is the index entry of a sidecar. groups are the ring groups on the call's
+// route; nil means those that the trace names.
 func Index(dir recording.Dir, s recording.Sidecar, groups []string) index.Recording {
 	r := index.Recording{
 		ID: s.ID(), Organisation: s.Organisation, Call: s.Call, Part: s.Part, Direction: s.Direction,
@@ -246,7 +245,7 @@ func Index(dir recording.Dir, s recording.Sidecar, groups []string) index.Record
 	return r
 }
 
-// groupsOf are the ring groups that a trace names.
+// groupsOf are the ids of the ring groups that a trace names.
 func groupsOf(trace []recording.Note) []string {
 	var groups []string
 	for _, n := range trace {

@@ -14,16 +14,16 @@ import (
 	"tapedeck/toggle"
 )
 
-// lease is our ownership of a call among several instances, and what is kept for
-// whoever has to take the call over: the snapshot on the recorded leg and in Redis,
-// and the drafts beside the files.
+// lease is our ownership of a call among several instances, and what is kept for a
+// takeover: the snapshot on the recorded leg and in Redis, and the drafts beside the
+// files.
 type lease struct {
 	call      *call
 	token     int64        // grows with each change of owner
-	serial    int64        // of the snapshot that was said last
-	sent      sentSnapshot // what the recorded leg was told last
-	saved     savedState   // what was written down last
-	shortened bool         // the snapshot was too long once, and the log has been told
+	serial    int64        // of the last snapshot that was sent
+	sent      sentSnapshot // the last snapshot that was sent to the recorded leg
+	saved     savedState   // what was saved last
+	shortened bool         // the snapshot was too long once, and the log says so
 
 	// Elements that the leg entered at other instances, and noted on itself.
 	relayed  string    // leg whose note was read, and that still has it; "" if none
@@ -31,11 +31,12 @@ type lease struct {
 	caughtUp time.Time // when the note was read last, because the event about it may have been lost
 }
 
-// sentSnapshot is a snapshot that was set on a leg.
+// sentSnapshot is a snapshot, without what changes by itself, and the leg that it
+// was set on.
 type sentSnapshot struct{ leg, stable string }
 
-// snapshot is what there is to hand on of the call. What FreeSWITCH has confirmed
-// of a file beyond its start does not count: whoever takes over asks FreeSWITCH.
+// snapshot is the state of the call for a takeover. Of what FreeSWITCH has confirmed
+// it only says whether the file has begun or ended: the new owner asks FreeSWITCH.
 func (l *lease) snapshot() handover.Snapshot {
 	c := l.call
 	r, p, last := &c.route, c.files.Last(), c.presses.last
@@ -60,7 +61,7 @@ func (l *lease) snapshot() handover.Snapshot {
 	return s
 }
 
-// newText is the text of the snapshot for the recorded leg, if it says something new
+// newText is the text of the snapshot for the recorded leg, if it says anything new
 // since the last time.
 func (l *lease) newText(now time.Time) (text string, isNew bool) {
 	s := l.snapshot()
@@ -74,11 +75,12 @@ func (l *lease) newText(now time.Time) (text string, isNew bool) {
 	return l.encode(s), true
 }
 
-// forgetSent notes that the recorded leg may not have been told.
+// forgetSent notes that the recorded leg may not have the last snapshot, so it is
+// sent again.
 func (l *lease) forgetSent() { l.sent = sentSnapshot{} }
 
-// encode is the snapshot's text. The log is told once of a call for which it has to
-// be shortened.
+// encode is the snapshot as text. If the text has to be shortened, the log says so
+// once per call.
 func (l *lease) encode(s handover.Snapshot) string {
 	text, shortened := s.EncodeShort()
 	if shortened && !l.shortened {
@@ -88,7 +90,7 @@ func (l *lease) encode(s handover.Snapshot) string {
 	return text
 }
 
-// snapshotCommands sets the snapshot, if it says something new.
+// snapshotCommands set the snapshot, if it says anything new.
 func (l *lease) snapshotCommands(w way, now time.Time) []esl.Command {
 	if text, isNew := l.newText(now); isNew {
 		return w.snapshot(&l.call.route, text)
@@ -96,7 +98,7 @@ func (l *lease) snapshotCommands(w way, now time.Time) []esl.Command {
 	return nil
 }
 
-// savedState is what of a call was last written down.
+// savedState identifies what was saved of a call last.
 type savedState struct {
 	snapshot string
 	notes    int
@@ -106,8 +108,8 @@ type savedState struct {
 	status   toggle.Status
 }
 
-// save writes down, without delaying the call, what another Tapedeck would need to
-// go on with it: into Redis, on the recorded leg, and beside the files.
+// save writes down what a new owner needs: in Redis, on the recorded leg and in the
+// drafts beside the files. It does not delay the call.
 func (l *lease) save(now time.Time) {
 	c, s, p := l.call, l.snapshot(), l.call.files.Last()
 	kept := savedState{s.Stable(), len(c.trace), len(p.Edges), len(p.Problems), p.Began, c.rec.Status()}
@@ -142,7 +144,8 @@ func (l *lease) liveCall(s handover.Snapshot, drafts []recording.Sidecar) (live 
 	return live, true
 }
 
-// since is when what is to be written became what it is.
+// since is when the wish (speech or silence) became what it is; at the earliest the
+// answer.
 func (c *call) since() time.Time {
 	if c.rec.wishedSince.Before(c.rec.answered) {
 		return c.rec.answered
@@ -150,8 +153,8 @@ func (c *call) since() time.Time {
 	return c.rec.wishedSince
 }
 
-// clearRelays clears the elements that other instances have entered, if they were
-// seen to.
+// clearRelays is the command that clears the relayed elements on the leg, if they
+// have been entered.
 func (l *lease) clearRelays() (send []esl.Command, any bool) {
 	if l.relayed == "" {
 		return nil, false
@@ -168,9 +171,9 @@ func (l *lease) relaysCleared() {
 	}
 }
 
-// lostCalls are calls that another instance has taken, and that have not been left
-// here yet. It has a lock of its own, because it must be read before any work that
-// waits in the inbox.
+// lostCalls are the calls that another instance has taken and that are still live
+// here. They have their own lock because Run reads them before any work that waits
+// in the inbox.
 type lostCalls struct {
 	mu    sync.Mutex
 	calls []lostCall
@@ -192,15 +195,15 @@ func (l *lostCalls) take() []lostCall {
 	return lost
 }
 
-// Lost takes the store's word that another instance owns a call.
+// Lost takes the store's report that another instance owns a call.
 func (ctl *Controller) Lost(organisation, id string) {
 	ctl.lost.add(lostCall{organisation, id})
 	ctl.post(func(time.Time) {})
 }
 
-// waitForLease waits until it is certain that our calls are still ours, and leaves those
-// that are not, before anything that waits is done for them. It is certain all the
-// time, but for an instance that stood still longer than its lease.
+// waitForLease waits until it is certain that our calls are still ours, and leaves
+// those that are not. Run calls it before each piece of work. It is always certain,
+// unless this instance stood still for longer than its lease.
 func (ctl *Controller) waitForLease(ctx context.Context) {
 	for !ctl.cfg.Calls.Holds() {
 		select {
@@ -219,8 +222,8 @@ func (ctl *Controller) waitForLease(ctx context.Context) {
 // holdsRetry is how soon the store is asked again.
 const holdsRetry = 2 * time.Millisecond
 
-// yield leaves a call to the instance that has taken it over: nothing is done for it
-// here any more, and nothing of it is ended.
+// yield leaves a call to the instance that has taken it over. Nothing more is done
+// for the call here, and nothing of it is ended.
 func (c *call) yield() {
 	c.timers.stop()
 	c.line.yielded = true

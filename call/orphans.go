@@ -8,28 +8,28 @@ import (
 	"tapedeck/recording"
 )
 
-// stray is a call of another instance that was met on a FreeSWITCH. Redis may not
-// know it: then nobody else tells that it is an orphan.
+// stray is a call of another instance that was found on a FreeSWITCH. Redis may not
+// know the call; then the store does not report it when its owner dies.
 type stray struct {
 	snapshot handover.Snapshot
 	met      time.Time
-	dead     int // looks at which its owner gave no sign of life
+	dead     int // how often its owner was found dead
 }
 
-// A stray is taken over strayAfter it was met at the earliest, so that the store
-// comes first if it knows the call; and if its owner was dead at deadLooks looks, a
-// second apart.
+// A stray is taken over at the earliest strayAfter after it was found, so that the
+// store can report the call first, and only if its owner was dead at deadLooks
+// looks, one second apart.
 const (
 	strayAfter = 2 * time.Second
 	deadLooks  = 2
 )
 
-// meet keeps a call of another instance in sight.
+// meet begins to watch the owner of a call of another instance.
 func (t *takeover) meet(s handover.Snapshot, now time.Time) {
 	t.strays[s.Call] = stray{snapshot: s, met: now}
 }
 
-// takeStrays takes over the strays whose owner is dead.
+// takeStrays takes over the strays whose owner is dead. Run calls it every second.
 func (t *takeover) takeStrays(now time.Time) {
 	drafts := sync.OnceValue(reaper{t.ctl}.drafts)
 	for id, s := range t.strays {
@@ -45,7 +45,8 @@ func (t *takeover) takeStrays(now time.Time) {
 	}
 }
 
-// takeStray takes one over, unless its owner lives.
+// takeStray takes over one stray, unless its owner lives or has not been dead for
+// long enough.
 func (t *takeover) takeStray(link Link, s stray, legs []string, drafts func() []recording.Sidecar) {
 	id := s.snapshot.Call
 	alive, err := t.ctl.cfg.Calls.Alive(t.ctl.ctx, s.snapshot.Owner)

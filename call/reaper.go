@@ -8,10 +8,11 @@ import (
 	"tapedeck/recording"
 )
 
-// reaper describes the files of calls that ended while nobody followed them.
+// reaper has the files described of calls that ended while no Tapedeck followed
+// them.
 type reaper struct{ ctl *Controller }
 
-// describe describes the files of such a call.
+// describe has the files of one such call described.
 func (r reaper) describe(organisation, id string, history []recording.Sidecar) {
 	for _, s := range history {
 		if s.Call == id && s.Organisation == organisation {
@@ -23,11 +24,11 @@ func (r reaper) describe(organisation, id string, history []recording.Sidecar) {
 	r.ctl.cfg.Log.Info("call ended while nobody followed it", "call", id, "files", len(history))
 }
 
-// reapEvery is how soon files are found whose call ended while nobody followed it,
-// and of which Redis does not know.
+// reapEvery is how often the reaper looks for such files that the store does not
+// report.
 const reapEvery = 5 * time.Second
 
-// run looks, from time to time, for drafts whose call is over.
+// run looks for drafts whose call is over, until ctx ends.
 func (r reaper) run(ctx context.Context) {
 	tick := time.NewTicker(reapEvery)
 	defer tick.Stop()
@@ -42,8 +43,9 @@ func (r reaper) run(ctx context.Context) {
 	}
 }
 
-// once describes the calls that were over the last time too, and returns those
-// that are: whoever follows one has had the time to describe it.
+// once has those calls described that were over the previous time, too, and returns
+// those that are over now. In between, an instance that follows such a call has had
+// the time to describe it.
 func (r reaper) once(ctx context.Context, before map[string]bool) (over map[string]bool) {
 	var drafts []recording.Sidecar
 	read := r.drafts()
@@ -70,11 +72,11 @@ func (r reaper) once(ctx context.Context, before map[string]bool) (over map[stri
 	return over
 }
 
-// leftAlone is how long a file has not been written whose call is over, if there is
-// no FreeSWITCH to ask.
+// leftAlone is how long a file must not have been written before its call counts as
+// over, if its switch has no watch link.
 const leftAlone = 10 * time.Minute
 
-// isOver reports whether the call of a draft is.
+// isOver reports whether the call of a draft is over.
 func (r reaper) isOver(ctx context.Context, s recording.Sidecar) bool {
 	if link := r.ctl.cfg.Switches[s.Switch]; link != nil {
 		now, err := survey.Ask(ctx, link, []string{s.Anchor})
@@ -88,12 +90,13 @@ func (r reaper) isOver(ctx context.Context, s recording.Sidecar) bool {
 	return err == nil && time.Since(at) > leftAlone
 }
 
-// isFollowed reports whether a call is live here, or its files are being described.
+// isFollowed reports whether a call is live here, or its files are being described
+// here.
 func (r reaper) isFollowed(id string) bool {
 	return r.ctl.calls[id] != nil || r.ctl.describer.busy(id)
 }
 
-// notFollowed are those drafts whose call is not followed here.
+// notFollowed are the drafts whose call is not followed here.
 func (r reaper) notFollowed(drafts []recording.Sidecar) []recording.Sidecar {
 	var left []recording.Sidecar
 	for _, s := range drafts {
@@ -104,7 +107,8 @@ func (r reaper) notFollowed(drafts []recording.Sidecar) []recording.Sidecar {
 	return left
 }
 
-// followedElsewhere are the calls that Redis knows of.
+// followedElsewhere are the calls that Redis has; nil if no other instance can
+// exist.
 func (r reaper) followedElsewhere(ctx context.Context) (map[string]bool, error) {
 	if r.ctl.cfg.Calls.Alone() {
 		return nil, nil
@@ -117,7 +121,8 @@ func (r reaper) followedElsewhere(ctx context.Context) (map[string]bool, error) 
 	return followed, err
 }
 
-// describeGone describes, of a switch's drafts, those whose leg it has no more.
+// describeGone has the drafts of a switch described whose leg the switch no longer
+// has.
 func (r reaper) describeGone(switchName string, now survey.Survey, drafts []recording.Sidecar) {
 	left := map[string][]recording.Sidecar{}
 	for _, s := range r.notFollowed(drafts) {
@@ -130,15 +135,16 @@ func (r reaper) describeGone(switchName string, now survey.Survey, drafts []reco
 	}
 }
 
-// describeLeft describes the files of one call, if it is still nobody's.
+// describeLeft has the files of one call described, if the call is still not
+// followed here.
 func (r reaper) describeLeft(history []recording.Sidecar) {
 	if s := history[0]; !r.isFollowed(s.Call) {
 		r.describe(s.Organisation, s.Call, history)
 	}
 }
 
-// drafts are the descriptions that somebody began. It waits for the disk, and is not
-// for Run's goroutine.
+// drafts are all drafts on the disk. It waits for the disk, so Run's goroutine must
+// not call it.
 func (r reaper) drafts() []recording.Sidecar {
 	drafts, err := r.ctl.cfg.Archive.Drafts()
 	if err != nil {

@@ -12,12 +12,13 @@ import (
 	"tapedeck/recording"
 )
 
-// recovery brings the live calls in line with a FreeSWITCH, after the watch link was
-// away or Tapedeck was.
+// recovery brings the live calls in line with a FreeSWITCH after the watch link or
+// Tapedeck was down.
 type recovery struct{ ctl *Controller }
 
-// Connected takes a watch link's (re)connection: it learns which FreeSWITCH that is,
-// which legs are gone since, and which calls there are that somebody has to follow.
+// Connected takes a new connection of a watch link. It learns the Core-UUID of the
+// switch, ends the calls whose legs are gone, and finds the calls that somebody has
+// to take over.
 func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Link) error {
 	r := recovery{ctl}
 	replies, err := conn.SendAll(ctx, []esl.Command{esl.API("global_getvar", "core_uuid")})
@@ -25,9 +26,9 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 		return err
 	}
 	core := replies[0].Text()
-	known := map[string]bool{} // a leg that comes after this is live, whatever is said of it
+	known := map[string]bool{} // legs known now; a later leg is live, even if the survey does not have it
 	if !ctl.ask(ctx, func(time.Time) { known = ctl.legs.onSwitch(switchName, core) }) {
-		return ctx.Err() // the link has gone, or the Controller is ending
+		return ctx.Err() // the link is lost, or the Controller has ended
 	}
 	here := make([]string, 0, len(known))
 	for uuid, is := range known {
@@ -48,7 +49,7 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 	return nil
 }
 
-// switchName says of each leg whether it is on this switch, as far as is known.
+// onSwitch says of each leg whether it is on this switch, as far as is known.
 func (ls *legs) onSwitch(name, core string) map[string]bool {
 	is := map[string]bool{}
 	for uuid, l := range ls.all {
@@ -57,11 +58,11 @@ func (ls *legs) onSwitch(name, core string) map[string]bool {
 	return is
 }
 
-// listedBy is how late a leg may be listed (switch_core_sqldb.c, the writing
-// thread).
+// listedBy is how long it takes at the most until a new leg is in the list of
+// channels (switch_core_sqldb.c, the writing thread).
 const listedBy = 2 * time.Second
 
-// lookAgain finds the legs that came shortly before the connection, and were not
+// lookAgain finds the legs that came shortly before the connection and were not
 // listed yet.
 func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	ctl := r.ctl
@@ -74,7 +75,7 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	}
 	legs, err := survey.Listed(ctx, conn)
 	if err != nil {
-		return // the link is down: the next one looks too
+		return // the link is down: the next connection looks again
 	}
 	if !ctl.ask(ctx, func(time.Time) {
 		legs = slices.DeleteFunc(legs, func(uuid string) bool { return ctl.legs.get(uuid) != nil })
@@ -87,7 +88,7 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	}
 	drafts := reaper{ctl}.drafts()
 	ctl.ask(ctx, func(now time.Time) {
-		for uuid := range s.Data { // of the legs that are known the events have told later news
+		for uuid := range s.Data { // for a leg that is known by now, the events are newer than the survey
 			if !ctl.legs.isNew(uuid) {
 				delete(s.Data, uuid)
 			}
@@ -103,9 +104,10 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	})
 }
 
-// connected ends what is gone, of the legs that were known before the survey was
-// made, and what is left gets commands again. What entered before it was known which
-// switch has that core is that switch's from now on.
+// connected takes the survey of a new connection. It ends the legs that were known
+// before the survey and are gone, and lets the remaining calls catch up. Calls and
+// legs whose switch was not known and that have this Core-UUID belong to this switch
+// from now on.
 func (r recovery) connected(switchName, core string, known map[string]bool, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	ctl.switches.cores[core] = switchName
@@ -130,7 +132,7 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 	}
 	for _, c := range ctl.calls {
 		if c.line.switchName == switchName {
-			if c.route.direction == flow.Outbound && c.route.anchor != "" { // it may have been lost with the link
+			if c.route.direction == flow.Outbound && c.route.anchor != "" { // this command may have been lost with the link
 				c.line.disarmFirst(now)
 			}
 			c.lease.forgetSent()
@@ -139,9 +141,9 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 	}
 }
 
-// vanished takes it that a leg hung up while the link was away. With the first leg of
-// an outgoing call the call may go on: the outside party may have answered, and its
-// leg is not listed yet.
+// vanished takes it that a leg has hung up while the link was down. If it is the
+// first leg of an outgoing call, the call may go on: the outside party may have
+// answered, and that leg may not be listed yet.
 func (r recovery) vanished(uuid string, now time.Time) {
 	ctl := r.ctl
 	c := ctl.callOf(uuid)
@@ -155,7 +157,7 @@ func (r recovery) vanished(uuid string, now time.Time) {
 	ctl.hungUp(uuid, now)
 }
 
-// learn takes what there is to know of legs.
+// learn takes the legs of a survey.
 func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	for uuid, data := range s.Data {
@@ -168,8 +170,8 @@ func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	}
 }
 
-// endUnanswered ends the outgoing calls whose first leg is gone, and which nobody is found to
-// have answered.
+// endUnanswered ends the outgoing calls whose first leg is gone and which nobody has
+// answered.
 func (r recovery) endUnanswered(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	for _, c := range ctl.calls {
@@ -187,9 +189,9 @@ func (r recovery) endUnanswered(switchName string, s survey.Survey, now time.Tim
 	}
 }
 
-// meet takes the calls that somebody else followed: those of an instance before this
-// one at once, if there can be no other. Those of other instances, which may be
-// alive, are orphans only when Redis says that they are.
+// meet takes the calls of a survey that are not followed here. If no other instance
+// can exist, it takes them over at once. Otherwise their owner may be alive, and
+// they are watched until it is known whether they are orphans.
 func (r recovery) meet(switchName string, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
 	ctl := r.ctl
 	alone := ctl.cfg.Calls.Alone()

@@ -10,19 +10,20 @@ import (
 	"tapedeck/esl"
 )
 
-// A call has one owner among several Tapedecks. A leg of a call that another one
-// owns may reach our socket all the same: then the leg itself tells the owner, by an
-// event that carries its channel data, and we do no more than what depends on the
-// organisation alone. If the owner is dead, whoever takes the call over has heard
-// the event too.
+// A call has one owner among several Tapedecks. A leg of a call that another instance
+// owns may reach our socket all the same. Then the leg itself notifies the owner, by
+// an event with its channel data, and we do only what depends on the organisation
+// alone. If the owner is dead, the instance that takes the call over has the event,
+// too.
 
-// enteredSubclass is that event; relayHeader names it among others.
+// enteredSubclass is the subclass of that event. The header relayHeader gives each
+// event an id of its own.
 const (
 	enteredSubclass = "tapedeck::entered"
 	relayHeader     = "Tapedeck-Relay"
 )
 
-// relay lets the owner know of a leg that entered here.
+// relay notifies the owner of a leg that entered here.
 func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 	org := ctl.cfg.Policy().Organisations[s.Organisation]
 	if org == nil {
@@ -48,11 +49,11 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 	return leave(send...)
 }
 
-// relays are legs that entered at an instance which did not own their call, by call:
-// those of calls that nobody owns are kept for a while, in case they become ours.
+// relays are the legs that entered at an instance which did not own their call, by
+// call. They are kept for a while, in case the call becomes ours.
 type relays map[string][]relayed
 
-// relayed is one leg that entered.
+// relayed is one such leg, with the id of its event and its time.
 type relayed struct {
 	id    string
 	entry entry
@@ -62,14 +63,14 @@ type relayed struct {
 // relayedLife is how long a relayed leg is kept for a call that has no owner yet.
 const relayedLife = 10 * time.Second
 
-// add keeps a relayed leg, once.
+// add keeps a relayed leg, unless it is kept already.
 func (r relays) add(call string, one relayed) {
 	if !slices.ContainsFunc(r[call], func(kept relayed) bool { return kept.id == one.id }) {
 		r[call] = append(r[call], one)
 	}
 }
 
-// forget forgets those of calls that nobody took.
+// forget forgets the legs of calls that were not taken over in time.
 func (r relays) forget(now time.Time) {
 	for id, entered := range r {
 		if now.Sub(entered[len(entered)-1].at) > relayedLife {
@@ -78,7 +79,8 @@ func (r relays) forget(now time.Time) {
 	}
 }
 
-// enteredElsewhere takes a leg that entered at another instance into our call.
+// enteredElsewhere takes the event of a leg that entered at another instance. If the
+// call is ours, the leg is entered into it.
 func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now time.Time) {
 	e := readEntry(ctl.cfg.Policy(), ev)
 	s, err := handover.Read(e.snapshot)
@@ -113,15 +115,15 @@ func (a *absence) enterRelayed(e entry, at, now time.Time) {
 	c.rethink(now)
 }
 
-// takeRelays takes what reached the others while the call had no owner: elements are
-// entered, because a leg that talks now left the dialplan before; presses are
-// returned, for when it is known who is on the call.
+// takeRelays takes what entered at other instances while the call had no owner. It
+// enters the elements now: whoever talks now came after them. It returns the
+// presses, for when it is known who is on the call.
 func (a *absence) takeRelays(since time.Time, s survey.Survey, now time.Time) (presses []entry) {
 	c := a.call
 	left := s.Variable(c.route.holder(), handover.RelayedVariable)
 	for _, r := range c.ctl.relays[c.id] {
 		switch {
-		case !r.at.After(since): // its owner saw to it
+		case !r.at.After(since): // the previous owner has taken it
 		case c.route.isToggleTransfer(r.entry):
 			presses = append(presses, r.entry)
 		case r.entry.hint != "" && left == "":

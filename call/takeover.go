@@ -21,10 +21,10 @@ import (
 // owner is dead, and leaves the calls that another instance has taken from us.
 type takeover struct {
 	ctl    *Controller
-	claims chan struct{} // one for each call that is being claimed
+	claims chan struct{} // one for each call that is being claimed: at most claimsAtOnce
 
 	// owned by Run
-	strays   map[string]stray // calls of others that Redis may not know
+	strays   map[string]stray // calls of other instances that Redis may not know
 	claiming map[string]bool  // calls that are being taken over
 }
 
@@ -32,12 +32,12 @@ func newTakeover(ctl *Controller) *takeover {
 	return &takeover{ctl: ctl, claims: make(chan struct{}, claimsAtOnce), strays: map[string]stray{}, claiming: map[string]bool{}}
 }
 
-// adoptedSubclass is the event that tells the other instances who owns a call from
-// now on.
+// adoptedSubclass is the subclass of the event that tells other instances who owns a
+// call from now on.
 const adoptedSubclass = "tapedeck::adopted"
 
-// announceOwner tells the other instances that the call is ours, and looks what the
-// owner before has written meanwhile.
+// announceOwner tells the other instances that the call is ours, and looks whether
+// the previous owner has obeyed a press meanwhile.
 func (a *absence) announceOwner(now time.Time) {
 	c := a.call
 	if !c.ctl.switches.watched(c.line.switchName) {
@@ -58,7 +58,7 @@ func (a *absence) announceOwner(now time.Time) {
 	}, now)
 }
 
-// adoptedElsewhere takes the news that another instance owns a call.
+// adoptedElsewhere takes the event that another instance owns a call.
 func (t *takeover) adoptedElsewhere(ev *esl.Event) {
 	c := t.ctl.calls[ev.Get("Tapedeck-Call")]
 	if c == nil || ev.Get("Tapedeck-Owner") == t.ctl.cfg.Calls.Instance() {
@@ -70,10 +70,10 @@ func (t *takeover) adoptedElsewhere(ev *esl.Event) {
 	}
 }
 
-// Orphans takes live calls whose owner is dead. The store tells of them again while
-// they remain.
+// Orphans takes over live calls whose owner is dead. The store reports them again as
+// long as they are orphans.
 func (ctl *Controller) Orphans(orphans []calls.Call) {
-	drafts := sync.OnceValue(reaper{ctl}.drafts) // for all of them: a dead owner writes no more
+	drafts := sync.OnceValue(reaper{ctl}.drafts) // read once for all of them: a dead owner writes no more
 	ctl.post(func(time.Time) {
 		for _, live := range orphans {
 			if link := ctl.cfg.Switches[live.Switch]; link != nil && ctl.calls[live.ID] == nil {
@@ -83,7 +83,7 @@ func (ctl *Controller) Orphans(orphans []calls.Call) {
 	})
 }
 
-// begin takes a call over, unless that is under way already.
+// begin begins to take a call over, unless that is under way already.
 func (t *takeover) begin(link Link, live calls.Call, drafts func() []recording.Sidecar) {
 	if t.claiming[live.ID] {
 		return
@@ -93,7 +93,7 @@ func (t *takeover) begin(link Link, live calls.Call, drafts func() []recording.S
 	t.ctl.work.Go(func() { t.take(link, live, legs, drafts) })
 }
 
-// legsOf are the legs on which a call may be found.
+// legsOf are the legs of a call that may still be live.
 func (t *takeover) legsOf(live calls.Call) []string {
 	legs := []string{live.Leg}
 	if live.Anchor != "" && live.Anchor != live.Leg {
@@ -107,9 +107,9 @@ func (t *takeover) legsOf(live calls.Call) []string {
 	return legs
 }
 
-// take asks FreeSWITCH how a call stands, and adopts it, or describes its files if it
-// is over, unless another instance is faster. drafts is the Controller's drafts, or
-// what that was a moment ago.
+// take claims a call and then adopts it or, if it is over, has its files described.
+// It does nothing if another instance is faster. drafts returns the drafts on the
+// disk; they may have been read a moment ago.
 func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func() []recording.Sidecar) {
 	ctl := t.ctl
 	defer ctl.post(func(time.Time) { delete(t.claiming, live.ID) })
@@ -125,8 +125,8 @@ func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func()
 			ctl.cfg.Log.Info("call of a dead instance not taken over", "call", live.ID, "token", live.Token, "error", err)
 			return
 		}
-		// Redis did not answer: the call may be ours all the same, and then nobody
-		// else is told of it.
+		// Redis did not answer: the claim may have been carried out, and then no other
+		// instance takes the call. So it is repeated.
 		select {
 		case <-time.After(claimRetry):
 		case <-ctl.ctx.Done():
@@ -135,15 +135,16 @@ func (t *takeover) take(link Link, live calls.Call, legs []string, drafts func()
 	}
 }
 
-// claimRetry is how soon a claim is repeated that had no answer.
+// claimRetry is how soon a claim without an answer is repeated.
 const claimRetry = 200 * time.Millisecond
 
-// claimsAtOnce is how many calls are claimed at the same time: of all the calls of an
-// instance at once, each would wait for all the others, and none be in time.
+// claimsAtOnce is how many calls are claimed at the same time. If all calls of a
+// dead instance were claimed at once, they would delay each other until all of them
+// timed out.
 const claimsAtOnce = 32
 
-// claim asks FreeSWITCH how a call stands, and then Redis for the call. Without a
-// link to FreeSWITCH it does not ask for the call: the store tells of it again.
+// claim surveys the call's legs and then claims the call in Redis. Without a link to
+// the switch it does not claim the call; the store reports it again.
 func (t *takeover) claim(link Link, live calls.Call, legs []string, drafts func() []recording.Sidecar) (mine calls.Call, s survey.Survey, history []recording.Sidecar, err error) {
 	t.claims <- struct{}{}
 	defer func() { <-t.claims }()
@@ -152,12 +153,12 @@ func (t *takeover) claim(link Link, live calls.Call, legs []string, drafts func(
 	if s, err = survey.Ask(ctx, link, legs); err != nil {
 		return live, s, nil, err
 	}
-	history = drafts()                                 // the disk has its own time
-	mine, err = t.ctl.cfg.Calls.Claim(t.ctl.ctx, live) // and so has Redis
+	history = drafts()                                 // not limited by ctx: the disk may be slow
+	mine, err = t.ctl.cfg.Calls.Claim(t.ctl.ctx, live) // nor by ctx: Redis, too
 	return mine, s, history, err
 }
 
-// inherit adopts a claimed call, or describes its files if it is over.
+// inherit adopts a claimed call, or has its files described if it is over.
 func (t *takeover) inherit(live calls.Call, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
 	ctl := t.ctl
 	var history []recording.Sidecar
@@ -186,8 +187,8 @@ func (t *takeover) inherit(live calls.Call, s survey.Survey, drafts []recording.
 	}
 }
 
-// refresh brings a survey up to date with what the events have told since: which legs
-// are gone; of those that are known, who talks to whom, and who has answered.
+// refresh brings a survey up to date with later events: which legs have hung up,
+// which have been answered, and who talks to whom.
 func (ls *legs) refresh(s survey.Survey) {
 	for uuid := range s.Live {
 		if ls.hasGone(uuid) {

@@ -1,6 +1,6 @@
-// Package files is what the files of one call hold: which stretch is speech and
-// which is silence, since when, and why. It is pure: it takes what toggle knows
-// and what FreeSWITCH told, and touches no disk.
+// Package files knows what the files of one call hold: which stretches are speech
+// and which are silence, since when, and why. It is pure: it works on toggle's
+// states and on times, and does not touch the disk.
 package files
 
 import (
@@ -10,12 +10,12 @@ import (
 	"tapedeck/toggle"
 )
 
-// Files are the files of one call. The last one is the one that is written. The
-// zero value has none; a call has at least one from its beginning on, whether or
-// not anything is written to it.
+// Files are the files of one call. The last one is the one that is written. The zero
+// value has none; a call has at least one from its beginning on, even if nothing is
+// ever written to it.
 type Files struct {
 	parts       []*Part
-	unsureSince time.Time // since when it is not certain what the last file holds; zero: it is certain
+	unsureSince time.Time // since when it is uncertain what the last file holds; zero: it is certain
 }
 
 // Add makes path the call's next file.
@@ -25,13 +25,13 @@ func (f *Files) Add(path string) *Part {
 	return p
 }
 
-// All are the files in order.
+// All returns the files in order.
 func (f *Files) All() []*Part { return f.parts }
 
-// Last is the file that is written.
+// Last returns the file that is written.
 func (f *Files) Last() *Part { return f.parts[len(f.parts)-1] }
 
-// Find is the file with this path; nil if the call has none.
+// Find returns the file with this path; nil if the call has none.
 func (f *Files) Find(path string) *Part {
 	for _, p := range f.parts {
 		if p.Path == path {
@@ -44,8 +44,8 @@ func (f *Files) Find(path string) *Part {
 // Any reports whether the call has a file on the disk.
 func (f *Files) Any() bool { return !f.parts[0].Began.IsZero() }
 
-// Assumed is how the file stands, with a command on its way about what the answer
-// starts: that command may have been carried out.
+// Assumed is the state of the file if the command that is on its way, about what the
+// answer starts, has been carried out.
 func Assumed(s toggle.State) toggle.File {
 	switch {
 	case s.File == toggle.NoFile && s.Pending == toggle.Arm:
@@ -58,14 +58,14 @@ func Assumed(s toggle.State) toggle.File {
 	return s.File
 }
 
-// MayStart reports whether FreeSWITCH may begin the last file without a further
-// word.
+// MayStart reports whether FreeSWITCH may start the last file without a further
+// command.
 func MayStart(s toggle.State) bool {
 	is := Assumed(s)
 	return is >= toggle.Armed && is < toggle.Open
 }
 
-// ExpectedSpans is what a file will hold that the answer starts.
+// ExpectedSpans are the spans that a file will have that the answer starts.
 func ExpectedSpans(s toggle.State, cause recording.Cause) []recording.Span {
 	state := recording.StateRecording
 	if Assumed(s) == toggle.ArmedMasked {
@@ -75,13 +75,13 @@ func ExpectedSpans(s toggle.State, cause recording.Cause) []recording.Span {
 }
 
 // Follow brings the last file's edges in line with what FreeSWITCH has confirmed.
-// why says why the file holds what it holds after.
+// why returns the cause of what the file holds afterwards.
 func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, now time.Time) {
 	p := f.Last()
 	if before.Pending != after.Pending && after.Pending > toggle.Disarm && f.unsureSince.IsZero() {
 		f.unsureSince = now
 	}
-	if before.File == toggle.Open && after.File == toggle.NoFile { // what might have started has not
+	if before.File == toggle.Open && after.File == toggle.NoFile { // the file that might have started has not
 		p.Began, p.Edges = time.Time{}, nil
 	}
 	if after.Gone || after.File < toggle.Open || after.File == toggle.Closed {
@@ -99,14 +99,14 @@ func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, n
 func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now time.Time) {
 	p := f.Last()
 	state := p.state(before.File, after.File)
-	ends := after.Wish() == toggle.Speech // a pause that is about to end is still the one that it was
+	ends := after.Wish() == toggle.Speech // a pause that is about to end keeps its cause
 	if n := len(p.Edges); n > 0 && p.lastState() == state && (state == recording.StateRecording || ends || p.Edges[n-1].Cause == cause) {
 		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsureSince.IsZero() {
 			p.addUncertainPause(f.unsureSince, now, cause)
 		}
 		return
 	}
-	if before.File == toggle.ArmedUnsure { // it may have begun either way
+	if before.File == toggle.ArmedUnsure { // it may have begun with speech or with silence
 		f.unsureSince = LongAgo
 	}
 	e := Edge{At: now, Since: now, State: state, Cause: cause}
@@ -120,10 +120,11 @@ func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now t
 	p.Edges = append(p.Edges, e)
 }
 
-// LongAgo is before any file began.
+// LongAgo is earlier than the beginning of any file.
 var LongAgo = time.Unix(1, 0)
 
-// settleDoubt notes that what the file holds is known again, until the next command.
+// settleDoubt notes that it is certain again what the file holds, until the next
+// command is sent.
 func (f *Files) settleDoubt(before, after toggle.State, now time.Time) {
 	if after.File == toggle.Open || after.File == before.File && after.Pending == before.Pending {
 		return
@@ -133,19 +134,20 @@ func (f *Files) settleDoubt(before, after toggle.State, now time.Time) {
 	}
 }
 
-// UnsureSince is since when it is not certain what the last file holds; zero: it is.
+// UnsureSince is since when it is uncertain what the last file holds; zero: it is
+// certain.
 func (f *Files) UnsureSince() time.Time { return f.unsureSince }
 
 // Known is what a snapshot says of the last file.
 type Known struct {
-	Since     time.Time // since when what is to be written is what it is
+	Since     time.Time // when the wish (speech or silence) changed last
 	Began     time.Time
 	Confirmed bool
 	Origin    Origin
 }
 
-// Recall takes what was written down of the files, and what the snapshot of the
-// call says of the last one.
+// Recall restores the files from their drafts, and the last file from the call's
+// snapshot, too.
 func (f *Files) Recall(drafts []recording.Sidecar, known Known) {
 	f.unsureSince = known.Since
 	for _, s := range drafts {
@@ -163,9 +165,8 @@ func (f *Files) Recall(drafts []recording.Sidecar, known Known) {
 	}
 }
 
-// AssumeCarriedOut notes what the last file should hold since a time, if what was written
-// down of it says otherwise: the command was on its way and may have been carried
-// out.
+// AssumeCarriedOut adds an edge to the last file if its draft does not hold what was
+// wished since a time: the command was on its way and may have been carried out.
 func (f *Files) AssumeCarriedOut(s toggle.State, since time.Time, why func() recording.Cause, now time.Time) {
 	p, state := f.Last(), recording.StatePaused
 	if s.Wish() == toggle.Speech {

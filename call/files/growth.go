@@ -7,21 +7,22 @@ import (
 	"tapedeck/recording"
 )
 
-// Growth is what was seen of a file on the disk, look by look.
+// Growth is what the watchdog has seen of a file so far.
 type Growth struct {
 	bytes int64
-	still int // looks since it last grew
+	still int // number of looks since the file last grew
 }
 
-// Looks at a file before what they show is a problem.
+// How many looks it takes before a missing file, or one that does not grow, is a
+// problem.
 const (
-	missingLooks = 2 // FreeSWITCH may make the file a little later than it says so
+	missingLooks = 2 // FreeSWITCH may report a file a little before it makes it
 	stillLooks   = 3
 )
 
-// Look takes one look at a file that should grow: its size in bytes, or why there
-// is none. It returns recording.FileMissing, recording.NotGrowing or "". An error
-// that is the disk's and not the file's says nothing.
+// Look takes one look at a file that should grow: its size in bytes, or the error.
+// It returns recording.FileMissing, recording.NotGrowing or "". An error other than
+// fs.ErrNotExist says nothing about the file and changes nothing.
 func (g *Growth) Look(bytes int64, err error) (problem string) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

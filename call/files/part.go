@@ -12,37 +12,37 @@ import (
 	"tapedeck/toggle"
 )
 
-// Part is one file of a call. A call has a further one if a recording ended
-// although it was still wanted. All times are by our clock, but for Made.
+// Part is one file of a call. A call has a further part if a recording ended while
+// it was still wanted. All times except Made are by our clock.
 type Part struct {
 	N         int       // 1 is the first
-	Path      string    // as FreeSWITCH sees it
-	Began     time.Time // the file's first packet; zero: nothing was started
-	Confirmed bool      // RECORD_START said when it began; otherwise that was concluded
-	Made      time.Time // RECORD_START by FreeSWITCH's clock; zero: not known
-	Stopped   time.Time // RECORD_STOP; zero: it did not come
+	Path      string    // on FreeSWITCH's disk
+	Began     time.Time // time of the file's first packet; zero: it has not started
+	Confirmed bool      // Began is from RECORD_START; otherwise it was concluded
+	Made      time.Time // time of RECORD_START by FreeSWITCH's clock; zero: not known
+	Stopped   time.Time // time of RECORD_STOP; zero: it has not come
 	Edges     []Edge
 	Origin    Origin
 	Problems  []string // as in the sidecar
 	Growth    Growth
 }
 
-// Edge is where the file begins to hold speech or silence.
+// Edge is where a file changes between speech and silence.
 type Edge struct {
-	At    time.Time // it holds State from here on for certain
-	Since time.Time // it may hold State from here on
+	At    time.Time // from here on the file certainly holds State
+	Since time.Time // from here on the file may hold State
 	State string    // recording.StateRecording or recording.StatePaused
 	Cause recording.Cause
 }
 
-// Origin is on whose wish a file was begun.
+// Origin says who wanted the file when it began.
 type Origin struct {
 	Trigger string // Automatic or OnDemand; "" as long as the file has not begun
 	By      string // the user who asked for it
 	Decided recording.Cause
 }
 
-// Values of Origin.Trigger, as in the sidecar.
+// The values of Origin.Trigger, as in the sidecar.
 const (
 	Automatic = "automatic"
 	OnDemand  = "on-demand"
@@ -57,11 +57,11 @@ func OriginOf(s toggle.State, cause recording.Cause) Origin {
 	return o
 }
 
-// NeedsSidecar reports whether there is something to be told of the file: that it is
-// there, or why it is not.
+// NeedsSidecar reports whether the part has a file or a problem, so that a sidecar
+// has something to say.
 func (p *Part) NeedsSidecar() bool { return !p.Began.IsZero() || len(p.Problems) > 0 }
 
-// Begin takes RECORD_START. It corrects what was concluded before it came.
+// Begin takes RECORD_START. It corrects a beginning that was concluded before.
 func (p *Part) Begin(at time.Time) {
 	p.Began, p.Confirmed = at, true
 	if len(p.Edges) > 0 {
@@ -69,12 +69,13 @@ func (p *Part) Begin(at time.Time) {
 	}
 }
 
-// clockSlack is how much longer a file may be than the time between its events.
+// clockSlack is how much longer a file may be than the time between its two events.
 const clockSlack = 40 * time.Millisecond
 
-// End takes RECORD_STOP, and the file's length in milliseconds if the event has
-// it (0: it has not). The length says when the file began, if nothing told that,
-// or if it was told late. A file that is shorter has lost something.
+// End takes RECORD_STOP, and the file's length in milliseconds from that event (0 if
+// it has none). The length corrects the beginning if that was concluded, or if
+// RECORD_START came late. A file that is shorter has lost something and keeps its
+// beginning.
 func (p *Part) End(at time.Time, ms int) {
 	p.Stopped = at
 	began := at.Add(-time.Duration(ms) * time.Millisecond)
@@ -83,15 +84,15 @@ func (p *Part) End(at time.Time, ms int) {
 	}
 }
 
-// Empty takes it that not one packet came: FreeSWITCH has deleted the file.
+// Empty takes it that no packet came and FreeSWITCH has deleted the file.
 func (p *Part) Empty() { p.Began, p.Stopped, p.Edges = time.Time{}, time.Time{}, nil }
 
-// maxProblems is how many problems a file has before each kind is written down
-// only once.
+// maxProblems is how many problems a file may have before each kind is noted only
+// once.
 const maxProblems = 20
 
-// AddProblem writes a problem down, with FreeSWITCH's word on it ("": none). It
-// reports whether the problem is new.
+// AddProblem notes a problem, with FreeSWITCH's reply or another detail ("" if there
+// is none). It reports whether the problem is new.
 func (p *Part) AddProblem(problem, detail string) bool {
 	text := problem
 	if detail != "" {
@@ -106,8 +107,8 @@ func (p *Part) AddProblem(problem, detail string) bool {
 	return true
 }
 
-// Spans are the file's edges as pieces, up to end if the file was not stopped
-// before.
+// Spans are the spans of the file between its edges. The last one ends when the file
+// was stopped, or at end if it was not.
 func (p *Part) Spans(end time.Time) []recording.Span {
 	spans := make([]recording.Span, 0, len(p.Edges))
 	for i, e := range p.Edges {
@@ -121,10 +122,11 @@ func (p *Part) Spans(end time.Time) []recording.Span {
 	return spans
 }
 
-// ms is a time as milliseconds of the file.
+// ms converts a time to milliseconds since the beginning of the file.
 func (p *Part) ms(at time.Time) int64 { return max(0, at.Sub(p.Began).Milliseconds()) }
 
-// state is what the file holds now. A file in doubt holds what it held before.
+// state is what the file holds now. A file whose state is uncertain holds what it
+// held before.
 func (p *Part) state(before, now toggle.File) string {
 	switch {
 	case now == toggle.Masked:
@@ -139,7 +141,7 @@ func (p *Part) state(before, now toggle.File) string {
 	return recording.StateRecording
 }
 
-// lastState is what the last edge says; "" without one.
+// lastState is the state of the last edge; "" if there is none.
 func (p *Part) lastState() string {
 	if n := len(p.Edges); n > 0 {
 		return p.Edges[n-1].State
@@ -147,13 +149,13 @@ func (p *Part) lastState() string {
 	return ""
 }
 
-// addUncertainPause notes that the file may have been silent until now, and since when:
-// nobody confirmed a mask. The audio tells.
+// addUncertainPause notes that the file may have been silent from since until now: a
+// mask was sent and not confirmed. Only the audio can tell.
 func (p *Part) addUncertainPause(since, now time.Time, cause recording.Cause) {
 	p.Edges = append(p.Edges, Edge{now.Add(-time.Millisecond), since, recording.StatePaused, cause}, Edge{now, now, recording.StateRecording, cause})
 }
 
-// recall takes what a sidecar or a draft says of the file.
+// recall restores the part from a sidecar or a draft.
 func (p *Part) recall(s recording.Sidecar) {
 	p.Problems = slices.Clone(s.Problems)
 	p.Origin = Origin{s.Trigger, s.RequestedBy, s.Decided}

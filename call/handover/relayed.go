@@ -6,16 +6,18 @@ import (
 	"tapedeck/flow"
 )
 
-// RelayedVariable keeps, on the recorded leg, the elements that it entered at an
-// instance which does not own the call, until the owner has seen to them: whoever
-// takes the call over finds them there, if nobody who heard of them is left.
+// RelayedVariable is the channel variable with the elements that the recorded leg
+// entered at instances which do not own the call. The owner clears it when it has
+// entered them. If the owner dies, the next owner finds them there, even if no
+// instance is left that heard of them.
 const RelayedVariable = "tapedeck_relayed"
 
-// maxRelayed is how long the variable may grow, in bytes.
+// maxRelayed is the greatest length of the variable, in bytes, to which an element
+// is still added.
 const maxRelayed = 2048
 
-// AddRelayed adds an element to the text of RelayedVariable; ok is false if there
-// is no room.
+// AddRelayed adds an element to the text of RelayedVariable. It returns ok false,
+// and the text as it was, if there is no room.
 func AddRelayed(text string, e flow.Element) (longer string, ok bool) {
 	if len(text) >= maxRelayed {
 		return text, false
@@ -23,7 +25,8 @@ func AddRelayed(text string, e flow.Element) (longer string, ok bool) {
 	return strings.TrimPrefix(text+","+e.String(), ","), true
 }
 
-// Relayed are the elements in the text of RelayedVariable, as they were entered.
+// Relayed splits the text of RelayedVariable into its elements, in the order in
+// which they were entered.
 func Relayed(text string) []string {
 	if text == "" {
 		return nil

@@ -1,7 +1,7 @@
-// Package handover is the state of a call that survives a restart of Tapedeck, or
-// goes to another instance. One type, Snapshot, is what all of it is derived from:
-// the channel variable on the recorded leg, the entry in Redis, and the draft
-// beside the file. It is pure.
+// Package handover has the state of a call that survives a restart of Tapedeck or
+// goes to another instance. Everything that is handed over is derived from one type,
+// Snapshot: the channel variable on the recorded leg, the entry in Redis, and the
+// draft beside the file. The package is pure.
 package handover
 
 import (
@@ -18,19 +18,20 @@ import (
 	"tapedeck/toggle"
 )
 
-// Variable is the channel variable that holds the snapshot on the recorded leg:
-// FreeSWITCH itself keeps it, exactly as long as the call. It goes out in one write
-// with the commands that follow from it, before them, so it is never behind what
-// FreeSWITCH was told.
+// Variable is the channel variable that holds the snapshot on the recorded leg.
+// FreeSWITCH keeps it exactly as long as the call. It is set in the same write as
+// the commands that follow from it, before them, so it is never older than what
+// FreeSWITCH was told to do.
 const Variable = "tapedeck_live"
 
-// Snapshot is what a Tapedeck needs that takes the call over.
+// Snapshot is what an instance needs to take a call over. Its JSON names are a
+// contract between versions of Tapedeck.
 type Snapshot struct {
 	Version      int             `json:"v"`
 	Owner        string          `json:"owner"` // instance of Tapedeck
 	Token        int64           `json:"token"` // grows with each change of owner
 	Serial       int64           `json:"serial"`
-	At           time.Time       `json:"at"` // since when what is to be written is what it is
+	At           time.Time       `json:"at"` // when the wish (speech, silence or nothing) changed last
 	Changed      time.Time       `json:"changed"`
 	Call         string          `json:"call"`
 	Organisation string          `json:"org"`
@@ -49,13 +50,13 @@ type Snapshot struct {
 	Person       toggle.Person   `json:"person,omitempty"`
 	Method       string          `json:"method,omitempty"`
 	User         string          `json:"user,omitempty"`
-	Account      string          `json:"account,omitempty"` // that pressed, in the user's name
+	Account      string          `json:"account,omitempty"` // the account that pressed by the API, in the user's name
 	Pressed      time.Time       `json:"pressed,omitzero"`
-	File         toggle.File     `json:"file,omitempty"` // at most Open, or Closed: what is confirmed besides does not count
+	File         toggle.File     `json:"file,omitempty"` // at most Open, or Closed: whether it is masked is for FreeSWITCH to say
 	Doomed       bool            `json:"doomed,omitempty"`
 	Part         int             `json:"part"`
 	PartBegan    time.Time       `json:"part_began,omitzero"`
-	PartTold     bool            `json:"part_told,omitempty"` // RECORD_START told PartBegan
+	PartTold     bool            `json:"part_told,omitempty"` // PartBegan is from RECORD_START
 	Disclaimed   bool            `json:"disclaimed,omitempty"`
 	Problems     toggle.Problem  `json:"problems,omitempty"`
 	Decided      recording.Cause `json:"decided,omitzero"`
@@ -73,11 +74,11 @@ type Step struct {
 // Version is the version of snapshots that this Tapedeck writes and reads.
 const Version = 1
 
-// maxBytes is how long an encoded snapshot may be.
+// maxBytes is the greatest length of an encoded snapshot.
 const maxBytes = 32 << 10
 
-// Encode makes text of letters, digits, - and _ alone, which nothing on the way
-// can misread.
+// Encode returns the snapshot as text of letters, digits, - and _ only, so that no
+// channel variable or event can distort it.
 func (s Snapshot) Encode() string {
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -86,16 +87,17 @@ func (s Snapshot) Encode() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// Stable is the encoded snapshot without what changes by itself: two snapshots
-// that say the same have the same one.
+// Stable is the encoded snapshot without what changes by itself. Two snapshots that
+// say the same have the same Stable.
 func (s Snapshot) Stable() string {
 	s.Serial, s.Changed = 0, time.Time{}
 	return s.Encode()
 }
 
-// EncodeShort is Encode, for where the text may have maxBytes at the most. One
-// that is too long loses the elements that decide nothing, or becomes "":
-// nothing is better than what was true once, and no command must fail for it.
+// EncodeShort is Encode, with a text of at most maxBytes. If the snapshot is too
+// long, it loses the elements that decide nothing. If it is still too long, the text
+// is "": no snapshot is better than an old one, and no command may fail because of
+// it.
 func (s Snapshot) EncodeShort() (text string, shortened bool) {
 	if text = s.Encode(); len(text) <= maxBytes {
 		return text, false
@@ -109,8 +111,9 @@ func (s Snapshot) EncodeShort() (text string, shortened bool) {
 	return text, true
 }
 
-// Read reads what another Tapedeck, or an earlier one, has left. It trusts the
-// text: whoever can set variables on a channel can do more than it could.
+// Read decodes a snapshot that another Tapedeck, or this one before a restart, has
+// written. It trusts the text: whoever can set channel variables can do more harm
+// without it.
 func Read(text string) (Snapshot, error) {
 	var s Snapshot
 	if len(text) > maxBytes {
@@ -131,7 +134,7 @@ func Read(text string) (Snapshot, error) {
 	return s, nil
 }
 
-// Holder is the leg that the snapshot is kept on.
+// Holder is the leg that has the snapshot.
 func (s Snapshot) Holder() string {
 	if s.Anchor != "" {
 		return s.Anchor
@@ -139,22 +142,22 @@ func (s Snapshot) Holder() string {
 	return s.First
 }
 
-// State is the recording as the snapshot has it.
+// State is the state of the recording in the snapshot.
 func (s Snapshot) State() toggle.State {
 	return toggle.State{On: s.On, Guard: s.Guard, Person: s.Person, Answered: !s.Answered.IsZero(), File: s.File,
 		Begun: s.File >= toggle.Open, Doomed: s.Doomed, Problems: s.Problems}
 }
 
-// LiveCall is the call as Redis knows it, as far as the snapshot says. text is the
-// encoded snapshot.
+// LiveCall is the call's entry in Redis, as far as the snapshot knows it. text is
+// the encoded snapshot.
 func (s Snapshot) LiveCall(text string) calls.Call {
 	return calls.Call{ID: s.Call, Organisation: s.Organisation, Direction: s.Direction, Switch: s.Switch, Leg: s.First, Anchor: s.Anchor,
 		External: s.External, State: calls.Off, Started: s.Began, Answered: s.Answered, Owner: s.Owner, Token: s.Token,
 		Snapshot: text}
 }
 
-// Draft is what the snapshot alone says of the call's last file: its owner was
-// killed before it wrote more down.
+// Draft is a draft of the call's last file made from the snapshot alone, for an
+// owner that was killed before it wrote one.
 func (s Snapshot) Draft() recording.Sidecar {
 	d := recording.Sidecar{
 		Version: recording.Version, Call: s.Call, Organisation: s.Organisation, Direction: s.Direction.String(), External: s.External,
@@ -184,8 +187,8 @@ func (s Snapshot) Draft() recording.Sidecar {
 	return d
 }
 
-// Richer is the history of a call's files that knows more: the one given, or what
-// lies beside the files.
+// Richer returns the drafts of a call that know more of it: history, or those of the
+// call among drafts, which lie on the disk. The longer trace knows more.
 func Richer(call string, history, drafts []recording.Sidecar) []recording.Sidecar {
 	var beside []recording.Sidecar
 	for _, s := range drafts {

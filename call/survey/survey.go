@@ -1,6 +1,6 @@
-// Package survey asks a FreeSWITCH how its legs stand at one moment. It asks each
-// leg itself: `show channels` is written late, has legs that are gone and lacks
-// legs that are there (switch_core_sqldb.c).
+// Package survey asks a FreeSWITCH for the state of its legs at one moment. It asks
+// for each leg separately, because `show channels` is written late: it lists legs
+// that are gone and lacks legs that exist (switch_core_sqldb.c).
 package survey
 
 import (
@@ -28,30 +28,31 @@ type Data interface {
 	Variable(name string) string
 }
 
-// Legs are the legs that a FreeSWITCH has, and whether each is answered.
+// Legs are the legs that a FreeSWITCH has, and whether each one is answered.
 type Legs map[string]bool
 
-// Has reports whether the leg is there.
+// Has reports whether the leg exists.
 func (l Legs) Has(uuid string) bool { _, has := l[uuid]; return has }
 
 // Survey is what a FreeSWITCH says of its legs.
 type Survey struct {
-	Data  map[string]Data // the legs that there are, and their channel data
+	Data  map[string]Data // channel data of the legs that exist
 	Live  Legs
-	Peers map[string]string // who talks to whom
-	bugs  map[string]string // uuid_buglist of recorded legs, and of those that they talk to
+	Peers map[string]string // by leg: the leg that it talks to
+	bugs  map[string]string // uuid_buglist of the recorded legs and of their peers
 }
 
-// Of is a survey that knows of one leg alone that it is there.
+// Of is a survey that only knows that one leg exists.
 func Of(leg string, answered bool) Survey { return Survey{Live: Legs{leg: answered}} }
 
-// IsRecording reports whether a file is being written on a leg.
+// IsRecording reports whether a leg is being recorded to this file. known is false
+// if the survey did not ask for that.
 func (s Survey) IsRecording(leg, file string) (yes, known bool) {
 	text, known := s.bugs[leg]
 	return strings.Contains(text, "<target>"+file+"</target>"), known
 }
 
-// Variable is a variable of a leg; "" if the leg, or the variable, is not there.
+// Variable is a variable of a leg; "" if the leg or the variable does not exist.
 func (s Survey) Variable(leg, name string) string {
 	if data := s.Data[leg]; data != nil {
 		return data.Variable(name)
@@ -59,8 +60,8 @@ func (s Survey) Variable(leg, name string) string {
 	return ""
 }
 
-// dump is uuid_dump's JSON. A variable with several values is an array there; it
-// is left out, as none of ours has several.
+// dump is the JSON of uuid_dump. A variable with several values is an array there;
+// it is left out, because no variable that we read has several.
 type dump map[string]string
 
 func (d *dump) UnmarshalJSON(text []byte) error {
@@ -80,11 +81,11 @@ func (d *dump) UnmarshalJSON(text []byte) error {
 func (d dump) Get(header string) string    { return d[header] }
 func (d dump) Variable(name string) string { return d["variable_"+name] }
 
-// atOnce is how many legs are asked about in one write: a leg's answer has some
-// 10 KB.
+// atOnce is how many legs are asked for in one write. The answer for one leg has
+// about 10 KB.
 const atOnce = 64
 
-// Listed are the legs that `show channels` has: nearly all.
+// Listed are the legs that `show channels` lists: nearly all.
 func Listed(ctx context.Context, link Link) ([]string, error) {
 	replies, err := link.SendAll(ctx, []esl.Command{esl.API("show", "channels", "as", "json")})
 	if err != nil {
@@ -105,7 +106,7 @@ func Listed(ctx context.Context, link Link) ([]string, error) {
 	return legs, nil
 }
 
-// All asks for the legs that are listed and for those that are known.
+// All surveys the legs that are listed and those that are known.
 func All(ctx context.Context, link Link, known []string) (Survey, error) {
 	legs, err := Listed(ctx, link)
 	if err != nil {
@@ -114,8 +115,8 @@ func All(ctx context.Context, link Link, known []string) (Survey, error) {
 	return Ask(ctx, link, append(legs, known...))
 }
 
-// Ask asks for these legs, for those that they talk to, and for what listens to
-// the recorded ones and to those that they talk to.
+// Ask surveys these legs and their peers. It also asks which files the recorded legs
+// and their peers are being recorded to.
 func Ask(ctx context.Context, link Link, legs []string) (Survey, error) {
 	s := Survey{Data: map[string]Data{}, Live: Legs{}, Peers: map[string]string{}, bugs: map[string]string{}}
 	slices.Sort(legs)
@@ -138,8 +139,9 @@ func Ask(ctx context.Context, link Link, legs []string) (Survey, error) {
 	return s, s.listBugs(ctx, link)
 }
 
-// dump asks for the channel data of legs. A leg that is gone has none, and says
-// so; anything else that cannot be read is no proof that a leg is gone.
+// dump asks for the channel data of legs. FreeSWITCH says so if a leg is gone. Any
+// other answer that cannot be read is an error, because it does not prove that the
+// leg is gone.
 func (s Survey) dump(ctx context.Context, link Link, legs []string) error {
 	return inChunks(ctx, link, legs, func(uuid string) esl.Command { return esl.API("uuid_dump", uuid, "json") }, func(uuid, text string) error {
 		if strings.HasPrefix(text, "-ERR No such channel") {
@@ -154,8 +156,8 @@ func (s Survey) dump(ctx context.Context, link Link, legs []string) error {
 	})
 }
 
-// bridge finds who talks to whom: two answered legs that name each other. One side
-// alone may name a leg that it talked to before.
+// pair finds out who talks to whom: two answered legs that name each other. If only
+// one leg names the other, it may be one that it talked to before.
 func (s Survey) pair() {
 	for uuid, data := range s.Data {
 		other := data.Variable("signal_bond")
@@ -166,8 +168,8 @@ func (s Survey) pair() {
 	}
 }
 
-// listBugs asks for what listens to the recorded legs, and, for the record key, to
-// those that they talk to.
+// listBugs asks for the recordings of the recorded legs and, because of the Record
+// key's markers, of their peers.
 func (s Survey) listBugs(ctx context.Context, link Link) error {
 	recorded := func(uuid string) bool { return s.Variable(uuid, handover.Variable) != "" }
 	legs := slices.DeleteFunc(slices.Collect(maps.Keys(s.Data)), func(uuid string) bool {
@@ -181,9 +183,10 @@ func (s Survey) listBugs(ctx context.Context, link Link) error {
 	})
 }
 
-// Snapshots are the latest snapshots of the calls whose legs were asked for; bad is
-// called for each that cannot be read. On the outside party's leg of an outgoing
-// call the snapshot may not say yet who has answered: that leg has.
+// Snapshots returns the latest snapshot of each call in the survey. It calls bad for
+// each snapshot that cannot be read. A snapshot on the outside party's leg of an
+// outgoing call may not name the anchor yet; if that leg is answered, it is the
+// anchor.
 func (s Survey) Snapshots(bad func(leg string, err error)) map[string]handover.Snapshot {
 	newest := map[string]handover.Snapshot{}
 	for uuid, data := range s.Data {
@@ -210,9 +213,9 @@ func (s Survey) Snapshots(bad func(leg string, err error)) map[string]handover.S
 	return newest
 }
 
-// inChunks sends a command about each leg, some at a time, and hands each reply to
-// took. A leg whose name cannot be sent is left out: it keeps nobody from the
-// others.
+// inChunks sends one command about each leg, atOnce of them in one write, and passes
+// each reply to took. It leaves out a leg whose name cannot be sent, so that the
+// others are asked.
 func inChunks(ctx context.Context, link Link, legs []string, command func(uuid string) esl.Command, took func(uuid, text string) error) error {
 	legs = slices.DeleteFunc(slices.Clone(legs), func(uuid string) bool { return !isASCII(uuid) || command(uuid).Validate() != nil })
 	for some := range slices.Chunk(legs, atOnce) {
@@ -233,13 +236,13 @@ func inChunks(ctx context.Context, link Link, legs []string, command func(uuid s
 	return nil
 }
 
-// isASCII reports whether a leg's name is in ASCII. JSON may not have the same
-// bytes of any other.
+// isASCII reports whether a leg's name is ASCII. JSON may not keep the bytes of any
+// other name.
 func isASCII(leg string) bool {
 	return !strings.ContainsFunc(leg, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
-// IsUUID reports whether a leg's name is one that FreeSWITCH itself makes.
+// IsUUID reports whether a leg's name has the form of one that FreeSWITCH makes.
 func IsUUID(leg string) bool {
 	return len(leg) > 0 && len(leg) <= 64 && !strings.ContainsFunc(leg, func(r rune) bool {
 		return (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-'
