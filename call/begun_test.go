@@ -18,26 +18,26 @@ func TestCallsAgainAfterRestart(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			policy := pressPolicy(t)
-			l := newLabWith(t, policy)
-			a := l.from("1001", "07700900123")
+			fx := newFixtureWith(t, policy)
+			a := fx.from("1001", "07700900123")
 			a.Set("hangup_after_bridge", "false") // FreeSWITCH's default: the dialplan goes on
 			for n := range 3 {
 				if n > 0 {
-					l.enter(a)
+					fx.enter(a)
 				}
-				b := l.out(a)
-				l.answer(b)
-				l.talk(time.Duration(n+1) * second)
+				b := fx.out(a)
+				fx.answer(b)
+				fx.talk(time.Duration(n+1) * second)
 				if during {
-					l.restart(policy, func() {})
+					fx.restart(policy, func() {})
 				}
 				b.Hangup("")
 				if !during {
-					l.restart(policy, func() {})
+					fx.restart(policy, func() {})
 				}
-				l.settle()
+				fx.settle()
 			}
-			files := l.files()
+			files := fx.files()
 			if len(files) != 3 {
 				t.Fatalf("files: %q", files)
 			}
@@ -57,21 +57,21 @@ func TestFileIsThere(t *testing.T) {
 	for _, ext := range []string{".wav", ".json"} {
 		t.Run(ext, func(t *testing.T) {
 			t.Parallel()
-			l := newLab(t)
+			fx := newFixture(t)
 			const leg = "c0ffee00-0000-4000-8000-000000000001"
-			dir, err := recording.NewDir(l.dir)
-			l.must(err)
+			dir, err := recording.NewDir(fx.dir)
+			fx.must(err)
 			path, err := dir.Path("acme", time.Now(), leg)
-			l.must(err)
-			l.must(os.MkdirAll(filepath.Dir(path), 0o755))
+			fx.must(err)
+			fx.must(os.MkdirAll(filepath.Dir(path), 0o755))
 			there := path[:len(path)-len(".wav")] + ext
-			l.must(os.WriteFile(there, []byte("old"), 0o644))
-			a := l.sw.Incoming(esltest.Leg{UUID: leg, Number: "07700900123", Destination: "+442079460001"})
-			l.enter(a)
-			l.answer(l.ring(a, "1004"))
-			l.talk(second)
+			fx.must(os.WriteFile(there, []byte("old"), 0o644))
+			a := fx.sw.Incoming(esltest.Leg{UUID: leg, Number: "07700900123", Destination: "+442079460001"})
+			fx.enter(a)
+			fx.answer(fx.ring(a, "1004"))
+			fx.talk(second)
 			a.Hangup("")
-			l.settle()
+			fx.settle()
 			if text, err := os.ReadFile(there); err != nil || string(text) != "old" {
 				t.Errorf("what was there: %.20q, %v", text, err)
 			}

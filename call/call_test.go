@@ -25,10 +25,10 @@ func TestAnswerBeforeTheReply(t *testing.T) {
 		{"armed masked, being armed", toggle.State{On: true, File: toggle.ArmedMasked, Pending: toggle.Arm}, recording.StatePaused, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			l := newLabWith(t, pressPolicy(t))
-			a := l.inbound("+442079460004")
-			l.ctl.ask(t.Context(), func(now time.Time) {
-				c := l.ctl.calls[a.UUID()]
+			fx := newFixtureWith(t, pressPolicy(t))
+			a := fx.inbound("+442079460004")
+			fx.ctl.ask(t.Context(), func(now time.Time) {
+				c := fx.ctl.calls[a.UUID()]
 				c.rec.State = tc.before
 				foretold := c.sidecars(now)
 				if len(foretold) != 1 || foretold[0].Spans[0].State != tc.state && tc.certain {

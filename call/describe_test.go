@@ -10,12 +10,12 @@ import (
 	"tapedeck/store/index"
 )
 
-// indexing is a RecordingIndex that remembers what it was given.
-type indexing struct {
+// indexingStore is a RecordingIndex that remembers what it was given.
+type indexingStore struct {
 	saved *[]index.Recording
 }
 
-func (i indexing) Save(r index.Recording) { *i.saved = append(*i.saved, r) }
+func (i indexingStore) Save(r index.Recording) { *i.saved = append(*i.saved, r) }
 
 // TestKnownBetter: what the owner has written of a call, which was cut off from
 // Redis or died just then, is not written over by one that knows less; it is in
@@ -26,7 +26,7 @@ func TestKnownBetter(t *testing.T) {
 		t.Skip(err) // a name that FreeSWITCH would misread
 	}
 	var saved []index.Recording
-	d := New(Config{Recordings: dir, Calls: nowhere{}, Index: indexing{saved: &saved}, Archive: unwritten{}}).describer
+	d := New(Config{Recordings: dir, Calls: noStore{}, Index: indexingStore{saved: &saved}, Archive: noArchive{}}).describer
 	began := time.Date(2026, 3, 9, 10, 0, 0, 0, time.UTC)
 	s := recording.Sidecar{Version: recording.Version, Call: "c1", Organisation: "acme", Started: began,
 		Trace: []recording.Note{{At: began, What: "entered"}, {At: began, What: "told"}}, File: &recording.File{DurationMS: 7000}}

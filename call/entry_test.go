@@ -55,16 +55,16 @@ func testPolicy(t testing.TB) *flow.Policy {
 }
 
 // sent is channel data; names without a capital letter are variables.
-type said map[string]string
+type fakeData map[string]string
 
-func (s said) Get(h string) string          { return s[h] }
-func (s said) Variable(name string) string  { return s[name] }
-func (s said) with(name, value string) said { s[name] = value; return s }
-func from(domain, user string) said         { return said{"domain_name": domain, "user_name": user} }
-func fromOutside(number string) said {
-	return said{"Caller-Destination-Number": number, "sip_from_host": "192.0.2.1"}
+func (s fakeData) Get(h string) string              { return s[h] }
+func (s fakeData) Variable(name string) string      { return s[name] }
+func (s fakeData) with(name, value string) fakeData { s[name] = value; return s }
+func from(domain, user string) fakeData             { return fakeData{"domain_name": domain, "user_name": user} }
+func fromOutside(number string) fakeData {
+	return fakeData{"Caller-Destination-Number": number, "sip_from_host": "192.0.2.1"}
 }
-func dials(user, domain, number string) said {
+func dials(user, domain, number string) fakeData {
 	return from(domain, user).with("Caller-Destination-Number", number)
 }
 
@@ -72,7 +72,7 @@ func TestReadEntry(t *testing.T) {
 	p := testPolicy(t)
 	for _, tc := range []struct {
 		name string
-		data said
+		data fakeData
 		want string // organisation direction user elements
 	}{
 		{"inbound", fromOutside("+442079460001"), "acme inbound - number/+442079460001"},
@@ -99,11 +99,11 @@ func TestReadEntry(t *testing.T) {
 		{"internal, a service", dials("alice", "acme.example.net", "*98"), "acme internal alice user/alice"},
 		{"the same extension elsewhere", dials("1001", "plain.example.net", "07700900123"), "plain outbound erin user/erin"},
 		{"domain with a port and capitals", dials("1001", "ACME.example.net:5080", "1002"), "acme internal alice user/alice"},
-		{"user named by the dialplan", said{"tapedeck_org": "acme", "tapedeck_user": "1003", "Caller-Destination-Number": "1001"},
+		{"user named by the dialplan", fakeData{"tapedeck_org": "acme", "tapedeck_user": "1003", "Caller-Destination-Number": "1001"},
 			"acme internal carol user/carol"},
 		{"direction named by the dialplan", dials("alice", "acme.example.net", "1002").with("tapedeck_direction", "outbound"),
 			"acme outbound alice user/alice"},
-		{"a user's phone that was transferred", said{"Call-Direction": "outbound", "dialed_user": "1002", "dialed_domain": "acme.example.net",
+		{"a user's phone that was transferred", fakeData{"Call-Direction": "outbound", "dialed_user": "1002", "dialed_domain": "acme.example.net",
 			"Caller-Destination-Number": "1003"}, "acme internal bob user/bob"},
 		{"organisation without recording", fromOutside("+442079460201"), "silent inbound - number/+442079460201"},
 	} {

@@ -10,10 +10,10 @@ import (
 )
 
 // watch is another program on the event socket.
-func (l *lab) watch(subscribe ...string) <-chan *esl.Event {
-	l.Helper()
-	address, err := l.sw.Listen("127.0.0.1:0")
-	l.must(err)
+func (fx *fixture) watch(subscribe ...string) <-chan *esl.Event {
+	fx.Helper()
+	address, err := fx.sw.Listen("127.0.0.1:0")
+	fx.must(err)
 	events, up := make(chan *esl.Event, 100), make(chan struct{}, 16)
 	link := &esl.Link{Name: "watcher", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: subscribe,
 		OnConnect: func(context.Context, *esl.Conn) error { up <- struct{}{}; return nil },
@@ -21,50 +21,50 @@ func (l *lab) watch(subscribe ...string) <-chan *esl.Event {
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = link.Run(ctx) }()
-	l.Cleanup(func() { stop(); <-done })
+	fx.Cleanup(func() { stop(); <-done })
 	<-up
 	return events
 }
 
 // event is the next one.
-func (l *lab) event(events <-chan *esl.Event) *esl.Event {
-	l.Helper()
+func (fx *fixture) event(events <-chan *esl.Event) *esl.Event {
+	fx.Helper()
 	select {
 	case ev := <-events:
 		return ev
 	case <-time.After(5 * time.Second):
-		l.Fatal("no event comes")
+		fx.Fatal("no event comes")
 		return nil
 	}
 }
 
-// next is the next events' values of a header.
-func (l *lab) next(events <-chan *esl.Event, header string, want ...string) {
-	l.Helper()
+// wantNext is the next events' values of a header.
+func (fx *fixture) wantNext(events <-chan *esl.Event, header string, want ...string) {
+	fx.Helper()
 	for _, w := range want {
-		ev := l.event(events)
+		ev := fx.event(events)
 		if got := ev.Get(header); got != w {
-			l.Errorf("%s is %q, want %q", header, got, w)
+			fx.Errorf("%s is %q, want %q", header, got, w)
 		}
 	}
 }
 
 // TestStateEvents: other programs are told of each change, and both legs say it.
 func TestStateEvents(t *testing.T) {
-	l := newLabWith(t, pressPolicy(t))
-	events := l.watch(stateSubclass)
-	a := l.inbound("+442079460001")
-	d := l.ring(a, "1004")
-	l.answer(d)
-	l.state(d, "on")
-	l.press(d)
-	l.state(a, "paused")
-	l.state(d, "paused")
+	fx := newFixtureWith(t, pressPolicy(t))
+	events := fx.watch(stateSubclass)
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.wantState(d, "on")
+	fx.press(d)
+	fx.wantState(a, "paused")
+	fx.wantState(d, "paused")
 	a.Hangup("")
-	l.settle()
+	fx.settle()
 	var states []string // each once, for it is told again when a leg has come
 	for len(states) == 0 || states[len(states)-1] != "off" {
-		if state := l.event(events).Get("Tapedeck-State"); len(states) == 0 || states[len(states)-1] != state {
+		if state := fx.event(events).Get("Tapedeck-State"); len(states) == 0 || states[len(states)-1] != state {
 			states = append(states, state)
 		}
 	}
@@ -76,21 +76,21 @@ func TestStateEvents(t *testing.T) {
 // TestLamps: the user's lamp follows the call, and goes dark when the user
 // leaves it.
 func TestLamps(t *testing.T) {
-	l := newLabWith(t, pressPolicy(t))
-	lamps := l.watch("PRESENCE_IN")
-	a := l.inbound("+442079460001")
-	d := l.ring(a, "1004")
-	l.answer(d)
-	l.next(lamps, "answer-state", "confirmed")
-	l.press(d)
-	l.next(lamps, "answer-state", "early")
-	l.press(d)
-	l.next(lamps, "Unique-ID", a.UUID()) // a live leg, or FreeSWITCH shows dave's call instead
+	fx := newFixtureWith(t, pressPolicy(t))
+	lamps := fx.watch("PRESENCE_IN")
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.wantNext(lamps, "answer-state", "confirmed")
+	fx.press(d)
+	fx.wantNext(lamps, "answer-state", "early")
+	fx.press(d)
+	fx.wantNext(lamps, "Unique-ID", a.UUID()) // a live leg, or FreeSWITCH shows dave's call instead
 	a = d.BlindTransfer("1005")
-	l.enter(a)
-	l.answer(l.ring(a, "1005"))
+	fx.enter(a)
+	fx.answer(fx.ring(a, "1005"))
 	for want := map[string]string{"record+1004@acme.example.net": "terminated", "record+1005@acme.example.net": "confirmed"}; len(want) > 0; {
-		ev := l.event(lamps)
+		ev := fx.event(lamps)
 		if from := ev.Get("from"); want[from] != ev.Get("answer-state") {
 			t.Errorf("%s is %s", from, ev.Get("answer-state"))
 		}
@@ -100,27 +100,27 @@ func TestLamps(t *testing.T) {
 		delete(want, ev.Get("from"))
 	}
 	a.Hangup("")
-	l.settle()
-	l.next(lamps, "answer-state", "terminated")
+	fx.settle()
+	fx.wantNext(lamps, "answer-state", "terminated")
 }
 
 // TestProbe: a phone that begins to watch is told how it is.
 func TestProbe(t *testing.T) {
-	l := newLabWith(t, pressPolicy(t))
-	lamps := l.watch("PRESENCE_IN")
-	a := l.inbound("+442079460001")
-	d := l.ring(a, "1004")
-	l.answer(d)
-	l.next(lamps, "answer-state", "confirmed")
+	fx := newFixtureWith(t, pressPolicy(t))
+	lamps := fx.watch("PRESENCE_IN")
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.wantNext(lamps, "answer-state", "confirmed")
 	probe := func(to string) {
-		l.must(a.Execute("event", "Event-Name=PRESENCE_PROBE,proto=record,to="+to))
+		fx.must(a.Execute("event", "Event-Name=PRESENCE_PROBE,proto=record,to="+to))
 	}
 	probe("record+1004@acme.example.net")
-	l.next(lamps, "answer-state", "confirmed")
+	fx.wantNext(lamps, "answer-state", "confirmed")
 	probe("record+9999@acme.example.net") // nobody
 	probe("1001@acme.example.net")        // another kind of lamp
 	probe("record+1001@acme.example.net")
-	l.next(lamps, "from", "record+1001@acme.example.net")
+	fx.wantNext(lamps, "from", "record+1001@acme.example.net")
 }
 
 func TestPlainDomain(t *testing.T) {
@@ -135,21 +135,21 @@ func TestPlainDomain(t *testing.T) {
 // TestLampAfterYield: a call that another instance has taken over leaves nothing
 // behind: the user's lamp shows the next call.
 func TestLampAfterYield(t *testing.T) {
-	l := newLabWith(t, pressPolicy(t))
-	lamps := l.watch("PRESENCE_IN")
-	a := l.inbound("+442079460001")
-	d := l.ring(a, "1004")
-	l.answer(d)
-	l.next(lamps, "answer-state", "confirmed")
-	l.ctl.ask(t.Context(), func(now time.Time) { l.ctl.calls[a.UUID()].yield() })
+	fx := newFixtureWith(t, pressPolicy(t))
+	lamps := fx.watch("PRESENCE_IN")
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.wantNext(lamps, "answer-state", "confirmed")
+	fx.ctl.ask(t.Context(), func(now time.Time) { fx.ctl.calls[a.UUID()].yield() })
 	a.Hangup("")
-	l.settle()
-	b := l.inbound("+442079460001")
-	e := l.ring(b, "1004")
-	l.answer(e)
-	l.next(lamps, "answer-state", "confirmed")
-	l.press(e)
-	l.next(lamps, "answer-state", "early")
+	fx.settle()
+	b := fx.inbound("+442079460001")
+	e := fx.ring(b, "1004")
+	fx.answer(e)
+	fx.wantNext(lamps, "answer-state", "confirmed")
+	fx.press(e)
+	fx.wantNext(lamps, "answer-state", "early")
 	b.Hangup("")
-	l.next(lamps, "answer-state", "terminated")
+	fx.wantNext(lamps, "answer-state", "terminated")
 }

@@ -63,25 +63,25 @@ func TestLongWayRound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			policy := pressPolicy(t)
-			l := newLabWith(t, policy)
-			a := l.inbound("+442079460001")
-			l.ctl.ask(t.Context(), func(now time.Time) {
+			fx := newFixtureWith(t, policy)
+			a := fx.inbound("+442079460001")
+			fx.ctl.ask(t.Context(), func(now time.Time) {
 				for i := range rounds {
-					l.ctl.calls[a.UUID()].enterElement(round(i), now)
+					fx.ctl.calls[a.UUID()].enterElement(round(i), now)
 				}
 			})
-			d := l.ring(a, "1004")
-			l.answer(d)
-			l.waitState(a, "on")
-			l.press(d)
-			l.state(a, "paused")
-			l.restart(policy, func() {})
-			l.press(d)
-			l.waitState(a, "on")
-			if n := l.meter.get("adopted failed"); n != 0 {
+			d := fx.ring(a, "1004")
+			fx.answer(d)
+			fx.waitState(a, "on")
+			fx.press(d)
+			fx.wantState(a, "paused")
+			fx.restart(policy, func() {})
+			fx.press(d)
+			fx.waitState(a, "on")
+			if n := fx.meter.get("adopted failed"); n != 0 {
 				t.Errorf("%d calls not taken over", n)
 			}
-			if n := len(l.log.Lines("very many elements")); n > 1 {
+			if n := len(fx.log.Lines("very many elements")); n > 1 {
 				t.Errorf("the log was told %d times", n)
 			}
 		})
@@ -90,25 +90,25 @@ func TestLongWayRound(t *testing.T) {
 
 // TestTooLongForALeg: what cannot be kept on the leg sinks no command.
 func TestTooLongForALeg(t *testing.T) {
-	l := newLabWith(t, pressPolicy(t))
-	a := l.inbound("+442079460001")
-	d := l.ring(a, "1004")
-	l.answer(d)
-	l.waitState(a, "on")
-	l.ctl.ask(t.Context(), func(now time.Time) {
-		c := l.ctl.calls[a.UUID()]
+	fx := newFixtureWith(t, pressPolicy(t))
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.waitState(a, "on")
+	fx.ctl.ask(t.Context(), func(now time.Time) {
+		c := fx.ctl.calls[a.UUID()]
 		for i := range 2000 {
 			c.route.passed = append(c.route.passed, step{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: strconv.Itoa(i)}, Setting: flow.Yes}})
 		}
 	})
-	l.press(d)
-	l.state(a, "paused")
+	fx.press(d)
+	fx.wantState(a, "paused")
 	if left := a.Get(handover.Variable); left != "" {
 		t.Errorf("what was true once is still on the leg: %d bytes", len(left))
 	}
-	l.press(d)
-	l.state(a, "on")
-	if n := len(l.log.Lines("very many elements")); n != 1 {
+	fx.press(d)
+	fx.wantState(a, "on")
+	if n := len(fx.log.Lines("very many elements")); n != 1 {
 		t.Errorf("the log was told %d times", n)
 	}
 }

@@ -133,9 +133,9 @@ func TestRecall(t *testing.T) {
 	}
 }
 
-// TestForesee: a command was on its way when the owner died: what it asked for may be
+// TestAssumeCarriedOut: a command was on its way when the owner died: what it asked for may be
 // in the file since then.
-func TestForesee(t *testing.T) {
+func TestAssumeCarriedOut(t *testing.T) {
 	f := Files{parts: []*Part{{Began: at(0), Edges: []Edge{{At: at(0), Since: at(0), State: recording.StateRecording}}}}}
 	paused := toggle.State{On: true, Answered: true, Person: toggle.SwitchedOff, File: toggle.Open}
 	f.AssumeCarriedOut(paused, at(3000), because("x"), at(4000))

@@ -11,8 +11,8 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// wait lets the Controller do nothing until release is called.
-func (w *wired) wait() (release func()) {
+// holdController lets the Controller do nothing until release is called.
+func (w *proxied) holdController() (release func()) {
 	busy := make(chan struct{})
 	w.ctl.post(func(now time.Time) { <-busy })
 	return sync.OnceFunc(func() { close(busy) })
@@ -20,8 +20,8 @@ func (w *wired) wait() (release func()) {
 
 // TestEventsTwice: repeating every event changes nothing.
 func TestEventsTwice(t *testing.T) {
-	w := newWired(t)
-	w.wire.judgeBy(func(kind, _ string) verdict {
+	w := newProxied(t)
+	w.proxy.judgeBy(func(kind, _ string) verdict {
 		if kind == "event" {
 			return twice
 		}
@@ -40,8 +40,8 @@ func TestEventsTwice(t *testing.T) {
 	w.enter(a)
 	w.answer(w.ring(a, "1004"))
 	w.talk(second)
-	w.over()
-	w.heard("0s-1s 440|2200; 1s-2s -|-; 2s-3s 440|2200")
+	w.endAll()
+	w.wantWritten("0s-1s 440|2200; 1s-2s -|-; 2s-3s 440|2200")
 	if n := len(w.log.Lines("level=WARN")); n != 0 {
 		t.Errorf("%d warnings", n)
 	}
@@ -53,8 +53,8 @@ func TestEventsTwice(t *testing.T) {
 // TestWatchLinkSlow: the entry socket is served while the watch link says
 // nothing; what it says later, all at once, ends in the same file.
 func TestWatchLinkSlow(t *testing.T) {
-	w := newWired(t)
-	w.wire.judgeBy(func(kind, _ string) verdict {
+	w := newProxied(t)
+	w.proxy.judgeBy(func(kind, _ string) verdict {
 		if kind == "event" {
 			return stall
 		}
@@ -64,12 +64,12 @@ func TestWatchLinkSlow(t *testing.T) {
 	w.element(a, "ring_group/support")
 	w.ring(a, "1004").Answer()
 	w.talk(second)
-	w.wire.release()
+	w.proxy.release()
 	w.settle()
-	w.state(a, "on")
+	w.wantState(a, "on")
 	w.talk(second)
-	w.over()
-	w.heard("0s-2s 440|2200")
+	w.endAll()
+	w.wantWritten("0s-2s 440|2200")
 }
 
 // TestEntryAfterHangup: the leg has hung up, and the watch link has told so,
@@ -77,8 +77,8 @@ func TestWatchLinkSlow(t *testing.T) {
 func TestEntryAfterHangup(t *testing.T) {
 	for _, number := range []string{"+442079460001", "+442079460004", "+442079469999"} {
 		t.Run(number, func(t *testing.T) {
-			w := newWired(t)
-			entry := newWire(t, w.socket)
+			w := newProxied(t)
+			entry := newProxy(t, w.socket)
 			t.Cleanup(entry.close)
 			said := make(chan struct{}, 1)
 			entry.judgeBy(func(kind, _ string) verdict {
@@ -96,9 +96,9 @@ func TestEntryAfterHangup(t *testing.T) {
 			dialplan.Wait()
 			w.settle()
 			entry.release()
-			w.ctlHas("the entry", func(*Controller) bool { return w.handled.Load() > 0 })
+			w.waitFor("the entry", func(*Controller) bool { return w.handled.Load() > 0 })
 			w.settle()
-			w.over()
+			w.endAll()
 			if n := len(w.files()); n != 0 {
 				t.Errorf("%d files", n)
 			}
@@ -109,8 +109,8 @@ func TestEntryAfterHangup(t *testing.T) {
 // TestEntryOverdue: the Controller is busy for longer than a leg may wait. The leg
 // goes on, and the call that it is not told of is followed as well as can be.
 func TestEntryOverdue(t *testing.T) {
-	w := newWired(t)
-	free := w.wait()
+	w := newProxied(t)
+	free := w.holdController()
 	began := time.Now()
 	a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001", ToneHz: outside})
 	_, _ = a.Socket(t.Context(), w.socket)
@@ -121,16 +121,16 @@ func TestEntryOverdue(t *testing.T) {
 	w.settle()
 	w.enter(a) // the next element
 	w.answer(w.ring(a, "1004"))
-	w.state(a, "on")
+	w.wantState(a, "on")
 	w.talk(second)
-	w.over()
-	w.heard("0s-1s 440|2200")
+	w.endAll()
+	w.wantWritten("0s-1s 440|2200")
 }
 
 // TestInboxFull: with the Controller's inbox full, too, the leg is let go in time.
 func TestInboxFull(t *testing.T) {
-	w := newWired(t)
-	free := w.wait()
+	w := newProxied(t)
+	free := w.holdController()
 	defer free()
 	for len(w.ctl.inbox) < cap(w.ctl.inbox) {
 		select {
@@ -147,25 +147,25 @@ func TestInboxFull(t *testing.T) {
 		t.Errorf("the leg was kept for %v", took)
 	}
 	free()
-	w.over()
+	w.endAll()
 }
 
 // TestHangupInEveryPhase: whatever the call is at when a leg hangs up, nothing
 // of it stays.
 func TestHangupInEveryPhase(t *testing.T) {
-	phases := []func(w *wired, a *esltest.Channel) *esltest.Channel{
-		func(w *wired, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
-		func(_ *wired, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
-		func(w *wired, b *esltest.Channel) *esltest.Channel { w.settle(); w.talk(second); return b },
-		func(_ *wired, b *esltest.Channel) *esltest.Channel { return b.BlindTransfer("1002") },
-		func(w *wired, a *esltest.Channel) *esltest.Channel { w.enter(a); return a },
-		func(w *wired, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1002") },
-		func(_ *wired, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
+	phases := []func(w *proxied, a *esltest.Channel) *esltest.Channel{
+		func(w *proxied, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
+		func(_ *proxied, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
+		func(w *proxied, b *esltest.Channel) *esltest.Channel { w.settle(); w.talk(second); return b },
+		func(_ *proxied, b *esltest.Channel) *esltest.Channel { return b.BlindTransfer("1002") },
+		func(w *proxied, a *esltest.Channel) *esltest.Channel { w.enter(a); return a },
+		func(w *proxied, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1002") },
+		func(_ *proxied, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
 	}
 	for last := range phases {
 		for _, settled := range []bool{true, false} {
 			t.Run(fmt.Sprint(last, settled), func(t *testing.T) {
-				w := newWired(t)
+				w := newProxied(t)
 				leg := w.inbound("+442079460001")
 				for _, phase := range phases[:last+1] {
 					leg = phase(w, leg)
@@ -174,7 +174,7 @@ func TestHangupInEveryPhase(t *testing.T) {
 					w.settle()
 				}
 				leg.Hangup("")
-				w.over()
+				w.endAll()
 				if n := len(w.log.Lines("level=WARN")); n != 0 {
 					t.Errorf("%d warnings", n)
 				}
@@ -186,20 +186,20 @@ func TestHangupInEveryPhase(t *testing.T) {
 // TestStopInEveryPhase: the Controller stops in the middle of a call; the call and
 // its recording go on, and legs that come are let go at once.
 func TestStopInEveryPhase(t *testing.T) {
-	phases := []func(w *wired, a *esltest.Channel) *esltest.Channel{
-		func(_ *wired, a *esltest.Channel) *esltest.Channel { return a },
-		func(w *wired, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
-		func(_ *wired, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
-		func(w *wired, b *esltest.Channel) *esltest.Channel { w.settle(); w.talk(second); return b },
+	phases := []func(w *proxied, a *esltest.Channel) *esltest.Channel{
+		func(_ *proxied, a *esltest.Channel) *esltest.Channel { return a },
+		func(w *proxied, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
+		func(_ *proxied, b *esltest.Channel) *esltest.Channel { b.Answer(); return b },
+		func(w *proxied, b *esltest.Channel) *esltest.Channel { w.settle(); w.talk(second); return b },
 	}
 	for last := range phases {
 		t.Run(fmt.Sprint(last), func(t *testing.T) {
-			w := newWired(t)
+			w := newProxied(t)
 			leg := w.inbound("+442079460005")
 			for _, phase := range phases[:last+1] {
 				leg = phase(w, leg)
 			}
-			w.stopDesk()
+			w.stopController()
 			<-w.ctl.done
 			w.talk(second)
 			next := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
@@ -211,8 +211,8 @@ func TestStopInEveryPhase(t *testing.T) {
 			if n := len(w.sw.Channels()); n < 2 {
 				t.Errorf("%d legs are left", n)
 			}
-			if last >= 2 && !strings.Contains(w.hear(), "440|2200") {
-				t.Errorf("heard %s", w.hear())
+			if last >= 2 && !strings.Contains(w.writtenTones(), "440|2200") {
+				t.Errorf("heard %s", w.writtenTones())
 			}
 		})
 	}
@@ -220,7 +220,7 @@ func TestStopInEveryPhase(t *testing.T) {
 
 // TestEntriesAtOnce: two legs, or one leg twice, at the same moment.
 func TestEntriesAtOnce(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	a := w.inbound("+442079460001")
 	a.Answer()
 	w.settle()
@@ -236,36 +236,36 @@ func TestEntriesAtOnce(t *testing.T) {
 			t.Errorf("the call is %+v", c)
 		}
 	})
-	before, state := w.lengths(), a.Get("tapedeck_state")
+	before, state := w.fileSeconds(), a.Get("tapedeck_state")
 	w.talk(2 * second)
-	w.truth(a, state, before)
-	w.over()
+	w.checkStateIsWritten(a, state, before)
+	w.endAll()
 }
 
 // TestElementOfAnotherLeg: a phone's leg that runs the socket is no part of the
 // call that it was dialled for: that call's chain does not change.
 func TestElementOfAnotherLeg(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	a := w.inbound("+442079460001")
 	b := w.ring(a, "1004")
 	w.answer(b)
 	w.talk(second)
 	_ = w.office().Enter(t.Context(), b, "application/reception")
 	w.settle()
-	w.state(a, "on")
+	w.wantState(a, "on")
 	w.talk(second)
 	w.ctl.ask(t.Context(), func(now time.Time) {
 		if c := w.ctl.calls[a.UUID()]; c == nil || len(c.route.passed) != 2 || c.route.anchor != a.UUID() {
 			t.Errorf("the call is %+v", c)
 		}
 	})
-	w.over()
+	w.endAll()
 }
 
 // TestUnknownLegs: events about legs that nobody has heard of change nothing.
 func TestUnknownLegs(t *testing.T) {
-	w := newWired(t)
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w := newProxied(t)
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == "event" && strings.HasPrefix(about, "CHANNEL_CREATE") {
 			return lose
 		}
@@ -276,8 +276,8 @@ func TestUnknownLegs(t *testing.T) {
 	phone.Answer()
 	w.sw.Talk(second)
 	phone.Hangup("")
-	w.wire.judgeBy(nil)
-	w.over()
+	w.proxy.judgeBy(nil)
+	w.endAll()
 	if n := len(w.files()); n != 0 {
 		t.Errorf("%d files", n)
 	}
@@ -286,9 +286,9 @@ func TestUnknownLegs(t *testing.T) {
 // TestUnknownPeer: who talks to the recorded leg is not known, so somebody who
 // says no may be it: nothing that is said is written.
 func TestUnknownPeer(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	a := w.inbound("+442079460001")
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == "event" && strings.HasPrefix(about, "CHANNEL_CREATE") && !strings.Contains(about, a.UUID()) {
 			return lose
 		}
@@ -296,21 +296,21 @@ func TestUnknownPeer(t *testing.T) {
 	})
 	b := w.ring(a, "1002")
 	b.Answer()
-	w.ctlHas("the bridge", func(ctl *Controller) bool {
+	w.waitFor("the bridge", func(ctl *Controller) bool {
 		return ctl.calls[a.UUID()] != nil && ctl.calls[a.UUID()].route.peer == b.UUID()
 	})
-	w.wire.judgeBy(nil)
+	w.proxy.judgeBy(nil)
 	w.settle()
 	w.talk(second)
-	w.over()
-	w.heard("0s-1s -|-")
+	w.endAll()
+	w.wantWritten("0s-1s -|-")
 }
 
 // TestAnswerBeforeReplies: the phone answers while the replies of the entry are
 // still on their way to the Controller.
 func TestAnswerBeforeReplies(t *testing.T) {
 	for i := range 20 {
-		w := newWired(t)
+		w := newProxied(t)
 		number, heard := "+442079460001", "0s-1s 440|2200"
 		if i%2 == 1 {
 			number = "+442079460005"
@@ -318,13 +318,13 @@ func TestAnswerBeforeReplies(t *testing.T) {
 		a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: number, ToneHz: outside})
 		_, err := a.Socket(t.Context(), w.socket)
 		w.must(err)
-		free := w.wait()
+		free := w.holdController()
 		w.ring(a, "1004").Answer()
 		free()
 		w.settle()
 		w.talk(second)
-		w.over()
-		w.heard(heard)
+		w.endAll()
+		w.wantWritten(heard)
 	}
 }
 
@@ -333,7 +333,7 @@ func TestAnswerBeforeReplies(t *testing.T) {
 func TestCallAgain(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		t.Run(fmt.Sprint(settled), func(t *testing.T) {
-			w := newWired(t)
+			w := newProxied(t)
 			a := w.from("1001", "07700900123")
 			for range 3 {
 				a.Set("hangup_after_bridge", "false")
@@ -341,7 +341,7 @@ func TestCallAgain(t *testing.T) {
 				w.answer(b)
 				w.talk(second)
 				if !settled { // the watch link is slower than the socket
-					w.wire.judgeBy(func(kind, _ string) verdict {
+					w.proxy.judgeBy(func(kind, _ string) verdict {
 						if kind == "event" {
 							return stall
 						}
@@ -353,11 +353,11 @@ func TestCallAgain(t *testing.T) {
 					w.settle()
 				}
 				w.enter(a)
-				w.wire.judgeBy(nil)
-				w.wire.release()
+				w.proxy.judgeBy(nil)
+				w.proxy.release()
 				w.settle()
 			}
-			w.over()
+			w.endAll()
 			files := w.files()
 			if len(files) != 3 {
 				t.Fatalf("files: %v", files)

@@ -16,30 +16,30 @@ import (
 
 // recordFails makes uuid_record's actions of this name fail, until mended is
 // called.
-func (l *lab) recordFails(action string) (mended func()) {
-	l.sw.Fail(func(command, args string) (string, bool) {
+func (fx *fixture) recordFails(action string) (mended func()) {
+	fx.sw.Fail(func(command, args string) (string, bool) {
 		return "-ERR Cannot do that!\n", command == "uuid_record" && strings.Contains(args, " "+action+" ") && !strings.Contains(args, markerPrefix)
 	})
-	return func() { l.sw.Fail(func(string, string) (string, bool) { return "", false }) }
+	return func() { fx.sw.Fail(func(string, string) (string, bool) { return "", false }) }
 }
 
 // relink cuts the watch link and waits until the call is followed again: every
 // command that failed may be tried again then.
-func (w *wired) relink() {
+func (w *proxied) relink() {
 	w.Helper()
 	w.sw.DropLinks()
 	w.reconnected()
 	w.settle()
 }
 
-// newPressed is a call to a number that dave has answered, who may press.
-func newPressed(t *testing.T, number string) (w *wired, anchor, dave *esltest.Channel) {
+// newAnsweredCall is a call to a number that dave has answered, who may press.
+func newAnsweredCall(t *testing.T, number string) (w *proxied, anchor, dave *esltest.Channel) {
 	t.Helper()
 	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w = newWiredWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
+	w = newProxiedWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
 	anchor = w.inbound(number)
 	dave = w.ring(anchor, "1004")
 	w.answer(dave)
@@ -47,78 +47,78 @@ func newPressed(t *testing.T, number string) (w *wired, anchor, dave *esltest.Ch
 }
 
 func TestStartRefusedIsUndone(t *testing.T) {
-	w, a, d := newPressed(t, "+442079460004")
+	w, a, d := newAnsweredCall(t, "+442079460004")
 	mended := w.recordFails("start")
 	w.press(d)
 	w.until("it is refused", func() bool { return len(d.Hears()) > 0 })
-	w.hears(d, "not-permitted.wav")
+	w.wantPrompt(d, "not-permitted.wav")
 	mended()
 	w.relink()
 	w.talk(second)
-	w.state(a, "off")
+	w.wantState(a, "off")
 	w.press(d)
-	w.state(a, "on")
-	w.hears(d, "is-being-recorded.wav")
-	w.over()
+	w.wantState(a, "on")
+	w.wantPrompt(d, "is-being-recorded.wav")
+	w.endAll()
 }
 
 func TestResumeRefusedIsUndone(t *testing.T) {
-	w, a, d := newPressed(t, "+442079460001")
+	w, a, d := newAnsweredCall(t, "+442079460001")
 	w.press(d)
-	w.state(a, "paused")
+	w.wantState(a, "paused")
 	mended := w.recordFails("unmask")
 	w.press(d)
-	w.hears(d, "not-permitted.wav")
-	w.state(a, "paused")
+	w.wantPrompt(d, "not-permitted.wav")
+	w.wantState(a, "paused")
 	mended()
 	w.relink()
 	w.talk(second)
-	w.state(a, "paused")
+	w.wantState(a, "paused")
 	w.press(d)
-	w.state(a, "on")
+	w.wantState(a, "on")
 	w.talk(second)
-	w.over()
-	w.heard("0s-200ms 440|2200; 200ms-1.6s -|-; 1.6s-2.6s 440|2200")
+	w.endAll()
+	w.wantWritten("0s-200ms 440|2200; 200ms-1.6s -|-; 1.6s-2.6s 440|2200")
 }
 
 // TestPressBetweenTwoFiles: a recording that is to be resumed while its file is
 // given up goes on in the next file, and the user hears that.
 func TestPressBetweenTwoFiles(t *testing.T) {
-	w, a, d := newPressed(t, "+442079460001")
+	w, a, d := newAnsweredCall(t, "+442079460001")
 	w.press(d)
-	w.state(a, "paused")
+	w.wantState(a, "paused")
 	var stopping atomic.Bool
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == "command" && strings.HasPrefix(about, "api uuid_record ") && strings.Contains(about, " stop ") {
 			stopping.Store(true)
 			return stall
 		}
 		return pass
 	})
-	w.ctlHas("the file is broken", func(ctl *Controller) bool {
+	w.waitFor("the file is broken", func(ctl *Controller) bool {
 		ctl.calls[a.UUID()].happened(toggle.Fact{What: toggle.Broken}, time.Now())
 		return true
 	})
 	w.until("it is being stopped", stopping.Load)
 	d.PressDigits("*1")
-	w.ctlHas("the press", func(ctl *Controller) bool { return len(ctl.calls[a.UUID()].presses.waiting) == 1 })
-	w.wire.release()
+	w.waitFor("the press", func(ctl *Controller) bool { return len(ctl.calls[a.UUID()].presses.waiting) == 1 })
+	w.proxy.release()
 	w.until("it goes on in a further file", func() bool { return a.Get("tapedeck_state") == "on" })
 	w.settle()
-	w.hears(d, "is-being-recorded.wav")
+	w.wantPrompt(d, "is-being-recorded.wav")
 	if n := len(w.files()); n != 2 {
 		t.Errorf("%d files, want 2", n)
 	}
-	w.over()
+	w.endAll()
 }
 
 // TestTwoPressesResumeRefused: pause and resume, before FreeSWITCH has answered
 // the pause; the resume is refused aloud, so nothing is resumed later.
 func TestTwoPressesResumeRefused(t *testing.T) {
-	w, a, d := newPressed(t, "+442079460001")
+	w, a, d := newAnsweredCall(t, "+442079460001")
 	mended := w.recordFails("unmask")
 	var stalled atomic.Bool
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == "command" && strings.HasPrefix(about, "api uuid_record ") && strings.Contains(about, " mask ") && !strings.Contains(about, markerPrefix) {
 			stalled.Store(true)
 			return stall
@@ -128,47 +128,47 @@ func TestTwoPressesResumeRefused(t *testing.T) {
 	d.PressDigits("*1")
 	w.until("the mask is on its way", stalled.Load)
 	d.PressDigits("*1")
-	w.ctlHas("both presses", func(ctl *Controller) bool { return len(ctl.calls[a.UUID()].presses.waiting) == 2 })
-	w.wire.release()
-	w.wire.judgeBy(nil)
+	w.waitFor("both presses", func(ctl *Controller) bool { return len(ctl.calls[a.UUID()].presses.waiting) == 2 })
+	w.proxy.release()
+	w.proxy.judgeBy(nil)
 	w.until("it is refused", func() bool { return len(d.Hears()) > 0 })
 	w.settle()
-	w.hears(d, "not-permitted.wav")
-	w.state(a, "paused")
+	w.wantPrompt(d, "not-permitted.wav")
+	w.wantState(a, "paused")
 	mended()
 	w.relink()
 	w.talk(second)
-	w.state(a, "paused")
+	w.wantState(a, "paused")
 }
 
 // TestAskedAgainRefused: a recording on demand is lost, and cannot begin again;
 // the user asks for it once more and is refused. It does not begin by itself then.
 func TestAskedAgainRefused(t *testing.T) {
-	w, a, d := newPressed(t, "+442079460004")
+	w, a, d := newAnsweredCall(t, "+442079460004")
 	w.press(d)
-	w.state(a, "on")
+	w.wantState(a, "on")
 	mended := w.recordFails("start")
-	w.ctlHas("the file is broken", func(ctl *Controller) bool {
+	w.waitFor("the file is broken", func(ctl *Controller) bool {
 		ctl.calls[a.UUID()].happened(toggle.Fact{What: toggle.Broken}, time.Now())
 		return true
 	})
-	w.ctlHas("it does not begin again", func(ctl *Controller) bool { return ctl.calls[a.UUID()].timers.restartWait >= 2*second })
+	w.waitFor("it does not begin again", func(ctl *Controller) bool { return ctl.calls[a.UUID()].timers.restartWait >= 2*second })
 	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
 		t.Fatal("not refused:", told)
 	}
 	mended()
 	w.relink()
-	w.state(a, "off")
-	w.ctlHas("the switch is taken back", func(ctl *Controller) bool { return ctl.calls[a.UUID()].rec.Person == toggle.Nobody })
+	w.wantState(a, "off")
+	w.waitFor("the switch is taken back", func(ctl *Controller) bool { return ctl.calls[a.UUID()].rec.Person == toggle.Nobody })
 	w.press(d)
-	w.state(a, "on")
-	w.over()
+	w.wantState(a, "on")
+	w.endAll()
 }
 
 // linkDown cuts the watch link, which comes back with up.
-func (w *wired) linkDown() (up func()) {
+func (w *proxied) linkDown() (up func()) {
 	w.Helper()
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if strings.HasPrefix(about, "auth") {
 			return cut
 		}
@@ -176,29 +176,29 @@ func (w *wired) linkDown() (up func()) {
 	})
 	w.sw.DropLinks()
 	w.until("the link is down", func() bool { return len(w.log.Lines("link is down")) > 0 })
-	return func() { w.wire.judgeBy(nil); w.reconnected(); w.settle() }
+	return func() { w.proxy.judgeBy(nil); w.reconnected(); w.settle() }
 }
 
 // TestStartWithoutLink: a start that could not even be sent is refused, and is not
 // made when the link is back.
 func TestStartWithoutLink(t *testing.T) {
-	w, a, d := newPressed(t, "+442079460004")
+	w, a, d := newAnsweredCall(t, "+442079460004")
 	up := w.linkDown()
 	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil || told == toggle.On {
 		t.Errorf("told %s, %v; want an error", told, err)
 	}
 	up()
 	w.talk(second)
-	w.state(a, "off")
+	w.wantState(a, "off")
 	w.press(d)
-	w.state(a, "on")
-	w.over()
+	w.wantState(a, "on")
+	w.endAll()
 }
 
 // TestPauseWithoutLink: a pause before the answer that could not even be sent is
 // an error, and it is made when it can be.
 func TestPauseWithoutLink(t *testing.T) {
-	w := newWiredWith(t, pressPolicy(t), Prompts{})
+	w := newProxiedWith(t, pressPolicy(t), Prompts{})
 	a := w.from("1001", "07700900123") // alice wants it
 	b := w.out(a)
 	w.settle()
@@ -209,15 +209,15 @@ func TestPauseWithoutLink(t *testing.T) {
 	up()
 	w.answer(b)
 	w.talk(second)
-	w.state(b, "paused")
-	w.over()
-	w.heard("0s-1s -|-")
+	w.wantState(b, "paused")
+	w.endAll()
+	w.wantWritten("0s-1s -|-")
 }
 
 // TestStartWhileOutgoingRings: what is said after the answer is in the file, from
 // the beginning.
 func TestStartWhileOutgoingRings(t *testing.T) {
-	w := newWiredWith(t, pressPolicy(t), Prompts{})
+	w := newProxiedWith(t, pressPolicy(t), Prompts{})
 	a := w.from("1004", "07700900123") // dave does not care
 	b := w.out(a)
 	w.settle()
@@ -226,7 +226,7 @@ func TestStartWhileOutgoingRings(t *testing.T) {
 	}
 	w.answer(b)
 	w.talk(second)
-	w.state(b, "on")
-	w.over()
-	w.heard("0s-1s 440|2200")
+	w.wantState(b, "on")
+	w.endAll()
+	w.wantWritten("0s-1s 440|2200")
 }

@@ -9,17 +9,17 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// away is what happens while the watch link is cut.
-func (w *wired) away(meanwhile func()) {
+// whileLinkIsCut is what happens while the watch link is cut.
+func (w *proxied) whileLinkIsCut(meanwhile func()) {
 	w.Helper()
 	w.settle()
-	w.wire.judgeBy(func(string, string) verdict { return cut })
+	w.proxy.judgeBy(func(string, string) verdict { return cut })
 	w.sw.DropLinks()
 	meanwhile()
 	for len(w.connected) > 0 {
 		<-w.connected
 	}
-	w.wire.judgeBy(nil)
+	w.proxy.judgeBy(nil)
 	w.reconnected()
 	w.settle()
 }
@@ -30,8 +30,8 @@ func (w *wired) away(meanwhile func()) {
 func TestLinkCut(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
-		before   func(*wired) *esltest.Channel // returns the outside party's leg, or the first
-		during   func(*wired, *esltest.Channel) *esltest.Channel
+		before   func(*proxied) *esltest.Channel // returns the outside party's leg, or the first
+		during   func(*proxied, *esltest.Channel) *esltest.Channel
 		allowed  []string // what may be heard in the second after it
 		transfer bool     // afterwards a blind transfer to bob, then to dave, must be obeyed
 	}{
@@ -44,24 +44,24 @@ func TestLinkCut(t *testing.T) {
 		{"the call is answered", ringing("+442079460001", "1004"), answeredBy("1004"), []string{"-|-", "440|2200"}, true},
 		{"the call is answered by one who says no", ringing("+442079460001", "1002"), answeredBy("1002"), []string{"-|-"}, true},
 		{"a forced call is answered", ringing("+442079460005", "1004"), answeredBy("1004"), []string{"440|2200"}, false},
-		{"a phone rings and is answered", ringing("+442079460001", ""), func(w *wired, a *esltest.Channel) *esltest.Channel {
+		{"a phone rings and is answered", ringing("+442079460001", ""), func(w *proxied, a *esltest.Channel) *esltest.Channel {
 			w.ring(a, "1002").Answer()
 			return a
 		}, []string{"-|-"}, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWired(t)
+			w := newProxied(t)
 			a := tc.before(w)
-			w.away(func() { a = tc.during(w, a) })
-			w.certain(a, tc.allowed...)
+			w.whileLinkIsCut(func() { a = tc.during(w, a) })
+			w.checkNextSecond(a, tc.allowed...)
 			if tc.transfer {
 				a = w.transfer(a, "1002")
-				w.certain(a, "-|-")
+				w.checkNextSecond(a, "-|-")
 				a = w.transfer(a, "1004")
-				w.certain(a, "440|2200")
+				w.checkNextSecond(a, "440|2200")
 			}
-			w.over()
+			w.endAll()
 		})
 	}
 }
@@ -72,19 +72,19 @@ func TestLinkCutWithOddLegs(t *testing.T) {
 	for name, id := range map[string]string{"quote": "o'neill@192.0.2.1", "backslash": `o\neill`, "space": "o neill", "not UTF-8": "o\xffneill"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWired(t)
+			w := newProxied(t)
 			a := talkingTo("+442079460001", "1004")(w)
 			w.sw.Incoming(esltest.Leg{UUID: id, Number: "1"})
 			w.relink()
 			w.transfer(a, "1002")
-			w.certain(a, "-|-")
-			w.over()
+			w.checkNextSecond(a, "-|-")
+			w.endAll()
 		})
 	}
 }
 
-func talkingTo(number, phone string) func(*wired) *esltest.Channel {
-	return func(w *wired) *esltest.Channel {
+func talkingTo(number, phone string) func(*proxied) *esltest.Channel {
+	return func(w *proxied) *esltest.Channel {
 		a := w.inbound(number)
 		w.answer(w.ring(a, phone))
 		w.talk(second)
@@ -92,8 +92,8 @@ func talkingTo(number, phone string) func(*wired) *esltest.Channel {
 	}
 }
 
-func ringing(number, phone string) func(*wired) *esltest.Channel {
-	return func(w *wired) *esltest.Channel {
+func ringing(number, phone string) func(*proxied) *esltest.Channel {
+	return func(w *proxied) *esltest.Channel {
 		a := w.inbound(number)
 		if phone != "" {
 			w.ring(a, phone)
@@ -102,10 +102,10 @@ func ringing(number, phone string) func(*wired) *esltest.Channel {
 	}
 }
 
-func stays(_ *wired, a *esltest.Channel) *esltest.Channel { return a }
+func stays(_ *proxied, a *esltest.Channel) *esltest.Channel { return a }
 
-func blindTo(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
-	return func(w *wired, a *esltest.Channel) *esltest.Channel {
+func blindTo(phone string) func(*proxied, *esltest.Channel) *esltest.Channel {
+	return func(w *proxied, a *esltest.Channel) *esltest.Channel {
 		a = w.peerOf(a).BlindTransfer(phone)
 		w.enter(a)
 		w.ring(a, phone).Answer()
@@ -113,8 +113,8 @@ func blindTo(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
 	}
 }
 
-func attendedTo(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
-	return func(w *wired, a *esltest.Channel) *esltest.Channel {
+func attendedTo(phone string) func(*proxied, *esltest.Channel) *esltest.Channel {
+	return func(w *proxied, a *esltest.Channel) *esltest.Channel {
 		consult := w.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", Destination: phone,
 			Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}})
 		w.ring(consult, phone).Answer()
@@ -123,8 +123,8 @@ func attendedTo(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
 	}
 }
 
-func answeredBy(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
-	return func(w *wired, a *esltest.Channel) *esltest.Channel {
+func answeredBy(phone string) func(*proxied, *esltest.Channel) *esltest.Channel {
+	return func(w *proxied, a *esltest.Channel) *esltest.Channel {
 		for _, c := range w.sw.Channels() {
 			if c.Get("dialed_user") == phone && c != a {
 				c.Answer()
@@ -135,7 +135,7 @@ func answeredBy(phone string) func(*wired, *esltest.Channel) *esltest.Channel {
 }
 
 // transfer is a blind transfer that the phone answers.
-func (w *wired) transfer(a *esltest.Channel, phone string) *esltest.Channel {
+func (w *proxied) transfer(a *esltest.Channel, phone string) *esltest.Channel {
 	w.Helper()
 	a = w.peerOf(a).BlindTransfer(phone)
 	w.enter(a)
@@ -144,7 +144,7 @@ func (w *wired) transfer(a *esltest.Channel, phone string) *esltest.Channel {
 }
 
 // peerOf is the leg that a leg talks to.
-func (w *wired) peerOf(a *esltest.Channel) *esltest.Channel {
+func (w *proxied) peerOf(a *esltest.Channel) *esltest.Channel {
 	w.Helper()
 	peer, ok := w.sw.Channel(a.Get("bridge_uuid"))
 	if !ok {
@@ -153,10 +153,10 @@ func (w *wired) peerOf(a *esltest.Channel) *esltest.Channel {
 	return peer
 }
 
-// certain lets a second pass, and compares what is written of it.
-func (w *wired) certain(a *esltest.Channel, allowed ...string) {
+// checkNextSecond lets a second pass, and compares what is written of it.
+func (w *proxied) checkNextSecond(a *esltest.Channel, allowed ...string) {
 	w.Helper()
-	state, before := a.Get("tapedeck_state"), w.lengths()
+	state, before := a.Get("tapedeck_state"), w.fileSeconds()
 	w.talk(second)
 	heard := "no file"
 	if files := w.files(); len(files) > 0 {
@@ -182,7 +182,7 @@ func (w *wired) certain(a *esltest.Channel, allowed ...string) {
 
 // TestLinkCutCallEnds: what ended while the link was cut is over afterwards.
 func TestLinkCutCallEnds(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	var legs []*esltest.Channel
 	for range 5 {
 		a := w.inbound("+442079460005")
@@ -192,49 +192,49 @@ func TestLinkCutCallEnds(t *testing.T) {
 	kept := w.inbound("+442079460001")
 	w.ring(kept, "1002")
 	w.talk(second)
-	w.away(func() {
+	w.whileLinkIsCut(func() {
 		for _, a := range legs {
 			a.Hangup("")
 		}
 		w.inbound("+442079460003").Hangup("") // came and went
 	})
-	w.ctlHas("one call and its two legs, and no file to be described", func(ctl *Controller) bool {
+	w.waitFor("one call and its two legs, and no file to be described", func(ctl *Controller) bool {
 		return len(ctl.calls) == 1 && ctl.calls[kept.UUID()] != nil && len(ctl.describer.working) == 0 && len(ctl.legs.all) <= 3 // one is settle's mark
 	})
-	if n := w.diary.len(); n != 1 {
+	if n := w.liveCalls.len(); n != 1 {
 		t.Errorf("%d calls are live in the store", n)
 	}
-	w.over()
+	w.endAll()
 }
 
 // TestLinkCutOutgoing: an outgoing call is answered while the link is cut: the
 // leg that is recorded is found again, and its next user is obeyed.
 func TestLinkCutOutgoing(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	a := w.from("1001", "07700900123")
 	b := w.out(a)
-	w.away(func() { b.Answer() })
+	w.whileLinkIsCut(func() { b.Answer() })
 	w.talk(second)
-	w.ctlHas("the recorded leg", func(ctl *Controller) bool {
+	w.waitFor("the recorded leg", func(ctl *Controller) bool {
 		c := ctl.calls[a.UUID()]
 		return c != nil && c.route.anchor == b.UUID() && c.rec.Answered
 	})
-	w.state(b, "on")
+	w.wantState(b, "on")
 	b = a.BlindTransfer("1002")
 	w.enter(b)
 	w.answer(w.ring(b, "1002"))
-	w.state(b, "off")
+	w.wantState(b, "off")
 	w.talk(second)
-	w.over()
-	w.heard("0s-1s 440|880; 1s-2s -|-")
+	w.endAll()
+	w.wantWritten("0s-1s 440|880; 1s-2s -|-")
 }
 
 // TestEntryDuringReconnect: a leg enters while the list of live legs is on its
 // way, which does not have it: it is not taken for gone.
 func TestEntryDuringReconnect(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	listed := make(chan struct{}, 1)
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == "reply" && strings.HasPrefix(about, "api show ") {
 			listed <- struct{}{}
 			return stall
@@ -244,20 +244,20 @@ func TestEntryDuringReconnect(t *testing.T) {
 	w.sw.DropLinks()
 	<-listed
 	a := w.inbound("+442079460001")
-	w.ctlHas("the call", func(ctl *Controller) bool { return ctl.calls[a.UUID()] != nil })
-	w.wire.release()
+	w.waitFor("the call", func(ctl *Controller) bool { return ctl.calls[a.UUID()] != nil })
+	w.proxy.release()
 	w.reconnected()
 	w.answer(w.ring(a, "1004"))
-	w.state(a, "on")
+	w.wantState(a, "on")
 	w.talk(second)
-	w.over()
-	w.heard("0s-1s 440|2200")
+	w.endAll()
+	w.wantWritten("0s-1s 440|2200")
 }
 
 // TestReplyAfterTheEnd: a reply that comes when its call is over does not bring
 // the call back to the store.
 func TestReplyAfterTheEnd(t *testing.T) {
-	w := newWired(t)
+	w := newProxied(t)
 	asked := make(chan struct{}, 1)
 	a := w.inbound("+442079460004")
 	b := w.ring(a, "1003")
@@ -267,7 +267,7 @@ func TestReplyAfterTheEnd(t *testing.T) {
 		}
 		return "", false
 	})
-	w.wire.judgeBy(func(kind, about string) verdict { // the reply alone: the end is told over another link
+	w.proxy.judgeBy(func(kind, about string) verdict { // the reply alone: the end is told over another link
 		if kind == "reply" && strings.HasPrefix(about, "api uuid_record ") {
 			return stall
 		}
@@ -277,17 +277,17 @@ func TestReplyAfterTheEnd(t *testing.T) {
 	<-asked
 	w.ctl.post(func(now time.Time) { w.ctl.hungUp(b.UUID(), now); w.ctl.hungUp(a.UUID(), now) })
 	a.Hangup("")
-	w.wire.release()
-	w.over()
+	w.proxy.release()
+	w.endAll()
 }
 
 // TestPressTakenAtTheCut: a code whose command is lost with the link is obeyed
 // when the link is back; the user hears that, and not that it was refused, too.
 func TestPressTakenAtTheCut(t *testing.T) {
-	w, a, b := newPressed(t, "+442079460001")
-	w.state(a, "on")
+	w, a, b := newAnsweredCall(t, "+442079460001")
+	w.wantState(a, "on")
 	var once atomic.Bool
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == "command" && strings.Contains(about, lastDigits) && once.CompareAndSwap(false, true) {
 			return cut
 		}
@@ -299,11 +299,11 @@ func TestPressTakenAtTheCut(t *testing.T) {
 	w.until("it is paused", func() bool { return a.Get("tapedeck_state") == "paused" })
 	w.until("the code is cleared", func() bool { return b.Get(lastDigits) == "" })
 	w.until("the user hears it", func() bool { return len(b.Hears()) > 0 })
-	w.hears(b, "recorded.wav")
+	w.wantPrompt(b, "recorded.wav")
 	if n := w.meter.get("toggle dtmf missed"); n != 0 {
 		t.Errorf("%d presses were refused", n)
 	}
-	w.wire.judgeBy(func(string, string) verdict { return pass })
+	w.proxy.judgeBy(func(string, string) verdict { return pass })
 	w.sw.DropLinks()
 	b.PressDigits("*1")
 	w.reconnected()

@@ -40,23 +40,23 @@ var troubles = []trouble{
 	{name: "cut after it", kind: "reply", verdict: cut},
 }
 
-// scenes bring a call to where one action of uuid_record is due: dave's phone
+// actionSetups bring a call to where one action of uuid_record is due: dave's phone
 // is talking, or bob's, who says no.
-var scenes = []struct {
+var actionSetups = []struct {
 	action string
-	play   func(*wired) (anchor *esltest.Channel)
+	play   func(*proxied) (anchor *esltest.Channel)
 }{
-	{"start", func(w *wired) *esltest.Channel {
+	{"start", func(w *proxied) *esltest.Channel {
 		a := w.inbound("+442079460004")
 		w.ring(a, "1003").Answer()
 		return a
 	}},
-	{"unmask", func(w *wired) *esltest.Channel {
+	{"unmask", func(w *proxied) *esltest.Channel {
 		a := w.inbound("+442079460001")
 		w.ring(a, "1004").Answer()
 		return a
 	}},
-	{"mask", func(w *wired) *esltest.Channel {
+	{"mask", func(w *proxied) *esltest.Channel {
 		a := w.inbound("+442079460001")
 		d := w.ring(a, "1004")
 		w.answer(d)
@@ -66,7 +66,7 @@ var scenes = []struct {
 		w.ring(a, "1002").Answer()
 		return a
 	}},
-	{"stop", func(w *wired) *esltest.Channel {
+	{"stop", func(w *proxied) *esltest.Channel {
 		a := w.inbound("+442079460001")
 		d := w.ring(a, "1004")
 		w.answer(d)
@@ -82,11 +82,11 @@ var scenes = []struct {
 // TestRecordTroubles: whatever becomes of a command, the call goes on, each
 // failure is one line in the log, and what is told of the recording is true.
 func TestRecordTroubles(t *testing.T) {
-	for _, scene := range scenes {
+	for _, scene := range actionSetups {
 		for _, tr := range troubles {
 			t.Run(scene.action+"/"+tr.name, func(t *testing.T) {
 				t.Parallel()
-				w := newWired(t)
+				w := newProxied(t)
 				failed := tr.at(w, scene.action)
 				a := scene.play(w)
 				w.afterTrouble(a, tr, scene.action, failed)
@@ -97,7 +97,7 @@ func TestRecordTroubles(t *testing.T) {
 
 // at makes the first uuid_record of this action fail; the counter says whether
 // it has come.
-func (tr trouble) at(w *wired, action string) *atomic.Int32 {
+func (tr trouble) at(w *proxied, action string) *atomic.Int32 {
 	var count atomic.Int32
 	hit := func(text string) bool {
 		return strings.Contains(text, " "+action+" ") && count.Add(1) == 1
@@ -108,7 +108,7 @@ func (tr trouble) at(w *wired, action string) *atomic.Int32 {
 		})
 		return &count
 	}
-	w.wire.judgeBy(func(kind, about string) verdict {
+	w.proxy.judgeBy(func(kind, about string) verdict {
 		if kind == tr.kind && strings.HasPrefix(about, "api uuid_record ") && hit(about) {
 			return tr.verdict
 		}
@@ -117,37 +117,37 @@ func (tr trouble) at(w *wired, action string) *atomic.Int32 {
 	return &count
 }
 
-func (w *wired) afterTrouble(a *esltest.Channel, tr trouble, action string, failed *atomic.Int32) {
+func (w *proxied) afterTrouble(a *esltest.Channel, tr trouble, action string, failed *atomic.Int32) {
 	w.Helper()
-	w.ctlHas("the failure", func(*Controller) bool { return failed.Load() > 0 && len(w.log.Lines("recording command failed")) > 0 })
+	w.waitFor("the failure", func(*Controller) bool { return failed.Load() > 0 && len(w.log.Lines("recording command failed")) > 0 })
 	switch tr.verdict {
 	case stall:
-		w.wire.release()
+		w.proxy.release()
 	case cut:
 		w.reconnected()
 	}
 	w.settle()
-	state, before := a.Get("tapedeck_state"), w.lengths()
+	state, before := a.Get("tapedeck_state"), w.fileSeconds()
 	w.talk(2 * second)
 	if len(w.sw.Channels()) < 2 {
 		w.Error("the call did not go on")
 	}
 	believed := strings.Contains(tr.ends, action)
 	if !believed {
-		w.truth(a, state, before)
+		w.checkStateIsWritten(a, state, before)
 	}
 	if n := len(w.log.Lines("recording command failed")); n != w.failures() {
 		w.Errorf("%d lines for %d failures", n, w.failures())
 	}
 	file := len(w.files()) > 0
-	w.over()
+	w.endAll()
 	if !believed {
-		w.counted(file)
+		w.checkCounted(file)
 	}
 }
 
 // failures is how many recording commands had no good end.
-func (w *wired) failures() int {
+func (w *proxied) failures() int {
 	n := 0
 	for _, command := range []toggle.Command{toggle.Arm, toggle.ArmMasked, toggle.Disarm, toggle.Start, toggle.Mask, toggle.Unmask, toggle.Stop} {
 		for _, result := range []string{"refused", "missing", "unanswered"} {
@@ -157,8 +157,8 @@ func (w *wired) failures() int {
 	return n
 }
 
-// lengths is how long the call's only file is, in seconds; 0 without a file.
-func (w *wired) lengths() int {
+// fileSeconds is how long the call's only file is, in seconds; 0 without a file.
+func (w *proxied) fileSeconds() int {
 	w.Helper()
 	files := w.files()
 	if len(files) == 0 {
@@ -169,8 +169,8 @@ func (w *wired) lengths() int {
 	return int(long / second)
 }
 
-// truth compares what is told with what was written in the last two seconds.
-func (w *wired) truth(a *esltest.Channel, state string, before int) {
+// checkStateIsWritten compares what is told with what was written in the last two seconds.
+func (w *proxied) checkStateIsWritten(a *esltest.Channel, state string, before int) {
 	w.Helper()
 	speech := false
 	if files := w.files(); len(files) > 0 {
@@ -181,7 +181,7 @@ func (w *wired) truth(a *esltest.Channel, state string, before int) {
 		}
 	}
 	if speech != (state == "on") {
-		w.Errorf("tapedeck_state is %q; speech is written: %t (%s)", state, speech, w.hear())
+		w.Errorf("tapedeck_state is %q; speech is written: %t (%s)", state, speech, w.writtenTones())
 	}
 	told := ""
 	w.ctl.ask(w.Context(), func(now time.Time) {
@@ -198,7 +198,7 @@ func (w *wired) truth(a *esltest.Channel, state string, before int) {
 
 // counted: the end of the call is counted once, and as a success for a further
 // file alone.
-func (w *wired) counted(file bool) {
+func (w *proxied) checkCounted(file bool) {
 	w.Helper()
 	missing, complete, problem := w.meter.get("missing"), w.meter.get("recording complete"), w.meter.get("recording problem")
 	if complete > len(w.log.Lines("begins again in a further file")) || missing+problem != 1 || file && missing != 0 {
@@ -208,8 +208,8 @@ func (w *wired) counted(file bool) {
 
 // TestArmedTroubles: what the answer runs fails in silence, or is not told.
 func TestArmedTroubles(t *testing.T) {
-	fails := func(apps ...string) func(*wired) {
-		return func(w *wired) {
+	fails := func(apps ...string) func(*proxied) {
+		return func(w *proxied) {
 			w.sw.Fail(func(command, args string) (string, bool) {
 				for _, app := range apps {
 					if command == app || strings.HasPrefix(command+" "+args, app) {
@@ -220,9 +220,9 @@ func TestArmedTroubles(t *testing.T) {
 			})
 		}
 	}
-	untold := func(names ...string) func(*wired) {
-		return func(w *wired) {
-			w.wire.judgeBy(func(kind, about string) verdict {
+	untold := func(names ...string) func(*proxied) {
+		return func(w *proxied) {
+			w.proxy.judgeBy(func(kind, about string) verdict {
 				for _, name := range names {
 					if kind == "event" && strings.Contains(about, name) {
 						return lose
@@ -235,7 +235,7 @@ func TestArmedTroubles(t *testing.T) {
 	const forced, wanted = "+442079460005", "+442079460001"
 	for _, tc := range []struct {
 		name, number, phone string
-		trouble             func(*wired)
+		trouble             func(*proxied)
 		state               string
 		warnings            int
 		counted             string
@@ -254,22 +254,22 @@ func TestArmedTroubles(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWired(t)
+			w := newProxied(t)
 			tc.trouble(w)
 			a := w.inbound(tc.number)
 			w.ring(a, tc.phone).Answer()
-			w.ctlHas("an end of the start", func(ctl *Controller) bool {
+			w.waitFor("an end of the start", func(ctl *Controller) bool {
 				c := ctl.calls[a.UUID()]
 				return c != nil && c.rec.Answered && c.rec.Pending == 0 && !c.timers.overdue.running() && c.route.peer != ""
 			})
 			w.settle()
-			state, before := a.Get("tapedeck_state"), w.lengths()
+			state, before := a.Get("tapedeck_state"), w.fileSeconds()
 			w.talk(2 * second)
 			if state != tc.state {
 				t.Errorf("tapedeck_state is %q, want %q", state, tc.state)
 			}
-			w.truth(a, state, before)
-			w.over()
+			w.checkStateIsWritten(a, state, before)
+			w.endAll()
 			if n := len(w.log.Lines("level=WARN")); n != tc.warnings {
 				t.Errorf("%d warnings, want %d", n, tc.warnings)
 			}

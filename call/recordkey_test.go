@@ -8,26 +8,26 @@ import (
 // TestKeyAfterRestart: the record key works on a call that was taken over; what was
 // pressed meanwhile is refused aloud, and the key works again.
 func TestKeyAfterRestart(t *testing.T) {
-	afterInterruption(t, func(t *testing.T) (*lab, func(func())) {
+	afterInterruption(t, func(t *testing.T) (*fixture, func(func())) {
 		policy := pressPolicy(t)
-		l := newLabWith(t, policy)
-		return l, func(meanwhile func()) { l.restart(policy, meanwhile) }
+		fx := newFixtureWith(t, policy)
+		return fx, func(meanwhile func()) { fx.restart(policy, meanwhile) }
 	})
 }
 
 // TestKeyAfterCut is the same with a watch link that was away.
 func TestKeyAfterCut(t *testing.T) {
-	afterInterruption(t, func(t *testing.T) (*lab, func(func())) {
+	afterInterruption(t, func(t *testing.T) (*fixture, func(func())) {
 		sounds, err := filepath.Abs("../freeswitch-conf/sounds")
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := newWiredWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
-		return w.lab, w.away
+		w := newProxiedWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
+		return w.fixture, w.whileLinkIsCut
 	})
 }
 
-func afterInterruption(t *testing.T, begin func(*testing.T) (*lab, func(meanwhile func()))) {
+func afterInterruption(t *testing.T, begin func(*testing.T) (*fixture, func(meanwhile func()))) {
 	for _, tc := range []struct {
 		name      string
 		paused    bool // before
@@ -42,20 +42,20 @@ func afterInterruption(t *testing.T, begin func(*testing.T) (*lab, func(meanwhil
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			l, interrupt := begin(t)
-			before := l.inbound("+442079460001") // an earlier call, with a marker of its own
-			l.answer(l.ring(before, "1005"))
+			fx, interrupt := begin(t)
+			before := fx.inbound("+442079460001") // an earlier call, with a marker of its own
+			fx.answer(fx.ring(before, "1005"))
 			before.Hangup("")
-			a := l.inbound("+442079460001")
-			d := l.ring(a, "1004")
-			l.answer(d)
+			a := fx.inbound("+442079460001")
+			d := fx.ring(a, "1004")
+			fx.answer(d)
 			states := []string{"on", "paused"}
 			if tc.paused {
-				l.key(d, false)
+				fx.pressKey(d, false)
 				states = []string{"paused", "on"}
 			}
-			l.state(a, states[0])
-			l.talk(3 * second) // a prompt ends
+			fx.wantState(a, states[0])
+			fx.talk(3 * second) // a prompt ends
 			interrupt(func() {
 				for _, on := range tc.meanwhile {
 					if !d.RecordKey(on) {
@@ -63,17 +63,17 @@ func afterInterruption(t *testing.T, begin func(*testing.T) (*lab, func(meanwhil
 					}
 				}
 			})
-			l.settle()
-			l.waitState(a, states[0])
-			if n := l.meter.get("toggle record_key missed"); n != tc.missed {
+			fx.settle()
+			fx.waitState(a, states[0])
+			if n := fx.meter.get("toggle record_key missed"); n != tc.missed {
 				t.Errorf("%d presses missed, want %d", n, tc.missed)
 			}
 			if heard := d.Hears(); tc.missed > 0 && (len(heard) != 1 || filepath.Base(heard[0]) != "not-permitted.wav") {
 				t.Errorf("the user hears %q", heard)
 			}
 			for range 2 {
-				l.key(d, states[0] == "paused")
-				l.waitState(a, states[1])
+				fx.pressKey(d, states[0] == "paused")
+				fx.waitState(a, states[1])
 				states[0], states[1] = states[1], states[0]
 			}
 		})

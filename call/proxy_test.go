@@ -39,9 +39,9 @@ const (
 	stall         // it and what follows in its direction wait for release
 )
 
-// wire is the network between the Controller and the watch link's port. A judge sees
+// proxy is the network between the Controller and the watch link's port. A judge sees
 // every message: a command before it reaches the switch, its reply, an event.
-type wire struct {
+type proxy struct {
 	sw    string // address of the switch
 	ln    net.Listener
 	conns sync.WaitGroup
@@ -53,25 +53,25 @@ type wire struct {
 	shut  bool
 }
 
-func newWire(t *testing.T, address string) *wire {
+func newProxy(t *testing.T, address string) *proxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &wire{sw: address, ln: ln, free: make(chan struct{}), open: map[net.Conn]bool{}}
+	w := &proxy{sw: address, ln: ln, free: make(chan struct{}), open: map[net.Conn]bool{}}
 	w.conns.Go(w.accept)
 	return w
 }
 
-func (w *wire) judgeBy(j func(kind, about string) verdict) {
+func (w *proxy) judgeBy(j func(kind, about string) verdict) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.judge = j
 }
 
 // release lets stalled messages go on, now and later.
-func (w *wire) release() {
+func (w *proxy) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
@@ -81,7 +81,7 @@ func (w *wire) release() {
 	}
 }
 
-func (w *wire) close() {
+func (w *proxy) close() {
 	w.release()
 	_ = w.ln.Close()
 	w.mu.Lock()
@@ -93,7 +93,7 @@ func (w *wire) close() {
 	w.conns.Wait()
 }
 
-func (w *wire) accept() {
+func (w *proxy) accept() {
 	for {
 		near, err := w.ln.Accept()
 		if err != nil {
@@ -110,32 +110,32 @@ func (w *wire) accept() {
 			_, _ = near.Close(), far.Close()
 		}
 		w.mu.Unlock()
-		p := &pair{wire: w, near: near, far: far}
+		p := &proxyConn{proxy: w, near: near, far: far}
 		w.conns.Go(p.commands)
 		w.conns.Go(p.frames)
 	}
 }
 
-// pair is one connection through the wire.
-type pair struct {
-	*wire
+// proxyConn is one connection through the wire.
+type proxyConn struct {
+	*proxy
 	near, far net.Conn
 	mu        sync.Mutex
 	asked     []string // commands whose reply has not come
 }
 
-func (p *pair) end() { _, _ = p.near.Close(), p.far.Close() }
+func (p *proxyConn) end() { _, _ = p.near.Close(), p.far.Close() }
 
 // decide asks the judge, and waits where it says so. It reports how often the
 // message is passed on, and whether the connection goes on.
-func (p *pair) decide(kind, about string) (times int, ok bool) {
-	p.wire.mu.Lock()
+func (p *proxyConn) decide(kind, about string) (times int, ok bool) {
+	p.proxy.mu.Lock()
 	v := pass
 	if p.judge != nil {
 		v = p.judge(kind, about)
 	}
 	free := p.free
-	p.wire.mu.Unlock()
+	p.proxy.mu.Unlock()
 	switch v {
 	case cut:
 		return 0, false
@@ -149,7 +149,7 @@ func (p *pair) decide(kind, about string) (times int, ok bool) {
 	return 1, true
 }
 
-func (p *pair) commands() {
+func (p *proxyConn) commands() {
 	defer p.end()
 	in := bufio.NewReader(p.near)
 	for {
@@ -180,7 +180,7 @@ func (p *pair) commands() {
 	}
 }
 
-func (p *pair) frames() {
+func (p *proxyConn) frames() {
 	defer p.end()
 	in := bufio.NewReader(p.far)
 	for {
@@ -202,7 +202,7 @@ func (p *pair) frames() {
 
 // frame reads one frame and says what it is about: of a reply its command, of
 // an event its name and the leg's UUID.
-func (p *pair) frame(in *bufio.Reader) (frame []byte, kind, about string, err error) {
+func (p *proxyConn) frame(in *bufio.Reader) (frame []byte, kind, about string, err error) {
 	var head strings.Builder
 	for {
 		line, err := in.ReadString('\n')
@@ -235,98 +235,98 @@ func (p *pair) frame(in *bufio.Reader) (frame []byte, kind, about string, err er
 	return frame, "", "", nil
 }
 
-// diary is a Calls that remembers which calls are live.
-type diary struct {
+// liveCallsStore is a Calls that remembers which calls are live.
+type liveCallsStore struct {
 	mu sync.Mutex
-	nowhere
+	noStore
 	live map[string]calls.Call
 }
 
-func (d *diary) Save(c calls.Call) {
+func (d *liveCallsStore) Save(c calls.Call) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.live[c.ID] = c
 }
 
-func (d *diary) End(_, id string) {
+func (d *liveCallsStore) End(_, id string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.live, id)
 }
 
-func (d *diary) len() int {
+func (d *liveCallsStore) len() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.live)
 }
 
-// wired is a lab whose watch link goes over a wire that can be tampered with.
-type wired struct {
-	*lab
-	wire      *wire
-	diary     *diary
-	connected chan struct{} // one for each connection of the watch link
-	stopDesk  context.CancelFunc
-	handled   atomic.Int32 // legs that were served
+// proxied is a lab whose watch link goes over a wire that can be tampered with.
+type proxied struct {
+	*fixture
+	proxy          *proxy
+	liveCalls      *liveCallsStore
+	connected      chan struct{} // one for each connection of the watch link
+	stopController context.CancelFunc
+	handled        atomic.Int32 // legs that were served
 }
 
-func newWired(t *testing.T) *wired {
+func newProxied(t *testing.T) *proxied {
 	t.Helper()
-	return newWiredWith(t, testPolicy(t), Prompts{})
+	return newProxiedWith(t, testPolicy(t), Prompts{})
 }
 
-func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
+func newProxiedWith(t *testing.T, p *flow.Policy, prompts Prompts) *proxied {
 	t.Helper()
-	base, err := os.MkdirTemp("", "tapedeck-adversary-")
+	base, err := os.MkdirTemp("", "tapedeck-call-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	l := &lab{T: t, dir: base, log: &testkit.Log{}, meter: &counts{of: map[string]int{}}}
-	w := &wired{lab: l, diary: &diary{live: map[string]calls.Call{}}, connected: make(chan struct{}, 64)}
-	log := slog.New(slog.NewTextHandler(l.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	l.sw = esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
-	address, err := l.sw.Listen("127.0.0.1:0")
-	l.must(err)
-	w.wire = newWire(t, address)
-	dir, err := recording.NewDir(l.dir)
-	l.must(err)
-	link := &esl.Link{Name: "fs1", Address: w.wire.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
+	fx := &fixture{T: t, dir: base, log: &testkit.Log{}, meter: &countingMeter{of: map[string]int{}}}
+	w := &proxied{fixture: fx, liveCalls: &liveCallsStore{live: map[string]calls.Call{}}, connected: make(chan struct{}, 64)}
+	log := slog.New(slog.NewTextHandler(fx.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	fx.sw = esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
+	address, err := fx.sw.Listen("127.0.0.1:0")
+	fx.must(err)
+	w.proxy = newProxy(t, address)
+	dir, err := recording.NewDir(fx.dir)
+	fx.must(err)
+	link := &esl.Link{Name: "fs1", Address: w.proxy.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
 		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
-	l.ctl = New(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
-		Switches: map[string]Link{"fs1": link}, Calls: w.diary, Index: noIndex{}, Archive: unwritten{}, Meter: l.meter, Log: log})
+	fx.ctl = New(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
+		Switches: map[string]Link{"fs1": link}, Calls: w.liveCalls, Index: noIndex{}, Archive: noArchive{}, Meter: fx.meter, Log: log})
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
-		err := l.ctl.Connected(ctx, "fs1", conn)
+		err := fx.ctl.Connected(ctx, "fs1", conn)
 		select {
 		case w.connected <- struct{}{}:
 		default: // it does not come back, and the test is about to fail
 		}
 		return err
 	}
-	link.OnEvent = func(ev *esl.Event) { l.ctl.Watched("fs1", ev) }
+	link.OnEvent = func(ev *esl.Event) { fx.ctl.Watched("fs1", ev) }
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	l.must(err)
-	l.socket = ln.Addr().String()
+	fx.must(err)
+	fx.socket = ln.Addr().String()
 	handle := func(ctx context.Context, leg *esl.Call) {
 		defer w.handled.Add(1)
-		l.ctl.Handle(ctx, leg)
+		fx.ctl.Handle(ctx, leg)
 	}
 	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: handle, Logger: log}
 	ctx, stop := context.WithCancel(context.Background())
 	ctlCtx, stopDesk := context.WithCancel(ctx)
-	w.stopDesk = stopDesk
+	w.stopController = stopDesk
 	var parts sync.WaitGroup
-	parts.Go(func() { _ = l.ctl.Run(ctlCtx) })
+	parts.Go(func() { _ = fx.ctl.Run(ctlCtx) })
 	parts.Go(func() { _ = link.Run(ctx) })
 	parts.Go(func() { _ = server.Serve(ctx, ln) })
 	t.Cleanup(func() {
-		w.wire.release()
+		w.proxy.release()
 		stop()
 		parts.Wait()
-		w.wire.close()
-		_ = l.sw.Close()
+		w.proxy.close()
+		_ = fx.sw.Close()
 		if t.Failed() {
-			t.Log(l.log.String())
+			t.Log(fx.log.String())
 		}
 	})
 	w.reconnected()
@@ -334,7 +334,7 @@ func newWiredWith(t *testing.T, p *flow.Policy, prompts Prompts) *wired {
 }
 
 // reconnected waits for one connection of the watch link.
-func (w *wired) reconnected() {
+func (w *proxied) reconnected() {
 	w.Helper()
 	select {
 	case <-w.connected:
@@ -343,8 +343,8 @@ func (w *wired) reconnected() {
 	}
 }
 
-// ctlHas waits until the Controller's state is so.
-func (w *wired) ctlHas(what string, so func(*Controller) bool) {
+// waitFor waits until the Controller's state is so.
+func (w *proxied) waitFor(what string, so func(*Controller) bool) {
 	w.Helper()
 	testkit.Within(w, 8*time.Second, what, func() (ok bool) {
 		if !w.ctl.ask(w.Context(), func(time.Time) { ok = so(w.ctl) }) {
@@ -354,15 +354,15 @@ func (w *wired) ctlHas(what string, so func(*Controller) bool) {
 	}, w.log)
 }
 
-// over ends what is live, and checks that the Controller has forgotten all of it.
-func (w *wired) over() {
+// endAll ends what is live, and checks that the Controller has forgotten all of it.
+func (w *proxied) endAll() {
 	w.Helper()
 	for _, c := range w.sw.Channels() {
 		c.Hangup("")
 	}
-	w.ctlHas("no calls, no legs and no files to be described", func(ctl *Controller) bool { return len(ctl.calls)+len(ctl.legs.all)+len(ctl.describer.working) == 0 })
+	w.waitFor("no calls, no legs and no files to be described", func(ctl *Controller) bool { return len(ctl.calls)+len(ctl.legs.all)+len(ctl.describer.working) == 0 })
 	w.settle()
-	if n := w.diary.len(); n != 0 {
+	if n := w.liveCalls.len(); n != 0 {
 		w.Errorf("%d calls are live in the store after their end", n)
 	}
 }
