@@ -80,7 +80,7 @@ func Default() *Config {
 	c.Store.Redis = esl.NewSecret(store.Embedded)
 	dir, err := recording.NewDir("/var/spool/tapedeck")
 	if err != nil {
-		panic(err) // a constant
+		panic(err) // the name is a constant
 	}
 	c.Recordings.Dir, c.Recordings.Stereo = dir, true
 	c.Prompts.Dir, c.Prompts.Language = "/usr/local/share/tapedeck/sounds", "en"
@@ -107,8 +107,8 @@ func Load(path string) (*Config, error) {
 	return Parse(path, text)
 }
 
-// Logger returns a logger that writes to w in the format and from the level on that
-// the file asks for.
+// Logger returns a logger that writes to w, with the level and in the format that the
+// file names.
 func (c *Config) Logger(w io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.Log.Level}
 	if c.Log.Format == "json" {

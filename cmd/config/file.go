@@ -18,8 +18,8 @@ import (
 	"tapedeck/store"
 )
 
-// reader reads the daemon file node by node, so that one mistake does not
-// hide another, each has its line, and none shows a value that is a secret.
+// reader reads the daemon file node by node, so that every mistake is found and has its
+// line.
 type reader struct {
 	strictyaml.Reader
 }
@@ -54,7 +54,7 @@ func Parse(file string, text []byte) (*Config, error) {
 	return c, nil
 }
 
-// read takes one value.
+// read reads the value of one key.
 type read = func(n *yaml.Node)
 
 func (r *reader) config(n *yaml.Node, c *Config) {
@@ -104,7 +104,7 @@ func (r *reader) section(name string, known map[string]read) read {
 	return func(n *yaml.Node) { r.Fields(n, name, known) }
 }
 
-// items are the entries of a list; one value alone is a list of it.
+// items returns the entries of a list. A value that is no list counts as its only entry.
 func (r *reader) items(n *yaml.Node) []*yaml.Node {
 	n = strictyaml.Target(n)
 	switch {
@@ -136,7 +136,8 @@ func (r *reader) path(n *yaml.Node, key string, value *string) bool {
 	return ok
 }
 
-// address reads what is listened on: no host is every address, port 0 a free one.
+// address reads an address to listen on. Without a host it means every address of the
+// machine, with port 0 any free port.
 func (r *reader) address(key, example string, value *string) read {
 	return func(n *yaml.Node) {
 		text, _, ok := r.Text(n, key)
@@ -171,7 +172,7 @@ func portOf(address string) string {
 	return port
 }
 
-// addressOrOff is address, or the word off, which is read as "".
+// addressOrOff reads what address reads, or the word off, which becomes "".
 func (r *reader) addressOrOff(key, example string, value *string) read {
 	address := r.address(key, example, value)
 	return func(n *yaml.Node) {
@@ -183,7 +184,7 @@ func (r *reader) addressOrOff(key, example string, value *string) read {
 	}
 }
 
-// networks reads a list of them; none is the mistake that empty tells.
+// networks reads a list of networks. An empty list is a mistake, with the text empty.
 func (r *reader) networks(key, empty string, value *[]netip.Prefix) read {
 	return func(n *yaml.Node) {
 		*value = nil
@@ -210,7 +211,7 @@ func (r *reader) networks(key, empty string, value *[]netip.Prefix) read {
 	}
 }
 
-// redis reads one address or a list of them.
+// redis reads the address of Redis, or a list of addresses.
 func (r *reader) redis(n *yaml.Node, value *esl.Secret) {
 	var all []string
 	for _, item := range r.items(n) {
@@ -230,8 +231,8 @@ func (r *reader) redis(n *yaml.Node, value *esl.Secret) {
 	*value = esl.NewSecret(address)
 }
 
-// folder reads the name of a folder that FreeSWITCH uses; a path below it has to be
-// one argument to it.
+// folder reads the name of a folder that FreeSWITCH uses. FreeSWITCH has to take a path
+// below it as one argument (recording.NewDir).
 func (r *reader) folder(n *yaml.Node, key string) (text string, dir recording.Dir, ok bool) {
 	if text, _, ok = r.Text(n, key); !ok {
 		return "", dir, false
@@ -244,7 +245,7 @@ func (r *reader) folder(n *yaml.Node, key string) (text string, dir recording.Di
 	return text, dir, true
 }
 
-// language is the name of a folder of prompts.
+// language reads the name of a folder of prompts.
 func (r *reader) language(n *yaml.Node, value *string) {
 	text, _, ok := r.Text(n, "prompts.language")
 	if ok && (text == "" || strings.Trim(text, "abcdefghijklmnopqrstuvwxyz-") != "") {

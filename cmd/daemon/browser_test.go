@@ -41,7 +41,7 @@ organisations:
 
 const browserPassword = "a long enough password"
 
-// browserAccounts are who signs in.
+// browserAccounts are the accounts that sign in.
 const browserAccounts = `version: 1
 accounts:
   anna: { role: organisation, organisation: acme, password: %[1]q }
@@ -56,7 +56,7 @@ type browser struct {
 	*testing.T
 	daemon *daemon.Daemon
 	office *esltest.Office
-	base   string // of the console's addresses
+	base   string // URL of the console
 	tab    context.Context
 	shots  string // folder of the pictures
 	spool  string // of the recordings
@@ -129,7 +129,7 @@ func (b *browser) page() string {
 	return text
 }
 
-// js is what an expression in the page gives; a promise is waited for.
+// js returns the value of an expression in the page. It waits for a promise.
 func js[T any](b *browser, expression string, args ...any) T {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.tab, 20*time.Second)
@@ -141,11 +141,11 @@ func js[T any](b *browser, expression string, args ...any) T {
 	return value
 }
 
-// run is an expression whose value does not matter.
+// run evaluates an expression whose value does not matter.
 func (b *browser) run(expression string) { b.Helper(); _ = js[bool](b, "(%s, true)", expression) }
 
-// until waits until an expression in the page is true, whatever page that is by
-// then, and says how long it took.
+// until waits until an expression is true in the page that is shown by then, and returns how
+// long that took.
 func (b *browser) until(what, expression string, args ...any) time.Duration {
 	b.Helper()
 	began := time.Now()
@@ -183,7 +183,7 @@ func (b *browser) shoot(name string) {
 	}
 }
 
-// signIn is a person who signs in.
+// signIn lets a person sign in.
 func (b *browser) signIn(name string) {
 	b.Helper()
 	b.do(chromedp.Navigate(b.base+"/"), chromedp.WaitVisible(`#password`), chromedp.SendKeys(`#name`, name),
@@ -197,13 +197,13 @@ func (b *browser) signOut() {
 	b.do(chromedp.WaitVisible(`#password`))
 }
 
-// status is what the console answers to a request of the page.
+// status returns the status code of a request that the page makes.
 func (b *browser) status(method, path string) int {
 	b.Helper()
 	return js[int](b, `fetch(%q, {method: %q, headers: {"X-CSRF-Token": document.querySelector("input[name=csrf]").value}}).then(r => r.status)`, path, method)
 }
 
-// call is one from outside, answered by a phone, by way of a ring group.
+// call places a call from outside, by way of a ring group if one is named, that a phone answers.
 func (b *browser) call(number, group, phone string) (outside, inside *esltest.Channel) {
 	b.Helper()
 	leg, err := b.office.Inbound(b.Context(), number)
@@ -274,8 +274,8 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// findsAndHears: the recording is found by a filter; its page shades the pause
-// where the sidecar has it, plays, and is silent there.
+// findsAndHears: a filter finds the recording; its page shades the pause where the sidecar
+// has it, and plays; the sound is silent in the pause.
 func (b *browser) findsAndHears(r index.Recording) {
 	b.Helper()
 	if rows := js[int](b, `document.querySelectorAll("table.list tbody tr").length`); rows != 2 {
@@ -322,8 +322,8 @@ func (b *browser) findsAndHears(r index.Recording) {
 	b.isSilentIn("audio.mp3", r, want[0])
 }
 
-// isSilentIn: what the browser decodes has the sidecar's length, is silent in the
-// pause, and is not before it.
+// isSilentIn: what the browser decodes is as long as the sidecar says, silent in the pause,
+// and not silent before it.
 func (b *browser) isSilentIn(file string, r index.Recording, pause recording.Span) {
 	b.Helper()
 	got := js[[]float64](b, `(async () => {
@@ -384,7 +384,7 @@ func (b *browser) switchesLive() {
 	b.soon("the call is gone", row+` == null`)
 }
 
-// soon is until, within a second.
+// soon is until, and fails if it took more than a second.
 func (b *browser) soon(what, expression string) {
 	b.Helper()
 	took := b.until(what, "%s", expression)
@@ -394,7 +394,7 @@ func (b *browser) soon(what, expression string) {
 	}
 }
 
-// isRefused: of a recording that one may not see there is nothing.
+// isRefused: a recording that one may not see does not exist, on any page and in the API.
 func (b *browser) isRefused(r index.Recording) {
 	b.Helper()
 	for _, path := range []string{"/recordings/" + r.ID, "/recordings/" + r.ID + "/delete", "/api/v1/recordings/" + r.ID, "/api/v1/recordings/" + r.ID + "/audio.wav",

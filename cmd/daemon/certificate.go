@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// certificate is a TLS certificate in files that may be replaced while we serve.
+// certificate is a TLS certificate in two files. They may be replaced while the console
+// serves. Its methods may be called by any number of goroutines.
 type certificate struct {
 	cert, key string // file names
 	log       *slog.Logger
 
 	mu     sync.Mutex
 	pair   *tls.Certificate
-	seen   string    // how the files were when they were read last
-	looked time.Time // at the files
+	seen   string    // fingerprint of the files that pair was read from
+	looked time.Time // when the fingerprint was taken last
 }
 
-// lookAtCertificate is how often a handshake looks whether the files are new.
-const lookAtCertificate = 10 * time.Second
+// certificateEvery is how often a handshake looks for new files.
+const certificateEvery = 10 * time.Second
 
 func newCertificate(cert, key string, log *slog.Logger) (*certificate, error) {
 	c := &certificate{cert: cert, key: key, log: log}
@@ -52,12 +53,12 @@ func (c *certificate) read() error {
 	return nil
 }
 
-// get is tls.Config's GetCertificate. New files that cannot be used are logged
-// once, and the old certificate stays.
+// get returns the certificate; it is tls.Config's GetCertificate. New files that cannot be
+// used are logged once, and the old certificate stays.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if time.Since(c.looked) > lookAtCertificate {
+	if time.Since(c.looked) > certificateEvery {
 		if err := c.read(); err != nil {
 			c.log.Error("new certificate not taken: the old one stays", "error", err)
 		}

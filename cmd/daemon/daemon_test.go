@@ -47,7 +47,7 @@ func TestServe(t *testing.T) {
 	})
 }
 
-// TestServeLeavesRecordingsRunning: the call and its file go on without it.
+// TestServeLeavesRecordingsRunning: the call and its file go on when the daemon ends.
 func TestServeLeavesRecordingsRunning(t *testing.T) {
 	daemontest.EachStore(t, func(t *testing.T, store string) {
 		sw, line := daemontest.Switch(t, "fs1", "ClueCon", esltest.Manual)
@@ -115,8 +115,8 @@ func TestServeFinishesCallInHand(t *testing.T) {
 	}
 }
 
-// TestServeStopsBesideSilentPeer: one that connects and says nothing holds the
-// stop up for no longer than the grace.
+// TestServeStopsBesideSilentPeer: a peer that connects and says nothing delays the end for
+// no longer than grace.
 func TestServeStopsBesideSilentPeer(t *testing.T) {
 	testkit.NoLeaks(t)
 	s := daemontest.Start(t, spooltest.OneOrganisation, "")
@@ -186,7 +186,7 @@ func TestServeWithoutPolicy(t *testing.T) {
 	}
 }
 
-// TestServeWithLateRedis: it works without, and brings Redis up to date later.
+// TestServeWithLateRedis: the daemon works without Redis, and brings it up to date later.
 func TestServeWithLateRedis(t *testing.T) {
 	testkit.NoLeaks(t)
 	r := testkit.NewRedis(t)

@@ -8,7 +8,7 @@ import (
 	"tapedeck/store/index"
 )
 
-// What the tests of a whole daemon look at.
+// The tests of a whole daemon look into it with these.
 
 func (d *Daemon) Index() *index.Index { return d.stores.index }
 

@@ -9,12 +9,13 @@ import (
 	"tapedeck/cmd/config"
 )
 
-// listeners are the addresses that a daemon is reached at.
+// listeners are the sockets that a daemon listens on.
 type listeners struct {
 	outbound, metrics net.Listener
-	console           net.Listener // nil: there is none
+	console           net.Listener // nil: there is no console
 }
 
+// listen opens every socket, or none.
 func listen(cfg *config.Config) (l listeners, err error) {
 	if l.outbound, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return l, cannotListen("listen", err)
@@ -51,7 +52,8 @@ func (l listeners) close() {
 	}
 }
 
-// cannotListen says which key of the daemon file names the address.
+// cannotListen adds to an error the key of the daemon file that names the address, and what
+// to do.
 func cannotListen(key string, err error) error {
 	hint := "choose another address"
 	if errors.Is(err, syscall.EADDRINUSE) {

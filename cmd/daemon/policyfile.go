@@ -16,21 +16,21 @@ import (
 	"tapedeck/store/policy"
 )
 
-// policyFile puts the policy file in force at the start, and whenever it says
-// something else and is valid. What another instance or `policy apply` puts into
-// Redis meanwhile is followed, and stays until then.
+// policyFile puts the policy file in force at the start, and again whenever it has a new
+// policy that is valid. Between two changes of the file, a policy that another instance or
+// `policy apply` puts into Redis stays in force.
 type policyFile struct {
 	path  string
-	named bool // by the daemon file: it should be there
+	named bool // the daemon file names it, so it should be there
 	store *policy.Store
 	meter *metrics.Metrics
 	log   *slog.Logger
-	seen  string // what the file was when it was read last
-	said  string // revision of the policy that it had when it was valid last
+	seen  string // fingerprint of the file when it was read last
+	last  string // revision of the last valid policy in it
 }
 
-// pollPolicy is how soon a change of the file is noticed. Polling sees every way
-// in which a file may be replaced, on every file system.
+// pollPolicy is how often the file is looked at. Polling notices every kind of change, on
+// every file system.
 const pollPolicy = time.Second
 
 // begin reads the policy for the first time, so that the first call finds it.
@@ -53,9 +53,9 @@ func (f *policyFile) run(ctx context.Context) error {
 	}
 }
 
-// look reads the file if it changed. A policy with mistakes is refused as a
-// whole, and the running one stays. A file that says what it said before is not
-// put in force again: another policy may have been applied since.
+// look reads the file if it changed. A policy with mistakes is refused as a whole, and the
+// running one stays. A policy that the file had before is not put in force again, because
+// another one may have been applied since.
 func (f *policyFile) look(ctx context.Context) {
 	now, err := fingerprint(f.path)
 	if now == f.seen {
@@ -78,11 +78,11 @@ func (f *policyFile) look(ctx context.Context) {
 		return
 	}
 	running := f.store.Policy().Revision
-	if p.Revision == f.said {
+	if p.Revision == f.last {
 		f.log.Info("policy file says what it said before: the running policy stays", "revision", running)
 		return
 	}
-	f.said = p.Revision
+	f.last = p.Revision
 	if err := f.store.Apply(ctx, p); err != nil {
 		f.log.Warn("policy in force here, not yet in redis", "error", err)
 	}
@@ -90,9 +90,10 @@ func (f *policyFile) look(ctx context.Context) {
 	f.log.Info("policy in force", "revision", p.Revision, "replaces", running, "organisations", len(p.Organisations))
 }
 
-// inForce reports whether there is a policy at all.
+// inForce reports whether a policy is in force.
 func (f *policyFile) inForce() bool { return len(f.store.Policy().Organisations) > 0 }
 
+// absent logs that the file cannot be read.
 func (f *policyFile) absent(err error) {
 	if !f.inForce() {
 		f.log.Error("no policy is in force: no call is recorded until this file is there, or policy apply has put one into redis",
@@ -106,8 +107,8 @@ func (f *policyFile) absent(err error) {
 	f.log.Error("policy file not read: the running policy stays", "error", err)
 }
 
-// fingerprint is names, sizes and times of a file, or of the policy files of a
-// folder, and whether they can be read: a chown changes nothing else.
+// fingerprint returns names, sizes and times of a file, or of the policy files in a folder,
+// and whether each can be read. (A chown changes only the latter.)
 func fingerprint(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {

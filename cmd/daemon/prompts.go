@@ -8,7 +8,7 @@ import (
 	"tapedeck/cmd/config"
 )
 
-// warnOfPrompts says if the prompts are not where FreeSWITCH is told to look.
+// warnOfPrompts logs a warning if the folder of the prompts is not on this machine.
 func warnOfPrompts(cfg *config.Config, log *slog.Logger) {
 	folder := filepath.Join(cfg.Prompts.Dir, cfg.Prompts.Language)
 	if info, err := os.Stat(folder); err == nil && info.IsDir() {

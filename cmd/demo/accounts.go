@@ -11,13 +11,14 @@ import (
 	"tapedeck/console/access"
 )
 
-// accounts show the roles.
+// accounts has one account of each role that the demo shows.
 var accounts = []access.Account{
 	{Name: "demo", Role: access.Operator},
 	{Name: "sue", Role: access.Organisation, Organisation: "acme", Groups: []string{"sales", "support"}},
 	{Name: "alice", Role: access.User, Organisation: "acme", User: "alice"},
 }
 
+// otherAccounts says who the other accounts are and what they see.
 func otherAccounts() string {
 	var words []string
 	for _, a := range accounts[1:] {
@@ -32,7 +33,7 @@ func otherAccounts() string {
 	return strings.Join(words, "; ")
 }
 
-// makeAccounts writes an accounts file with a password that is new each time.
+// makeAccounts writes the accounts file. Every account has the same new password.
 func (s *stage) makeAccounts() error {
 	s.password = strings.ToLower(rand.Text()[:12])
 	hash := access.HashPassword(s.password)
@@ -54,8 +55,8 @@ func (s *stage) makeAccounts() error {
 	return os.WriteFile(filepath.Join(s.dir, "accounts.yaml"), []byte(b.String()), 0o600)
 }
 
-// freeOr is the address if it is free, or any port on its host: another Tapedeck
-// may run here.
+// freeOr returns the address if it is free. Otherwise another Tapedeck may run here, and
+// it returns one that means any free port of the host.
 func freeOr(address string) string {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"tapedeck/store/calls"
 )
 
-// exampleCalls show the rules, one each.
+// exampleCalls has a call for each rule.
 var exampleCalls = []struct {
 	title string
 	play  func(*play)
@@ -127,7 +127,7 @@ var exampleCalls = []struct {
 	}},
 }
 
-// talkTime is how long each stretch of a call lasts.
+// talkTime is how long people talk between two events of a call.
 const talkTime = time.Second
 
 // play is one call of the demo.
@@ -147,7 +147,7 @@ func (p *play) inbound(number string) {
 	p.note(err)
 }
 
-// from is a call of a user who shows a number; "" is none.
+// from places a call of a user who shows a number, or none if shows is empty.
 func (p *play) from(extension, number, shows string) {
 	leg, err := p.stage.office.From(p.ctx, extension, number, map[string]string{"effective_caller_id_number": shows})
 	p.first = leg
@@ -162,15 +162,14 @@ func (p *play) answer(extension string) *esltest.Channel {
 	return phone
 }
 
-// talk lets everybody on the call be heard for a while, unless the demo ends.
+// talk lets talkTime pass, in which everybody on the call is heard, unless the demo ends.
 func (p *play) talk() {
 	if p.ctx.Err() == nil {
 		p.stage.sw.Talk(talkTime)
 	}
 }
 
-// result hangs up and says what was recorded, who decided, and where the file
-// is.
+// result hangs up and returns what was recorded, who decided, and where the file is.
 func (p *play) result() (string, error) {
 	if p.err != nil {
 		return "", p.err
@@ -195,8 +194,8 @@ func (p *play) result() (string, error) {
 	return fmt.Sprintf("%s\t%s\t%s", stretches(heard), verdict, live.File), nil
 }
 
-// live is what the store says of the call. It is written behind the call's
-// back, so that it may take a moment.
+// live returns what the store says about the call. The store is written in the background,
+// so this may take a moment.
 func (p *play) live() (calls.Call, bool) {
 	if p.first.Get("tapedeck_file") == "" {
 		return calls.Call{}, false
@@ -248,7 +247,7 @@ func tonesHz() []float64 {
 	return hz
 }
 
-// stretches says how long speech and silence are, in turn.
+// stretches lists speech and silence in turn, with their lengths.
 func stretches(heard []esltest.Heard) string {
 	var parts []string
 	speech, length := false, time.Duration(0)

@@ -49,7 +49,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	switch {
 	case ctx.Err() != nil && o.Once:
 		return errors.New("interrupted before every call had ended")
-	case ctx.Err() != nil: // the way to end it
+	case ctx.Err() != nil: // Ctrl-C is how a person ends it
 		return nil
 	case err != nil || o.Once:
 		return err
@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// introduce prints where everything is.
+// introduce prints where to look: console, policy, recordings, metrics.
 func (s *stage) introduce(stdout io.Writer, once bool) {
 	until := ""
 	if once {
@@ -75,12 +75,12 @@ func (s *stage) introduce(stdout io.Writer, once bool) {
 		os.Args[0], s.daemonFile(), outsideHz, phones["1001"], phones["1002"], phones["1003"], phones["1004"])
 }
 
-// Who is heard as what.
+// Everybody is heard as a tone, in Hz.
 const outsideHz = 440
 
 var phones = map[string]int{"1001": 880, "1002": 1320, "1003": 1760, "1004": 2200}
 
-// stage is the daemon and its switch.
+// stage is the daemon, its switch, and their files.
 type stage struct {
 	daemon      *daemon.Daemon
 	sw          *esltest.Switch
@@ -120,8 +120,8 @@ func newStage(ctx context.Context, dir string, log *slog.Logger) (*stage, error)
 	return s, nil
 }
 
-// makeFolder makes the folder of the recordings and puts the policy into it,
-// unless one lies there already.
+// makeFolder makes the folder of the recordings, and puts the example policy into it unless
+// it has a policy already.
 func (s *stage) makeFolder() (err error) {
 	if s.dir == "" {
 		s.dir, err = os.MkdirTemp("", "tapedeck-demo-")
@@ -140,7 +140,7 @@ func (s *stage) makeFolder() (err error) {
 
 func (s *stage) daemonFile() string { return filepath.Join(s.dir, "tapedeck.yaml") }
 
-// writeDaemonFile says where everything is for the other commands.
+// writeDaemonFile writes a daemon file, with which other commands find the recordings.
 func (s *stage) writeDaemonFile(cfg *config.Config) error {
 	text := fmt.Sprintf("# The daemon file of `tapedeck demo`; each run writes it anew.\n"+
 		"recordings: { dir: %q }\npolicy: %q\nhttp: { listen: %q, accounts: %q }\n",
@@ -150,11 +150,11 @@ func (s *stage) writeDaemonFile(cfg *config.Config) error {
 
 func (s *stage) close() {
 	s.daemon.Stop()
-	_ = s.sw.Close() // it is in this process and goes with it
+	_ = s.sw.Close() // it has no state to lose
 }
 
-// round places every call, all at the same time, and prints what came of each
-// in their order.
+// round places all example calls at the same time, and prints the result of each in their
+// order.
 func (s *stage) round(ctx context.Context, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "%s: %d calls\n", time.Now().Format(time.TimeOnly), len(exampleCalls))
 	results := make([]string, len(exampleCalls))

@@ -34,7 +34,7 @@ func once(t *testing.T, dir string) string {
 	return stdout.String()
 }
 
-// TestDemoOnce: what it prints of every call is what lies in the files.
+// TestDemoOnce: what it prints about each call is true of the files.
 func TestDemoOnce(t *testing.T) {
 	testkit.NoLeaks(t)
 	dir := spooltest.Folder(t)
@@ -90,7 +90,7 @@ func TestDemoOnce(t *testing.T) {
 	}
 }
 
-// heardAs fails unless speech and silence are in the file as long as is said.
+// heardAs fails the test unless speech and silence in the file last as long as printed.
 func heardAs(t *testing.T, file, said string) {
 	t.Helper()
 	heard, err := esltest.Listen(file, 20*time.Millisecond, tonesHz()...)
@@ -164,8 +164,7 @@ func TestDemoEndsWhenInterrupted(t *testing.T) {
 	}
 }
 
-// TestDemoLiveCallOfSue: among the calls that come and go is one of a group that
-// she may see.
+// TestDemoLiveCallOfSue: one of the steady lines calls a group that sue may see.
 func TestDemoLiveCallOfSue(t *testing.T) {
 	testkit.NoLeaks(t)
 	s, err := newStage(t.Context(), spooltest.Folder(t), slog.New(slog.DiscardHandler))
@@ -196,7 +195,7 @@ func TestDemoSaysItsEnd(t *testing.T) {
 	}
 }
 
-// TestDemoTellsOfItsPolicy: whoever edits it sees what came of that.
+// TestDemoTellsOfItsPolicy: whoever edits the policy sees whether it was taken.
 func TestDemoTellsOfItsPolicy(t *testing.T) {
 	testkit.NoLeaks(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -223,7 +222,7 @@ func TestDemoTellsOfItsPolicy(t *testing.T) {
 	}
 }
 
-// TestDemoFollowsItsPolicy: the folder's policy is the demo's, if there is one.
+// TestDemoFollowsItsPolicy: a policy that is in the folder already is used.
 func TestDemoFollowsItsPolicy(t *testing.T) {
 	testkit.NoLeaks(t)
 	dir := spooltest.Folder(t)

@@ -11,21 +11,20 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// steadyLines are the calls that come and go as long as the demo runs: each line has
-// one after the other.
+// steadyLines place calls as long as the demo runs, each line one after the other.
 var steadyLines = []struct {
-	outside, number, element, phone string // element: what the call comes by, if any
-	press                           bool   // the phone pauses now and then
+	outside, number, element, phone string // element may be empty
+	press                           bool   // the phone pauses and resumes the recording
 }{
 	{"+447700900111", "+442079460001", "ring_group/sales", "1001", true},
 	{"+447700900222", "+442079460004", "", "1003", true},
 	{"+447700900333", "+442079460003", "", "1004", false},
 }
 
-// mostCalls bounds how many calls come: a minute of one takes 2 MB.
+// mostCalls bounds how many calls are placed: a minute of a call takes 2 MB.
 const mostCalls = 300
 
-// comeAndGo places so many calls, or fewer if ctx ends.
+// comeAndGo places calls until there were most of them or ctx ends.
 func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer, most int) {
 	var lines sync.WaitGroup
 	var mu sync.Mutex // of stdout
@@ -54,7 +53,7 @@ func (s *stage) comeAndGo(ctx context.Context, stdout io.Writer, most int) {
 	}
 }
 
-// liveCall is one call, of which it says what came.
+// liveCall places a call and returns what happened in it.
 func liveCall(ctx context.Context, office *esltest.Office, number, element, phone string, press bool) string {
 	first, err := office.Inbound(ctx, number)
 	defer first.Hangup("")
@@ -85,7 +84,7 @@ func liveCall(ctx context.Context, office *esltest.Office, number, element, phon
 	return fmt.Sprintf("%s to %s, answered by %s: %.0f s, *1 pressed %d times", office.Outside, number, phone, time.Since(began).Seconds(), 2*pauses)
 }
 
-// pass lets some seconds pass; false: the demo ends.
+// pass waits between least and most seconds, and reports false if ctx ended meanwhile.
 func pass(ctx context.Context, least, most int) bool {
 	t := time.NewTimer(time.Duration(least)*time.Second + rand.N(time.Duration(most-least)*time.Second))
 	defer t.Stop()

@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// filteredLog leaves of tapedeck's log what comes of a change of the policy, which
-// the demo invites to edit, and errors.
+// filteredLog lets pass only errors and what is logged about the policy, which the demo
+// invites people to edit.
 type filteredLog struct {
 	slog.Handler
-	started *slog.LevelVar // error until the demo runs, then info
+	started *slog.LevelVar // from which level on the policy's lines pass: error until the demo runs, then info
 }
 
-// newLog writes to w; verbose is all of the log.
+// newLog returns a logger that writes to w, and a function to call when the demo has
+// started. Verbose lets everything pass.
 func newLog(w io.Writer, verbose bool) (log *slog.Logger, started func()) {
 	text := slog.NewTextHandler(w, nil)
 	if verbose {

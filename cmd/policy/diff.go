@@ -11,10 +11,10 @@ import (
 	"tapedeck/flow"
 )
 
-// thing is what a policy says of one organisation or element, by key.
-type thing map[string]string
+// settings are what a policy says about an organisation or an element, by key.
+type settings map[string]string
 
-// kinds are the parts of an organisation that are elements.
+// kinds maps the parts of an organisation that have elements to the kind of those.
 var kinds = map[string]flow.Kind{"numbers": flow.Number, "ring_groups": flow.RingGroup,
 	"applications": flow.Application, "users": flow.User}
 
@@ -24,15 +24,15 @@ func Changes(before, after *flow.Policy) ([]string, error) {
 	var lines []string
 	for _, field := range [][3]string{{"precedence", before.Precedence.String(), after.Precedence.String()}, {"region", before.Region, after.Region}} {
 		if field[1] != field[2] {
-			lines = append(lines, fmt.Sprintf("policy: %s: %s → %s", field[0], said(field[1]), said(field[2])))
+			lines = append(lines, fmt.Sprintf("policy: %s: %s → %s", field[0], orNothing(field[1]), orNothing(field[2])))
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(union(before.Organisations, after.Organisations))) {
-		was, err := things(before.Organisations[id])
+		was, err := settingsOf(before.Organisations[id])
 		if err != nil {
 			return nil, err
 		}
-		is, err := things(after.Organisations[id])
+		is, err := settingsOf(after.Organisations[id])
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +41,7 @@ func Changes(before, after *flow.Policy) ([]string, error) {
 	return lines, nil
 }
 
-func organisationChanges(id string, was, is map[string]thing) []string {
+func organisationChanges(id string, was, is map[string]settings) []string {
 	switch {
 	case was == nil:
 		return []string{fmt.Sprintf("%s: organisation added, elements: %d", id, len(is)-1)}
@@ -71,10 +71,10 @@ func organisationChanges(id string, was, is map[string]thing) []string {
 	return lines
 }
 
-// things are an organisation's elements and, under "", the organisation itself;
-// nil if there is none. They are read from its JSON, so that nothing that a
-// policy can say is left out.
-func things(o *flow.Organisation) (map[string]thing, error) {
+// settingsOf returns the settings of each element of an organisation, by its name, and those
+// of the organisation under "". It returns nil for a nil organisation. It reads the
+// organisation's JSON, so that a new key of the policy cannot be forgotten.
+func settingsOf(o *flow.Organisation) (map[string]settings, error) {
 	if o == nil {
 		return nil, nil
 	}
@@ -87,30 +87,30 @@ func things(o *flow.Organisation) (map[string]thing, error) {
 		return nil, fmt.Errorf("policy: compare: %w", err)
 	}
 	delete(fields, "id")
-	delete(fields, "precedence") // the policy's
-	all := map[string]thing{}
+	delete(fields, "precedence") // it is the policy's
+	all := map[string]settings{}
 	for key, kind := range kinds {
 		elements, _ := fields[key].(map[string]any)
 		for id, said := range elements {
-			t := thing{}
+			t := settings{}
 			t.add("", said)
 			all[flow.Element{Kind: kind, ID: id}.String()] = t
 		}
 		delete(fields, key)
 	}
-	all[""] = thing{}
+	all[""] = settings{}
 	all[""].add("", fields)
 	return all, nil
 }
 
-// add takes a JSON value, the keys of what is within joined by spaces.
-func (t thing) add(key string, value any) {
+// add adds a JSON value. The keys of nested values are joined by spaces.
+func (t settings) add(key string, value any) {
 	switch v := value.(type) {
 	case map[string]any:
 		for k, inner := range v {
 			t.add(strings.TrimSpace(key+" "+k), inner)
 		}
-	case float64: // lengths of time, the only numbers
+	case float64: // the only numbers are durations
 		t[strings.TrimSuffix(key, "_ns")] = time.Duration(v).String()
 	case []any:
 		list := make([]string, len(v))
@@ -123,8 +123,8 @@ func (t thing) add(key string, value any) {
 	}
 }
 
-// get is the value, or the default where the policy has one.
-func (t thing) get(key string) string {
+// get returns the value of a key, or the default that it has in a policy.
+func (t settings) get(key string) string {
 	switch {
 	case t[key] != "":
 		return t[key]
@@ -133,21 +133,22 @@ func (t thing) get(key string) string {
 	case key == "on_demand":
 		return flow.Enable.String()
 	}
-	return said("")
+	return orNothing("")
 }
 
-func said(text string) string {
+// orNothing returns the text, or "nothing" if it is empty.
+func orNothing(text string) string {
 	if text == "" {
 		return "nothing"
 	}
 	return text
 }
 
-// list is everything but the default, for an element that is new.
-func (t thing) list() string {
+// list returns what a new element says besides the defaults.
+func (t settings) list() string {
 	var parts []string
 	for _, key := range slices.Sorted(maps.Keys(t)) {
-		if t[key] != (thing{}).get(key) {
+		if t[key] != (settings{}).get(key) {
 			parts = append(parts, key+" "+t[key])
 		}
 	}
@@ -157,7 +158,7 @@ func (t thing) list() string {
 	return ": " + strings.Join(parts, ", ")
 }
 
-// union has the keys of both.
+// union returns a map with the keys of both.
 func union[M ~map[string]V, V any](a, b M) M {
 	both := maps.Clone(a)
 	if both == nil {

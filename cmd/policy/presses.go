@@ -44,7 +44,7 @@ func press(org *flow.Organisation, e flow.Effective, users []string) ([]Pressed,
 	return all, nil
 }
 
-// wanted is the state that FreeSWITCH would be brought to.
+// wanted returns the state that the recording would be brought to.
 func wanted(s toggle.State) toggle.Status {
 	switch {
 	case s.Wanted():

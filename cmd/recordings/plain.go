@@ -12,8 +12,8 @@ import (
 	"tapedeck/internal/tidy"
 )
 
-// plainText is a text for a terminal: on one line, without anything that a
-// terminal would obey; "-" if there is none.
+// plainText returns a text for one cell of a table, without anything that a terminal would
+// obey. An empty text becomes "-".
 func plainText(text string) string {
 	if text = tidy.Text(text, maxCell); text == "" {
 		return "-"
@@ -24,8 +24,8 @@ func plainText(text string) string {
 // maxCell is the longest text in a table, in bytes.
 const maxCell = 100
 
-// plainJSON is the same JSON on one line, with everything escaped that a
-// terminal would obey: JSON itself may have C1 controls and direction marks.
+// plainJSON returns the same JSON on one line, with everything escaped that a terminal would
+// obey: JSON allows C1 controls and direction marks.
 func plainJSON(text []byte) (string, error) {
 	var line bytes.Buffer
 	if err := json.Compact(&line, text); err != nil {
@@ -46,6 +46,7 @@ func plainJSON(text []byte) (string, error) {
 	return b.String(), nil
 }
 
+// printJSON prints JSON as plainJSON returns it.
 func printJSON(w io.Writer, text []byte) error {
 	line, err := plainJSON(text)
 	if err == nil {

@@ -26,7 +26,7 @@ func Load(daemonFile string) (*config.Config, error) {
 	return cfg, nil
 }
 
-// findFile finds where a recording's sound is, or would be, by its id.
+// findFile returns the path of the sound of a recording, which need not exist, by its id.
 func findFile(ctx context.Context, d recording.Dir, id string) (path string, err error) {
 	path, err = recording.Find(ctx, d, id)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -10,7 +10,7 @@ import (
 	"tapedeck/store/index"
 )
 
-// TestPauses: what was silent until it was known who answered is nobody's pause.
+// TestPauses: silence until it is known who answers is not printed as a pause of somebody.
 func TestPauses(t *testing.T) {
 	yes := recording.Cause{Element: "number/+442079460001", Setting: "yes"}
 	var b strings.Builder

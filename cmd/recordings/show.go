@@ -48,7 +48,7 @@ type page struct {
 	in *time.Location
 }
 
-// line writes columns; empty ones at the end are left out.
+// line writes the columns of a line, without the empty ones at its end.
 func (p *page) line(columns ...string) {
 	for len(columns) > 1 && columns[len(columns)-1] == "" {
 		columns = columns[:len(columns)-1]
@@ -59,10 +59,10 @@ func (p *page) line(columns ...string) {
 	fmt.Fprintln(p, strings.Join(columns, "\t"))
 }
 
-// maxLine is more than any path or problem has.
+// maxLine is how many bytes of a text are printed. Paths and problems are shorter.
 const maxLine = 2000
 
-// fact writes a line, unless there is nothing to be said.
+// fact writes a line, unless the value is empty.
 func (p *page) fact(name, value string) {
 	if value != "" {
 		p.line(name, value)
@@ -130,7 +130,7 @@ func (p *page) spans(spans []recording.Span) {
 	}
 }
 
-// why is an element with its setting, or the way in which a person switched.
+// why returns the element that decided and its setting, or the method of a press.
 func why(c recording.Cause) string {
 	if c.Toggle != "" {
 		return c.Toggle
@@ -158,7 +158,7 @@ func (p *page) trace(trace []recording.Note) {
 	}
 }
 
-// detail is what a line of the trace says besides its time and what happened.
+// detail returns what a line of the trace says besides when and what.
 func detail(n recording.Note) string {
 	var all []string
 	for _, text := range []string{n.Element, n.Setting, n.Method, n.State} {

@@ -12,7 +12,7 @@ import (
 	"tapedeck/store/index"
 )
 
-// print prints a list; more says that it is not all.
+// print prints the list, and a hint if there are more recordings than that.
 func (l *List) print(stdout io.Writer, list []index.Recording, more bool) error {
 	if l.JSON {
 		for _, r := range list {

@@ -38,7 +38,7 @@ func Verify(ctx context.Context, d recording.Dir, id string, stdout io.Writer) e
 	return nil
 }
 
-// summary is what was looked at and what was found, on one line.
+// summary returns one line: what was looked at, and how often each finding was made.
 func summary(c recording.Counts, found int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "verified %s, %s of sound", words.Count(c.Recordings, "recording"), words.Size(c.Bytes))

@@ -15,7 +15,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// Load is what is played.
+// Load says which calls are played, and how fast.
 type Load struct {
 	Target      string  // outbound socket of the Tapedeck, HOST:PORT
 	Number      string  // that is dialled
@@ -24,9 +24,8 @@ type Load struct {
 	Concurrency int     // calls on the socket at once
 }
 
-// Run plays the load until ctx ends, and prints what it came to. It fails if a call
-// failed or ctx ended too soon. Where nobody
-// listens it prints nothing.
+// Run plays the load until ctx ends, and prints the result. It fails if a call failed or
+// ctx ended before the last one. If nobody listens at the target it prints nothing.
 func (l Load) Run(ctx context.Context, stdout io.Writer) error {
 	r := l.play(ctx)
 	if len(r.held) == 0 && errors.Is(r.first, esltest.ErrNoController) {
@@ -42,17 +41,17 @@ func (l Load) Run(ctx context.Context, stdout io.Writer) error {
 	return nil
 }
 
-// result is what a load came to.
+// result is what happened to the calls of a load.
 type result struct {
 	mu     sync.Mutex
-	held   []time.Duration // connect to exit, of each call that worked
+	held   []time.Duration // of each call that worked, from connect to exit
 	armed  int             // calls whose recording is armed
 	failed int
-	first  error // of the failures
+	first  error // why the first call failed
 	took   time.Duration
 }
 
-// play makes the calls. Each gives up before its answer.
+// play places the calls. Each hangs up before it is answered.
 func (l Load) play(ctx context.Context) *result {
 	sw := esltest.New(esltest.Options{Name: "simulate", Clock: esltest.Manual})
 	defer sw.Close()
@@ -67,7 +66,7 @@ func (l Load) play(ctx context.Context) *result {
 		places <- struct{}{}
 		calls.Go(func() {
 			held, armed, err := l.call(ctx, sw)
-			if err == nil || ctx.Err() == nil { // else it was cut here
+			if err == nil || ctx.Err() == nil { // otherwise the end of ctx cut it
 				r.add(held, armed, err)
 			}
 			<-places
@@ -78,7 +77,7 @@ func (l Load) play(ctx context.Context) *result {
 	return &r
 }
 
-// wait holds the nth call back until it is due.
+// wait waits until the nth call is due, and reports false if ctx ended.
 func (l Load) wait(ctx context.Context, began time.Time, n int) bool {
 	if l.Rate > 0 {
 		due := began.Add(time.Duration(float64(n) / l.Rate * float64(time.Second)))
@@ -102,7 +101,7 @@ func (l Load) call(ctx context.Context, sw *esltest.Switch) (held time.Duration,
 	return stats.Total, leg.Get("execute_on_answer_tapedeck_1") != "", err
 }
 
-// inVain reports whether nobody is there to take calls.
+// inVain reports whether nobody listens at the target.
 func (r *result) inVain() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

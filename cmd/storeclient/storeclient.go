@@ -50,8 +50,8 @@ func Open(ctx context.Context, cfg *config.Config) (*store.Conn, error) {
 // the background.
 type Index struct {
 	*index.Index
-	Policy *policy.Store // the one in that Redis
-	Calls  *calls.Store  // the live ones
+	Policy *policy.Store // the policy in that Redis
+	Calls  *calls.Store  // the live calls
 	conn   *store.Conn
 	cancel context.CancelFunc
 	run    sync.WaitGroup

@@ -16,7 +16,7 @@ import (
 	"tapedeck/flow"
 )
 
-// accountLine is the command line of a command on the accounts file.
+// accountLine is the command line of a command that uses the accounts file.
 type accountLine struct {
 	*flag.FlagSet
 	daemonFile *string
@@ -27,7 +27,7 @@ func accountFlags(name string) accountLine {
 	return accountLine{flags, flags.String("config", "", "daemon `FILE`, which says where the accounts are (default "+config.DefaultFile+", if there is one)")}
 }
 
-// parse reads the command line, with low to high words that are no flags, and the
+// parse reads the command line, which has low to high words besides the flags, and the
 // daemon file that it names.
 func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what string) (words []string, cfg *config.Config, err error) {
 	if words, err = parseSome(l.FlagSet, args, stdout, low, high, what); err != nil {
@@ -41,7 +41,7 @@ func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what 
 func accountAdd(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account add")
 	var a access.Account
-	whatItSees(flags.FlagSet, &a)
+	scopeFlags(flags.FlagSet, &a)
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
 	none := flags.Bool("no-password", false, "it cannot sign in; it is for tokens")
 	replace := flags.Bool("replace", false, "change the account if there is one; its tokens stay")
@@ -77,8 +77,8 @@ func accountAdd(_ context.Context, args []string, env environment) error {
 	return err
 }
 
-// whatItSees are the flags that say what an account is.
-func whatItSees(flags *flag.FlagSet, a *access.Account) {
+// scopeFlags adds the flags that say what an account may see and do.
+func scopeFlags(flags *flag.FlagSet, a *access.Account) {
 	flags.StringVar((*string)(&a.Role), "role", "", "operator, brand, organisation or user (`ROLE`)")
 	flags.StringVar(&a.Brand, "brand", "", "the `BRAND` of role brand")
 	flags.StringVar(&a.Organisation, "organisation", "", "the organisation's `ID`, of role organisation or user")
@@ -101,7 +101,7 @@ func noAccount(name string) error {
 	return fmt.Errorf("there is no account %.60q: `tapedeck account ls` lists them", name)
 }
 
-// accountPassword gives an account another password. Its sessions end.
+// accountPassword gives an account another password. That ends its sessions.
 func accountPassword(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account password")
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
@@ -127,7 +127,7 @@ func accountPassword(_ context.Context, args []string, env environment) error {
 	return err
 }
 
-// accountList prints the accounts, and of secrets nothing.
+// accountList prints the accounts without any secret.
 func accountList(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account ls")
 	_, cfg, err := flags.parse(args, env.stdout, 0, 0, "")
@@ -152,7 +152,7 @@ func accountList(_ context.Context, args []string, env environment) error {
 	return t.Flush()
 }
 
-// accountRemove takes an account away, with its tokens.
+// accountRemove removes an account and its tokens.
 func accountRemove(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account rm")
 	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
@@ -180,12 +180,12 @@ func rightsOf(a access.Account) string {
 	return strings.Join(all, ", ")
 }
 
-// noteUnknown says which of an account's names the policy does not have, or not
-// yet: until it has, the account sees nothing.
+// noteUnknown prints which names of an account the policy does not have. Until it has them,
+// the account sees nothing there.
 func noteUnknown(policy string, a access.Account, stderr io.Writer) {
 	p, err := flow.Load(policy)
 	if err != nil {
-		return // other commands say so
+		return // policy check reports it
 	}
 	for _, missing := range unknownOf(p, a) {
 		fmt.Fprintf(stderr, "note: the policy %s has no %s\n", policy, missing)

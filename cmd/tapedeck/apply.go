@@ -14,8 +14,8 @@ import (
 	storepolicy "tapedeck/store/policy"
 )
 
-// policyApply puts a policy into the Redis of the daemon file, for every
-// Tapedeck that uses it, and says what changes.
+// policyApply prints what a policy changes, and puts it into the Redis of the daemon file,
+// where every Tapedeck that uses this Redis follows it.
 func policyApply(ctx context.Context, args []string, env environment) error {
 	flags := flag.NewFlagSet("policy apply", flag.ContinueOnError)
 	daemonFile := flags.String("config", "", "daemon `FILE`, which says where Redis is (default "+config.DefaultFile+")")
@@ -69,7 +69,7 @@ func apply(ctx context.Context, s *storepolicy.Store, p *flow.Policy, stdout io.
 	return nil
 }
 
-// warnOfFile says when serve's own policy file would replace what was applied.
+// warnOfFile prints a note if serve's own policy file has another policy.
 func warnOfFile(cfg *config.Config, applied *flow.Policy, stderr io.Writer) {
 	own, err := flow.Load(cfg.Policy)
 	if err == nil && own.Revision != applied.Revision {

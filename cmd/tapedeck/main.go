@@ -20,7 +20,7 @@ import (
 	"tapedeck/internal/strictyaml"
 )
 
-// Exit codes, everywhere.
+// Exit codes of every command.
 const (
 	exitDone   = 0
 	exitFailed = 1
@@ -137,7 +137,7 @@ func run(ctx context.Context, args []string, env environment) int {
 	return exitCode(name, do(ctx, args[words:], env), env.stderr)
 }
 
-// subcommands are the words that may follow a command, if one has to.
+// subcommands returns the words that may follow a command; none if it stands alone.
 func subcommands(word string) (all []string) {
 	for name := range commands {
 		if rest, ok := strings.CutPrefix(name, word+" "); ok {
@@ -158,8 +158,8 @@ func isHelp(arg string) bool {
 	return arg == "help" || arg == "-h" || arg == "-help" || arg == "--help"
 }
 
-// exitCode tells the error of a command, if there is one, in one line; the
-// mistakes of a file are told in a line each before it.
+// exitCode returns the exit code for the error of a command, and prints the error in one
+// line. The mistakes of a file are printed before it, each in a line of its own.
 func exitCode(name string, err error, stderr io.Writer) int {
 	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitDone
@@ -179,20 +179,20 @@ func exitCode(name string, err error, stderr io.Writer) int {
 	return exitFailed
 }
 
-// usageError is a wrong command line.
+// usageError is the error of a wrong command line.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
 
 func usagef(format string, args ...any) error { return usageError(fmt.Sprintf(format, args...)) }
 
-// parse reads flags that may stand before and after the other arguments, of
-// which there have to be exactly n.
+// parse reads flags, which may stand before and after the other arguments, and returns
+// those. There have to be exactly n; what names them in errors and in the help.
 func parse(fs *flag.FlagSet, args []string, stdout io.Writer, n int, what string) ([]string, error) {
 	return parseSome(fs, args, stdout, n, n, what)
 }
 
-// parseSome is parse for least to most other arguments.
+// parseSome is parse with least to most other arguments.
 func parseSome(fs *flag.FlagSet, args []string, stdout io.Writer, least, most int, what string) ([]string, error) {
 	fs.SetOutput(io.Discard)
 	var rest []string

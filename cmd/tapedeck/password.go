@@ -14,10 +14,11 @@ import (
 	"tapedeck/console/access"
 )
 
-// maxPasswordInput bounds what is read of a password, in bytes.
+// maxPasswordInput is how many bytes of standard input are read.
 const maxPasswordInput = 4096
 
-// newPassword asks for a new password and returns it as it is kept.
+// newPassword reads a new password, from a pipe or a terminal, and returns its hash as the
+// accounts file has it.
 func newPassword(account string, fromStdin bool, env environment) (hash string, err error) {
 	var password string
 	if fromStdin {
@@ -34,7 +35,7 @@ func newPassword(account string, fromStdin bool, env environment) (hash string, 
 	return access.HashPassword(password), nil
 }
 
-// pipedPassword reads everything, one line; its end is no part of the password.
+// pipedPassword reads a password to the end of in. The line end after it is no part of it.
 func pipedPassword(in io.Reader) (string, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxPasswordInput))
 	if err != nil {
@@ -43,8 +44,8 @@ func pipedPassword(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }
 
-// typedPassword asks twice, and the terminal does not show what is typed. If the
-// person gives up (Ctrl-C) it shows again what is typed afterwards.
+// typedPassword asks for a password twice. The terminal does not show what is typed; after
+// Ctrl-C it does so again.
 func typedPassword(tty *os.File, account string, stderr io.Writer) (string, error) {
 	before, err := term.GetState(int(tty.Fd()))
 	if err != nil {

@@ -61,7 +61,7 @@ func policyExplain(_ context.Context, args []string, env environment) error {
 	return nil
 }
 
-// appendTo is the value of a flag that may be repeated.
+// appendTo returns what a flag that may be repeated does with its value.
 func appendTo(list *[]string) func(string) error {
 	return func(s string) error {
 		*list = append(*list, s)

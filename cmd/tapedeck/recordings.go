@@ -15,13 +15,13 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// recordingsFlags are the flags that every command about recordings has.
+// recordingsFlags returns the flags that every command about recordings has.
 func recordingsFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
 	flags = flag.NewFlagSet("recordings "+name, flag.ContinueOnError)
 	return flags, flags.String("config", "", "daemon `FILE`, which says where the recordings are (default "+config.DefaultFile+")")
 }
 
-// zone is where times are shown.
+// zone returns the zone in which times are read and shown.
 func zone(utc bool) *time.Location {
 	if utc {
 		return time.UTC
@@ -96,7 +96,7 @@ func moment(text string, in *time.Location, end bool) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%.60q is no time: write it like 2026-11-21, \"2026-11-21 15:04\" or 2026-11-21T15:04:05Z", text)
 }
 
-// recordingsShow says everything that is known of one recording.
+// recordingsShow prints everything that is known of one recording.
 func recordingsShow(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("show")
 	utc := flags.Bool("utc", false, "times in UTC, not in the local zone")
@@ -115,7 +115,7 @@ func recordingsShow(ctx context.Context, args []string, env environment) error {
 	return recordings.Show(ctx, cfg.Recordings.Dir, ids[0], zone(*utc), env.stdout)
 }
 
-// recordingsVerify reads files and sidecars anew and says what does not agree.
+// recordingsVerify reads files and sidecars anew and prints what does not agree.
 func recordingsVerify(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("verify")
 	ids, err := parseSome(flags, args, env.stdout, 0, 1, "a recording's ID, or none for all")

@@ -82,7 +82,7 @@ func (s spool) verifyByID(at func(string) string) {
 	s.do("verify", spooltest.IDs+"9").want(s.T, exitFailed, "", "there is no recording")
 }
 
-// TestRecordingsVerifyLive: of what was not looked at nothing is said.
+// TestRecordingsVerifyLive: nothing is said about a recording that was not looked at.
 func TestRecordingsVerifyLive(t *testing.T) {
 	s := newSpool(t, spooltest.TwoOrganisations, "")
 	c := spooltest.SampleCall(spooltest.IDs+"2", time.Now())
@@ -102,8 +102,8 @@ func TestRecordingsVerifyLive(t *testing.T) {
 	}
 }
 
-// TestRecordingsByRoot: what an administrator does can be read and gone on with by
-// a serve that is another user.
+// TestRecordingsByRoot: what root changes can still be read and changed by a serve that
+// runs as another user.
 func TestRecordingsByRoot(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can give a file away")
@@ -129,8 +129,8 @@ func TestRecordingsByRoot(t *testing.T) {
 	}
 }
 
-// TestRecordingsReindex: what nobody has described is, if nobody can be writing
-// it, and the index has what the sidecars say and nothing else.
+// TestRecordingsReindex: files without a sidecar that nobody can be writing get one, and
+// the index has what the sidecars say and nothing else.
 func TestRecordingsReindex(t *testing.T) {
 	testkit.NoLeaks(t)
 	redis := testkit.StartRedis(t)
@@ -175,8 +175,8 @@ func TestRecordingsReindex(t *testing.T) {
 	}
 }
 
-// TestRecordingsReindexInterrupted: what a Tapedeck spooltest.Began to describe when it was
-// killed is described after all.
+// TestRecordingsReindexInterrupted: a file is described of which a Tapedeck had begun the
+// description when it was killed.
 func TestRecordingsReindexInterrupted(t *testing.T) {
 	s := newSpool(t, spooltest.TwoOrganisations, daemontest.RedisLine(testkit.StartRedis(t)))
 	path := s.File(filepath.Join(s.Dir.String(), "acme/2026/03/09", spooltest.IDs+"5.wav"), spooltest.WAV(1000, 3000))

@@ -18,7 +18,7 @@ import (
 	"tapedeck/store/calls"
 )
 
-// stays fails unless exactly these of old's recordings are there, and in the list.
+// stays fails the test unless exactly these recordings of Old are there and in the list.
 func (s spool) stays(paths map[string]string, want string) {
 	s.Helper()
 	list := s.do("ls").stdout
@@ -30,8 +30,8 @@ func (s spool) stays(paths map[string]string, want string) {
 	}
 }
 
-// TestRecordingsPurge: what is too old goes, with an audit line, and out of the
-// index; what is held, live, or nobody's goes not.
+// TestRecordingsPurge: what is too old is deleted, has an audit line, and leaves the index;
+// what is held, live, or of an unknown organisation stays.
 func TestRecordingsPurge(t *testing.T) {
 	testkit.NoLeaks(t)
 	redis := testkit.StartRedis(t)
@@ -83,7 +83,8 @@ func (s spool) alive(url, id string) {
 	})
 }
 
-// TestRecordingsPurgeEmbedded: live is what has a draft; the policy is the file's.
+// TestRecordingsPurgeEmbedded: a recording with a draft is live; the policy is that of the
+// file.
 func TestRecordingsPurgeEmbedded(t *testing.T) {
 	s := newSpool(t, spooltest.KeptForAMonth, "")
 	paths := s.Old()
@@ -98,7 +99,7 @@ func TestRecordingsPurgeEmbedded(t *testing.T) {
 	s.stays(paths, "23456")
 }
 
-// TestActor: who said so, or logged in, or else whose process it is.
+// TestActor: --by, then the login name, then the user of the process.
 func TestActor(t *testing.T) {
 	me, err := user.Current()
 	if err != nil {
@@ -115,7 +116,8 @@ func TestActor(t *testing.T) {
 	}
 }
 
-// TestRecordingsPurgeUnknown: what cannot be read is told of, and stays.
+// TestRecordingsPurgeUnknown: a recording whose sidecar cannot be read is reported and
+// stays.
 func TestRecordingsPurgeUnknown(t *testing.T) {
 	s := newSpool(t, spooltest.KeptForAMonth, "")
 	path := s.Put(spooltest.AgedCall("1", 999*24*time.Hour))
@@ -126,8 +128,8 @@ func TestRecordingsPurgeUnknown(t *testing.T) {
 	}
 }
 
-// TestRecordingsHold: a held recording is not deleted, the index knows, and the
-// audit file says who.
+// TestRecordingsHold: a held recording is not deleted, the list shows it, and the audit log
+// says who held it.
 func TestRecordingsHold(t *testing.T) {
 	indexes(t, func(t *testing.T, config string) {
 		s := newSpool(t, spooltest.KeptForAMonth, config)
@@ -165,8 +167,8 @@ func between(text, before, after string) string {
 	return value
 }
 
-// TestRecordingsWithoutRedis: what is the truth, on the disk, is changed and read;
-// the list says that Redis is away.
+// TestRecordingsWithoutRedis: sidecars are changed and read; the commands that need the
+// index say that Redis is away.
 func TestRecordingsWithoutRedis(t *testing.T) {
 	testkit.NoLeaks(t)
 	redis := testkit.NewRedis(t) // not started

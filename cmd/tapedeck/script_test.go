@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestScript runs the scripts of testdata/script, each in a folder of its own. Beside
-// the commands of testscript they have those of scriptCommands.
+// the commands of testscript they have those of this file.
 func TestScript(t *testing.T) {
 	commands := map[string]func(ts *testscript.TestScript, neg bool, args []string){
 		"exits": exits, "lines": lines, "recordings": putRecordings, "age": age,
