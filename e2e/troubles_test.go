@@ -14,80 +14,94 @@ func troubles() []scenario {
 	off := yes
 	off.off = true
 	return []scenario{
-		{"caller gives up before the answer", yes, func(t *talk) {
-			caller := t.inbound(lab.ToAlice)
-			phone := t.rings(lab.UserAlice)
-			leg := t.leg(caller)
-			t.hangUp(caller, phone)
-			t.noFile()
-			for _, line := range t.suite.tapedeck.Complaints(leg) {
-				t.Errorf("tapedeck complained: %s", line)
-			}
-		}},
-		{"outgoing, caller gives up before the answer", settings{alice: "yes"}, func(t *talk) {
-			number := t.org.OutsideNumber(1)
-			caller := t.dials(lab.UserAlice, number)
-			phone := t.outsideRings(number)
-			leg := t.leg(caller)
-			t.hangUp(caller, phone)
-			t.noFile()
-			for _, line := range t.suite.tapedeck.Complaints(leg) {
-				t.Errorf("tapedeck complained: %s", line)
-			}
-		}},
-		{"organisation without recording", off, func(t *talk) {
-			answeredBy(lab.ToAlice, lab.UserAlice, speech)(t)
-			t.noFile()
-		}},
-		{"unknown number, also with the mandatory dialplan", settings{}, func(t *talk) {
-			const series = `tapedeck_calls_total{direction="unknown",state="unknown"}`
-			number := t.org.OutsideNumber(2)
-			for _, context := range []string{"public", "strict"} { // no other scenario has unknown numbers
-				before, err := t.suite.tapedeck.Metric(t.ctx, series)
-				t.do(err)
-				caller := t.inboundVia(context, number)
-				phone := t.outsideRings(number)
-				t.pickUp(phone, caller)
-				t.speak(speech / 2)
-				t.hangUp(caller, phone)
-				t.noFile()
-				after, err := t.suite.tapedeck.Metric(t.ctx, series)
-				t.do(err)
-				if after != before+1 {
-					t.Errorf("%s went from %v to %v, want one more", series, before, after)
-				}
-			}
-		}},
-		{"tapedeck not running", yes, func(t *talk) {
-			caller := t.inboundVia("away", t.org.Number(lab.Direct))
-			phone := t.rings(lab.UserAlice)
-			leg := t.leg(caller)
-			t.pickUp(phone, caller)
-			t.speak(speech)
-			t.hangUp(caller, phone)
-			t.noFile()
-			if lines := t.suite.lab.Switch.Log(leg); !mentions(lines, "Socket Error") {
-				t.Errorf("FreeSWITCH did not log that the socket could not be reached")
-			}
-		}},
-		{"mandatory dialplan, tapedeck running", yes, func(t *talk) {
-			caller := t.inboundVia("strict", t.org.Number(lab.Direct))
-			phone := t.rings(lab.UserAlice)
-			t.pickUp(phone, caller)
-			s := t.speak(speech)
-			t.hangUp(caller, phone)
-			t.recording().heard(s, only(lab.Outside), only(lab.Alice))
-		}},
-		{"mandatory dialplan, tapedeck not running", yes, func(t *talk) {
-			caller := t.inboundVia("strict-away", t.org.Number(lab.Direct))
-			cause, err := caller.Ended(t.ctx)
-			t.do(err)
-			if want := "NORMAL_TEMPORARY_FAILURE"; cause != want { // 503
-				t.Errorf("the call ended with %s, want %s", cause, want)
-			}
-			t.noFile()
-		}},
+		{"caller gives up before the answer", yes, callerGivesUp},
+		{"outgoing, caller gives up before the answer", settings{alice: "yes"}, callerGivesUpOutgoing},
+		{"organisation without recording", off, withoutRecording},
+		{"unknown number, also with the mandatory dialplan", settings{}, unknownNumber},
+		{"tapedeck not running", yes, notRunning},
+		{"mandatory dialplan, tapedeck running", yes, mandatoryRunning},
+		{"mandatory dialplan, tapedeck not running", yes, mandatoryNotRunning},
 	}
+}
+
+func callerGivesUp(t *talk) {
+	caller := t.inbound(lab.ToAlice)
+	phone := t.rings(lab.UserAlice)
+	leg := t.leg(caller)
+	t.hangUp(caller, phone)
+	t.noFile()
+	for _, line := range t.suite.tapedeck.Complaints(leg) {
+		t.Errorf("tapedeck complained: %s", line)
+	}
+}
+
+func callerGivesUpOutgoing(t *talk) {
+	number := t.org.OutsideNumber(1)
+	caller := t.dials(lab.UserAlice, number)
+	phone := t.outsideRings(number)
+	leg := t.leg(caller)
+	t.hangUp(caller, phone)
+	t.noFile()
+	for _, line := range t.suite.tapedeck.Complaints(leg) {
+		t.Errorf("tapedeck complained: %s", line)
+	}
+}
+
+func withoutRecording(t *talk) {
+	answeredBy(lab.ToAlice, lab.UserAlice, speech)(t)
+	t.noFile()
+}
+
+func unknownNumber(t *talk) {
+	const series = `tapedeck_calls_total{direction="unknown",state="unknown"}`
+	number := t.org.OutsideNumber(2)
+	for _, context := range []string{"public", "strict"} { // no other scenario has unknown numbers
+		before, err := t.suite.tapedeck.Metric(t.ctx, series)
+		t.do(err)
+		caller := t.inboundVia(context, number)
+		phone := t.outsideRings(number)
+		t.pickUp(phone, caller)
+		t.speak(speech / 2)
+		t.hangUp(caller, phone)
+		t.noFile()
+		after, err := t.suite.tapedeck.Metric(t.ctx, series)
+		t.do(err)
+		if after != before+1 {
+			t.Errorf("%s went from %v to %v, want one more", series, before, after)
+		}
+	}
+}
+
+func notRunning(t *talk) {
+	caller := t.inboundVia("away", t.org.Number(lab.Direct))
+	phone := t.rings(lab.UserAlice)
+	leg := t.leg(caller)
+	t.pickUp(phone, caller)
+	t.speak(speech)
+	t.hangUp(caller, phone)
+	t.noFile()
+	if lines := t.suite.lab.Switch.Log(leg); !mentions(lines, "Socket Error") {
+		t.Errorf("FreeSWITCH did not log that the socket could not be reached")
+	}
+}
+
+func mandatoryRunning(t *talk) {
+	caller := t.inboundVia("strict", t.org.Number(lab.Direct))
+	phone := t.rings(lab.UserAlice)
+	t.pickUp(phone, caller)
+	s := t.speak(speech)
+	t.hangUp(caller, phone)
+	t.recording().heard(s, only(lab.Outside), only(lab.Alice))
+}
+
+func mandatoryNotRunning(t *talk) {
+	caller := t.inboundVia("strict-away", t.org.Number(lab.Direct))
+	cause, err := caller.Ended(t.ctx)
+	t.do(err)
+	if want := "NORMAL_TEMPORARY_FAILURE"; cause != want { // 503
+		t.Errorf("the call ended with %s, want %s", cause, want)
+	}
+	t.noFile()
 }
 
 // closing are calls that run alone, after all others, because Tapedeck ends during

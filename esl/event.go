@@ -2,7 +2,6 @@ package esl
 
 import (
 	"bytes"
-	"iter"
 )
 
 // An Event is a set of headers and perhaps a body: an event of FreeSWITCH, a
@@ -64,37 +63,6 @@ func (e *Event) Get(header string) string {
 func (e *Event) Variable(name string) string {
 	value, _ := e.find("variable_", name)
 	return value
-}
-
-// Body is the event's own body, nil if there is none. The caller must not change
-// it.
-func (e *Event) Body() []byte {
-	if e == nil || e.body == len(e.text) {
-		return nil
-	}
-	return e.text[e.body:]
-}
-
-// Len is the number of headers.
-func (e *Event) Len() int {
-	if e == nil {
-		return 0
-	}
-	return len(e.heads)
-}
-
-// All yields every header, in the order of the event.
-func (e *Event) All() iter.Seq2[string, string] {
-	return func(yield func(string, string) bool) {
-		if e == nil {
-			return
-		}
-		for _, s := range e.heads {
-			if !yield(string(e.text[s.name:s.nameEnd]), e.value(s)) {
-				return
-			}
-		}
-	}
 }
 
 // size is about how many bytes of memory the event holds.
