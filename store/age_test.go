@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// The embedded server listens nowhere, lets keys expire as time passes, and
-// serves nobody after its end.
+// The embedded server listens nowhere, lets keys expire as time passes, and serves
+// nothing after its end.
 func TestEmbeddedServer(t *testing.T) {
 	e, err := newEmbedded()
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// A Redis that comes back empty is told again what it should know.
+// When a Redis comes back empty, it is told again what it should know.
 func TestRedisLosesItsData(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		a := open(t, srv).run(t)
@@ -36,8 +36,8 @@ func TestRedisLosesItsData(t *testing.T) {
 	})
 }
 
-// A Redis that was emptied without ever being away is found out by its policy
-// or by the subscription that it ended.
+// A Redis that was emptied without being away is noticed by the missing policy, or
+// by the subscription that ended.
 func TestRedisIsEmptied(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		a := open(t, srv).run(t)
@@ -80,8 +80,8 @@ func TestRedisComesLater(t *testing.T) {
 	})
 }
 
-// A Redis that accepts and never answers is away, and costs nobody more than
-// its time.
+// A Redis that accepts connections and never answers counts as away. No operation
+// takes longer than its timeout.
 func TestRedisSwallows(t *testing.T) {
 	testkit.NoLeaks(t)
 	tell := storetest.NewSpy()
@@ -180,7 +180,7 @@ func TestRunOnce(t *testing.T) {
 	s.calls.Save(call("org-0", 1, calls.On)) // and nothing happens
 }
 
-// What is queued when Run is ended is written before it returns.
+// What is queued when Run is ended is written before Run returns.
 func TestLastWords(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		a := open(t, srv)

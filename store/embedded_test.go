@@ -41,7 +41,7 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
-// Run is what lets time pass in it.
+// Run makes time pass in the embedded server.
 func TestRunAgesTheEmbedded(t *testing.T) {
 	testkit.NoLeaks(t)
 	tell := storetest.NewSpy()

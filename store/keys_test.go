@@ -9,7 +9,7 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// hashTag is what Redis Cluster hashes of a key (redis.io, cluster
+// hashTag is the part of a key that Redis Cluster hashes (redis.io, cluster
 // specification, "Hash tags").
 func hashTag(key string) string {
 	if _, rest, ok := strings.Cut(key, "{"); ok {

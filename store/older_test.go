@@ -10,10 +10,10 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// A real Redis with its usual snapshots, and no append-only file, is killed and
-// comes back as it was some minutes ago, for two instances: the policy in force
-// stays, calls that have ended are not live again, whoever has signed out stays
-// so, and the index does not count as whole.
+// A real Redis with its usual snapshots, and without an append-only file, is
+// killed and comes back as it was some minutes ago. Two instances use it. The
+// policy in force stays, calls that have ended are not live again, sessions that
+// were ended stay so, and the index does not count as whole.
 func TestRedisComesBackOlder(t *testing.T) {
 	testkit.NoLeaks(t)
 	r := storetest.NewRedis(t, "--appendonly", "no")

@@ -87,7 +87,7 @@ func (p *party) written(t *testing.T) {
 	p.tell.Await(t, "everything to be written", func() bool { return p.Up() && p.calls.Queued() == 0 && p.index.Queued() == 0 })
 }
 
-// has waits until Redis has a policy.
+// inRedis waits until Redis has a policy.
 func (p *party) inRedis(t *testing.T, want *flow.Policy) {
 	t.Helper()
 	p.tell.Await(t, "the policy to be in Redis", func() bool {

@@ -147,8 +147,8 @@ func startCluster(t *testing.T) (nodes []storetest.Redis) {
 	return nodes
 }
 
-// The master dies, and the replica takes its place: what was queued meanwhile
-// is written there.
+// The master dies and the replica takes its place. What was queued meanwhile is
+// written there.
 func TestSentinel(t *testing.T) {
 	t.Parallel()
 	master := storetest.NewRedis(t)
@@ -194,7 +194,7 @@ func TestSentinel(t *testing.T) {
 	}
 }
 
-// startSentinel watches a master and gives the address for a Store.
+// startSentinel watches a master and returns the address for a Conn.
 func startSentinel(t *testing.T, master storetest.Redis) (address string) {
 	t.Helper()
 	port := testkit.FreePort(t)

@@ -96,8 +96,8 @@ func TestAsk(t *testing.T) {
 	})
 }
 
-// A request that nobody waits for any more is not done, and an answer that
-// comes too late reaches nobody.
+// A request is not carried out when its asker does not wait any more, and an
+// answer that comes too late reaches nobody.
 func TestAskTooLate(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		asked, proceed := make(chan string, 100), make(chan struct{})

@@ -100,7 +100,7 @@ func TestRedisGoneAndBack(t *testing.T) {
 	})
 }
 
-// BenchmarkSave is what a call pays, while nobody writes.
+// BenchmarkSave measures what Save costs a call while nothing is written.
 func BenchmarkSave(b *testing.B) {
 	s := New(storetest.OpenWith(b, store.Config{}))
 	c := call("org-7", 1, On)

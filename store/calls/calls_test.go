@@ -67,18 +67,6 @@ func TestExpiredIDsGo(t *testing.T) {
 	})
 }
 
-// Save keeps its own copy.
-func TestSaveCopies(t *testing.T) {
-	var q queue
-	q.limit = 10
-	c := call("org-0", 1, On)
-	q.save(c)
-	c.Users[0], c.Chain[0].Setting = "mallory", flow.Never
-	if got := q.take(1)[0].call; got.Users[0] != "alice" || got.Chain[0].Setting != flow.Yes {
-		t.Errorf("the caller changed what was saved: %+v", got)
-	}
-}
-
 func TestCallsThatCannotBeRead(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		a := open(t, srv).run(t)
@@ -103,7 +91,7 @@ func TestCallsThatCannotBeRead(t *testing.T) {
 	})
 }
 
-// A state that Redis refuses for ever does not hold up the others.
+// A state that Redis always refuses does not hold up the others.
 func TestPoisonedCall(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		raw := storetest.Client(t, srv)
@@ -124,7 +112,7 @@ func TestPoisonedCall(t *testing.T) {
 	})
 }
 
-// A key of ours that is something else costs the states, not the Store.
+// If one of our keys has another type, states are lost, and the Conn goes on.
 func TestPoisonedIndex(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		storetest.Client(t, srv).Set(t.Context(), organisationsKey, "a string", 0)
@@ -137,113 +125,6 @@ func TestPoisonedIndex(t *testing.T) {
 			t.Errorf("up %v, live calls: %v", a.conn.Up(), err)
 		}
 	})
-}
-
-func TestQueueKeepsTheLatestInOrder(t *testing.T) {
-	q := queue{limit: 10}
-	names := func(batch []stateWrite) (s string) {
-		for _, item := range batch {
-			s += fmt.Sprintf("%s:%s:%v ", item.entry.id.ID, item.call.State, item.ended)
-		}
-		return strings.TrimSpace(s)
-	}
-	want := func(batch []stateWrite, text string) {
-		t.Helper()
-		if got := names(batch); got != text {
-			t.Errorf("took %q, want %q", got, text)
-		}
-	}
-	q.save(call("o", 1, On))
-	q.save(call("o", 2, On))
-	q.save(call("o", 1, Paused))
-	q.save(call("o", 3, On))
-	batch := q.take(2)
-	want(batch, "call-1:paused:false call-2:on:false")
-	q.save(call("o", 2, Off)) // while it is being written
-	for i := range batch {
-		batch[i].err = errors.New("away")
-	}
-	q.settle(batch)
-	batch = q.take(10)
-	want(batch, "call-1:paused:false call-3:on:false call-2:off:false")
-	q.end(idOf("o", "call-3")) // while it is being written
-	q.settle(batch)
-	batch = q.take(10)
-	want(batch, "call-3::true")
-	q.save(call("o", 3, On)) // the id again, while its end is being written
-	q.settle(batch)
-	batch = q.take(10)
-	want(batch, "call-3:on:false")
-	q.settle(batch)
-	q.requeueAll(false)
-	batch = q.take(10)
-	want(batch, "call-1:paused:false call-2:off:false call-3:on:false")
-	q.settle(batch)
-
-	token := func(where string, want int64, newToken bool) {
-		t.Helper()
-		for _, item := range q.take(10) {
-			if item.entry.id.ID == "call-1" && (item.token != want || item.newToken != newToken || !item.ended && item.call.Token != want) {
-				t.Errorf("%s: token %d of %d, raised %t", where, item.token, item.call.Token, item.newToken)
-			}
-		}
-		q.settle(nil)
-	}
-	q.requeueAll(true)
-	q.save(call("o", 1, Off))
-	token("raised", 2, true)
-	q.requeueAll(true)
-	q.end(idOf("o", "call-1"))
-	token("ended before the new token was written", 0, false)
-}
-
-func TestQueueForgetsWhatRedisNeverKnew(t *testing.T) {
-	q := queue{limit: 10}
-	for i := range 1000 {
-		q.save(call("o", i, On))
-		q.end(idOf("o", fmt.Sprintf("call-%d", i)))
-	}
-	if len(q.entries) != 0 || q.order.Len() != 0 || q.dropped != 0 {
-		t.Errorf("%d entries, %d queued, %d dropped", len(q.entries), q.order.Len(), q.dropped)
-	}
-}
-
-func TestQueueIsBounded(t *testing.T) {
-	long := strings.Repeat("x", maxCallSize)
-	for name, c := range map[string]struct {
-		save    Call
-		dropped bool
-	}{
-		"plain":           {call("o", 1, On), false},
-		"no id":           {Call{Organisation: "o"}, true},
-		"no organisation": {Call{ID: "1"}, true},
-		"long id":         {Call{ID: long, Organisation: "o"}, true},
-		"id not UTF-8":    {Call{ID: "\xff", Organisation: "o"}, true},
-		"long user":       {Call{ID: "1", Organisation: "o", Users: []string{long}}, true},
-		"many users":      {Call{ID: "1", Organisation: "o", Users: make([]string, maxCallSize/10)}, true},
-		"long chain":      {Call{ID: "1", Organisation: "o", Chain: make(flow.Chain, maxCallSize/10)}, true},
-	} {
-		q := queue{limit: 10}
-		q.save(c.save)
-		if got := q.dropped == 1 && q.order.Len() == 0; got != c.dropped {
-			t.Errorf("%s: dropped %v, want %v", name, got, c.dropped)
-		}
-	}
-	q := queue{limit: 10}
-	for i := range 15 {
-		q.save(call("o", i, On))
-	}
-	q.save(call("o", 3, Paused)) // one that has its place
-	q.end(idOf("o", "stranger"))
-	q.end(idOf("o", ""))
-	if q.dropped != 7 || len(q.entries) != 10 || q.order.Len() != 10 {
-		t.Errorf("%d dropped, %d kept, %d queued", q.dropped, len(q.entries), q.order.Len())
-	}
-	q.end(idOf("o", "call-3"))
-	q.save(call("o", 16, On))
-	if q.dropped != 7 || len(q.entries) != 10 {
-		t.Errorf("no room after an end: %d dropped", q.dropped)
-	}
 }
 
 func TestHostileIDs(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// TestHolds: an instance that stood still does not hold its calls before Redis
-// has told it which are another's, and one whose Redis is away does.
+// TestHolds: an instance that stood still does not hold its calls until Redis has
+// told it which belong to another. An instance whose Redis is away does.
 func TestHolds(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		a, b := join(t, srv, "a", quick()), join(t, srv, "b", quick())

@@ -11,7 +11,7 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// ear is what a Watch has told.
+// ear records what Watch tells.
 type ear struct {
 	tell  *storetest.Spy
 	heard map[string]int
@@ -48,7 +48,7 @@ func (w *ear) await(t *testing.T, want ...string) {
 	})
 }
 
-func TestWatchCalls(t *testing.T) {
+func TestWatch(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		a, b := open(t, srv).run(t), open(t, srv).run(t)
 		tellA, tellB := a.tell, b.tell

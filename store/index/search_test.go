@@ -19,8 +19,8 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// Whatever is asked, the index finds what a plain filter finds, while recordings
-// get other states, are deleted and are indexed again.
+// Every query finds in the index what a plain filter finds, while recordings
+// change, are deleted and are indexed again.
 func TestSearchFindsWhatThereIs(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		s := open(t, srv).run(t)
@@ -98,8 +98,8 @@ func mustBeTidy(t *testing.T, srv storetest.Server, there map[store.ID]Recording
 	}
 }
 
-// What stays as it is, is found whatever happens to others meanwhile: they are
-// saved, deleted and indexed again by two instances at once.
+// A recording that does not change is found, whatever happens to the others
+// meanwhile: two instances save, delete and index them again.
 func TestSearchDuringChanges(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		s, other := open(t, srv).run(t), open(t, srv).run(t)
@@ -252,32 +252,7 @@ func TestMayMatch(t *testing.T) {
 	}
 }
 
-// Reindex mends an index that lacks some of what it should have, also that of a
-// recording that is as it was.
-func TestReindexMends(t *testing.T) {
-	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
-		s := open(t, srv).run(t)
-		m := maker{rand.New(rand.NewPCG(1, 2))}
-		there := map[store.ID]Recording{}
-		var files []Recording
-		for i := range 100 {
-			id := idOf("a", m.id(i))
-			there[id] = m.state(id)
-			files = append(files, there[id])
-			s.Save(there[id])
-		}
-		s.written(t)
-		raw := storetest.Client(t, srv)
-		raw.Del(t.Context(), facetKey("a", byTime), facetKey("a", byUser))
-		if got := ids(t, s, Query{}); len(got) != 0 {
-			t.Fatalf("found %q", got)
-		}
-		reindex(t, s, each(files...))
-		mustBeTidy(t, srv, there)
-	})
-}
-
-// Many who search do not take all connections, and those who wait may give up.
+// Searches do not take all connections, and one that waits may be cancelled.
 func TestSearchesAreBounded(t *testing.T) {
 	s := open(t, storetest.NewRedis(t))
 	for range atOnce {

@@ -7,8 +7,8 @@ import (
 	"tapedeck/store/storetest"
 )
 
-// rewind makes an older policy current again, as a Redis does that comes back
-// from a snapshot, or a replica that lagged; then everybody looks.
+// rewind makes an older policy current again, as in a Redis that comes back from a
+// snapshot, or when a replica takes over that lagged. Then all instances look.
 func rewind(t *testing.T, srv storetest.Server, text string, all ...*instance) {
 	t.Helper()
 	if err := storetest.Client(t, srv).Set(t.Context(), currentKey, text, 0).Err(); err != nil {
@@ -21,8 +21,9 @@ func rewind(t *testing.T, srv storetest.Server, text string, all ...*instance) {
 	}
 }
 
-// What was in force stays when Redis has lost it and has an older policy; an
-// instance that has begun meanwhile, and only knows the older one, gets it, too.
+// The policy in force stays when Redis has lost it and has an older one. An
+// instance that has begun meanwhile, and knows only the older one, gets the newer
+// one, too.
 func TestOlderPolicyIsNotTaken(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		raw := storetest.Client(t, srv)
@@ -63,8 +64,9 @@ func TestOlderPolicyIsNotTaken(t *testing.T) {
 	})
 }
 
-// When Redis has lost all, the newest goes before, whoever writes it first: also
-// before that of an instance that was cut off, and after one that is applied then.
+// When Redis has lost everything, the newest policy wins, whichever instance
+// writes first: also over the policy of an instance that was cut off. A policy
+// that is applied after that wins over it.
 func TestNewestPolicyComesBack(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 		raw := storetest.Client(t, srv)
