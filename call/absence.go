@@ -162,9 +162,9 @@ func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 
 // keyMissed reports whether a phone's Record key was pressed unseen: its marker does
 // not fit the state that the phone was sent last, and that state is still wanted.
-func (a *absence) keyMissed(runs bool, told string) bool {
+func (a *absence) keyMissed(runs bool, sentState string) bool {
 	rec := &a.call.rec
-	switch toggle.Status(told) {
+	switch toggle.Status(sentState) {
 	case toggle.On:
 		return !runs && rec.Wish() == toggle.Speech
 	case toggle.Off, toggle.Paused:

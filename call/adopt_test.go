@@ -12,8 +12,8 @@ import (
 	"tapedeck/toggle"
 )
 
-// TestAdoption: a Tapedeck that starts anew goes on with every call where the
-// one before left it.
+// TestAdoption: after a restart Tapedeck goes on with every call in the state in
+// which it was.
 func TestAdoption(t *testing.T) {
 	const yes, no = "+442079460001", "+442079460003"
 	type parties struct{ a, b *esltest.Channel }
@@ -89,8 +89,8 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
-// TestPressUnseen: a code that is pressed while no Tapedeck listens changes
-// nothing, and the user hears that.
+// TestPressUnseen: a code that is pressed while no Tapedeck listens changes nothing,
+// and the user hears "Not permitted".
 func TestPressUnseen(t *testing.T) {
 	policy := pressPolicy(t)
 	fx := newFixtureWith(t, policy)
@@ -119,8 +119,8 @@ func TestPressUnseen(t *testing.T) {
 	}
 }
 
-// TestWatchdog: a file that is gone, or does not grow, is given up, and the
-// recording goes on in a further one.
+// TestWatchdog: a file that is gone or does not grow is given up, and the recording
+// goes on in a further file.
 func TestWatchdog(t *testing.T) {
 	policy := pressPolicy(t)
 	fx := newFixtureWith(t, policy)
@@ -159,8 +159,9 @@ func TestWatchdog(t *testing.T) {
 	}
 }
 
-// TestPressDuringATakeover: an owner that was cut off obeys a switch, and tells
-// the user so, when the call has just been taken over. What the user heard holds.
+// TestPressDuringATakeover: the previous owner, which was cut off, obeys a press and
+// announces its result when the call has just been taken over. The new owner takes
+// that press.
 func TestPressDuringATakeover(t *testing.T) {
 	p := pressPolicy(t)
 	fx := newFixtureWith(t, p)
@@ -179,14 +180,14 @@ func TestPressDuringATakeover(t *testing.T) {
 	a.Hangup("")
 }
 
-// sharedStore is the Calls of a Tapedeck beside others.
+// sharedStore is a Calls of which other instances may exist.
 type sharedStore struct{ laterStore }
 
 func (sharedStore) Alone() bool { return false }
 
-// TestAnsweredLegEntersElsewhere: the leg that has answered an outgoing call
-// reaches another instance, and the owner does not know yet who has answered. It
-// is still a leg of that call.
+// TestAnsweredLegEntersElsewhere: the leg that has answered an outgoing call reaches
+// another instance, before the owner knows who has answered. It still belongs to
+// that call.
 func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	p := pressPolicy(t)
 	fx := newFixtureWith(t, p)
@@ -208,11 +209,11 @@ func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	b.Hangup("")
 }
 
-// TestEnteredElsewhereDuringACut: an element that wants the call recorded is
-// entered at another instance while the owner's link is cut: the owner finds it.
+// TestEnteredElsewhereDuringACut: an element that says yes is entered at another
+// instance while the owner's link is cut. The owner enters it when the link is back.
 func TestEnteredElsewhereDuringACut(t *testing.T) {
 	w := newProxiedWith(t, pressPolicy(t), Prompts{})
-	a := w.inbound("+442079460004") // nobody says anything
+	a := w.inbound("+442079460004") // dont-care
 	d := w.ring(a, "1004")
 	w.answer(d)
 	w.wantState(a, "off")
@@ -220,17 +221,17 @@ func TestEnteredElsewhereDuringACut(t *testing.T) {
 	a.Set(handover.RelayedVariable, "application/survey") // says yes
 	up()
 	w.until("it is recorded", func() bool { return a.Get("tapedeck_state") == "on" })
-	w.until("it is noted that it was seen", func() bool { return a.Get(handover.RelayedVariable) == "" })
+	w.until("the note on the leg is cleared", func() bool { return a.Get(handover.RelayedVariable) == "" })
 	w.press(d)
 	w.wantState(a, "paused")
-	a.Set(handover.RelayedVariable, "application/survey") // as if that were lost with the link
-	w.waitFor("and known", func(ctl *Controller) bool {
+	a.Set(handover.RelayedVariable, "application/survey") // as if clearing the note had been lost with the link
+	w.waitFor("the element counts as entered", func(ctl *Controller) bool {
 		c := ctl.calls[a.UUID()]
 		c.lease.seen = []string{"application/survey"}
 		return true
 	})
 	w.relink()
-	w.until("it is noted again", func() bool { return a.Get(handover.RelayedVariable) == "" })
-	w.wantState(a, "paused") // what was entered long ago does not end the pause
+	w.until("the note on the leg is cleared again", func() bool { return a.Get(handover.RelayedVariable) == "" })
+	w.wantState(a, "paused") // an element that was entered earlier does not end the pause
 	w.endAll()
 }

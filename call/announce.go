@@ -12,7 +12,7 @@ import (
 // programs.
 const stateSubclass = "tapedeck::state"
 
-// announced is what programs and lamps were told last about a recording.
+// announced is the state of a recording that was sent to programs and lamps last.
 type announced struct {
 	call    *call
 	last    announcement // the last announcement that was sent

@@ -34,19 +34,19 @@ func TestPressByAPI(t *testing.T) {
 		{a.UUID(), "", toggle.TurnOn, toggle.On, nil},
 		{"none", "dave", toggle.TurnOff, toggle.Off, func(err error) bool { return errors.Is(err, toggle.ErrNoCall) }},
 	} {
-		told, err := fx.ctl.Toggle(context.Background(), tc.id, tc.user, "root", tc.ask)
+		status, err := fx.ctl.Toggle(context.Background(), tc.id, tc.user, "root", tc.ask)
 		if tc.check == nil && err != nil || tc.check != nil && !tc.check(err) {
 			t.Errorf("%s %s: %v", tc.user, tc.ask, err)
 		}
-		if told != tc.want {
-			t.Errorf("%s %s: told %s, want %s", tc.user, tc.ask, told, tc.want)
+		if status != tc.want {
+			t.Errorf("%s %s: got %s, want %s", tc.user, tc.ask, status, tc.want)
 		}
 	}
 	fx.settle()
 	fx.wantPrompt(d, "is-being-recorded.wav")
 	fx.maskFails()
-	if told, err := fx.ctl.Toggle(context.Background(), a.UUID(), "dave", "", toggle.TurnOff); told == toggle.Paused {
-		t.Errorf("told %s, %v: nothing was masked", told, err)
+	if status, err := fx.ctl.Toggle(context.Background(), a.UUID(), "dave", "", toggle.TurnOff); status == toggle.Paused {
+		t.Errorf("got %s, %v: nothing was masked", status, err)
 	}
 }
 
@@ -62,8 +62,8 @@ func TestPressInTheNameOfSomebodyElsewhere(t *testing.T) {
 		before := a.Get("tapedeck_state")
 		for user, want := range map[string]toggle.Refusal{"": toggle.Locked, "dave": toggle.Locked, "frank": toggle.NotItsUser} {
 			var refused toggle.Refusal
-			if told, err := fx.ctl.Toggle(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused != want {
-				t.Errorf("%s, in the name of %q: %s, %v; want %s", record, user, told, err, want)
+			if status, err := fx.ctl.Toggle(t.Context(), a.UUID(), user, "sue", ask); !errors.As(err, &refused) || refused != want {
+				t.Errorf("%s, in the name of %q: %s, %v; want %s", record, user, status, err, want)
 			}
 		}
 		fx.wantState(a, before)

@@ -8,7 +8,8 @@ import (
 	"tapedeck/flow"
 )
 
-// TestAutoResume: a pause ends by itself, and the user is told before.
+// TestAutoResume: a pause ends by itself, and the user hears that it is being
+// recorded again.
 func TestAutoResume(t *testing.T) {
 	p := pressPolicy(t)
 	p.Organisations["acme"].OnDemand.AutoResume = 300 * time.Millisecond
@@ -26,8 +27,8 @@ func TestAutoResume(t *testing.T) {
 	}
 }
 
-// newPausedCall is a lab whose pauses end by themselves, with an application that must
-// never be recorded, and a call that dave has paused.
+// newPausedCall is a fixture in which pauses end by themselves, with an application
+// that is never recorded, and a call that dave has paused.
 func newPausedCall(t *testing.T, after time.Duration, sticky bool) (fx *fixture, anchor, dave *esltest.Channel) {
 	t.Helper()
 	p := pressPolicy(t)
@@ -43,7 +44,8 @@ func newPausedCall(t *testing.T, after time.Duration, sticky bool) (fx *fixture,
 	return fx, anchor, dave
 }
 
-// resumeTimer reports whether a pause of the call would end by itself.
+// resumeTimer is the running timer that ends the pause of a call by itself; nil if
+// there is none.
 func (fx *fixture) resumeTimer(anchor *esltest.Channel) (timer *time.Timer) {
 	fx.Helper()
 	if !fx.ctl.ask(fx.Context(), func(now time.Time) { timer = fx.ctl.calls[anchor.UUID()].timers.resume.t }) {
@@ -52,8 +54,8 @@ func (fx *fixture) resumeTimer(anchor *esltest.Channel) (timer *time.Timer) {
 	return timer
 }
 
-// TestAutoResumeEndsWithItsPause: what is left of the time of a pause that the
-// chain has ended neither starts a recording nor cuts the next pause short.
+// TestAutoResumeEndsWithItsPause: when the chain ends a pause, the pause's timer
+// ends, too. It neither starts a recording nor shortens the next pause.
 func TestAutoResumeEndsWithItsPause(t *testing.T) {
 	for _, element := range []string{"application/vault", "application/survey"} { // never, yes
 		fx, a, d := newPausedCall(t, time.Hour, false)
@@ -74,7 +76,8 @@ func TestAutoResumeEndsWithItsPause(t *testing.T) {
 	}
 }
 
-// TestAutoResumeUnderALock: a pause that outlasts never does not end in speech.
+// TestAutoResumeUnderALock: a pause that ends by itself under a "never" does not end
+// in speech.
 func TestAutoResumeUnderALock(t *testing.T) {
 	fx, a, _ := newPausedCall(t, 300*time.Millisecond, true)
 	fx.element(a, "application/vault")

@@ -10,9 +10,9 @@ import (
 	"tapedeck/recording"
 )
 
-// TestCallsAgainAfterRestart: a caller whose outgoing call is over is in the
-// dialplan again, and calls again. Tapedeck was started anew meanwhile: the files of
-// the calls before stay what they are.
+// TestCallsAgainAfterRestart: after an outgoing call the caller is in the dialplan
+// again and makes another call. Tapedeck has been restarted meanwhile. The files of
+// the earlier calls are not changed.
 func TestCallsAgainAfterRestart(t *testing.T) {
 	for name, during := range map[string]bool{"the restart is during a call": true, "between two": false} {
 		t.Run(name, func(t *testing.T) {
@@ -51,8 +51,8 @@ func TestCallsAgainAfterRestart(t *testing.T) {
 	}
 }
 
-// TestFileIsThere: a file or a sidecar that is on the disk is never written over,
-// also if the leg says nothing of a call before.
+// TestFileIsThere: a file or a sidecar on the disk is never written over, even if
+// the leg's channel data has no earlier call.
 func TestFileIsThere(t *testing.T) {
 	for _, ext := range []string{".wav", ".json"} {
 		t.Run(ext, func(t *testing.T) {

@@ -19,24 +19,24 @@ import (
 	"tapedeck/recording"
 )
 
-// BenchmarkPress is how long a pressed code takes with 1,000 live calls, each
-// answered: from the event's arrival on the watch link to the mask or unmask (or
-// the start, on the first press) being handed to the link's socket. What the
-// simulated switch does with its 1,000 files in between is not ours.
+// BenchmarkPress measures a pressed code with 1,000 live calls, each answered: from
+// the arrival of the event on the watch link until the mask or unmask (on the first
+// press, the start) is handed to the link's socket. What the simulated switch does
+// with its 1,000 files in between does not count.
 func BenchmarkPress(b *testing.B) {
 	p := testPolicy(b)
 	p.Organisations["acme"].OnDemand = flow.OnDemand{DTMF: "*1"}
 	var arrived atomic.Int64
 	handed, answered := make(chan time.Time, 1), make(chan struct{}, 1)
-	isSwitch := func(commands []esl.Command) bool {
+	isRecordCommand := func(commands []esl.Command) bool {
 		return slices.ContainsFunc(commands, func(c esl.Command) bool { return c.Name() == "uuid_record" })
 	}
 	spy := &observedLink{handed: func(commands []esl.Command) {
-		if isSwitch(commands) && arrived.Load() != 0 {
+		if isRecordCommand(commands) && arrived.Load() != 0 {
 			handed <- time.Now()
 		}
 	}, answered: func(commands []esl.Command) {
-		if isSwitch(commands) && arrived.Load() != 0 {
+		if isRecordCommand(commands) && arrived.Load() != 0 {
 			answered <- struct{}{}
 		}
 	}}
@@ -65,8 +65,7 @@ func BenchmarkPress(b *testing.B) {
 	}
 }
 
-// BenchmarkEntry is the time from connect to exit with 1,000 live calls, and
-// BenchmarkUnmask from the answer to what is told when its unmask is confirmed.
+// BenchmarkEntry measures an entry, from connect to exit, with 1,000 live calls.
 func BenchmarkEntry(b *testing.B) {
 	f := newLoadedController(b, testPolicy(b), nil, nil)
 	for b.Loop() {
@@ -78,12 +77,14 @@ func BenchmarkEntry(b *testing.B) {
 	}
 }
 
+// BenchmarkUnmask measures, with 1,000 live calls, the time from the answer until
+// the unmask reaches the switch.
 func BenchmarkUnmask(b *testing.B) {
 	f := newLoadedController(b, testPolicy(b), nil, nil)
-	told := make(chan struct{}, 1)
+	unmasked := make(chan struct{}, 1)
 	f.sw.Fail(func(command, args string) (string, bool) {
 		if command == "uuid_record" && strings.Contains(args, " unmask ") {
-			told <- struct{}{}
+			unmasked <- struct{}{}
 		}
 		return "", false
 	})
@@ -97,7 +98,7 @@ func BenchmarkUnmask(b *testing.B) {
 			Variables: map[string]string{"dialed_user": "1004", "dialed_domain": "acme.example.net"}})
 		b.StartTimer()
 		phone.Answer()
-		<-told
+		<-unmasked
 		b.StopTimer()
 		a.Hangup("")
 		b.StartTimer()
@@ -111,8 +112,8 @@ type loadedController struct {
 	legs   []*esltest.Channel // of the outside parties
 }
 
-// observedLink is a watch link that tells when commands are handed to its socket, and
-// when they have been answered.
+// observedLink is a watch link that reports when commands are handed to its socket
+// and when they have been answered.
 type observedLink struct {
 	Link
 	handed, answered func([]esl.Command)
@@ -124,8 +125,8 @@ func (s observedLink) SendAll(ctx context.Context, commands []esl.Command) ([]es
 	return s.Link.SendAll(ctx, commands)
 }
 
-// newLoadedController makes one; seen, if not nil, is told of every event that arrives, and
-// spy, if not nil, is put before its watch link.
+// newLoadedController makes a loadedController. seen, if not nil, gets every event
+// that arrives; spy, if not nil, is put before the watch link.
 func newLoadedController(b *testing.B, p *flow.Policy, seen func(*esl.Event), spy *observedLink) *loadedController {
 	b.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))

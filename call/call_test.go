@@ -10,8 +10,7 @@ import (
 )
 
 // TestAnswerBeforeTheReply: a call is answered, and its file begins, before the
-// reply to the command that armed it has been taken. What the file begins with is
-// what was armed.
+// reply to the command that armed it has come. The file begins as it was armed.
 func TestAnswerBeforeTheReply(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -30,9 +29,9 @@ func TestAnswerBeforeTheReply(t *testing.T) {
 			fx.ctl.ask(t.Context(), func(now time.Time) {
 				c := fx.ctl.calls[a.UUID()]
 				c.rec.State = tc.before
-				foretold := c.sidecars(now)
-				if len(foretold) != 1 || foretold[0].Spans[0].State != tc.state && tc.certain {
-					t.Errorf("the draft says %+v; want %s", foretold, tc.state)
+				drafts := c.sidecars(now)
+				if len(drafts) != 1 || drafts[0].Spans[0].State != tc.state && tc.certain {
+					t.Errorf("the draft says %+v; want %s", drafts, tc.state)
 				}
 				c.fact(toggle.Fact{What: toggle.Answered}, now)
 				c.fact(toggle.Fact{What: toggle.Started}, now)

@@ -17,10 +17,9 @@ type indexingStore struct {
 
 func (i indexingStore) Save(r index.Recording) { *i.saved = append(*i.saved, r) }
 
-// TestKnownBetter: what the owner has written of a call, which was cut off from
-// Redis or died just then, is not written over by one that knows less; it is in
-// the index then, too.
-func TestKnownBetter(t *testing.T) {
+// TestBetterSidecar: a sidecar whose writer knew more of the call is not written
+// over by one that knows less, and it is put into the index.
+func TestBetterSidecar(t *testing.T) {
 	dir, err := recording.NewDir(t.TempDir())
 	if err != nil {
 		t.Skip(err) // a name that FreeSWITCH would misread

@@ -54,7 +54,8 @@ func testPolicy(t testing.TB) *flow.Policy {
 	return flowtest.Policy(t, policyText)
 }
 
-// sent is channel data; names without a capital letter are variables.
+// fakeData is channel data. Names with a capital letter are headers, others are
+// variables.
 type fakeData map[string]string
 
 func (s fakeData) Get(h string) string              { return s[h] }
@@ -154,8 +155,8 @@ func TestReadElement(t *testing.T) {
 	}
 }
 
-// TestHostileEntry: nothing that a caller sends is more than a name that the
-// policy does not know.
+// TestHostileEntry: whatever a caller sends, no element is entered that the policy
+// does not have.
 func TestHostileEntry(t *testing.T) {
 	p := testPolicy(t)
 	for i, text := range []string{"../../x", "${system(reboot)}", "a\nb", "\x00", strings.Repeat("9", 10<<10), "'; drop", "ünïcode", "{a=b}"} {

@@ -11,7 +11,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// holdController lets the Controller do nothing until release is called.
+// holdController keeps the Controller busy until release is called.
 func (w *proxied) holdController() (release func()) {
 	busy := make(chan struct{})
 	w.ctl.post(func(now time.Time) { <-busy })
@@ -50,8 +50,8 @@ func TestEventsTwice(t *testing.T) {
 	}
 }
 
-// TestWatchLinkSlow: the entry socket is served while the watch link says
-// nothing; what it says later, all at once, ends in the same file.
+// TestWatchLinkSlow: entries are served while the watch link is silent. When its
+// events come later, all at once, the recording is the same.
 func TestWatchLinkSlow(t *testing.T) {
 	w := newProxied(t)
 	w.proxy.judgeBy(func(kind, _ string) verdict {
@@ -72,8 +72,8 @@ func TestWatchLinkSlow(t *testing.T) {
 	w.wantWritten("0s-2s 440|2200")
 }
 
-// TestEntryAfterHangup: the leg has hung up, and the watch link has told so,
-// before the Controller hears of its entry. Nothing would end such a call.
+// TestEntryAfterHangup: a leg has hung up, and its hangup event has come, before the
+// Controller takes its entry. No call begins, because nothing would end it.
 func TestEntryAfterHangup(t *testing.T) {
 	for _, number := range []string{"+442079460001", "+442079460004", "+442079469999"} {
 		t.Run(number, func(t *testing.T) {
@@ -107,7 +107,7 @@ func TestEntryAfterHangup(t *testing.T) {
 }
 
 // TestEntryOverdue: the Controller is busy for longer than a leg may wait. The leg
-// goes on, and the call that it is not told of is followed as well as can be.
+// goes on without commands, and its call is followed from then on.
 func TestEntryOverdue(t *testing.T) {
 	w := newProxied(t)
 	free := w.holdController()
@@ -127,7 +127,7 @@ func TestEntryOverdue(t *testing.T) {
 	w.wantWritten("0s-1s 440|2200")
 }
 
-// TestInboxFull: with the Controller's inbox full, too, the leg is let go in time.
+// TestInboxFull: the leg leaves in time even if the Controller's inbox is full.
 func TestInboxFull(t *testing.T) {
 	w := newProxied(t)
 	free := w.holdController()
@@ -150,8 +150,8 @@ func TestInboxFull(t *testing.T) {
 	w.endAll()
 }
 
-// TestHangupInEveryPhase: whatever the call is at when a leg hangs up, nothing
-// of it stays.
+// TestHangupInEveryPhase: in whatever phase a leg hangs up, nothing of the call
+// remains.
 func TestHangupInEveryPhase(t *testing.T) {
 	phases := []func(w *proxied, a *esltest.Channel) *esltest.Channel{
 		func(w *proxied, a *esltest.Channel) *esltest.Channel { return w.ring(a, "1004") },
@@ -183,8 +183,8 @@ func TestHangupInEveryPhase(t *testing.T) {
 	}
 }
 
-// TestStopInEveryPhase: the Controller stops in the middle of a call; the call and
-// its recording go on, and legs that come are let go at once.
+// TestStopInEveryPhase: the Controller stops in the middle of a call. The call and
+// its recording go on, and new legs leave at once.
 func TestStopInEveryPhase(t *testing.T) {
 	phases := []func(w *proxied, a *esltest.Channel) *esltest.Channel{
 		func(_ *proxied, a *esltest.Channel) *esltest.Channel { return a },
@@ -218,7 +218,7 @@ func TestStopInEveryPhase(t *testing.T) {
 	}
 }
 
-// TestEntriesAtOnce: two legs, or one leg twice, at the same moment.
+// TestEntriesAtOnce: one leg enters twice at the same moment.
 func TestEntriesAtOnce(t *testing.T) {
 	w := newProxied(t)
 	a := w.inbound("+442079460001")
@@ -242,8 +242,8 @@ func TestEntriesAtOnce(t *testing.T) {
 	w.endAll()
 }
 
-// TestElementOfAnotherLeg: a phone's leg that runs the socket is no part of the
-// call that it was dialled for: that call's chain does not change.
+// TestElementOfAnotherLeg: a phone's leg that runs the socket does not enter an
+// element into the call that it was dialled for.
 func TestElementOfAnotherLeg(t *testing.T) {
 	w := newProxied(t)
 	a := w.inbound("+442079460001")
@@ -283,8 +283,8 @@ func TestUnknownLegs(t *testing.T) {
 	}
 }
 
-// TestUnknownPeer: who talks to the recorded leg is not known, so somebody who
-// says no may be it: nothing that is said is written.
+// TestUnknownPeer: if the anchor talks to an unknown leg, that may be somebody who
+// says no, so nothing is recorded.
 func TestUnknownPeer(t *testing.T) {
 	w := newProxied(t)
 	a := w.inbound("+442079460001")
@@ -328,8 +328,8 @@ func TestAnswerBeforeReplies(t *testing.T) {
 	}
 }
 
-// TestCallAgain: a leg that calls again after its call has ended has a new
-// call, and a new file.
+// TestCallAgain: a leg that makes another call after its call has ended gets a new
+// call and a new file.
 func TestCallAgain(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		t.Run(fmt.Sprint(settled), func(t *testing.T) {

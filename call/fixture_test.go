@@ -23,7 +23,7 @@ import (
 	"tapedeck/store/index"
 )
 
-// Tones: who is heard.
+// The tone of each party, in Hz: it tells who is heard.
 const (
 	outside = 440
 	alice   = 880
@@ -36,7 +36,8 @@ const (
 
 var tones = []float64{outside, alice, bob, carol, dave, frank, grace}
 
-// fixture is a Controller on a simulated FreeSWITCH whose clock stands still but for talk.
+// fixture is a Controller on a simulated FreeSWITCH whose clock runs only during
+// talk.
 type fixture struct {
 	*testing.T
 	sw     *esltest.Switch
@@ -146,7 +147,7 @@ func newFixtureWith(t *testing.T, p *flow.Policy) *fixture {
 }
 
 // start runs a Controller on the switch, with its watch link and its socket, until
-// l.stop is called.
+// fx.stop is called.
 func (fx *fixture) start(address string, cfg Config) (d *Controller, socket string) {
 	fx.Helper()
 	dir, err := recording.NewDir(fx.dir)
@@ -188,7 +189,7 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 	return d, ln.Addr().String()
 }
 
-// settleDoubt waits until the Controller has seen all that FreeSWITCH has told, and no
+// settle waits until the Controller has taken all events of FreeSWITCH and no
 // command is on its way. It marks the end of the events with a leg of its own.
 func (fx *fixture) settle() {
 	fx.Helper()
@@ -210,7 +211,7 @@ func (fx *fixture) settle() {
 	}
 	fx.ctl.ask(context.Background(), func(now time.Time) {
 		for _, c := range fx.ctl.calls {
-			fx.Logf("call %s: %+v telling %t", c.id, c.rec, c.announced.sending)
+			fx.Logf("call %s: %+v sending %t", c.id, c.rec, c.announced.sending)
 		}
 	})
 	fx.Fatal("the controller does not come to rest")
@@ -274,8 +275,8 @@ func (fx *fixture) answer(b *esltest.Channel) {
 
 func (fx *fixture) talk(d time.Duration) { fx.sw.Talk(d) }
 
-// writtenTones is what a call's only file holds: per stretch the tones of the recorded
-// leg's own voice and of what it hears.
+// writtenTones is what a call's only file holds: for each stretch the tones of the
+// anchor's own voice and of what it hears.
 func (fx *fixture) writtenTones() string {
 	fx.Helper()
 	files := fx.files()
@@ -308,7 +309,7 @@ func (fx *fixture) files() []string {
 	return files
 }
 
-// wantState is tapedeck_state of a leg.
+// wantState checks tapedeck_state of a leg.
 func (fx *fixture) wantState(leg *esltest.Channel, want string) {
 	fx.Helper()
 	if got := leg.Get("tapedeck_state"); got != want {
@@ -323,18 +324,18 @@ func (fx *fixture) wantWritten(want string) {
 	}
 }
 
-// until waits for something that time brings.
+// until waits for something that takes time.
 func (fx *fixture) until(what string, happened func() bool) {
 	fx.Helper()
 	testkit.Within(fx, 5*time.Second, what, happened, fx.log)
 }
 
-// laterStore is the Calls of a Tapedeck after the one that nowhere is of.
+// laterStore is the Calls of the Tapedeck after a restart.
 type laterStore struct{ noStore }
 
 func (laterStore) Instance() string { return "later" }
 
-// restart ends the Controller, without a word to anybody, and starts another.
+// restart ends the Controller without a word to anybody, and starts another.
 func (fx *fixture) restart(p *flow.Policy, between func()) {
 	fx.Helper()
 	fx.settle()
@@ -344,7 +345,7 @@ func (fx *fixture) restart(p *flow.Policy, between func()) {
 	fx.settle()
 }
 
-// waitState waits until a leg is told a state.
+// waitState waits until tapedeck_state of a leg has this value.
 func (fx *fixture) waitState(leg *esltest.Channel, want string) {
 	fx.Helper()
 	deadline := time.Now().Add(5 * time.Second)

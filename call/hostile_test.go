@@ -9,8 +9,8 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// TestEntryRepliesLost: FreeSWITCH does what the entry asks for, and its
-// replies do not come in time, or the connection is cut.
+// TestEntryRepliesLost: FreeSWITCH carries out the commands of an entry, and its
+// replies come too late, or the connection is cut.
 func TestEntryRepliesLost(t *testing.T) {
 	for _, tc := range []struct {
 		name, number, phone string
@@ -29,7 +29,7 @@ func TestEntryRepliesLost(t *testing.T) {
 			entry := newProxy(t, w.socket)
 			t.Cleanup(entry.close)
 			var messages atomic.Int32
-			entry.judgeBy(func(kind, _ string) verdict { // here the leg is what the commands come from
+			entry.judgeBy(func(kind, _ string) verdict { // in this connection the leg's data counts as a command
 				if kind == "command" && messages.Add(1) > 1 {
 					return tc.verdict
 				}
@@ -58,13 +58,14 @@ var hostile = map[string]string{
 	"long": strings.Repeat("hostile", 10<<10/7), "nul": "hostile\x00", "quotes": "hostile' \"x\" \\", "braces": "hostile},{a=b", "utf-8": "hostïle \xff",
 }
 
-// hostileVariables are those that are read, or that a caller can choose.
+// hostileVariables are the variables that Tapedeck reads or that a caller can
+// choose.
 var hostileVariables = []string{"tapedeck_org", "tapedeck_direction", "tapedeck_element", "tapedeck_user", "tapedeck_number", "tapedeck_toggle",
 	"tapedeck_call", "tapedeck_file", "user_name", "domain_name", "dialed_user", "dialed_domain", "sip_from_host", "sip_req_user", "sip_to_user",
 	"effective_caller_id_number", "outbound_caller_id_number", "sip_h_X-Hostile"}
 
-// TestHostileCalls: nothing of what a caller chooses is in a path, in a command
-// or, above debug, in the log; and the call goes on.
+// TestHostileCalls: nothing that a caller chooses gets into a path, a command or,
+// above debug level, the log; and the call goes on.
 func TestHostileCalls(t *testing.T) {
 	for name, text := range hostile {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +118,7 @@ func (w *proxied) checkClean(what string, texts []string) {
 	}
 }
 
-// TestHostileUUID: a leg whose UUID is none gets no file and no command that
+// TestHostileUUID: a leg whose UUID is not a UUID gets no file and no command that
 // FreeSWITCH could misread, and goes on.
 func TestHostileUUID(t *testing.T) {
 	for name, text := range hostile {

@@ -26,7 +26,7 @@ func (fx *fixture) watch(subscribe ...string) <-chan *esl.Event {
 	return events
 }
 
-// event is the next one.
+// event is the next event.
 func (fx *fixture) event(events <-chan *esl.Event) *esl.Event {
 	fx.Helper()
 	select {
@@ -38,7 +38,7 @@ func (fx *fixture) event(events <-chan *esl.Event) *esl.Event {
 	}
 }
 
-// wantNext is the next events' values of a header.
+// wantNext checks a header of the next events, one value for each.
 func (fx *fixture) wantNext(events <-chan *esl.Event, header string, want ...string) {
 	fx.Helper()
 	for _, w := range want {
@@ -49,7 +49,7 @@ func (fx *fixture) wantNext(events <-chan *esl.Event, header string, want ...str
 	}
 }
 
-// TestStateEvents: other programs are told of each change, and both legs say it.
+// TestStateEvents: each change is reported to other programs and set on both legs.
 func TestStateEvents(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	events := fx.watch(stateSubclass)
@@ -62,14 +62,14 @@ func TestStateEvents(t *testing.T) {
 	fx.wantState(d, "paused")
 	a.Hangup("")
 	fx.settle()
-	var states []string // each once, for it is told again when a leg has come
+	var states []string // each once: a state is reported again when a leg has come
 	for len(states) == 0 || states[len(states)-1] != "off" {
 		if state := fx.event(events).Get("Tapedeck-State"); len(states) == 0 || states[len(states)-1] != state {
 			states = append(states, state)
 		}
 	}
 	if got := strings.Join(states, " "); got != "on paused off" {
-		t.Errorf("told %s", got)
+		t.Errorf("reported %s", got)
 	}
 }
 
@@ -104,7 +104,7 @@ func TestLamps(t *testing.T) {
 	fx.wantNext(lamps, "answer-state", "terminated")
 }
 
-// TestProbe: a phone that begins to watch is told how it is.
+// TestProbe: a phone that begins to watch a lamp gets its state.
 func TestProbe(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	lamps := fx.watch("PRESENCE_IN")
@@ -132,8 +132,8 @@ func TestPlainDomain(t *testing.T) {
 	}
 }
 
-// TestLampAfterYield: a call that another instance has taken over leaves nothing
-// behind: the user's lamp shows the next call.
+// TestLampAfterYield: after another instance has taken a call over, the user's lamp
+// shows the next call.
 func TestLampAfterYield(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	lamps := fx.watch("PRESENCE_IN")

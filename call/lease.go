@@ -65,11 +65,11 @@ func (l *lease) snapshot() handover.Snapshot {
 // since the last time.
 func (l *lease) newText(now time.Time) (text string, isNew bool) {
 	s := l.snapshot()
-	said := sentSnapshot{s.Holder(), s.Stable()}
-	if said == l.sent {
+	latest := sentSnapshot{s.Holder(), s.Stable()}
+	if latest == l.sent {
 		return "", false
 	}
-	l.sent = said
+	l.sent = latest
 	l.serial++
 	s.Serial, s.Changed = l.serial, now
 	return l.encode(s), true

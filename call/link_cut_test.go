@@ -9,7 +9,7 @@ import (
 	"tapedeck/esl/esltest"
 )
 
-// whileLinkIsCut is what happens while the watch link is cut.
+// whileLinkIsCut cuts the watch link, calls meanwhile, and lets the link come back.
 func (w *proxied) whileLinkIsCut(meanwhile func()) {
 	w.Helper()
 	w.settle()
@@ -25,14 +25,14 @@ func (w *proxied) whileLinkIsCut(meanwhile func()) {
 }
 
 // TestLinkCut: the watch link is cut while something happens, and comes back.
-// What is told afterwards is true, commands reach the call again, and nothing
-// that an unrecorded user says from then on is written.
+// Afterwards tapedeck_state is true, commands reach the call again, and nothing is
+// recorded that must not be.
 func TestLinkCut(t *testing.T) {
 	for _, tc := range []struct {
 		name     string
 		before   func(*proxied) *esltest.Channel // returns the outside party's leg, or the first
 		during   func(*proxied, *esltest.Channel) *esltest.Channel
-		allowed  []string // what may be heard in the second after it
+		allowed  []string // what may be recorded in the second after it
 		transfer bool     // afterwards a blind transfer to bob, then to dave, must be obeyed
 	}{
 		{"nothing happens", talkingTo("+442079460001", "1004"), stays, []string{"440|2200"}, true},
@@ -66,8 +66,8 @@ func TestLinkCut(t *testing.T) {
 	}
 }
 
-// TestLinkCutWithOddLegs: legs with ids that no command can name do not keep the
-// watch link of all the others from coming back.
+// TestLinkCutWithOddLegs: legs with ids that no command can contain do not keep the
+// watch link from coming back.
 func TestLinkCutWithOddLegs(t *testing.T) {
 	for name, id := range map[string]string{"quote": "o'neill@192.0.2.1", "backslash": `o\neill`, "space": "o neill", "not UTF-8": "o\xffneill"} {
 		t.Run(name, func(t *testing.T) {
@@ -153,7 +153,7 @@ func (w *proxied) peerOf(a *esltest.Channel) *esltest.Channel {
 	return peer
 }
 
-// checkNextSecond lets a second pass, and compares what is written of it.
+// checkNextSecond lets a second pass and checks what is recorded of it.
 func (w *proxied) checkNextSecond(a *esltest.Channel, allowed ...string) {
 	w.Helper()
 	state, before := a.Get("tapedeck_state"), w.fileSeconds()
@@ -180,7 +180,7 @@ func (w *proxied) checkNextSecond(a *esltest.Channel, allowed ...string) {
 	w.Errorf("%s is written, not %v (tapedeck_state %q)", heard, allowed, state)
 }
 
-// TestLinkCutCallEnds: what ended while the link was cut is over afterwards.
+// TestLinkCutCallEnds: calls that ended while the link was cut are ended afterwards.
 func TestLinkCutCallEnds(t *testing.T) {
 	w := newProxied(t)
 	var legs []*esltest.Channel
@@ -207,8 +207,8 @@ func TestLinkCutCallEnds(t *testing.T) {
 	w.endAll()
 }
 
-// TestLinkCutOutgoing: an outgoing call is answered while the link is cut: the
-// leg that is recorded is found again, and its next user is obeyed.
+// TestLinkCutOutgoing: an outgoing call is answered while the link is cut.
+// Afterwards the anchor is known, and the setting of its next user counts.
 func TestLinkCutOutgoing(t *testing.T) {
 	w := newProxied(t)
 	a := w.from("1001", "07700900123")
@@ -229,8 +229,8 @@ func TestLinkCutOutgoing(t *testing.T) {
 	w.wantWritten("0s-1s 440|880; 1s-2s -|-")
 }
 
-// TestEntryDuringReconnect: a leg enters while the list of live legs is on its
-// way, which does not have it: it is not taken for gone.
+// TestEntryDuringReconnect: a leg enters while an older list of live legs is on its
+// way. The leg does not count as gone.
 func TestEntryDuringReconnect(t *testing.T) {
 	w := newProxied(t)
 	listed := make(chan struct{}, 1)
@@ -254,8 +254,8 @@ func TestEntryDuringReconnect(t *testing.T) {
 	w.wantWritten("0s-1s 440|2200")
 }
 
-// TestReplyAfterTheEnd: a reply that comes when its call is over does not bring
-// the call back to the store.
+// TestReplyAfterTheEnd: a reply that comes after the end of its call does not bring
+// the call back into the store.
 func TestReplyAfterTheEnd(t *testing.T) {
 	w := newProxied(t)
 	asked := make(chan struct{}, 1)
@@ -267,7 +267,7 @@ func TestReplyAfterTheEnd(t *testing.T) {
 		}
 		return "", false
 	})
-	w.proxy.judgeBy(func(kind, about string) verdict { // the reply alone: the end is told over another link
+	w.proxy.judgeBy(func(kind, about string) verdict { // only the reply is late; the end of the call is posted directly
 		if kind == "reply" && strings.HasPrefix(about, "api uuid_record ") {
 			return stall
 		}
@@ -281,8 +281,8 @@ func TestReplyAfterTheEnd(t *testing.T) {
 	w.endAll()
 }
 
-// TestPressTakenAtTheCut: a code whose command is lost with the link is obeyed
-// when the link is back; the user hears that, and not that it was refused, too.
+// TestPressTakenAtTheCut: the command of a press is lost with the link. The press is
+// obeyed when the link is back, and the user hears only that result.
 func TestPressTakenAtTheCut(t *testing.T) {
 	w, a, b := newAnsweredCall(t, "+442079460001")
 	w.wantState(a, "on")

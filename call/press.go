@@ -124,11 +124,11 @@ func (ps *presses) settle(now time.Time) {
 	if prompt == notPermitted {
 		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the press out", status)
 	}
-	told := map[string]bool{}
+	announcedOn := map[string]bool{}
 	for i := len(done) - 1; i >= 0; i-- { // the latest press first: one prompt for each phone
 		done[i].reply(status, err)
-		if !told[done[i].leg] {
-			told[done[i].leg] = true
+		if !announcedOn[done[i].leg] {
+			announcedOn[done[i].leg] = true
 			ps.announce(done[i], prompt, now)
 		}
 	}

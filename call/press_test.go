@@ -15,14 +15,14 @@ func pressPolicy(t *testing.T) *flow.Policy {
 	return p
 }
 
-// press is the code on a phone; the digits take a third of a second.
+// press presses the code on a phone. The digits take a third of a second.
 func (fx *fixture) press(phone *esltest.Channel) {
 	fx.Helper()
 	phone.PressDigits("*1")
 	fx.settle()
 }
 
-// pressKey is the Record key of a phone.
+// pressKey presses the Record key of a phone.
 func (fx *fixture) pressKey(phone *esltest.Channel, on bool) {
 	fx.Helper()
 	if !phone.RecordKey(on) {
@@ -31,8 +31,8 @@ func (fx *fixture) pressKey(phone *esltest.Channel, on bool) {
 	fx.settle()
 }
 
-// refusedTransfer is a blind transfer to a code that is refused: the other leg passes the
-// dialplan, and the two are joined again.
+// refusedTransfer sends the call by blind transfer to a code, which is refused: the
+// other leg passes the dialplan, and the two legs are bridged again.
 func (fx *fixture) refusedTransfer(phone, other *esltest.Channel, code string) {
 	fx.Helper()
 	if phone.ConfirmedTransfer(code) != other {
@@ -44,7 +44,7 @@ func (fx *fixture) refusedTransfer(phone, other *esltest.Channel, code string) {
 	fx.settle()
 }
 
-// TestPresses: what is heard, and what the phone is told, when people switch.
+// TestPresses: what is recorded and which state the legs have when people press.
 func TestPresses(t *testing.T) {
 	for _, tc := range []struct {
 		name            string

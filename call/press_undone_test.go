@@ -11,11 +11,10 @@ import (
 	"tapedeck/toggle"
 )
 
-// A switch that FreeSWITCH did not carry out is refused aloud. So it must not be
-// carried out later, when it could be: whoever pressed does not expect it.
+// When FreeSWITCH does not carry a press out, the person hears "Not permitted". So the
+// press must not be carried out later, when that is possible again.
 
-// recordFails makes uuid_record's actions of this name fail, until mended is
-// called.
+// recordFails makes one action of uuid_record fail until mended is called.
 func (fx *fixture) recordFails(action string) (mended func()) {
 	fx.sw.Fail(func(command, args string) (string, bool) {
 		return "-ERR Cannot do that!\n", command == "uuid_record" && strings.Contains(args, " "+action+" ") && !strings.Contains(args, markerPrefix)
@@ -23,8 +22,8 @@ func (fx *fixture) recordFails(action string) (mended func()) {
 	return func() { fx.sw.Fail(func(string, string) (string, bool) { return "", false }) }
 }
 
-// relink cuts the watch link and waits until the call is followed again: every
-// command that failed may be tried again then.
+// relink cuts the watch link and waits until the call is followed again. Then a
+// failed command may be sent again.
 func (w *proxied) relink() {
 	w.Helper()
 	w.sw.DropLinks()
@@ -32,7 +31,7 @@ func (w *proxied) relink() {
 	w.settle()
 }
 
-// newAnsweredCall is a call to a number that dave has answered, who may press.
+// newAnsweredCall is a call that dave has answered; dave may press.
 func newAnsweredCall(t *testing.T, number string) (w *proxied, anchor, dave *esltest.Channel) {
 	t.Helper()
 	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
@@ -81,8 +80,8 @@ func TestResumeRefusedIsUndone(t *testing.T) {
 	w.wantWritten("0s-200ms 440|2200; 200ms-1.6s -|-; 1.6s-2.6s 440|2200")
 }
 
-// TestPressBetweenTwoFiles: a recording that is to be resumed while its file is
-// given up goes on in the next file, and the user hears that.
+// TestPressBetweenTwoFiles: a user resumes while the file is given up. The recording
+// goes on in the next file, and the user hears that.
 func TestPressBetweenTwoFiles(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460001")
 	w.press(d)
@@ -112,8 +111,8 @@ func TestPressBetweenTwoFiles(t *testing.T) {
 	w.endAll()
 }
 
-// TestTwoPressesResumeRefused: pause and resume, before FreeSWITCH has answered
-// the pause; the resume is refused aloud, so nothing is resumed later.
+// TestTwoPressesResumeRefused: a user pauses, and resumes before FreeSWITCH has
+// answered the pause. The resume is refused aloud, so nothing is resumed later.
 func TestTwoPressesResumeRefused(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460001")
 	mended := w.recordFails("unmask")
@@ -141,8 +140,9 @@ func TestTwoPressesResumeRefused(t *testing.T) {
 	w.wantState(a, "paused")
 }
 
-// TestAskedAgainRefused: a recording on demand is lost, and cannot begin again;
-// the user asks for it once more and is refused. It does not begin by itself then.
+// TestAskedAgainRefused: a recording on demand is lost and cannot begin again. The
+// user asks for it once more and is refused. Then it does not begin by itself
+// either.
 func TestAskedAgainRefused(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460004")
 	w.press(d)
@@ -153,19 +153,19 @@ func TestAskedAgainRefused(t *testing.T) {
 		return true
 	})
 	w.waitFor("it does not begin again", func(ctl *Controller) bool { return ctl.calls[a.UUID()].timers.restartWait >= 2*second })
-	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
-		t.Fatal("not refused:", told)
+	if status, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil {
+		t.Fatal("not refused:", status)
 	}
 	mended()
 	w.relink()
 	w.wantState(a, "off")
-	w.waitFor("the switch is taken back", func(ctl *Controller) bool { return ctl.calls[a.UUID()].rec.Person == toggle.Nobody })
+	w.waitFor("the press is undone", func(ctl *Controller) bool { return ctl.calls[a.UUID()].rec.Person == toggle.Nobody })
 	w.press(d)
 	w.wantState(a, "on")
 	w.endAll()
 }
 
-// linkDown cuts the watch link, which comes back with up.
+// linkDown cuts the watch link until up is called.
 func (w *proxied) linkDown() (up func()) {
 	w.Helper()
 	w.proxy.judgeBy(func(kind, about string) verdict {
@@ -179,13 +179,13 @@ func (w *proxied) linkDown() (up func()) {
 	return func() { w.proxy.judgeBy(nil); w.reconnected(); w.settle() }
 }
 
-// TestStartWithoutLink: a start that could not even be sent is refused, and is not
-// made when the link is back.
+// TestStartWithoutLink: a start that could not be sent is refused, and is not sent
+// when the link is back.
 func TestStartWithoutLink(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460004")
 	up := w.linkDown()
-	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil || told == toggle.On {
-		t.Errorf("told %s, %v; want an error", told, err)
+	if status, err := w.ctl.Toggle(t.Context(), a.UUID(), "dave", "", toggle.TurnOn); err == nil || status == toggle.On {
+		t.Errorf("got %s, %v; want an error", status, err)
 	}
 	up()
 	w.talk(second)
@@ -195,16 +195,16 @@ func TestStartWithoutLink(t *testing.T) {
 	w.endAll()
 }
 
-// TestPauseWithoutLink: a pause before the answer that could not even be sent is
-// an error, and it is made when it can be.
+// TestPauseWithoutLink: a pause before the answer that could not be sent is an
+// error. It is sent when the link is back.
 func TestPauseWithoutLink(t *testing.T) {
 	w := newProxiedWith(t, pressPolicy(t), Prompts{})
 	a := w.from("1001", "07700900123") // alice wants it
 	b := w.out(a)
 	w.settle()
 	up := w.linkDown()
-	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "alice", "", toggle.TurnOff); err == nil {
-		t.Errorf("told %s without an error", told)
+	if status, err := w.ctl.Toggle(t.Context(), a.UUID(), "alice", "", toggle.TurnOff); err == nil {
+		t.Errorf("got %s without an error", status)
 	}
 	up()
 	w.answer(b)
@@ -214,15 +214,15 @@ func TestPauseWithoutLink(t *testing.T) {
 	w.wantWritten("0s-1s -|-")
 }
 
-// TestStartWhileOutgoingRings: what is said after the answer is in the file, from
-// the beginning.
+// TestStartWhileOutgoingRings: a recording that is started while an outgoing call
+// rings has the call from the answer on.
 func TestStartWhileOutgoingRings(t *testing.T) {
 	w := newProxiedWith(t, pressPolicy(t), Prompts{})
 	a := w.from("1004", "07700900123") // dave does not care
 	b := w.out(a)
 	w.settle()
-	if told, err := w.ctl.Toggle(t.Context(), a.UUID(), "", "sue", toggle.TurnOn); err != nil {
-		t.Fatal(told, err)
+	if status, err := w.ctl.Toggle(t.Context(), a.UUID(), "", "sue", toggle.TurnOn); err != nil {
+		t.Fatal(status, err)
 	}
 	w.answer(b)
 	w.talk(second)

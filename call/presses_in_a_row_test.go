@@ -9,7 +9,7 @@ import (
 	"tapedeck/recording"
 )
 
-// notes is what a live call has written down.
+// notes are the notes of one kind in the trace of a live call.
 func (fx *fixture) notes(leg *esltest.Channel, what string) (notes []recording.Note) {
 	fx.Helper()
 	fx.ctl.ask(fx.Context(), func(now time.Time) {
@@ -24,8 +24,8 @@ func (fx *fixture) notes(leg *esltest.Channel, what string) (notes []recording.N
 	return notes
 }
 
-// TestPressesInARow: presses at awkward moments, and from two at once. The end
-// state is what the last obeyed one asked for, and the trace tells all of them.
+// TestPressesInARow: people press at awkward moments. The final state is what the
+// last obeyed press asked for, and the trace has every press.
 func TestPressesInARow(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -34,11 +34,11 @@ func TestPressesInARow(t *testing.T) {
 		state   string
 		presses int
 	}{
-		{"before the start is told", "+442079460001", func(fx *fixture, a, d *esltest.Channel) {
+		{"before RECORD_START", "+442079460001", func(fx *fixture, a, d *esltest.Channel) {
 			d.Answer()
 			d.PressDigits("*1")
 		}, "paused", 1},
-		{"twice before the start is told", "+442079460001", func(fx *fixture, a, d *esltest.Channel) {
+		{"twice before RECORD_START", "+442079460001", func(fx *fixture, a, d *esltest.Channel) {
 			d.Answer()
 			d.PressDigits("*1*1")
 		}, "on", 2},
@@ -118,8 +118,8 @@ func TestTwoPressAtOnce(t *testing.T) {
 	}
 }
 
-// TestPressAtTheHangup: whatever comes first, the file is whole and nothing
-// hangs.
+// TestPressAtTheHangup: whether the press or the hangup comes first, the file is
+// complete and nothing remains.
 func TestPressAtTheHangup(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	for range 20 {

@@ -9,7 +9,7 @@ import (
 	"tapedeck/flow"
 )
 
-// wantPrompt checks which prompt a leg hears now, "" for none.
+// wantPrompt checks which prompt a leg hears now; "" for none.
 func (fx *fixture) wantPrompt(leg *esltest.Channel, want string) {
 	fx.Helper()
 	got := ""
@@ -21,7 +21,7 @@ func (fx *fixture) wantPrompt(leg *esltest.Channel, want string) {
 	}
 }
 
-// TestPrompts: whoever pressed hears what came of it, and nobody else does.
+// TestPrompts: the person who pressed hears the result, and nobody else does.
 func TestPrompts(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	a := fx.inbound("+442079460001")
@@ -53,8 +53,8 @@ func TestPromptOfARefusedPress(t *testing.T) {
 	fx.wantPrompt(a, "")
 }
 
-// TestPauseRefused: mask and stop fail: nobody is told that it is paused, and the
-// stop is tried until it works.
+// TestPauseRefused: mask and stop fail. Nobody hears that it is paused, and the stop
+// is repeated until it works.
 func TestPauseRefused(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	a := fx.inbound("+442079460001")
@@ -131,15 +131,16 @@ func TestDisclaimer(t *testing.T) {
 	}
 }
 
-// maskFails lets FreeSWITCH refuse to mask the call's recording, not the markers
-// of the record key.
+// maskFails makes FreeSWITCH refuse to mask the call's recording, but not the
+// markers of the Record key.
 func (fx *fixture) maskFails() {
 	fx.sw.Fail(func(command, args string) (string, bool) {
 		return "-ERR Cannot mask recording session!\n", command == "uuid_record" && strings.Contains(args, " mask ") && !strings.Contains(args, markerPrefix)
 	})
 }
 
-// TestDisclaimerInTheTrace: whether it was heard to its end is written down.
+// TestDisclaimerInTheTrace: the trace says whether the disclaimer was heard to its
+// end.
 func TestDisclaimerInTheTrace(t *testing.T) {
 	p := pressPolicy(t)
 	p.Organisations["acme"].Disclaimer = &flow.Disclaimer{Play: "this-call-is-recorded.wav", To: flow.Both}

@@ -28,13 +28,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// verdict is what a wire does with a message.
+// verdict is what the proxy does with a message.
 type verdict int
 
 const (
 	pass  verdict = iota
-	lose          // it is not told
-	twice         // it is told twice
+	lose          // the message is dropped
+	twice         // the message is passed on twice
 	cut           // the connection ends before it
 	stall         // it and what follows in its direction wait for release
 )
@@ -116,7 +116,7 @@ func (w *proxy) accept() {
 	}
 }
 
-// proxyConn is one connection through the wire.
+// proxyConn is one connection through the proxy.
 type proxyConn struct {
 	*proxy
 	near, far net.Conn
@@ -126,7 +126,7 @@ type proxyConn struct {
 
 func (p *proxyConn) end() { _, _ = p.near.Close(), p.far.Close() }
 
-// decide asks the judge, and waits where it says so. It reports how often the
+// decide asks the judge, and waits if the verdict is stall. It returns how often the
 // message is passed on, and whether the connection goes on.
 func (p *proxyConn) decide(kind, about string) (times int, ok bool) {
 	p.proxy.mu.Lock()
@@ -200,8 +200,8 @@ func (p *proxyConn) frames() {
 	}
 }
 
-// frame reads one frame and says what it is about: of a reply its command, of
-// an event its name and the leg's UUID.
+// frame reads one frame. It returns the kind of frame, and what it is about: the
+// command of a reply, the name and the leg's UUID of an event.
 func (p *proxyConn) frame(in *bufio.Reader) (frame []byte, kind, about string, err error) {
 	var head strings.Builder
 	for {
@@ -260,7 +260,7 @@ func (d *liveCallsStore) len() int {
 	return len(d.live)
 }
 
-// proxied is a lab whose watch link goes over a wire that can be tampered with.
+// proxied is a fixture whose watch link goes through a proxy.
 type proxied struct {
 	*fixture
 	proxy          *proxy
@@ -343,7 +343,7 @@ func (w *proxied) reconnected() {
 	}
 }
 
-// waitFor waits until the Controller's state is so.
+// waitFor waits until the Controller's state fulfils a condition.
 func (w *proxied) waitFor(what string, so func(*Controller) bool) {
 	w.Helper()
 	testkit.Within(w, 8*time.Second, what, func() (ok bool) {
@@ -354,7 +354,7 @@ func (w *proxied) waitFor(what string, so func(*Controller) bool) {
 	}, w.log)
 }
 
-// endAll ends what is live, and checks that the Controller has forgotten all of it.
+// endAll hangs up all legs and checks that the Controller has forgotten all of them.
 func (w *proxied) endAll() {
 	w.Helper()
 	for _, c := range w.sw.Channels() {

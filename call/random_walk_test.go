@@ -15,10 +15,10 @@ import (
 	"tapedeck/flow/flowtest"
 )
 
-// TestRandomWalks plays calls at random under policies at random, and compares
-// what their files hold with a model that knows the five first rules of
-// docs/design.md, section 2, and nothing of FreeSWITCH. A failing walk names its seed;
-// TAPEDECK_WALK_SEED plays that one again, TAPEDECK_WALKS says how many to play.
+// TestRandomWalks plays random calls under random policies. It compares their files
+// with a model that knows rules 1 to 5 of docs/design.md, section 2, and nothing of
+// FreeSWITCH. A failing walk names its seed; TAPEDECK_WALK_SEED plays that seed
+// again, TAPEDECK_WALKS says how many to play.
 func TestRandomWalks(t *testing.T) {
 	walks, first := 250, uint64(1)
 	if n, err := strconv.Atoi(os.Getenv("TAPEDECK_WALKS")); err == nil {
@@ -42,7 +42,7 @@ func TestRandomWalks(t *testing.T) {
 	}
 }
 
-// walk is one run: a switch, and the calls on it.
+// walk is one run: a simulated switch and the calls on it.
 type walk struct {
 	*fixture
 	rand    *rand.Rand
@@ -179,7 +179,7 @@ func (w *walk) stepDialplan() {
 	}
 }
 
-// enterSome enters an element; of an outgoing call its number, too.
+// enterSome enters a random element; into an outgoing call also its number.
 func (w *walk) enterSome() {
 	w.Helper()
 	el := w.pick("ring_group/sales", "ring_group/support", "application/queue", "application/survey")
@@ -195,8 +195,7 @@ func (w *walk) enterSome() {
 	w.main.enters(flow.Kind(kind), id)
 }
 
-// dial lets phones ring, or, of an outgoing call that is not answered, the
-// outside party's.
+// dial lets phones ring; on an outgoing call without an answer, the outside party's.
 func (w *walk) dial(n int) {
 	if w.main.anchor == nil {
 		w.note("dial out")
@@ -292,7 +291,8 @@ func (w *walk) blind() {
 	w.must(w.office().Enter(w.Context(), stays, ""))
 }
 
-// attended lets the phone ring up another one and join the two.
+// attended plays an attended transfer: the phone calls another one and joins the
+// two.
 func (w *walk) attended() {
 	w.Helper()
 	phone, ext := w.main.peer, w.main.peerExt
@@ -313,8 +313,8 @@ func (w *walk) attended() {
 	w.main.talksTo(leg, to)
 }
 
-// hangsUp ends a leg, and with it, unless the dialplan has more to do, the leg
-// that it talks to.
+// hangsUp ends a leg. The leg that it talks to ends, too, unless the dialplan goes
+// on.
 func (w *walk) hangsUp(leg *esltest.Channel, when string) {
 	w.Helper()
 	w.note("hangup %s", when)
@@ -338,8 +338,8 @@ func (w *walk) hangsUp(leg *esltest.Channel, when string) {
 	}
 }
 
-// again: the caller of an outgoing call is in the dialplan again when the other
-// side has hung up, and the dialplan hands the leg to the socket once more.
+// callsAgain: the outside party of an outgoing call has hung up. The caller is in
+// the dialplan again, which hands the leg to the socket once more.
 func (w *walk) callsAgain() {
 	w.Helper()
 	w.note("the caller calls again")
@@ -362,7 +362,7 @@ func (w *walk) callsAgain() {
 	}
 }
 
-// talks lets some time pass, and notes for every call what that may write.
+// talks lets some time pass, and notes for each call what may be written in it.
 func (w *walk) talks() {
 	w.Helper()
 	w.settle()
@@ -380,7 +380,7 @@ func (w *walk) talks() {
 	w.sw.Talk(long)
 }
 
-// stateIs: what the channel says is what is being written.
+// stateIs checks that tapedeck_state is what is being written.
 func (w *walk) stateIs(c *modelCall, s stretch) {
 	w.Helper()
 	got := c.anchor.Get("tapedeck_state")

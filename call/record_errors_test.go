@@ -16,15 +16,15 @@ func testPolicyOf(p *flow.Policy) func() *flow.Policy { return func() *flow.Poli
 // trouble is a way in which uuid_record can fail.
 type trouble struct {
 	name    string
-	reply   string  // of FreeSWITCH, which did nothing; or
-	kind    string  // the message on the wire that is
-	verdict verdict // treated so
-	ends    string  // the actions for which this is FreeSWITCH's word that there is nothing left: it is believed
+	reply   string  // the error reply of FreeSWITCH, which did nothing; or
+	kind    string  // "command" or "reply": the message that the proxy
+	verdict verdict // treats like this
+	ends    string  // the actions for which this reply means that there is no recording; Tapedeck believes it
 }
 
-// troubles are the error replies of mod_commands.c (session_record_function),
-// what a FreeSWITCH that is stuck says, and a link that is cut before and
-// after a command was carried out.
+// troubles are the error replies in mod_commands.c (session_record_function), a
+// FreeSWITCH that hangs, and a link that is cut before or after the command was
+// carried out.
 var troubles = []trouble{
 	{name: "cannot record", reply: "-ERR Cannot record session!\n"},
 	{name: "cannot mask", reply: "-ERR Cannot mask recording session!\n"},
@@ -40,8 +40,8 @@ var troubles = []trouble{
 	{name: "cut after it", kind: "reply", verdict: cut},
 }
 
-// actionSetups bring a call to where one action of uuid_record is due: dave's phone
-// is talking, or bob's, who says no.
+// actionSetups bring a call to the point where one action of uuid_record is due:
+// dave's phone is talking, or bob's, who says no.
 var actionSetups = []struct {
 	action string
 	play   func(*proxied) (anchor *esltest.Channel)
@@ -79,8 +79,8 @@ var actionSetups = []struct {
 	}},
 }
 
-// TestRecordTroubles: whatever becomes of a command, the call goes on, each
-// failure is one line in the log, and what is told of the recording is true.
+// TestRecordTroubles: whatever happens to a command, the call goes on, each failure
+// is one line in the log, and tapedeck_state is true.
 func TestRecordTroubles(t *testing.T) {
 	for _, scene := range actionSetups {
 		for _, tr := range troubles {
@@ -95,8 +95,8 @@ func TestRecordTroubles(t *testing.T) {
 	}
 }
 
-// at makes the first uuid_record of this action fail; the counter says whether
-// it has come.
+// at makes the first uuid_record with this action fail. The counter counts the
+// attempts.
 func (tr trouble) at(w *proxied, action string) *atomic.Int32 {
 	var count atomic.Int32
 	hit := func(text string) bool {
@@ -146,7 +146,7 @@ func (w *proxied) afterTrouble(a *esltest.Channel, tr trouble, action string, fa
 	}
 }
 
-// failures is how many recording commands had no good end.
+// failures is the number of recording commands that failed.
 func (w *proxied) failures() int {
 	n := 0
 	for _, command := range []toggle.Command{toggle.Arm, toggle.ArmMasked, toggle.Disarm, toggle.Start, toggle.Mask, toggle.Unmask, toggle.Stop} {
@@ -157,7 +157,7 @@ func (w *proxied) failures() int {
 	return n
 }
 
-// fileSeconds is how long the call's only file is, in seconds; 0 without a file.
+// fileSeconds is the length of the call's only file in seconds; 0 without a file.
 func (w *proxied) fileSeconds() int {
 	w.Helper()
 	files := w.files()
@@ -169,7 +169,8 @@ func (w *proxied) fileSeconds() int {
 	return int(long / second)
 }
 
-// checkStateIsWritten compares what is told with what was written in the last two seconds.
+// checkStateIsWritten compares tapedeck_state with what was written in the last two
+// seconds.
 func (w *proxied) checkStateIsWritten(a *esltest.Channel, state string, before int) {
 	w.Helper()
 	speech := false
@@ -183,21 +184,21 @@ func (w *proxied) checkStateIsWritten(a *esltest.Channel, state string, before i
 	if speech != (state == "on") {
 		w.Errorf("tapedeck_state is %q; speech is written: %t (%s)", state, speech, w.writtenTones())
 	}
-	told := ""
+	status := ""
 	w.ctl.ask(w.Context(), func(now time.Time) {
 		for _, c := range w.ctl.calls {
 			if c.route.anchor == a.UUID() {
-				told = string(c.rec.Status())
+				status = string(c.rec.Status())
 			}
 		}
 	})
-	if told != "" && told != state {
-		w.Errorf("the controller says %q, the channel %q", told, state)
+	if status != "" && status != state {
+		w.Errorf("the controller says %q, the channel %q", status, state)
 	}
 }
 
-// counted: the end of the call is counted once, and as a success for a further
-// file alone.
+// checkCounted checks that the end of the call is counted once, and as complete only
+// for a further file.
 func (w *proxied) checkCounted(file bool) {
 	w.Helper()
 	missing, complete, problem := w.meter.get("missing"), w.meter.get("recording complete"), w.meter.get("recording problem")
@@ -206,7 +207,7 @@ func (w *proxied) checkCounted(file bool) {
 	}
 }
 
-// TestArmedTroubles: what the answer runs fails in silence, or is not told.
+// TestArmedTroubles: what the answer runs fails silently, or its event is lost.
 func TestArmedTroubles(t *testing.T) {
 	fails := func(apps ...string) func(*proxied) {
 		return func(w *proxied) {
@@ -220,7 +221,7 @@ func TestArmedTroubles(t *testing.T) {
 			})
 		}
 	}
-	untold := func(names ...string) func(*proxied) {
+	loseEvents := func(names ...string) func(*proxied) {
 		return func(w *proxied) {
 			w.proxy.judgeBy(func(kind, about string) verdict {
 				for _, name := range names {
@@ -246,11 +247,11 @@ func TestArmedTroubles(t *testing.T) {
 		{"armed masked, the start fails", wanted, "1004", fails("app/record_session"), "on", 1, "recording problem"},
 		{"armed masked, the mask fails", wanted, "1004", fails("app/record_session_mask"), "on", 0, "recording complete"},
 		{"armed masked, the mask fails, the user says no", wanted, "1002", fails("app/record_session_mask"), "off", 0, "recording complete"},
-		{"armed masked, the end is not told", wanted, "1004", untold("tapedeck::armed"), "on", 0, "recording complete"},
-		{"armed masked, the end is not told, the user says no", wanted, "1002", untold("tapedeck::armed"), "off", 0, "recording complete"},
-		{"armed, RECORD_START is not told", forced, "1002", untold("RECORD_START"), "on", 1, "recording problem"},
-		{"armed masked, RECORD_START is not told", wanted, "1004", untold("RECORD_START"), "on", 1, "recording problem"},
-		{"armed, RECORD_STOP is not told", forced, "1002", untold("RECORD_STOP"), "on", 1, "recording problem"},
+		{"armed masked, the last event is lost", wanted, "1004", loseEvents("tapedeck::armed"), "on", 0, "recording complete"},
+		{"armed masked, the last event is lost, the user says no", wanted, "1002", loseEvents("tapedeck::armed"), "off", 0, "recording complete"},
+		{"armed, RECORD_START is lost", forced, "1002", loseEvents("RECORD_START"), "on", 1, "recording problem"},
+		{"armed masked, RECORD_START is lost", wanted, "1004", loseEvents("RECORD_START"), "on", 1, "recording problem"},
+		{"armed, RECORD_STOP is lost", forced, "1002", loseEvents("RECORD_STOP"), "on", 1, "recording problem"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

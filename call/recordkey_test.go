@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestKeyAfterRestart: the record key works on a call that was taken over; what was
-// pressed meanwhile is refused aloud, and the key works again.
+// TestKeyAfterRestart: the Record key works on a call that was taken over. A press
+// during the restart is refused aloud.
 func TestKeyAfterRestart(t *testing.T) {
 	afterInterruption(t, func(t *testing.T) (*fixture, func(func())) {
 		policy := pressPolicy(t)
@@ -15,7 +15,7 @@ func TestKeyAfterRestart(t *testing.T) {
 	})
 }
 
-// TestKeyAfterCut is the same with a watch link that was away.
+// TestKeyAfterCut is the same after the watch link was cut.
 func TestKeyAfterCut(t *testing.T) {
 	afterInterruption(t, func(t *testing.T) (*fixture, func(func())) {
 		sounds, err := filepath.Abs("../freeswitch-conf/sounds")

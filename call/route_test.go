@@ -11,9 +11,9 @@ import (
 	"tapedeck/flow"
 )
 
-// TestFolded: a folded chain says what the unfolded one says, under both
-// precedences, whoever leaves and whatever is entered then; and it does not grow
-// with what is repeated.
+// TestFolded: a folded chain has the same result as the whole one, under both
+// precedences, whoever leaves and whatever is entered afterwards; and repeats do not
+// make it longer.
 func TestFolded(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var steps []step
@@ -51,9 +51,9 @@ func TestFolded(t *testing.T) {
 	}
 }
 
-// TestLongWayRound: a caller goes round in an IVR, which enters its elements each
-// time, or thousands of others; then a user takes the call and pauses, before and
-// after Tapedeck is started anew.
+// TestLongWayRound: a caller goes round in an IVR, which enters the same elements
+// again and again, or thousands of different ones. Then a user takes the call and
+// pauses, before and after a restart of Tapedeck.
 func TestLongWayRound(t *testing.T) {
 	const rounds = 2000
 	for name, round := range map[string]func(int) string{
@@ -82,13 +82,13 @@ func TestLongWayRound(t *testing.T) {
 				t.Errorf("%d calls not taken over", n)
 			}
 			if n := len(fx.log.Lines("very many elements")); n > 1 {
-				t.Errorf("the log was told %d times", n)
+				t.Errorf("the log says so %d times", n)
 			}
 		})
 	}
 }
 
-// TestTooLongForALeg: what cannot be kept on the leg sinks no command.
+// TestTooLongForALeg: a snapshot that is too long for the leg makes no command fail.
 func TestTooLongForALeg(t *testing.T) {
 	fx := newFixtureWith(t, pressPolicy(t))
 	a := fx.inbound("+442079460001")
@@ -109,6 +109,6 @@ func TestTooLongForALeg(t *testing.T) {
 	fx.press(d)
 	fx.wantState(a, "on")
 	if n := len(fx.log.Lines("very many elements")); n != 1 {
-		t.Errorf("the log was told %d times", n)
+		t.Errorf("the log says so %d times", n)
 	}
 }

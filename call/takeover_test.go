@@ -23,7 +23,7 @@ func (r countingArchive) Drafts() ([]recording.Sidecar, error) {
 	return nil, nil
 }
 
-// claimingStore is the Calls of the instance that is left.
+// claimingStore is the Calls of the instance that takes over.
 type claimingStore struct {
 	noStore
 	mu   *sync.Mutex
@@ -47,8 +47,8 @@ func (s claimingStore) has() int {
 	return len(s.mine)
 }
 
-// TestTakeoverOfMany: all calls of an instance that has died are taken over when
-// they are first told of. What lies beside all the files is read once for them.
+// TestTakeoverOfMany: all calls of a dead instance are taken over at the store's
+// first report. The drafts on the disk are read once for all of them.
 func TestTakeoverOfMany(t *testing.T) {
 	const many = 400
 	fx := newFixture(t)
@@ -64,7 +64,7 @@ func TestTakeoverOfMany(t *testing.T) {
 	fx.ctl.Orphans(orphans)
 	fx.until("all calls are taken over", func() bool { return left.has() == many })
 	t.Logf("taken over in %s", time.Since(began))
-	if n := reads.Load() - before; n > 3 { // the reaper, and the look after the link's beginning, read too
+	if n := reads.Load() - before; n > 3 { // the reaper and the new link read them, too
 		t.Errorf("the drafts were read %d times", n)
 	}
 }

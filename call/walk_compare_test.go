@@ -29,7 +29,7 @@ func (w *walk) finish() {
 		w.fail("%d calls are still live", live)
 	}
 	w.noLegsLeft()
-	// A start that crosses the hangup is told as a recording that is missing:
+	// A start that crosses the hangup counts as a missing recording:
 	// the user who said no has left, and the caller is about to.
 	crossed := len(w.log.Lines(`problem="[not started]" fact="hung up"`))
 	if n := len(w.log.Lines("level=WARN")) + len(w.log.Lines("level=ERROR")); n != crossed {
@@ -38,7 +38,7 @@ func (w *walk) finish() {
 	w.noStrangeFiles()
 }
 
-// noLegsLeft: the Controller forgets what is gone.
+// noLegsLeft checks that the Controller has forgotten the legs.
 func (w *walk) noLegsLeft() {
 	w.Helper()
 	w.settle()
@@ -58,8 +58,8 @@ func (w *walk) noStrangeFiles() {
 	}
 }
 
-// compare listens to a call's file. It ends when its call does, so its
-// stretches are counted from the end; what is not in it was not recorded.
+// compare listens to a call's file. The file ends with its call, so the stretches
+// are counted from its end. A stretch before the file's beginning was not recorded.
 func (w *walk) compare(i int, c *modelCall) {
 	w.Helper()
 	var total time.Duration
@@ -107,7 +107,8 @@ func (w *walk) compareStretch(which string, heard []esltest.Heard, at time.Durat
 	}
 }
 
-// toneAt is what is heard in the two channels; more than one tone is -1.
+// toneAt is the tone in each of the two channels at a time; 0 is silence, -1 is more
+// than one tone.
 func toneAt(heard []esltest.Heard, at time.Duration) (own, peer int) {
 	for _, h := range heard {
 		if at < h.From || at >= h.To {

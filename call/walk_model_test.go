@@ -67,7 +67,7 @@ type modelElement struct {
 	leg  *esltest.Channel
 }
 
-// stretch is some time since the answer, with what may and what must be heard.
+// stretch is a time since the answer: what may be heard in it and what must be.
 type stretch struct {
 	length                  time.Duration
 	own, peer               int
@@ -75,7 +75,7 @@ type stretch struct {
 	what                    string
 }
 
-// mayBeHeard walks the chain: docs/design.md, section 2, rules 1, 2, 3 and 5.
+// isOn walks the chain: docs/design.md, section 2, rules 1, 2, 3 and 5.
 func (c *modelCall) isOn() bool {
 	org := c.policy.Organisations["acme"]
 	if !org.Recording {
@@ -106,7 +106,7 @@ func (c *modelCall) setting(org *flow.Organisation, e modelElement) flow.Setting
 	return org.Users[e.id].Record[c.direction]
 }
 
-// enters is rule 3, and of an outgoing call that it shows one number.
+// enters is rule 3; and an outgoing call shows one number only.
 func (c *modelCall) enters(kind flow.Kind, id string) {
 	if kind == flow.Number && c.direction == flow.Outbound {
 		c.passed = slices.DeleteFunc(c.passed, func(e modelElement) bool { return e.kind == flow.Number })

@@ -91,8 +91,8 @@ func TestOrigin(t *testing.T) {
 	}
 }
 
-// TestEnd: the length that RECORD_STOP tells corrects a beginning that was concluded,
-// or told late, and no other.
+// TestEnd: the length in RECORD_STOP corrects a beginning that was concluded, or
+// whose RECORD_START came late, and no other.
 func TestEnd(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
@@ -101,8 +101,8 @@ func TestEnd(t *testing.T) {
 		ms        int
 		want      int
 	}{
-		{"told in time", true, 0, 9990, 0},
-		{"told 200 ms late", true, 200, 10_000, 0},
+		{"RECORD_START in time", true, 0, 9990, 0},
+		{"RECORD_START 200 ms late", true, 200, 10_000, 0},
 		{"a file that lost a second keeps its beginning", true, 0, 9000, 0},
 		{"concluded", false, 700, 9500, 500},
 		{"no length", false, 700, 0, 700},

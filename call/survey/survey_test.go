@@ -67,9 +67,9 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestSnapshots: of two snapshots of one call the later one counts; one on the leg
-// that has answered says who has, one on a leg that only rings says nothing; one that
-// cannot be read is told.
+// TestSnapshots: the later one of two snapshots of a call counts. A snapshot on the
+// leg that has answered makes that leg the anchor. One on a leg that only rings is
+// ignored. One that cannot be read is reported.
 func TestSnapshots(t *testing.T) {
 	kept := func(serial int64) string {
 		return handover.Snapshot{Version: handover.Version, Call: "c", First: "first", Part: 1, Serial: serial}.Encode()
