@@ -39,7 +39,9 @@ func TestWithoutScript(t *testing.T) {
 		chromedp.Click(css("form[action$=release] button")), holds(`document.querySelector("#hold-reason")`))
 	browse(t, ctx, "check", chromedp.Click(css("form[action$=verify] button")), holds(`document.querySelector("[role=status]")`))
 	browse(t, ctx, "delete", chromedp.Navigate(l.URL+at), chromedp.Click(css(".danger-quiet")), location(at+"/delete"),
-		chromedp.SendKeys(css("#reason"), "asked for"), chromedp.Click(css(".danger")), location("/?notice=deleted"), says(`document.querySelector("a[href='`+at+`']") === null`, true))
+		chromedp.SendKeys(css("#reason"), "asked for"), chromedp.Click(css(".danger")), location("/?notice=deleted"))
+	l.settled() // the index follows a little later
+	browse(t, ctx, "deleted", chromedp.Navigate(l.URL+"/"), says(`document.querySelector("a[href='`+at+`']") === null`, true))
 	browse(t, ctx, "live", chromedp.Click(css(`nav a[href="/live"]`)), location("/live"),
 		chromedp.Click(css(`#call-`+labID(901)+` button`)), holds(`document.querySelector("#call-`+labID(901)+`").dataset.state === "paused"`))
 	browse(t, ctx, "sign out", chromedp.Click(css(".who summary")), chromedp.Click(css(".who-menu button")), location("/sign-in"))

@@ -1,13 +1,13 @@
-// What the pages do besides what they do without a script: times in the reader's
-// zone, the player's comfort, and live calls that follow by themselves.
+// The pages work without this script. It adds: times in the browser's zone, a better
+// player, and live calls that update by themselves.
 "use strict";
 
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const one = (selector, root = document) => root.querySelector(selector);
 
-  // ---- Times in the reader's zone. The cookie lets the server write them so at
-  // once the next time.
+  // ---- Times in the browser's zone. With the cookie the server writes the next page
+  // in this zone.
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
   const isPageZone = document.documentElement.dataset.zone === zone;
   const lasting = (ms) => {
@@ -44,7 +44,7 @@
   localTimes(document);
   if (!isPageZone) for (const name of all("[data-zone-name]")) name.textContent = zone;
 
-  // ---- The menu of the account closes as menus do.
+  // ---- The menu of the account closes at a click elsewhere and at Escape.
   const who = one(".who");
   if (who) {
     document.addEventListener("click", (e) => { if (!who.contains(e.target)) who.open = false; });
@@ -53,10 +53,10 @@
     });
   }
 
-  // ---- On a phone the chosen period may be beyond the edge.
+  // ---- On a phone the chosen period may be outside the screen: scroll to it.
   one(".segments [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 
-  // ---- The list: choose several, all of a page, and know how many.
+  // ---- The list: choose some or all recordings of a page, and show how many.
   const zip = one("[data-zip]");
   if (zip) {
     const picks = all("input[name=id]");
@@ -72,7 +72,7 @@
     every.hidden = false;
     every.addEventListener("change", () => { for (const p of picks) p.checked = every.checked; count(); });
     for (const p of picks) p.addEventListener("change", count);
-    window.addEventListener("pageshow", count); // a browser that goes back keeps what was chosen
+    window.addEventListener("pageshow", count); // a browser that goes back keeps the boxes
     count();
   }
 
@@ -115,8 +115,8 @@
       seek(length() * (e.clientX - box.left) / box.width);
     });
 
-    // Keys, only while the player has the focus, and not those that the part of
-    // it which has the focus uses itself.
+    // Keys: only while the player has the focus, and except those that the focused
+    // element uses itself.
     player.addEventListener("keydown", (e) => {
       if (e.ctrlKey || e.altKey || e.metaKey || e.target.tagName === "SELECT") return;
       const own = e.target === player;
@@ -130,7 +130,7 @@
       e.preventDefault();
     });
 
-    // The places of pauses become buttons that go there.
+    // The pauses' times become buttons that move the player there.
     for (const place of all("[data-seek]")) {
       const to = place.dataset.seek.split(":").reduce((sum, n) => 60 * sum + Number(n), 0);
       const go = document.createElement("button");
@@ -143,7 +143,7 @@
     }
   }
 
-  // ---- Live calls. The server sends each row as the page has it.
+  // ---- Live calls. The server sends each row as HTML.
   const table = one("[data-live]");
   if (table) {
     const rows = one("[data-live-rows]");
@@ -161,7 +161,7 @@
     };
     const make = (markup) => {
       const t = document.createElement("template");
-      t.innerHTML = markup; // from our server, which has escaped what callers said
+      t.innerHTML = markup; // from our server, which has escaped the callers' names
       localTimes(t.content);
       return one("tr", t.content);
     };
@@ -171,8 +171,8 @@
         if (!isNaN(since)) span.textContent = lasting(Date.now() - since);
       }
     };
-    // What has not changed in a row stays as it is, so that a button that has the
-    // focus keeps it, and a screen reader its place.
+    // Only the changed cells of a row are replaced, so that a focused button keeps the
+    // focus and a screen reader keeps its place.
     const put = ({ id, state, row }, quiet) => {
       const fresh = make(row);
       tick(fresh);
@@ -187,7 +187,7 @@
       if (focused && !old.contains(document.activeElement)) one("button", old)?.focus();
       if (turned && !quiet) {
         old.classList.remove("changed");
-        void old.offsetWidth; // begin the animation again
+        void old.offsetWidth; // restarts the animation
         old.classList.add("changed");
         const who = one(".c-outside", old).textContent;
         say.textContent = `The call with ${who} is ${words[state]} now.`;
@@ -217,7 +217,7 @@
     });
     setInterval(tick, 1000);
 
-    // The buttons, without loading the page again.
+    // The buttons work without loading the page again.
     rows.addEventListener("submit", async (e) => {
       const form = e.target.closest("form[data-switch]");
       if (!form) return;
