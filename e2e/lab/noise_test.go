@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// TestNoise: what stalls reach into a time is added up, whole.
+// TestNoise: the whole length of every stall that overlaps a period counts.
 func TestNoise(t *testing.T) {
 	n := WatchNoise()
 	n.Stop()

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestHolds: every prompt is found in itself, mixed with people who speak, and
-// not in them alone nor in another prompt.
+// TestHolds: every prompt is found in itself, also while people speak. It is found
+// neither in their voices nor in another prompt.
 func TestHolds(t *testing.T) {
 	files, err := filepath.Glob("../../freeswitch-conf/sounds/en/8000/*.wav")
 	if err != nil || len(files) == 0 {
@@ -44,8 +44,8 @@ func TestHolds(t *testing.T) {
 	}
 }
 
-// TestHoldsBetween: a prompt with a packet that is missing, or late, is found
-// where it is, and another one is not taken for it.
+// TestHoldsBetween: a prompt with a missing or late packet is found where it is, and no
+// other prompt is found there.
 func TestHoldsBetween(t *testing.T) {
 	const near = 100 * time.Millisecond
 	names := []string{"recorded", "not-permitted", "is-being-recorded"}
@@ -81,7 +81,7 @@ func TestHoldsBetween(t *testing.T) {
 	}
 }
 
-// TestSilences: exact zeros in every channel, and no shorter than asked for.
+// TestSilences: a silence is zero in every channel, and longer than asked for.
 func TestSilences(t *testing.T) {
 	x, y := make([]float64, 8000), make([]float64, 8000)
 	for i := range x {
@@ -100,7 +100,7 @@ func TestSilences(t *testing.T) {
 	}
 }
 
-// TestUlaw: ITU-T G.711's table at some of its edges.
+// TestUlaw compares some values with the table of ITU-T G.711.
 func TestUlaw(t *testing.T) {
 	for sample, want := range map[int]byte{0: 0xff, 8: 0xfe, -8: 0x7e, 8031 * 4: 0x80, -8031 * 4: 0x00, 1000: 0xce} {
 		if got := ulaw(sample); got != want {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// echo answers every connection with what it sends.
+// echo sends back whatever a connection sends.
 func echo(t *testing.T) (port int) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -33,7 +33,7 @@ func echo(t *testing.T) (port int) {
 	return ln.Addr().(*net.TCPAddr).Port
 }
 
-// says sends a word and returns what comes back, or why nothing does.
+// says sends a word and returns what comes back, or the error.
 func says(conn net.Conn, word string, within time.Duration) (string, error) {
 	_ = conn.SetDeadline(time.Now().Add(within))
 	if _, err := conn.Write([]byte(word)); err != nil {

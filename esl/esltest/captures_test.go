@@ -103,7 +103,8 @@ func playBlindTransfer(st *stage) {
 	c.Hangup("MANAGER_REQUEST")
 }
 
-// playAttendedTransfer: the consult leg ends a second after the bridge in FreeSWITCH.
+// playAttendedTransfer ends the consult leg at once; FreeSWITCH ends it a second after
+// the bridge.
 func playAttendedTransfer(st *stage) {
 	a := st.outsider(0, "ssock1")
 	st.socket(a, "06-attended-transfer-between-users")
@@ -121,7 +122,7 @@ func playAttendedTransfer(st *stage) {
 	c.Hangup("MANAGER_REQUEST")
 }
 
-// playOutgoing: the user's leg is Bridge-A here: its end races with the new call.
+// playOutgoing has the user's leg as Bridge-A: its end races with the new call.
 func playOutgoing(st *stage) {
 	user := st.phone(0, "1001", "s0777")
 	st.socket(user, "07-outgoing-call-then-blind-transfer-of-external-leg")
@@ -140,7 +141,7 @@ func playOutgoing(st *stage) {
 	ext.Hangup("MANAGER_REQUEST")
 }
 
-// playRingGroup: two phones answer at once: the threads of three legs race.
+// playRingGroup lets two phones answer at once: the threads of three legs race.
 func playRingGroup(st *stage) {
 	a := st.outsider(0, "2001")
 	b := st.ring(a, 1, "1001")
@@ -163,7 +164,8 @@ func playHold(st *stage) {
 	a.Hangup("MANAGER_REQUEST")
 }
 
-// playHangupBeforeAnswer: its socket was `async full`, hence parked; ours is not.
+// playHangupBeforeAnswer parks the leg: the socket of the capture was `async full`,
+// which the simulation does not have.
 func playHangupBeforeAnswer(st *stage) {
 	a := st.outsider(0, "sockhang")
 	a.Park()

@@ -30,50 +30,45 @@ type faults struct {
 
 type cannedReply struct{ command, reply string }
 
-// Fail asks f about every command from now on; nil ends that.
-func (s *Switch) Fail(f Fault) {
+// setFault changes the present faults under the lock.
+func (s *Switch) setFault(change func(now *faults)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.fault = f
+	change(&s.faults)
+}
+
+// Fail asks f about every command from now on; nil ends that.
+func (s *Switch) Fail(f Fault) {
+	s.setFault(func(now *faults) { now.fault = f })
 }
 
 // FailNext replies to the next command of that name (see Fault) with reply and does
 // not run it. Several calls queue up.
 func (s *Switch) FailNext(command, reply string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.next = append(s.faults.next, cannedReply{command, reply})
+	s.setFault(func(now *faults) { now.next = append(now.next, cannedReply{command, reply}) })
 }
 
 // DelayReplies delays every reply on every connection by d of real time; 0 ends
 // that.
 func (s *Switch) DelayReplies(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.delay = d
+	s.setFault(func(now *faults) { now.delay = d })
 }
 
 // CutFrame ends the connection that writes the next frame, of any kind, after the
 // first n bytes of the frame (n > 0).
 func (s *Switch) CutFrame(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.cut = n
+	s.setFault(func(now *faults) { now.cut = n })
 }
 
 // RefuseAuth, while on, refuses every password.
 func (s *Switch) RefuseAuth(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.denyAuth = on
+	s.setFault(func(now *faults) { now.denyAuth = on })
 }
 
 // RejectRudely, while on, turns new inbound connections away with
 // text/rude-rejection, as apply-inbound-acl does.
 func (s *Switch) RejectRudely(on bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.rude = on
+	s.setFault(func(now *faults) { now.rude = on })
 }
 
 // FailWrites lets writes to the file path, or to files in the folder path, fail as
@@ -108,9 +103,7 @@ func (s *Switch) space(path string) (bytes int64, limited bool) {
 // replies and greetings are written, when it is over. Calls and their recordings go
 // on.
 func (s *Switch) Freeze(d time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.faults.frozen = time.Now().Add(d)
+	s.setFault(func(now *faults) { now.frozen = time.Now().Add(d) })
 }
 
 // thaw waits for the end of Freeze. The caller does not hold the lock.
