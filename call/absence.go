@@ -29,7 +29,9 @@ func (a *absence) catchUp(s survey.Survey, now time.Time) {
 	a.catchUpAnswer(s, now)
 	a.catchUpRelays(s, now)
 	if anchor := c.route.anchor; s.Live[anchor] {
-		c.answered(anchor, now)
+		if c.ctl.callOf(anchor) == c {
+			c.answered(anchor, now)
+		}
 		c.route.meet(s.Peers[anchor], now)
 		a.catchUpKeys(s, now)
 		a.catchUpFile(s, now)
@@ -50,7 +52,7 @@ func (a *absence) catchUpAnswer(s survey.Survey, now time.Time) {
 			c.route.ringing[uuid] = true
 		}
 	}
-	if uuid := c.route.onlyAnswered(s.Live); uuid != "" {
+	if uuid := c.route.onlyAnswered(s.Live); uuid != "" && c.ctl.callOf(uuid) == c { // a leg that rings may begin a call of its own
 		c.answered(uuid, now)
 	}
 }
@@ -120,14 +122,14 @@ func (a *absence) reportLatePress(uuid string, now time.Time) {
 }
 
 // missedResult is the result of a press that came too late to be obeyed.
-const missedResult = "missed"
+const missedResult = recording.ResultMissed
 
 // refuseMissed refuses a press that came while this instance did not listen.
 func (a *absence) refuseMissed(m toggle.Method, uuid string, now time.Time) {
 	c := a.call
 	p := press{method: m, leg: uuid, user: c.route.userOn(uuid)}
 	c.ctl.cfg.Meter.Toggle(string(m), missedResult)
-	c.trace.add(recording.Note{What: "pressed", Method: string(m), User: p.user, Result: missedResult}, now)
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(m), User: p.user, Result: missedResult}, now)
 	c.log.Warn("press while nobody listened: refused", "method", string(m))
 	c.presses.announce(p, notPermitted, now)
 	c.followUp(now)

@@ -25,7 +25,7 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	presses := c.absence.takeRelays(k.Changed, s, now)
 	c.absence.takeSurvey(k, s, now)
 	ctl.calls[c.id] = c
-	c.trace.add(recording.Note{What: "adopted"}, now)
+	c.trace.add(recording.Note{What: recording.NoteAdopted}, now)
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
 	ctl.cfg.Meter.Adopted("adopted")
 	c.absence.announceOwner(now)
@@ -176,7 +176,7 @@ func (a *absence) takeNewerPress(text string, now time.Time) {
 		return
 	}
 	c.presses.last, c.presses.lastAt = lastPress(k), k.Pressed
-	c.trace.add(recording.Note{What: "pressed", Method: k.Method, User: k.User, By: k.Account, Result: "ok"}, now)
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: k.Method, User: k.User, By: k.Account, Result: recording.ResultOK}, now)
 	c.log.Info("press that the previous owner has obeyed", "owner", k.Owner, "method", k.Method)
 	c.happened(toggle.Fact{What: toggle.Stands, Person: k.Person}, now)
 	c.presses.keepResume(now)

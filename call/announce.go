@@ -37,7 +37,7 @@ func (a *announced) send(now time.Time) {
 		return
 	}
 	if is.status != a.last.status {
-		c.trace.add(recording.Note{What: "told", State: string(is.status)}, now)
+		c.trace.add(recording.Note{What: recording.NoteTold, State: string(is.status)}, now)
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
 	a.last, a.sending = is, true

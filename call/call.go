@@ -152,7 +152,7 @@ func (c *call) fault(p *files.Part, problem, detail string, now time.Time) {
 		return
 	}
 	c.ctl.cfg.Meter.Problem(problem)
-	c.trace.add(recording.Note{What: "failed", Result: p.Problems[len(p.Problems)-1]}, now)
+	c.trace.add(recording.Note{What: recording.NoteFailed, Result: p.Problems[len(p.Problems)-1]}, now)
 	c.log.Warn("recording has a problem", "problem", problem, "detail", detail, "part", p.N)
 }
 
@@ -174,7 +174,7 @@ func (c *call) nextPart(now time.Time) {
 	}
 	c.rec.Problems = 0
 	p := c.files.Last()
-	c.trace.add(recording.Note{What: "file", Result: p.String()}, now)
+	c.trace.add(recording.Note{What: recording.NoteFile, Result: p.String()}, now)
 	c.log.Warn("recording begins again in a further file", "part", p.N)
 }
 

@@ -63,14 +63,14 @@ func (d *disclaimer) stopped(uuid string, ev *esl.Event, now time.Time) {
 		return
 	}
 	delete(d.plays, uuid)
-	result := "heard"
+	result := recording.ResultHeard
 	if hasHungUp(ev) || c.ctl.legs.get(uuid).prompt != file {
-		result = "cut"
+		result = recording.ResultCut
 	}
 	to := "outside party"
 	if uuid != c.route.anchor || c.route.direction == flow.Internal {
 		to = "user"
 	}
-	c.trace.add(recording.Note{What: "disclaimer", Result: result, User: to}, now)
+	c.trace.add(recording.Note{What: recording.NoteDisclaimer, Result: result, User: to}, now)
 	c.log.Info("disclaimer played", "to", to, "result", result)
 }

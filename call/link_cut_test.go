@@ -310,3 +310,35 @@ func TestPressTakenAtTheCut(t *testing.T) {
 	w.until("a press that nobody took is refused", func() bool { return w.meter.get("toggle dtmf missed") == 1 })
 	a.Hangup("")
 }
+
+// TestLegOfItsOwnCallIsNoAnswer: a leg that was dialled for an outgoing call runs the
+// dialplan while it rings, and so begins a call of its own. It is answered while the
+// link is cut: that is no answer of the outgoing call, which ends with its first leg.
+func TestLegOfItsOwnCallIsNoAnswer(t *testing.T) {
+	w := newProxied(t)
+	a := w.from("1001", "07700900123")
+	b := w.out(a)
+	b.Set("tapedeck_org", "acme")
+	w.enter(b)
+	w.waitFor("two calls", func(ctl *Controller) bool { return len(ctl.calls) == 2 })
+	w.whileLinkIsCut(func() { b.Answer() })
+	w.settle()
+	b.Hangup("")
+	a.Hangup("")
+	w.waitFor("both calls have ended", func(ctl *Controller) bool { return len(ctl.calls) == 0 })
+}
+
+// TestRelayOfALegThatIsGone: another instance tells of a leg that has answered, and
+// hung up before the telling was read. What it entered counts, and nothing breaks.
+func TestRelayOfALegThatIsGone(t *testing.T) {
+	l := newFixture(t)
+	a := l.from("1001", "07700900123")
+	l.ctl.ask(t.Context(), func(now time.Time) {
+		c := l.ctl.calls[a.UUID()]
+		c.absence.enterRelayed(entry{leg: "gone", dialledLeg: true, answered: true, hint: "application/survey"}, now, now)
+		if n := len(c.route.passed); n == 0 || c.route.passed[n-1].Element.ID != "survey" {
+			t.Errorf("the chain is %v", c.route.passed)
+		}
+	})
+	a.Hangup("")
+}

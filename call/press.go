@@ -20,7 +20,7 @@ type press struct {
 }
 
 // autoResume is the method of the press by which a pause ends by itself.
-const autoResume toggle.Method = "auto_resume"
+const autoResume toggle.Method = recording.AutoResume
 
 func (p press) reply(status toggle.Status, err error) {
 	if p.answer != nil {
@@ -74,7 +74,7 @@ func (ps *presses) take(p press, now time.Time) {
 		result = "ok"
 	}
 	c.ctl.cfg.Meter.Toggle(string(p.method), result)
-	c.trace.add(recording.Note{What: "pressed", Method: string(p.method), User: p.user, By: p.account, Result: result}, now)
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(p.method), User: p.user, By: p.account, Result: result}, now)
 	c.log.Info("press received", "method", string(p.method), "ask", p.ask.String(), "result", result)
 	c.log.Debug("pressed by", "user", p.user, "account", p.account)
 	if refusal != toggle.Permitted {
@@ -182,7 +182,7 @@ func (ps *presses) undo(first press, now time.Time) {
 	if c.rec.Person != toggle.SwitchedOn {
 		return
 	}
-	c.trace.add(recording.Note{What: "undone", Method: string(ps.last.method), User: ps.last.user, By: ps.last.account}, now)
+	c.trace.add(recording.Note{What: recording.NoteUndone, Method: string(ps.last.method), User: ps.last.user, By: ps.last.account}, now)
 	c.log.Info("press undone: FreeSWITCH did not carry it out", "method", string(ps.last.method))
 	before := toggle.Nobody
 	switch {
@@ -230,7 +230,7 @@ func (ps *presses) resume(now time.Time) {
 		return
 	}
 	c.ctl.cfg.Meter.Toggle(string(autoResume), "ok")
-	c.trace.add(recording.Note{What: "pressed", Method: string(autoResume), Result: "ok"}, now)
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(autoResume), Result: recording.ResultOK}, now)
 	c.log.Info("pause ends by itself")
 	ps.obey(press{method: autoResume, leg: c.route.userPhone(), ask: toggle.TurnOn}, now)
 }

@@ -56,7 +56,7 @@ func (r *route) enter(e flow.Element, leg string, now time.Time) {
 	set := r.setting(e)
 	r.passed = folded(append(r.passed, step{set, leg}))
 	r.fresh = r.fresh || set.Setting != flow.DontCare
-	r.trace.add(recording.Note{What: "entered", Element: e.String(), Setting: set.Setting.String()}, now)
+	r.trace.add(recording.Note{What: recording.NoteEntered, Element: e.String(), Setting: set.Setting.String()}, now)
 }
 
 // folded removes earlier repeats of the chain's last step that do not change the
@@ -124,7 +124,7 @@ func (r *route) leave(uuid string, now time.Time) {
 	r.drop(func(s step) bool {
 		if s.leg == uuid {
 			r.lastLeft = s.Element
-			r.trace.add(recording.Note{What: "left", Element: s.Element.String()}, now)
+			r.trace.add(recording.Note{What: recording.NoteLeft, Element: s.Element.String()}, now)
 		}
 		return s.leg == uuid
 	})

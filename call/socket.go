@@ -139,8 +139,9 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 // answeredBefore takes the answer of an outgoing call from the leg that answered,
 // when that leg reaches the socket before its CHANNEL_ANSWER has come.
 func (c *call) answeredBefore(e entry, now time.Time) {
-	if c.route.awaitsAnchor() && e.leg != c.route.first && e.dialledLeg && e.answered {
-		c.ctl.legs.get(e.leg).call = c.id
+	l := c.ctl.legs.get(e.leg) // nil: it entered at another instance, and is gone
+	if l != nil && c.route.awaitsAnchor() && e.leg != c.route.first && e.dialledLeg && e.answered {
+		l.call = c.id
 		c.route.ringing[e.leg] = true
 		c.answered(e.leg, now)
 	}

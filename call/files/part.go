@@ -44,8 +44,8 @@ type Origin struct {
 
 // The values of Origin.Trigger, as in the sidecar.
 const (
-	Automatic = "automatic"
-	OnDemand  = "on-demand"
+	Automatic = recording.TriggerAutomatic
+	OnDemand  = recording.TriggerOnDemand
 )
 
 // OriginOf is the origin of a file that begins now for this cause.

@@ -176,7 +176,7 @@ func (s Snapshot) Draft() recording.Sidecar {
 		if err != nil {
 			continue
 		}
-		d.Trace = append(d.Trace, recording.Note{At: s.Began, What: "entered", Element: p.Element, Setting: p.Setting.String()})
+		d.Trace = append(d.Trace, recording.Note{At: s.Began, What: recording.NoteEntered, Element: p.Element, Setting: p.Setting.String()})
 		switch {
 		case el.Kind == flow.Number:
 			d.Number = el.ID
