@@ -103,10 +103,10 @@ func (a *absence) checkCode(uuid, code string, now time.Time) {
 		case err != nil || !c.isLive():
 		case replies[0].Text() != code:
 			c.presses.codeCleared(uuid)
-		case c.presses.unclear == uuid:
+		case c.presses.clearing == uuid:
 			a.reportLatePress(uuid, now)
 		default:
-			c.presses.code = uuid
+			c.presses.toClear = uuid
 			a.refuseMissed(toggle.DTMF, uuid, now)
 		}
 	}, now)
@@ -116,7 +116,7 @@ func (a *absence) checkCode(uuid, code string, now time.Time) {
 // link broke. Its prompt was lost with the link, and FreeSWITCH still has the code.
 func (a *absence) reportLatePress(uuid string, now time.Time) {
 	c := a.call
-	c.presses.unclear, c.presses.code = "", uuid
+	c.presses.clearing, c.presses.toClear = "", uuid
 	c.presses.announce(press{method: toggle.DTMF, leg: uuid, user: c.route.userOn(uuid)}, c.presses.outcome(), now)
 	c.line.sendUnsent(now)
 }
@@ -183,14 +183,14 @@ func (a *absence) catchUpRelays(s survey.Survey, now time.Time) {
 	if len(elements) == 0 {
 		return
 	}
-	c.lease.relayed, c.lease.caughtUp = c.route.holder(), now
-	seen := slices.Clone(c.lease.seen)
+	c.lease.relayLeg, c.lease.relaysRead = c.route.holder(), now
+	seen := slices.Clone(c.lease.relaysEntered)
 	for _, element := range elements {
 		if i := slices.Index(seen, element); i >= 0 {
 			seen = slices.Delete(seen, i, i+1)
 			continue
 		}
 		c.enterElement(element, now)
-		c.lease.seen = append(c.lease.seen, element)
+		c.lease.relaysEntered = append(c.lease.relaysEntered, element)
 	}
 }

@@ -37,11 +37,11 @@ func TestAdoption(t *testing.T) {
 		{"recorded goes on", inbound(yes, "1004"), nil, "on", nil, "on"},
 		{"paused stays paused, and the code resumes", func(fx *fixture) parties {
 			p := inbound(yes, "1004")(fx)
-			fx.press(p.b)
+			fx.pressCode(p.b)
 			return p
-		}, nil, "paused", func(fx *fixture, p parties) { fx.press(p.b) }, "on"},
-		{"the code pauses what goes on", inbound(yes, "1004"), nil, "on", func(fx *fixture, p parties) { fx.press(p.b) }, "paused"},
-		{"off, and the code starts it", inbound(no, "1004"), nil, "off", func(fx *fixture, p parties) { fx.press(p.b) }, "on"},
+		}, nil, "paused", func(fx *fixture, p parties) { fx.pressCode(p.b) }, "on"},
+		{"the code pauses what goes on", inbound(yes, "1004"), nil, "on", func(fx *fixture, p parties) { fx.pressCode(p.b) }, "paused"},
+		{"off, and the code starts it", inbound(no, "1004"), nil, "off", func(fx *fixture, p parties) { fx.pressCode(p.b) }, "on"},
 		{"a user who says no has come meanwhile", inbound(yes, "1004"), func(fx *fixture, p parties) {
 			consult := fx.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", Destination: "1002",
 				Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}})
@@ -97,7 +97,7 @@ func TestPressUnseen(t *testing.T) {
 	a := fx.inbound("+442079460001")
 	b := fx.ring(a, "1004")
 	fx.answer(b)
-	fx.press(b) // seen
+	fx.pressCode(b) // seen
 	fx.waitState(a, "paused")
 	fx.talk(2 * second) // its prompt ends
 	fx.restart(policy, func() { b.PressDigits("*1") })
@@ -110,7 +110,7 @@ func TestPressUnseen(t *testing.T) {
 	if left := b.Get(lastDigits); left != "" {
 		t.Errorf("%s is still %q", lastDigits, left)
 	}
-	fx.press(b)
+	fx.pressCode(b)
 	fx.waitState(a, "on")
 	fx.restart(policy, func() {})
 	fx.settle()
@@ -175,7 +175,7 @@ func TestPressDuringATakeover(t *testing.T) {
 	k.Person, k.Method, k.User, k.Pressed = toggle.SwitchedOff, "dtmf", "dave", time.Now()
 	a.Set(handover.Variable, k.Encode())
 	fx.until("it is paused", func() bool { return a.Get("tapedeck_state") == "paused" })
-	fx.press(b)
+	fx.pressCode(b)
 	fx.wantState(a, "on")
 	a.Hangup("")
 }
@@ -222,12 +222,12 @@ func TestEnteredElsewhereDuringACut(t *testing.T) {
 	up()
 	w.until("it is recorded", func() bool { return a.Get("tapedeck_state") == "on" })
 	w.until("the note on the leg is cleared", func() bool { return a.Get(handover.RelayedVariable) == "" })
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "paused")
 	a.Set(handover.RelayedVariable, "application/survey") // as if clearing the note had been lost with the link
 	w.waitFor("the element counts as entered", func(ctl *Controller) bool {
 		c := ctl.calls[a.UUID()]
-		c.lease.seen = []string{"application/survey"}
+		c.lease.relaysEntered = []string{"application/survey"}
 		return true
 	})
 	w.relink()

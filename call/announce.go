@@ -12,7 +12,7 @@ import (
 // programs.
 const stateSubclass = "tapedeck::state"
 
-// announced is the state of a recording that was sent to programs and lamps last.
+// announced is what was sent last to programs and lamps about a recording.
 type announced struct {
 	call    *call
 	last    announcement // the last announcement that was sent

@@ -17,7 +17,7 @@ func TestAutoResume(t *testing.T) {
 	a := fx.inbound("+442079460001")
 	d := fx.ring(a, "1004")
 	fx.answer(d)
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantState(a, "paused")
 	fx.until("the pause ends", func() bool { return a.Get("tapedeck_state") == "on" })
 	fx.settle()
@@ -39,7 +39,7 @@ func newPausedCall(t *testing.T, after time.Duration, sticky bool) (fx *fixture,
 	anchor = fx.inbound("+442079460001")
 	dave = fx.ring(anchor, "1004")
 	fx.answer(dave)
-	fx.press(dave)
+	fx.pressCode(dave)
 	fx.wantState(anchor, "paused")
 	return fx, anchor, dave
 }
@@ -66,7 +66,7 @@ func TestAutoResumeEndsWithItsPause(t *testing.T) {
 			t.Errorf("after %s the pause is over, and its timer runs on", element)
 		}
 		if element == "application/survey" {
-			fx.press(d)
+			fx.pressCode(d)
 			fx.wantState(a, "paused")
 			if again := fx.resumeTimer(a); again == nil || again == first {
 				t.Error("the second pause has no time of its own")

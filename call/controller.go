@@ -24,7 +24,7 @@ import (
 type Config struct {
 	Policy     func() *flow.Policy // the policy in force; never nil
 	Recordings recording.Dir
-	Stereo     bool // channel 1 the recorded leg's own voice, channel 2 what it hears
+	Stereo     bool // channel 1 has the anchor's own voice, channel 2 what it hears
 	Prompts    Prompts
 	Switches   map[string]Link // by the switch's name
 	Calls      Calls
@@ -35,8 +35,8 @@ type Config struct {
 	Log        *slog.Logger
 }
 
-// The times that a call may cost. A leg on the socket waits for entryDeadline at
-// the most; a watch link command for commandDeadline; RECORD_START is due within
+// How long Tapedeck waits. A leg leaves the socket after entryDeadline at the latest;
+// a command on the watch link gets commandDeadline; RECORD_START is due within
 // startDeadline of the answer.
 const (
 	entryDeadline   = 250 * time.Millisecond
@@ -44,8 +44,8 @@ const (
 	startDeadline   = 2 * time.Second
 )
 
-// A call on a FreeSWITCH that no watch link goes to ends unseen: it is forgotten
-// after unwatchedLife, looked for every sweepEvery.
+// No event reports the end of a call on a FreeSWITCH without a watch link. Such a call
+// is ended after unwatchedLife; Run looks for it every sweepEvery.
 const (
 	unwatchedLife = 4 * time.Hour
 	sweepEvery    = time.Minute

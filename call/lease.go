@@ -26,9 +26,9 @@ type lease struct {
 	shortened bool         // the snapshot was too long once, and the log says so
 
 	// Elements that the leg entered at other instances, and noted on itself.
-	relayed  string    // leg whose note was read, and that still has it; "" if none
-	seen     []string  // elements of the note that are entered
-	caughtUp time.Time // when the note was read last, because the event about it may have been lost
+	relayLeg      string    // leg whose note was read, and that still has it; "" if none
+	relaysEntered []string  // elements of the note that are entered
+	relaysRead    time.Time // when the note was read last, because the event about it may have been lost
 }
 
 // sentSnapshot is a snapshot, without what changes by itself, and the leg that it
@@ -156,18 +156,18 @@ func (c *call) since() time.Time {
 // clearRelays is the command that clears the relayed elements on the leg, if they
 // have been entered.
 func (l *lease) clearRelays() (send []esl.Command, any bool) {
-	if l.relayed == "" {
+	if l.relayLeg == "" {
 		return nil, false
 	}
-	leg := l.relayed
-	l.relayed = ""
+	leg := l.relayLeg
+	l.relayLeg = ""
 	return []esl.Command{esl.SetVar(leg, handover.RelayedVariable, "")}, true
 }
 
 // relaysCleared notes that FreeSWITCH has cleared them.
 func (l *lease) relaysCleared() {
-	if l.relayed == "" {
-		l.seen = nil
+	if l.relayLeg == "" {
+		l.relaysEntered = nil
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // know the call; then the store does not report it when its owner dies.
 type stray struct {
 	snapshot handover.Snapshot
-	met      time.Time
+	since    time.Time
 	dead     int // how often its owner was found dead
 }
 
@@ -26,7 +26,7 @@ const (
 
 // meet begins to watch the owner of a call of another instance.
 func (t *takeover) meet(s handover.Snapshot, now time.Time) {
-	t.strays[s.Call] = stray{snapshot: s, met: now}
+	t.strays[s.Call] = stray{snapshot: s, since: now}
 }
 
 // takeStrays takes over the strays whose owner is dead. Run calls it every second.
@@ -37,7 +37,7 @@ func (t *takeover) takeStrays(now time.Time) {
 		switch {
 		case t.ctl.calls[id] != nil, link == nil, t.ctl.legs.get(s.snapshot.Holder()) == nil:
 			delete(t.strays, id)
-		case !t.claiming[id] && now.Sub(s.met) > strayAfter:
+		case !t.claiming[id] && now.Sub(s.since) > strayAfter:
 			t.claiming[id] = true
 			legs := t.legsOf(s.snapshot.LiveCall(s.snapshot.Encode()))
 			t.ctl.work.Go(func() { t.takeStray(link, s, legs, drafts) })

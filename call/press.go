@@ -9,7 +9,7 @@ import (
 	"tapedeck/toggle"
 )
 
-// press is one toggle of a person, as it arrives.
+// pressCode is one toggle of a person, as it arrives.
 type press struct {
 	method  toggle.Method
 	leg     string // the person's phone; a press by the API has "" until it is obeyed
@@ -30,13 +30,13 @@ func (p press) reply(status toggle.Status, err error) {
 
 // presses are the presses of one call.
 type presses struct {
-	call    *call
-	waiting []press     // obeyed; their result is not known and not announced yet
-	last    press       // the last press that was obeyed and changed something
-	lastAt  time.Time   // time of last
-	undoTo  personState // what counted before the waiting presses
-	code    string      // leg whose code was taken and must be cleared in FreeSWITCH; "" if none
-	unclear string      // leg whose code is being cleared, without a reply yet; "" if none
+	call     *call
+	waiting  []press     // obeyed; their result is not known and not announced yet
+	last     press       // the last press that was obeyed and changed something
+	lastAt   time.Time   // time of last
+	undoTo   personState // what counted before the waiting presses
+	toClear  string      // leg whose code was taken and must be cleared in FreeSWITCH; "" if none
+	clearing string      // leg whose code is being cleared, without a reply yet; "" if none
 }
 
 // personState is what people want at one moment, and the press that said so.
@@ -49,7 +49,7 @@ type personState struct {
 // codePressed takes the code that a phone has pressed.
 func (ctl *Controller) codePressed(uuid string, now time.Time) {
 	if c := ctl.callOn(uuid); c != nil {
-		c.presses.code = uuid
+		c.presses.toClear = uuid
 	}
 	ctl.pressedOn(uuid, toggle.DTMF, toggle.Turn, now)
 }
@@ -96,7 +96,7 @@ func (ps *presses) obey(p press, now time.Time) {
 		ps.undoTo = personState{c.rec.Person, ps.last, ps.lastAt}
 	}
 	ps.waiting = append(ps.waiting, p)
-	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it changes something
+	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it asks for a change
 		ps.last, ps.lastAt = p, now
 	}
 	c.happened(toggle.Fact{What: toggle.Pressed, Press: p.ask}, now)
@@ -253,17 +253,17 @@ const lastDigits = "last_matching_digits"
 // clearCode returns the command that clears the code of the press that was taken,
 // and the leg; none if there is no such press.
 func (ps *presses) clearCode() (send []esl.Command, leg string) {
-	if ps.code == "" {
+	if ps.toClear == "" {
 		return nil, ""
 	}
-	leg = ps.code
-	ps.code, ps.unclear = "", leg
+	leg = ps.toClear
+	ps.toClear, ps.clearing = "", leg
 	return []esl.Command{esl.SetVar(leg, lastDigits, "")}, leg
 }
 
 // codeCleared notes that FreeSWITCH has cleared the code of a leg.
 func (ps *presses) codeCleared(leg string) {
-	if ps.unclear == leg {
-		ps.unclear = ""
+	if ps.clearing == leg {
+		ps.clearing = ""
 	}
 }

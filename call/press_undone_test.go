@@ -48,14 +48,14 @@ func newAnsweredCall(t *testing.T, number string) (w *proxied, anchor, dave *esl
 func TestStartRefusedIsUndone(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460004")
 	mended := w.recordFails("start")
-	w.press(d)
+	w.pressCode(d)
 	w.until("it is refused", func() bool { return len(d.Hears()) > 0 })
 	w.wantPrompt(d, "not-permitted.wav")
 	mended()
 	w.relink()
 	w.talk(second)
 	w.wantState(a, "off")
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "on")
 	w.wantPrompt(d, "is-being-recorded.wav")
 	w.endAll()
@@ -63,17 +63,17 @@ func TestStartRefusedIsUndone(t *testing.T) {
 
 func TestResumeRefusedIsUndone(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460001")
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "paused")
 	mended := w.recordFails("unmask")
-	w.press(d)
+	w.pressCode(d)
 	w.wantPrompt(d, "not-permitted.wav")
 	w.wantState(a, "paused")
 	mended()
 	w.relink()
 	w.talk(second)
 	w.wantState(a, "paused")
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "on")
 	w.talk(second)
 	w.endAll()
@@ -84,7 +84,7 @@ func TestResumeRefusedIsUndone(t *testing.T) {
 // goes on in the next file, and the user hears that.
 func TestPressBetweenTwoFiles(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460001")
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "paused")
 	var stopping atomic.Bool
 	w.proxy.judgeBy(func(kind, about string) verdict {
@@ -145,7 +145,7 @@ func TestTwoPressesResumeRefused(t *testing.T) {
 // either.
 func TestAskedAgainRefused(t *testing.T) {
 	w, a, d := newAnsweredCall(t, "+442079460004")
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "on")
 	mended := w.recordFails("start")
 	w.waitFor("the file is broken", func(ctl *Controller) bool {
@@ -160,7 +160,7 @@ func TestAskedAgainRefused(t *testing.T) {
 	w.relink()
 	w.wantState(a, "off")
 	w.waitFor("the press is undone", func(ctl *Controller) bool { return ctl.calls[a.UUID()].rec.Person == toggle.Nobody })
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "on")
 	w.endAll()
 }
@@ -190,7 +190,7 @@ func TestStartWithoutLink(t *testing.T) {
 	up()
 	w.talk(second)
 	w.wantState(a, "off")
-	w.press(d)
+	w.pressCode(d)
 	w.wantState(a, "on")
 	w.endAll()
 }

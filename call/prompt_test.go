@@ -28,15 +28,15 @@ func TestPrompts(t *testing.T) {
 	d := fx.ring(a, "1004")
 	fx.answer(d)
 	fx.wantPrompt(d, "")
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantPrompt(d, "recorded.wav")
-	fx.press(d) // cuts the prompt before it
+	fx.pressCode(d) // cuts the prompt before it
 	fx.wantPrompt(d, "is-being-recorded.wav")
 	fx.wantPrompt(a, "")
 	fx.talk(3 * second)
 	fx.wantPrompt(d, "")
 	fx.maskFails()
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantPrompt(d, "recorded.wav") // the recording was stopped: nothing is written
 	fx.wantState(a, "off")
 	a.Hangup("")
@@ -47,9 +47,9 @@ func TestPromptOfARefusedPress(t *testing.T) {
 	a := fx.inbound("+442079460005")
 	d := fx.ring(a, "1004")
 	fx.answer(d)
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantPrompt(d, "not-permitted.wav")
-	fx.press(a)
+	fx.pressCode(a)
 	fx.wantPrompt(a, "")
 }
 
@@ -64,7 +64,7 @@ func TestPauseRefused(t *testing.T) {
 	fx.sw.Fail(func(command, args string) (string, bool) {
 		return "-ERR Broken\n", failing && command == "uuid_record"
 	})
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantPrompt(d, "not-permitted.wav")
 	fx.wantState(a, "on")
 	fx.sw.Fail(func(command, args string) (string, bool) { return "", false })
@@ -107,7 +107,7 @@ func TestDisclaimer(t *testing.T) {
 			a := fx.inbound("+442079460004")
 			d := fx.ring(a, "1004")
 			fx.answer(d)
-			fx.press(d)
+			fx.pressCode(d)
 			return a, d
 		}, "", "is-being-recorded.wav"},
 		{"once per call", flow.External, func(fx *fixture) (_, _ *esltest.Channel) {
@@ -115,8 +115,8 @@ func TestDisclaimer(t *testing.T) {
 			d := fx.ring(a, "1004")
 			fx.answer(d)
 			fx.talk(3 * second)
-			fx.press(d)
-			fx.press(d)
+			fx.pressCode(d)
+			fx.pressCode(d)
 			return a, d
 		}, "", "is-being-recorded.wav"},
 	} {
@@ -148,7 +148,7 @@ func TestDisclaimerInTheTrace(t *testing.T) {
 	a := fx.inbound("+442079460001")
 	d := fx.ring(a, "1004")
 	fx.answer(d)
-	fx.press(d) // its prompt cuts what dave hears
+	fx.pressCode(d) // its prompt cuts what dave hears
 	fx.talk(3 * second)
 	fx.settle()
 	results := map[string]string{}

@@ -53,7 +53,7 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 // call. They are kept for a while, in case the call becomes ours.
 type relays map[string][]relayed
 
-// relayed is one such leg, with the id of its event and its time.
+// relayLeg is one such leg, with the id of its event and its time.
 type relayed struct {
 	id    string
 	entry entry
@@ -108,9 +108,9 @@ func (a *absence) enterRelayed(e entry, at, now time.Time) {
 		return
 	}
 	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, e.hint)
-	if e.hint != "" && (err != nil || at.After(c.lease.caughtUp) || !slices.Contains(c.lease.seen, el.String())) {
+	if e.hint != "" && (err != nil || at.After(c.lease.relaysRead) || !slices.Contains(c.lease.relaysEntered, el.String())) {
 		c.enterElement(e.hint, now)
-		c.lease.relayed, c.lease.seen = e.leg, append(c.lease.seen, el.String())
+		c.lease.relayLeg, c.lease.relaysEntered = e.leg, append(c.lease.relaysEntered, el.String())
 	}
 	c.rethink(now)
 }

@@ -73,10 +73,10 @@ func TestLongWayRound(t *testing.T) {
 			d := fx.ring(a, "1004")
 			fx.answer(d)
 			fx.waitState(a, "on")
-			fx.press(d)
+			fx.pressCode(d)
 			fx.wantState(a, "paused")
 			fx.restart(policy, func() {})
-			fx.press(d)
+			fx.pressCode(d)
 			fx.waitState(a, "on")
 			if n := fx.meter.get("adopted failed"); n != 0 {
 				t.Errorf("%d calls not taken over", n)
@@ -101,12 +101,12 @@ func TestTooLongForALeg(t *testing.T) {
 			c.route.passed = append(c.route.passed, step{Step: flow.Step{Element: flow.Element{Kind: flow.Application, ID: strconv.Itoa(i)}, Setting: flow.Yes}})
 		}
 	})
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantState(a, "paused")
 	if left := a.Get(handover.Variable); left != "" {
 		t.Errorf("what was true once is still on the leg: %d bytes", len(left))
 	}
-	fx.press(d)
+	fx.pressCode(d)
 	fx.wantState(a, "on")
 	if n := len(fx.log.Lines("very many elements")); n != 1 {
 		t.Errorf("the log says so %d times", n)

@@ -17,8 +17,8 @@ import (
 	"tapedeck/store/calls"
 )
 
-// takeover gives calls from one instance to another: it takes the orphans, whose
-// owner is dead, and leaves the calls that another instance has taken from us.
+// takeover takes over orphans, the calls whose owner is dead. It yields the calls
+// that another instance reports as its own.
 type takeover struct {
 	ctl    *Controller
 	claims chan struct{} // one for each call that is being claimed: at most claimsAtOnce
