@@ -16,7 +16,7 @@ var mayImport = map[string][]string{
 	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "console", "console/access", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "store", "store/ask", "store/calls", "store/index", "store/policy", "store/session", "toggle"},
 	"cmd/daemon/daemontest": {"cmd/config", "cmd/daemon", "cmd/spooltest", "esl/esltest", "internal/testkit"},
 	"cmd/demo":              {"cmd/config", "cmd/daemon", "console/access", "esl", "esl/esltest", "flow", "recording", "store/calls"},
-	"cmd/maintenance":       {"call", "flow", "metrics", "recording", "recording/audit", "store/calls", "store/index"},
+	"cmd/maintenance":       {"call", "flow", "recording", "recording/audit", "store/calls", "store/index"},
 	"cmd/policy":            {"flow", "toggle"},
 	"cmd/recordings":        {"call", "cmd/config", "cmd/maintenance", "cmd/storeclient", "cmd/words", "flow", "internal/tidy", "recording", "recording/audit", "store/index", "store/policy"},
 	"cmd/simulate":          {"cmd/words", "esl/esltest"},

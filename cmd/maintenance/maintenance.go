@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"tapedeck/flow"
-	"tapedeck/metrics"
 	"tapedeck/recording"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
@@ -27,7 +26,7 @@ type Config struct {
 	Alone   bool // no other instance uses the Redis
 	Archive *recording.Archive
 	Calls   Calls
-	Meter   *metrics.Metrics
+	Meter   Meter
 	Log     *slog.Logger
 }
 
@@ -52,6 +51,13 @@ type Calls interface {
 	Live(ctx context.Context, calls []string) (map[string]bool, error)
 }
 
+// Meter counts. Its methods must not block.
+type Meter interface {
+	Recording(result string) // a file was described: complete or problem
+	Problem(problem string)  // a problem of a recording was written down
+	Purged(recordings int)   // so many were deleted because their time was over
+}
+
 // Maintenance is the background work on recordings. One goroutine runs it.
 type Maintenance struct {
 	dir     recording.Dir
@@ -61,7 +67,7 @@ type Maintenance struct {
 	alone   bool
 	archive *recording.Archive
 	calls   Calls
-	meter   *metrics.Metrics
+	meter   Meter
 	log     *slog.Logger
 }
 

@@ -60,11 +60,3 @@ func policyExplain(_ context.Context, args []string, env environment) error {
 	answer.Print(env.stdout)
 	return nil
 }
-
-// appendTo returns what a flag that may be repeated does with its value.
-func appendTo(list *[]string) func(string) error {
-	return func(s string) error {
-		*list = append(*list, s)
-		return nil
-	}
-}
