@@ -37,7 +37,7 @@ func TestServe(t *testing.T) {
 		s.Metric(`tapedeck_calls_total{direction="inbound",state="on"}`, "2")
 		s.Metric(`tapedeck_recordings_total{result="complete"}`, "2")
 		s.Metric("tapedeck_calls_active", "0")
-		err, took := s.Stop()
+		took, err := s.Stop()
 		if err != nil || took > 1500*time.Millisecond {
 			t.Errorf("%v after %v", err, took)
 		}
@@ -55,7 +55,7 @@ func TestServeLeavesRecordingsRunning(t *testing.T) {
 		s.Metric(`tapedeck_watch_up{switch="fs1"}`, "1")
 		leg := s.Recorded(sw)
 		sw.Talk(time.Second)
-		if err, took := s.Stop(); err != nil || took > 1500*time.Millisecond {
+		if took, err := s.Stop(); err != nil || took > 1500*time.Millisecond {
 			t.Errorf("%v after %v", err, took)
 		}
 		sw.Talk(3 * time.Second)
@@ -110,7 +110,7 @@ func TestServeFinishesCallInHand(t *testing.T) {
 	if leg.Get("execute_on_answer_tapedeck_1") == "" {
 		t.Error("its recording is not armed")
 	}
-	if err, _ := s.Stop(); err != nil {
+	if _, err := s.Stop(); err != nil {
 		t.Error(err)
 	}
 }
@@ -126,7 +126,7 @@ func TestServeStopsBesideSilentPeer(t *testing.T) {
 	}
 	defer peer.Close()
 	s.Metric("tapedeck_outbound_connections", "1")
-	if err, took := s.Stop(); err != nil || took > 2*time.Second {
+	if took, err := s.Stop(); err != nil || took > 2*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}
 }

@@ -64,8 +64,8 @@ func (d *Daemon) Listens() {
 // Interrupt lets the daemon begin to stop.
 func (d *Daemon) Interrupt() { d.cancel() }
 
-// Stop stops it and returns its error and how long that took.
-func (d *Daemon) Stop() (err error, took time.Duration) {
+// Stop stops it and returns how long that took, and its error.
+func (d *Daemon) Stop() (took time.Duration, err error) {
 	d.Helper()
 	began := time.Now()
 	d.cancel()
@@ -75,7 +75,7 @@ func (d *Daemon) Stop() (err error, took time.Duration) {
 	case <-time.After(testkit.Patience):
 		d.Fatalf("the daemon does not end; its log:\n%s", d.Logged)
 	}
-	return err, time.Since(began)
+	return time.Since(began), err
 }
 
 // Attribute is a value without spaces in a line of slog's text.
