@@ -172,7 +172,7 @@ func TestPressDuringATakeover(t *testing.T) {
 	fx.must(err)
 	fx.restart(p, func() {})
 	fx.wantState(a, "on")
-	k.Person, k.Method, k.User, k.Pressed = toggle.SwitchedOff, "dtmf", "dave", time.Now()
+	k.Person, k.Method, k.User, k.Pressed = toggle.TurnedOff, "dtmf", "dave", time.Now()
 	a.Set(handover.Variable, k.Encode())
 	fx.until("it is paused", func() bool { return a.Get("tapedeck_state") == "paused" })
 	fx.pressCode(b)

@@ -73,7 +73,7 @@ func (c *call) fact(f toggle.Fact, now time.Time) toggle.Command {
 		c.fault(c.files.Last(), problem, c.rec.refusal, now)
 	}
 	c.rec.refusal = ""
-	if next.Person != toggle.SwitchedOff {
+	if next.Person != toggle.TurnedOff {
 		c.timers.resume.stop()
 	}
 	if next.Wish() != before.Wish() {

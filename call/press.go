@@ -179,17 +179,17 @@ func (ps *presses) outcome() string {
 // failed is not undone: it is tried until it works.
 func (ps *presses) undo(first press, now time.Time) {
 	c := ps.call
-	if c.rec.Person != toggle.SwitchedOn {
+	if c.rec.Person != toggle.TurnedOn {
 		return
 	}
 	c.trace.add(recording.Note{What: recording.NoteUndone, Method: string(ps.last.method), User: ps.last.user, By: ps.last.account}, now)
 	c.log.Info("press undone: FreeSWITCH did not carry it out", "method", string(ps.last.method))
 	before := toggle.Nobody
 	switch {
-	case ps.undoTo.person == toggle.SwitchedOff:
-		before, ps.last, ps.lastAt = toggle.SwitchedOff, ps.undoTo.last, ps.undoTo.lastAt
+	case ps.undoTo.person == toggle.TurnedOff:
+		before, ps.last, ps.lastAt = toggle.TurnedOff, ps.undoTo.last, ps.undoTo.lastAt
 	case c.rec.Status() == toggle.Paused:
-		before, ps.last = toggle.SwitchedOff, first
+		before, ps.last = toggle.TurnedOff, first
 	}
 	c.happened(toggle.Fact{What: toggle.Stands, Person: before}, now)
 }
@@ -203,7 +203,7 @@ const reminderBefore = 10 * time.Second
 func (ps *presses) keepResume(now time.Time) {
 	c := ps.call
 	limit := c.route.org.OnDemand.AutoResume
-	paused := c.rec.Person == toggle.SwitchedOff && !c.rec.Gone
+	paused := c.rec.Person == toggle.TurnedOff && !c.rec.Gone
 	left := limit - now.Sub(ps.lastAt)
 	timer := &c.timers.resume
 	switch {

@@ -57,7 +57,7 @@ func (s State) learn(f Fact) State {
 // chained is the state when the chain has changed. A new explicit setting ends what
 // a person pressed (docs/design.md, section 2, rule 8).
 func (s State) chained(f Fact) State {
-	if f.Fresh && !(s.Person == SwitchedOff && f.Sticky) {
+	if f.Fresh && !(s.Person == TurnedOff && f.Sticky) {
 		s.Person = Nobody
 	}
 	s.On, s.Guard, s.Held = f.On, f.Guard, false
@@ -71,9 +71,9 @@ func (s State) pressed(p Press) State {
 	s.Held = false
 	switch {
 	case s.Wanted() && p != TurnOn:
-		s.Person = SwitchedOff
+		s.Person = TurnedOff
 	case !s.Wanted() && p != TurnOff:
-		s.Person = SwitchedOn
+		s.Person = TurnedOn
 	}
 	return s
 }

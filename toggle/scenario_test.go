@@ -206,9 +206,9 @@ var sentences = []struct {
 	{`(\w+) resumes by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOn) }},
 	{`the pause has lasted as long as auto_resume says`, func(s *scenario, _ []string) { s.fact(Fact{What: Pressed, Press: TurnOn}) }},
 	{`the press is taken back, and nobody has pressed`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
-	{`the press is taken back, and the pause lasts`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: SwitchedOff}) }},
+	{`the press is taken back, and the pause lasts`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: TurnedOff}) }},
 	{`the pause has lasted as long as auto_resume says, and the call is locked`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
-	{`the Tapedeck before has obeyed a press: paused`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: SwitchedOff}) }},
+	{`the Tapedeck before has obeyed a press: paused`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: TurnedOff}) }},
 	{`another Tapedeck takes the call over, and FreeSWITCH is recording`, func(s *scenario, _ []string) { s.takeover(true) }},
 	{`another Tapedeck takes the call over, and nothing is being recorded`, func(s *scenario, _ []string) { s.takeover(false) }},
 }

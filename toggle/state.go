@@ -30,12 +30,12 @@ const (
 )
 
 // Wanted reports whether the call is to be recorded. A press turns this over.
-func (s State) Wanted() bool { return s.Person == SwitchedOn || s.Person == Nobody && s.On }
+func (s State) Wanted() bool { return s.Person == TurnedOn || s.Person == Nobody && s.On }
 
 // Wish is what is to be written now (docs/design.md, section 2, rules 8 and 9).
 func (s State) Wish() Wish {
 	switch {
-	case s.Wanted() && s.Guard, s.Person == SwitchedOff:
+	case s.Wanted() && s.Guard, s.Person == TurnedOff:
 		return Silence
 	case s.Wanted():
 		return Speech

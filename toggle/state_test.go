@@ -34,12 +34,12 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 			State{On: true, Answered: true, File: Recording, Begun: true}, On},
 		{"the file is gone in a pause: nothing to begin before it ends", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
 			{What: Pressed}, {What: Done, Command: Mask}, {What: Broken}, {What: Done, Command: Stop}, {What: Reconnected}},
-			State{On: true, Person: SwitchedOff, Answered: true, File: Closed, Begun: true, Doomed: true}, Off},
+			State{On: true, Person: TurnedOff, Answered: true, File: Closed, Begun: true, Doomed: true}, Off},
 		{"a start that was refused is not tried again when the user has been told so", []Fact{{What: Answered}, {What: Pressed}, {What: Refused, Command: Start},
 			{What: Stands}, {What: Reconnected}}, State{Answered: true, Problems: NotStarted}, Off},
 		{"a pause that could not be ended lasts", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: Started},
-			{What: Pressed}, {What: Done, Command: Mask}, {What: Pressed}, {What: Refused, Command: Unmask}, {What: Stands, Person: SwitchedOff}, {What: Reconnected}},
-			State{On: true, Person: SwitchedOff, Answered: true, File: Masked, Begun: true, Problems: UnmaskRefused}, Paused},
+			{What: Pressed}, {What: Done, Command: Mask}, {What: Pressed}, {What: Refused, Command: Unmask}, {What: Stands, Person: TurnedOff}, {What: Reconnected}},
+			State{On: true, Person: TurnedOff, Answered: true, File: Masked, Begun: true, Problems: UnmaskRefused}, Paused},
 		{"hung up before the start was confirmed", []Fact{chainOn, {What: Done, Command: Arm}, {What: Answered}, {What: HungUp}},
 			State{On: true, Answered: true, Gone: true, File: Armed, Problems: NotStarted}, Off},
 		{"given up before the answer", []Fact{chainOn, {What: Done, Command: Arm}, {What: HungUp}},
@@ -60,7 +60,7 @@ func TestEveryErrorEndsTrue(t *testing.T) {
 // TestAdopted: a Tapedeck that takes a call over assumes that speech is being written,
 // and makes FreeSWITCH confirm what is wanted.
 func TestAdopted(t *testing.T) {
-	paused := State{On: true, Person: SwitchedOff, Answered: true, File: Masked, Begun: true}
+	paused := State{On: true, Person: TurnedOff, Answered: true, File: Masked, Begun: true}
 	recording := State{On: true, Answered: true, File: Recording, Begun: true}
 	armed := State{On: true, File: Armed}
 	for _, tc := range []struct {
@@ -70,12 +70,12 @@ func TestAdopted(t *testing.T) {
 		want           State
 		command        Command
 	}{
-		{"paused: masked again", paused, true, true, State{On: true, Person: SwitchedOff, Answered: true, File: Open, Begun: true}, Mask},
+		{"paused: masked again", paused, true, true, State{On: true, Person: TurnedOff, Answered: true, File: Open, Begun: true}, Mask},
 		{"recording: unmasked again", recording, true, true, State{On: true, Answered: true, File: Open, Begun: true}, Unmask},
 		{"recording, ended meanwhile: a further file", recording, true, false,
 			State{On: true, Answered: true, File: Closed, Begun: true, Problems: Lost}, Start},
-		{"a mask on its way: masked again", State{On: true, Person: SwitchedOff, Answered: true, File: Recording, Pending: Mask, Begun: true}, true, true,
-			State{On: true, Person: SwitchedOff, Answered: true, File: Open, Begun: true}, Mask},
+		{"a mask on its way: masked again", State{On: true, Person: TurnedOff, Answered: true, File: Recording, Pending: Mask, Begun: true}, true, true,
+			State{On: true, Person: TurnedOff, Answered: true, File: Open, Begun: true}, Mask},
 		{"armed, not answered: armed again", armed, false, false, State{On: true, File: ArmedUnsure}, Arm},
 		{"armed, answered meanwhile and started", armed, true, true, State{On: true, Answered: true, File: Open, Begun: true}, Unmask},
 		{"armed, answered meanwhile and not started", armed, true, false, State{On: true, Answered: true, Problems: NotStarted}, Start},

@@ -28,12 +28,12 @@ type Person uint8
 
 // What people may have pressed.
 const (
-	Nobody      Person = iota // nobody has pressed
-	SwitchedOn                // somebody has started or resumed the recording
-	SwitchedOff               // somebody has paused it
+	Nobody    Person = iota // nobody has pressed
+	TurnedOn                // somebody has started or resumed the recording
+	TurnedOff               // somebody has paused it
 )
 
-var personNames = [...]string{"nobody", "switched on", "paused"}
+var personNames = [...]string{"nobody", "turned on", "turned off"}
 
 func (p Person) String() string { return personNames[p] }
 

@@ -25,7 +25,7 @@ var (
 // follows.
 var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, freshOn, stickyOff, stickyOn,
 	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff},
-	{What: Stands}, {What: Stands, Person: SwitchedOn}, {What: Stands, Person: SwitchedOff}}
+	{What: Stands}, {What: Stands, Person: TurnedOn}, {What: Stands, Person: TurnedOff}}
 
 // fileFacts are one fact for each wish, and all that may happen to the file.
 func fileFacts() []Fact {

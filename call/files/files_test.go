@@ -83,7 +83,7 @@ func TestFollow(t *testing.T) {
 // TestOrigin: a file that a person asked for says so.
 func TestOrigin(t *testing.T) {
 	cause := recording.Cause{Toggle: "dtmf", User: "alice"}
-	if o := OriginOf(toggle.State{Person: toggle.SwitchedOn}, cause); o.Trigger != OnDemand || o.By != "alice" || o.Decided != cause {
+	if o := OriginOf(toggle.State{Person: toggle.TurnedOn}, cause); o.Trigger != OnDemand || o.By != "alice" || o.Decided != cause {
 		t.Errorf("on demand: %+v", o)
 	}
 	if o := OriginOf(toggle.State{On: true}, recording.Cause{Element: "user/bob"}); o.Trigger != Automatic || o.By != "" {
@@ -137,7 +137,7 @@ func TestRecall(t *testing.T) {
 // in the file since then.
 func TestAssumeCarriedOut(t *testing.T) {
 	f := Files{parts: []*Part{{Began: at(0), Edges: []Edge{{At: at(0), Since: at(0), State: recording.StateRecording}}}}}
-	paused := toggle.State{On: true, Answered: true, Person: toggle.SwitchedOff, File: toggle.Open}
+	paused := toggle.State{On: true, Answered: true, Person: toggle.TurnedOff, File: toggle.Open}
 	f.AssumeCarriedOut(paused, at(3000), because("x"), at(4000))
 	if got, want := spans(f.Last()), "0-4000 recording ; 4000-10000 paused x slack 1000"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)

@@ -51,7 +51,7 @@ const (
 // OriginOf is the origin of a file that begins now for this cause.
 func OriginOf(s toggle.State, cause recording.Cause) Origin {
 	o := Origin{Trigger: Automatic, Decided: cause}
-	if s.Person == toggle.SwitchedOn {
+	if s.Person == toggle.TurnedOn {
 		o.Trigger, o.By = OnDemand, cause.User
 	}
 	return o

@@ -128,7 +128,7 @@ func Read(text string) (Snapshot, error) {
 		return s, fmt.Errorf("handover: snapshot: %w", err)
 	case s.Version != Version:
 		return s, fmt.Errorf("handover: snapshot has version %d, this Tapedeck reads %d", s.Version, Version)
-	case s.Call == "" || s.First == "" || s.Part < 1 || s.File > toggle.Closed || s.Person > toggle.SwitchedOff:
+	case s.Call == "" || s.First == "" || s.Part < 1 || s.File > toggle.Closed || s.Person > toggle.TurnedOff:
 		return s, fmt.Errorf("handover: snapshot of call %.40q is not whole", s.Call)
 	}
 	return s, nil

@@ -73,7 +73,7 @@ func TestStable(t *testing.T) {
 	if s.Stable() != later.Stable() {
 		t.Error("a later snapshot that says the same")
 	}
-	if later.Person = toggle.SwitchedOff; s.Stable() == later.Stable() {
+	if later.Person = toggle.TurnedOff; s.Stable() == later.Stable() {
 		t.Error("a pause says something new")
 	}
 }

@@ -49,7 +49,7 @@ func wanted(s toggle.State) toggle.Status {
 	switch {
 	case s.Wanted():
 		return toggle.On
-	case s.Person == toggle.SwitchedOff:
+	case s.Person == toggle.TurnedOff:
 		return toggle.Paused
 	}
 	return toggle.Off
