@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -10,6 +12,10 @@ type parts struct {
 	ends   []func()   // each ends one part and returns when it has ended
 	failed chan error // why a part ended by itself; the first is enough
 }
+
+// errEndedEarly is why the daemon ends if a part has returned nil before it was
+// stopped.
+var errEndedEarly = errors.New("ended, although nobody stopped it")
 
 func newParts() *parts { return &parts{failed: make(chan error, 1)} }
 
@@ -26,7 +32,7 @@ func (p *parts) start(name string, run func(context.Context) error) {
 		defer close(ended)
 		if err := run(ctx); ctx.Err() == nil {
 			select {
-			case p.failed <- fmt.Errorf("%s: %w", name, err):
+			case p.failed <- fmt.Errorf("%s: %w", name, cmp.Or(err, errEndedEarly)):
 			default:
 			}
 		}

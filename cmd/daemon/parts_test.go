@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -40,7 +42,7 @@ func TestPartThatEnds(t *testing.T) {
 		p := newParts()
 		p.start("archive", func(context.Context) error { return end })
 		err := <-p.failed
-		if !errors.Is(err, end) && end != nil || err == nil || err.Error()[:9] != "archive: " {
+		if !errors.Is(err, cmp.Or(end, errEndedEarly)) || !strings.HasPrefix(err.Error(), "archive: ") || strings.Contains(err.Error(), "%!") {
 			t.Errorf("%v", err)
 		}
 		p.stop()
