@@ -59,7 +59,8 @@ type room struct {
 }
 
 // TestShape: no type, file or function exceeds the limits, except for the types that
-// are named, which do not grow. With -v it prints the table of all packages.
+// are named. Of those, only a field that a contract asks for raises the number, in the
+// commit that adds it. With -v it prints the table of all packages.
 func TestShape(t *testing.T) {
 	rooms := measure(t)
 	for _, name := range slices.Sorted(maps.Keys(rooms)) {
@@ -81,7 +82,7 @@ func TestShape(t *testing.T) {
 			case !named:
 				t.Errorf("%s has %d methods and %d fields: at most %d and %d", full, is.methods, is.fields, mostMethods, mostFields)
 			case !is.within(allowed):
-				t.Errorf("%s has %d methods and %d fields, and had %d and %d: it must not grow", full, is.methods, is.fields, allowed.methods, allowed.fields)
+				t.Errorf("%s has %d methods and %d fields, and had %d and %d: give what is new a type of its own, or, if it is a field of a contract, raise the number in shape_test.go", full, is.methods, is.fields, allowed.methods, allowed.fields)
 			}
 		}
 	}

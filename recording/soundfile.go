@@ -38,12 +38,3 @@ func repairHeader(path string) error {
 	}
 	return f.Sync()
 }
-
-// parseWAV reads the header of a sound file that is open.
-func parseWAV(f *os.File) (sound.WAV, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return sound.WAV{}, err
-	}
-	return sound.Parse(f, info.Size())
-}

@@ -3,12 +3,14 @@ package api_test
 import (
 	"maps"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"tapedeck/console/api"
+	"tapedeck/recording"
 )
 
 // TestOpenAPIRoutes: the document has exactly the operations of the API, its schemas are
@@ -74,5 +76,21 @@ func parameters(t *testing.T, d *apiDoc, path string, operation map[string]any) 
 	}
 	if len(inPath) > 0 {
 		t.Errorf("%s: parameters %v are not in it", path, inPath)
+	}
+}
+
+// TestOpenAPISidecar: the document describes every field that a sidecar has. Its
+// schemas allow no others, so a field that is missing there makes the API contradict
+// its own description.
+func TestOpenAPISidecar(t *testing.T) {
+	doc := readAPIDoc(t)
+	for name, of := range map[string]reflect.Type{"Sidecar": reflect.TypeFor[recording.Sidecar](), "Cause": reflect.TypeFor[recording.Cause](), "Hold": reflect.TypeFor[recording.Hold]()} {
+		described := doc.at("components", "schemas", name, "properties")
+		for i := range of.NumField() {
+			key, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			if key != "" && key != "-" && described[key] == nil {
+				t.Errorf("%s: openapi.json does not describe %q", name, key)
+			}
+		}
 	}
 }
