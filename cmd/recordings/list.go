@@ -20,7 +20,6 @@ import (
 	"tapedeck/internal/tidy"
 	"tapedeck/recording"
 	"tapedeck/store/index"
-	"tapedeck/store/policy"
 )
 
 // List is what `recordings ls` is asked for. An empty or zero field asks for nothing.
@@ -60,15 +59,12 @@ func (l *List) read(ctx context.Context, cfg *config.Config, stderr io.Writer) (
 			fmt.Fprintf(stderr, "tapedeck recordings ls: left out: %s\n", tidy.Text(err.Error(), 1000))
 		}))
 	}
-	conn, err := storeclient.Open(ctx, cfg)
+	conn, p, err := storeclient.OpenPolicy(ctx, cfg)
 	if err != nil {
 		return nil, false, err
 	}
-	p, err := policy.New(ctx, conn)
-	if err == nil {
-		l.region = p.Policy().Region
-		list, more, err = l.take(l.inIndex(ctx, index.New(conn)))
-	}
+	l.region = p.Policy().Region
+	list, more, err = l.take(l.inIndex(ctx, index.New(conn)))
 	return list, more, errors.Join(err, conn.Close())
 }
 

@@ -14,15 +14,18 @@ import (
 )
 
 // Verify reads files and sidecars anew and prints a line for each thing that does not
-// agree, which is an error. An empty id means all recordings.
-func Verify(ctx context.Context, d recording.Dir, id string, stdout io.Writer) error {
+// agree, which is an error. Without an id it reads all recordings.
+func Verify(ctx context.Context, d recording.Dir, stdout io.Writer, ids ...string) error {
 	report := func(f recording.Finding) { fmt.Fprintln(stdout, tidy.Text(f.String(), maxLine)) }
 	var counts recording.Counts
 	var err error
-	if id == "" {
+	if len(ids) == 0 {
 		counts, err = recording.Verify(ctx, d, report)
-	} else if counts, err = verifyOne(ctx, d, id, report); err != nil {
-		return err
+	}
+	for _, id := range ids {
+		if counts, err = verifyOne(ctx, d, id, report); err != nil {
+			return err
+		}
 	}
 	found := 0
 	for _, n := range counts.Findings {

@@ -28,22 +28,55 @@ type failure struct{ error }
 // Open opens a Redis that has to be there. The caller closes it. Only what is read and
 // what is written at once works: nothing runs in the background.
 func Open(ctx context.Context, cfg *config.Config) (*store.Conn, error) {
+	conn, up, err := open(ctx, cfg)
+	if err == nil {
+		err = up()
+	}
+	return conn, orClose(err, conn)
+}
+
+// OpenPolicy is Open for a command that reads the policy in that Redis. A policy that
+// Redis did not deliver is an error: a command must not take it for an empty one.
+func OpenPolicy(ctx context.Context, cfg *config.Config) (*store.Conn, *policy.Store, error) {
+	conn, up, err := open(ctx, cfg)
+	if err == nil {
+		err = up()
+	}
+	var p *policy.Store
+	if err == nil {
+		p, err = policy.New(ctx, conn)
+	}
+	if err == nil {
+		err = up() // reading the policy may have failed
+	}
+	return conn, p, orClose(err, conn)
+}
+
+// open opens Redis. up says why Redis is not there, nil if it is.
+func open(ctx context.Context, cfg *config.Config) (conn *store.Conn, up func() error, err error) {
 	var last atomic.Value // failure of the last operation that failed
-	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout,
+	conn, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout,
 		Logger: slog.New(slog.DiscardHandler),
 		Observe: func(_ string, _ time.Duration, err error) {
 			if err != nil {
 				last.Store(failure{err})
 			}
 		}})
-	if err != nil {
-		return nil, err
-	}
-	if !conn.Up() {
+	return conn, func() error {
+		if conn.Up() {
+			return nil
+		}
 		cause, _ := last.Load().(failure)
-		return nil, errors.Join(fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error), conn.Close())
+		return fmt.Errorf("%w: start Redis, or mend store.redis in the daemon file", cause.error)
+	}, err
+}
+
+// orClose closes conn if there is an error, and returns that error.
+func orClose(err error, conn *store.Conn) error {
+	if err == nil || conn == nil {
+		return err
 	}
-	return conn, nil
+	return errors.Join(err, conn.Close())
 }
 
 // Index is the index in a Redis, for a command that changes it. Changes are written in
@@ -59,13 +92,9 @@ type Index struct {
 
 // OpenIndex is Open for a command that changes the index. The caller has to Close it.
 func OpenIndex(ctx context.Context, cfg *config.Config) (*Index, error) {
-	conn, err := Open(ctx, cfg)
+	conn, p, err := OpenPolicy(ctx, cfg)
 	if err != nil {
 		return nil, err
-	}
-	p, err := policy.New(ctx, conn)
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
 	}
 	x := &Index{Index: index.New(conn), Policy: p, Calls: calls.New(conn), conn: conn}
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))

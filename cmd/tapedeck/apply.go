@@ -34,15 +34,11 @@ func policyApply(ctx context.Context, args []string, env environment) error {
 	if cfg.Store.Embedded() {
 		return fmt.Errorf("store.redis is embedded, so there is no Redis to put a policy into: edit %s, which serve watches", cfg.Policy)
 	}
-	conn, err := storeclient.Open(ctx, cfg)
+	conn, s, err := storeclient.OpenPolicy(ctx, cfg)
 	if err != nil {
 		return err
 	}
-	s, err := storepolicy.New(ctx, conn)
-	if err == nil {
-		err = apply(ctx, s, p, env.stdout)
-	}
-	if err == nil {
+	if err = apply(ctx, s, p, env.stdout); err == nil {
 		warnOfFile(cfg, p, env.stderr)
 	}
 	return errors.Join(err, conn.Close())

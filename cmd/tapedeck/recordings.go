@@ -126,11 +126,7 @@ func recordingsVerify(ctx context.Context, args []string, env environment) error
 	if err != nil {
 		return err
 	}
-	id := ""
-	if len(ids) > 0 {
-		id = ids[0]
-	}
-	return recordings.Verify(ctx, cfg.Recordings.Dir, id, env.stdout)
+	return recordings.Verify(ctx, cfg.Recordings.Dir, env.stdout, ids...)
 }
 
 // recordingsReindex describes the files that nobody has described, and makes the
