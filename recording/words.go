@@ -25,13 +25,13 @@ const AutoResume = "auto_resume"
 const (
 	NoteEntered    = "entered"    // the call entered an element
 	NoteLeft       = "left"       // a user left the call
-	NotePressed    = "pressed"    // somebody switched, or tried to
+	NotePressed    = "pressed"    // somebody pressed; Result says whether it was obeyed
 	NoteUndone     = "undone"     // a start or resume that FreeSWITCH did not carry out was taken back
 	NoteTold       = "told"       // FreeSWITCH confirmed a new state of the recording
 	NoteFile       = "file"       // the recording went on in a further file
-	NoteFailed     = "failed"     // a problem, or a command that failed
+	NoteFailed     = "failed"     // a problem of the recording
 	NoteDisclaimer = "disclaimer" // the disclaimer was played
-	NoteAdopted    = "adopted"    // Tapedeck took the call over after a restart
+	NoteAdopted    = "adopted"    // this Tapedeck took the call over, after a restart or from another instance
 	NoteCut        = "cut"        // lines were left out: the trace was too long
 )
 
@@ -59,6 +59,5 @@ const (
 	FileRepaired  = "file repaired"     // FreeSWITCH never finished the header; Tapedeck did
 	Disk          = "disk"              // the disk refused something
 	StateUnknown  = "state unknown"     // what the file holds, or when, is not known
-	Unwanted      = "unwanted"          // there is a file that nobody wanted
 	Unreadable    = "unreadable"        // the file is no WAV that can be read
 )

@@ -334,7 +334,7 @@ func TestAuditWords(t *testing.T) {
 func TestEveryWordIsKnown(t *testing.T) {
 	for _, code := range []string{recording.NotStarted, recording.MaskRefused, recording.UnmaskRefused, recording.Lost, recording.Unconfirmed,
 		recording.FileMissing, recording.NotGrowing, recording.Short, recording.SpeechInPause, recording.Silent, recording.NoStopEvent,
-		recording.FileRepaired, recording.Disk, recording.StateUnknown, recording.Unwanted, recording.Unreadable} {
+		recording.FileRepaired, recording.Disk, recording.StateUnknown, recording.Unreadable} {
 		if p := problemOf(code + ": detail: more"); p.Label != code || p.Meaning == "" || p.Detail != "detail: more" {
 			t.Errorf("%s: %+v", code, p)
 		}

@@ -30,7 +30,6 @@ var problemWords = map[string]string{
 	recording.FileRepaired:  "The file's header was never finished. It was put right; the sound is untouched.",
 	recording.Disk:          "The disk refused something while this was recorded.",
 	recording.StateUnknown:  "It is not known what a part of the file holds, or when.",
-	recording.Unwanted:      "There is a file that nobody wanted.",
 	recording.Unreadable:    "The file is no WAV that can be read.",
 }
 
