@@ -63,7 +63,7 @@ func New() *Metrics {
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
 		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
 		missing: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_missing_total",
-			Help: "Recordings that the policy wanted and that have no file."}),
+			Help: "Recordings that were wanted, by the policy or by a press, and that have no file."}),
 		purged: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_purged_total",
 			Help: "Recordings that were deleted because their organisation keeps them no longer."}),
 		decision: f.NewHistogram(prometheus.HistogramOpts{Name: "tapedeck_decision_seconds",

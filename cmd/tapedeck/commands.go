@@ -5,8 +5,10 @@ import "context"
 const usage = `tapedeck records the calls of a FreeSWITCH by policy.
 
   tapedeck serve   [--config FILE]               run it
-  tapedeck demo    [--once] [--dir DIR]          see it work: no FreeSWITCH and no Redis needed
-  tapedeck simulate [--target HOST:PORT] [--calls N] [--rate R] [--concurrency C]
+  tapedeck demo    [--once] [--dir DIR] [--verbose]
+                                                 see it work: no FreeSWITCH and no Redis needed
+  tapedeck simulate [--target HOST:PORT] [--number N] [--calls N] [--rate R]
+                  [--concurrency C]
                                                  play a FreeSWITCH to a running tapedeck
   tapedeck policy check FILE|DIR                 read a policy, report every mistake
   tapedeck policy explain FILE|DIR --direction inbound|outbound|internal

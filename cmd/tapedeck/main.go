@@ -1,5 +1,6 @@
 // Tapedeck decides, for every call on a FreeSWITCH, whether it is recorded.
-// This command wires its parts together; docs/design.md, section 7, is its contract.
+// This command reads the command line and calls what does the work;
+// docs/design.md, section 7, is its contract.
 package main
 
 import (
