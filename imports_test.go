@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// mayImport is what each package imports of ours (docs/design.md, section 4): arrows
-// go one way, and leaves import nothing. Tests and the simulated FreeSWITCH that
+// mayImport is what each package imports of ours (docs/design.md, section 4), in one
+// direction only. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
 	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "store/policy"},

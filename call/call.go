@@ -199,7 +199,7 @@ func (c *call) joined(uuid string, now time.Time) {
 	c.rethink(now)
 }
 
-// left takes it that this leg is no longer on the call.
+// left notes that this leg is no longer on the call.
 func (c *call) left(uuid string, now time.Time) {
 	c.route.leave(uuid, now)
 	c.rethink(now)

@@ -1,6 +1,7 @@
 // Package call follows each call from the outbound socket to the closed file. It
 // turns the events of FreeSWITCH into facts for toggle, and toggle's commands into
-// commands for FreeSWITCH. docs/architecture.md walks through it file by file.
+// commands for FreeSWITCH. docs/architecture.md walks through it file by file. In
+// its comments, "takes" means: handles this event, fact or reply.
 //
 // One goroutine, Controller.Run, owns every call. A call is composed of parts, each
 // in a file of its own: the route, the presses, the files, the line to FreeSWITCH,

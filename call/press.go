@@ -9,7 +9,7 @@ import (
 	"tapedeck/toggle"
 )
 
-// pressCode is one toggle of a person, as it arrives.
+// press is one toggle of a person, as it arrives.
 type press struct {
 	method  toggle.Method
 	leg     string // the person's phone; a press by the API has "" until it is obeyed

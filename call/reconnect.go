@@ -141,7 +141,7 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 	}
 }
 
-// vanished takes it that a leg has hung up while the link was down. If it is the
+// vanished notes that a leg hung up while the link was down. If it is the
 // first leg of an outgoing call, the call may go on: the outside party may have
 // answered, and that leg may not be listed yet.
 func (r recovery) vanished(uuid string, now time.Time) {

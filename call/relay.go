@@ -53,7 +53,7 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 // call. They are kept for a while, in case the call becomes ours.
 type relays map[string][]relayed
 
-// relayLeg is one such leg, with the id of its event and its time.
+// relayed is one such leg, with the id of its event and its time.
 type relayed struct {
 	id    string
 	entry entry

@@ -10,7 +10,7 @@ import (
 	"tapedeck/toggle"
 )
 
-// route is the way of a call: the elements that it has passed and the legs on it. A
+// route is the elements that a call has passed, and the legs on it. A
 // transfer changes the peer, never the anchor (docs/design.md, section 1).
 type route struct {
 	org       *flow.Organisation
@@ -81,7 +81,7 @@ func folded(passed []step) []step {
 // drop removes steps from the chain.
 func (r *route) drop(which func(step) bool) { r.passed = slices.DeleteFunc(r.passed, which) }
 
-// join takes it that a leg talks to the anchor: its user joins the call, and every
+// join notes that a leg talks to the anchor: its user joins the call, and every
 // other user leaves it, except the user of the anchor itself (an internal call's
 // caller).
 func (r *route) join(uuid string, now time.Time) {
@@ -130,7 +130,7 @@ func (r *route) leave(uuid string, now time.Time) {
 	})
 }
 
-// meet takes it that the anchor now talks to this leg ("": to nobody) and no longer
+// meet notes that the anchor now talks to this leg ("": to nobody) and no longer
 // to its previous peer.
 func (r *route) meet(peer string, now time.Time) {
 	if peer == r.peer {

@@ -63,7 +63,7 @@ func (t *timers) keepOverdue() {
 	}
 }
 
-// startDue takes it that startDeadline is over. If RECORD_START has come and only
+// startDue acts when startDeadline is over. If RECORD_START has come and only
 // the event after it is missing, it is not certain that the mask has run; the fact
 // Started makes toggle send it again.
 func (t *timers) startDue(now time.Time) {
@@ -76,12 +76,12 @@ func (t *timers) startDue(now time.Time) {
 	c.happened(toggle.Fact{What: what}, now)
 }
 
-// retryAfter is how soon a failed command is sent again that keeps speech out of a
-// file.
+// retryAfter is how soon a failed command that keeps speech out of a file is sent
+// again.
 const retryAfter = time.Second
 
-// keepRetry keeps the retry timer running while the command has failed that should
-// keep speech out of the file.
+// keepRetry keeps the retry timer running while the command that should keep speech
+// out of the file has failed.
 func (t *timers) keepRetry() {
 	c := t.call
 	exposed := c.rec.Held && !c.rec.Gone && c.rec.Status() == toggle.On && (c.rec.Wish() != toggle.Speech || c.rec.Doomed)
@@ -93,10 +93,10 @@ func (t *timers) keepRetry() {
 	}
 }
 
-// tryAgain lets toggle send the command again that it held back after a failure.
+// tryAgain lets toggle send again the command that it held back after a failure.
 func (t *timers) tryAgain(now time.Time) { t.call.happened(toggle.Fact{What: toggle.Reconnected}, now) }
 
-// The waits before a recording begins again that has ended or could not start. The
+// The waits before a recording that has ended or could not start begins again. The
 // first wait is short after a file that ran for ranWell; each further one is twice
 // as long, up to restartLatest.
 const (

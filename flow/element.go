@@ -16,7 +16,7 @@ const (
 	User        Kind = "user"
 )
 
-// Element is a thing on the way of a call that has a record setting. The zero
+// Element is a thing on the route of a call that has a record setting. The zero
 // Element means "nobody".
 type Element struct {
 	Kind Kind

@@ -134,7 +134,7 @@ type RingGroupEntry struct {
 	Members []string `json:"members,omitempty"` // user ids
 }
 
-// ApplicationEntry is anything else on the way of a call.
+// ApplicationEntry is anything else on the route of a call.
 type ApplicationEntry struct {
 	Record Settings `json:"record,omitzero"`
 }

@@ -7,8 +7,7 @@ const (
 	edgeSlack  = 60  // ms at the edges of a pause in which there may be speech
 	maxTail    = 500 // ms by which the last span may end before the file does
 
-	// maxDoubt is the length, in ms, of a pause of which it is only known that there
-	// may have been one.
+	// maxDoubt is the length, in ms, of a pause that may not have happened.
 	maxDoubt = 1
 )
 
@@ -139,8 +138,8 @@ func settleDoubt(spans []Span, p stretch, silences []sound.Silence) {
 	moveEdge(spans, p.last+1, silences[i].ToMS)
 }
 
-// doubtfulEnd returns where a pause ends of which it is not known whether there was
-// one: where the silence ends with which it begins.
+// doubtfulEnd returns the end of a pause that may not have happened: the end of the
+// silence that begins at the beginning of the pause.
 func doubtfulEnd(silences []sound.Silence, p stretch) int64 {
 	i := after(silences, p.from)
 	if i == len(silences) || silences[i].FromMS > p.from+edgeSlack {

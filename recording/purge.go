@@ -126,7 +126,7 @@ func (p *purge) purgeCall(day Day, parts []Found, limit time.Time) {
 	}
 }
 
-// notOver is why a recording is kept whose time is not over. It is not reported.
+// notOver: the recording is kept because its time is not over. It is not reported.
 const notOver KeptReason = "not over"
 
 // mayDelete returns the sidecars of the parts of a call, and why the parts are kept:
@@ -155,8 +155,8 @@ func (p *purge) mayDelete(day Day, parts []Found, limit time.Time) (sidecars []S
 	return sidecars, why, nil
 }
 
-// keptFrom returns when the time began for which a recording is kept: at the end of
-// its call or, if that is not known, at its start, which every sidecar has.
+// keptFrom returns the moment from which retention counts: the end of the call or, if
+// that is not known, its start, which every sidecar has.
 func (s Sidecar) keptFrom() time.Time {
 	if s.Ended.After(s.Started) {
 		return s.Ended

@@ -93,7 +93,7 @@ type Note struct {
 	Element string    `json:"element,omitempty"` // entered, left
 	Setting string    `json:"setting,omitempty"` // entered: what the element says in the call's direction
 	Method  string    `json:"method,omitempty"`  // pressed, undone: a toggle.Method, or AutoResume
-	User    string    `json:"user,omitempty"`    // pressed, undone: who; empty for the outside party
+	User    string    `json:"user,omitempty"`    // pressed, undone: who; empty for the outside party. disclaimer: who heard it, "outside party" or "user"
 	By      string    `json:"by,omitempty"`      // pressed, undone: the account that asked for it by the API
 	Result  string    `json:"result,omitempty"`  // pressed, disclaimer: what came of it; failed: the problem; file: the part; cut: how much
 	State   string    `json:"state,omitempty"`   // told: off, on or paused

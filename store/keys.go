@@ -44,7 +44,7 @@ import (
 //	tapedeck:{acme}:recordings:deleted          sorted set: what was deleted lately, by stamp
 //	tapedeck:{acme}:recordings:stamp            string: the last stamp
 //	tapedeck:{recordings}:organisations         set: who has, or had, recordings
-//	tapedeck:{recordings}:indexed:<layout>      string: when the last making of the index in this layout began that has ended
+//	tapedeck:{recordings}:indexed:<layout>      string: the beginning of the last Reindex in this layout that was completed
 //	tapedeck:{recordings}:indexing              sorted set: who makes the index now, by the last mark (s), see store/index/mark.go
 
 // probedKey is the key that the Conn asks for, to see whether Redis answers:

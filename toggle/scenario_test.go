@@ -137,7 +137,7 @@ func runScenario(t *testing.T, text string) string {
 }
 
 // organisation is acme of the policy file that has these settings. Unless they say
-// otherwise, its users may switch by every method.
+// otherwise, its users may press by every method.
 func organisation(t *testing.T, settings []string) *flow.Organisation {
 	t.Helper()
 	top, lines := "", []string{}

@@ -57,8 +57,8 @@ func (s State) Status() Status {
 	return Off
 }
 
-// Adopted is the recording as a Tapedeck has to assume it that takes the call over
-// and did not see what happened since s was written down. answered says whether the
+// Adopted is the recording as a Tapedeck that takes the call over, and did not see
+// what happened since s was written down, has to assume it. answered says whether the
 // recorded leg has answered, runs whether FreeSWITCH is recording. A command that
 // was on its way may have been carried out or not, so what runs counts as speech
 // until FreeSWITCH confirms a new command.

@@ -65,7 +65,7 @@ func MayStart(s toggle.State) bool {
 	return is >= toggle.Armed && is < toggle.Open
 }
 
-// ExpectedSpans are the spans that a file will have that the answer starts.
+// ExpectedSpans are the spans of a file that the answer will start.
 func ExpectedSpans(s toggle.State, cause recording.Cause) []recording.Span {
 	state := recording.StateRecording
 	if Assumed(s) == toggle.ArmedMasked {

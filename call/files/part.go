@@ -84,7 +84,7 @@ func (p *Part) End(at time.Time, ms int) {
 	}
 }
 
-// Empty takes it that no packet came and FreeSWITCH has deleted the file.
+// Empty notes that no packet came and FreeSWITCH has deleted the file.
 func (p *Part) Empty() { p.Began, p.Stopped, p.Edges = time.Time{}, time.Time{}, nil }
 
 // maxProblems is how many problems a file may have before each kind is noted only

@@ -40,14 +40,15 @@ type Call struct {
 	Answered     time.Time      `json:"answered,omitzero"`
 	Since        time.Time      `json:"since,omitzero"` // since when State is what it is
 	Because      Cause          `json:"because,omitzero"`
-	Locked       bool           `json:"locked,omitempty"` // by force or never: people cannot switch it
+	Locked       bool           `json:"locked,omitempty"` // by force or never: people cannot turn it on or off
 
 	// Owner is the instance that the call belongs to. Token grows with each new
 	// owner, and when an owner has stood still and comes back. Save sets
 	// Owner, and raises a Token that is lower than the one it knows, or than 1.
 	Owner string `json:"owner"`
 	Token int64  `json:"token"`
-	// Snapshot is package call's snapshot, opaque here. Draft is the sidecar so far.
+	// Snapshot is package call's snapshot, opaque here. Draft is the list of
+	// the drafts of its files, as JSON.
 	Snapshot string          `json:"control,omitempty"`
 	Draft    json.RawMessage `json:"draft,omitempty"`
 }

@@ -213,8 +213,8 @@ func (q *queue) settle(batch []stateWrite) (lost []store.ID) {
 }
 
 // requeueAll queues every call that is not queued. With newToken each call gets a
-// new token, so that the claim of another instance fails that is under way: it has
-// seen the old token. A call whose new token is not in Redis yet gets no second
+// new token, so that a claim that another instance has begun fails: it has seen the
+// old token. A call whose new token is not in Redis yet gets no second
 // one, because it could then be higher than the token of an instance that has
 // claimed the call. No batch may be out.
 func (q *queue) requeueAll(newToken bool) {

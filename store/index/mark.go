@@ -102,7 +102,7 @@ func (x *Index) doubtWhole(ctx context.Context) error {
 	})
 }
 
-// WholeSince is when the last Reindex began that has ended on this Redis. It is
+// WholeSince is the beginning of the last Reindex that was completed on this Redis. It is
 // zero if none has, or if Redis has lost data since: then the index is not whole.
 func (x *Index) WholeSince(ctx context.Context) (at time.Time, err error) {
 	err = x.conn.Do(ctx, "recordings_index", x.conn.Timeout(), func(ctx context.Context) (err error) {
