@@ -76,4 +76,4 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Run(ctx context.Context) error { return s.operations.Run(ctx) }
 
 // Handler is the whole console.
-func (s *Server) Handler() http.Handler { return s.guard(s.mux) }
+func (s *Server) Handler() http.Handler { return s.limit(s.mux) }

@@ -21,6 +21,6 @@ var (
 	ErrSlow = errSlow
 )
 
-func (s *Server) Guard(h http.Handler) http.Handler { return s.guard(h) }
+func (s *Server) Limit(h http.Handler) http.Handler { return s.limit(h) }
 func (s *Server) API() *api.API                     { return s.api }
 func (s *Server) Pages() *web.Pages                 { return s.pages }

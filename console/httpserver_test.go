@@ -37,7 +37,7 @@ func TestDeaf(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			deaf := &deafConn{deaf: make(chan struct{}), closed: make(chan struct{})}
 			ended := make(chan struct{})
-			h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+			h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 				defer close(ended)
 				if r.ProtoMajor != protocol {
 					t.Errorf("%s, want HTTP/%d", r.Proto, protocol)

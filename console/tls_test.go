@@ -51,7 +51,7 @@ func TestOverTLS(t *testing.T) {
 // takes some 40 s.
 func TestSlowHandlerOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+		h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 			select {
 			case <-time.After(10 * time.Minute):
 			case <-r.Context().Done():
@@ -82,7 +82,7 @@ func http2Client(t *testing.T, conn net.Conn) *http.Transport {
 // written. So there is none between two writes.
 func TestStreamOverHTTP2(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+		h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 			control := http.NewResponseController(w)
 			for i := range 3 {
 				if _, err := w.Write(make([]byte, 64<<10)); err != nil {

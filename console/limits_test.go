@@ -21,11 +21,11 @@ import (
 	"tapedeck/internal/testkit"
 )
 
-// guardedServer returns a handler behind the guard of a console, and the console's log.
-func guardedServer(t *testing.T, h http.HandlerFunc) (http.Handler, *testkit.Log) {
+// limitedServer returns a handler behind the limits of a console, and the console's log.
+func limitedServer(t *testing.T, h http.HandlerFunc) (http.Handler, *testkit.Log) {
 	t.Helper()
 	log := new(testkit.Log)
-	return newServer(t, console.Config{Log: slog.New(slog.NewTextHandler(log, nil))}).Guard(h), log
+	return newServer(t, console.Config{Log: slog.New(slog.NewTextHandler(log, nil))}).Limit(h), log
 }
 
 // newServer makes a console. Parts that a test does not use may be missing in cfg.
@@ -57,7 +57,7 @@ func TestHeaders(t *testing.T) {
 	if csp := console.Headers[0][1]; strings.Contains(csp, "unsafe") || !strings.HasPrefix(csp, "default-src 'none'; ") {
 		t.Errorf("CSP is %s", csp)
 	}
-	h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+	h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "private, max-age=60")
 		if r.URL.Path == "/gone" { // as http.ServeContent does when there is nothing to serve
 			w.Header().Del("Cache-Control")
@@ -82,7 +82,7 @@ func TestHSTS(t *testing.T) {
 }
 
 func TestPanic(t *testing.T) {
-	h, log := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+	h, log := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/begun":
 			_, _ = w.Write([]byte("half of it"))
@@ -107,7 +107,7 @@ func TestPanic(t *testing.T) {
 			t.Errorf("%s: %d %s", path, res.StatusCode, text)
 		}
 	}
-	if strings.Count(log.String(), "secret of mine") != 2 || !strings.Contains(log.String(), "guard_test.go") {
+	if strings.Count(log.String(), "secret of mine") != 2 || !strings.Contains(log.String(), "limits_test.go") {
 		t.Errorf("the log does not say where:\n%s", log)
 	}
 	res, err := http.Get(web.URL + "/begun")
@@ -225,7 +225,7 @@ func send(t *testing.T, c net.Conn, text string) {
 // whose length is too large is refused at once.
 func TestSlowBody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _ := guardedServer(t, func(http.ResponseWriter, *http.Request) { t.Error("it is handled") })
+		h, _ := limitedServer(t, func(http.ResponseWriter, *http.Request) { t.Error("it is handled") })
 		c, began := wire(t, h), time.Now()
 		send(t, c, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\na")
 		answer, err := io.ReadAll(c)
@@ -236,7 +236,7 @@ func TestSlowBody(t *testing.T) {
 	for _, reads := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			began, got := time.Now(), error(nil)
-			h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+			h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 				if reads {
 					_, got = io.ReadAll(r.Body)
 				}
@@ -274,7 +274,7 @@ func TestLongAnswer(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			const long = 10 * time.Minute
-			h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+			h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/unread" {
 					_, _ = io.ReadFull(r.Body, make([]byte, 2)) // as a JSON decoder does: not to the end
 				}
@@ -309,7 +309,7 @@ func TestLongAnswer(t *testing.T) {
 // TestKeptAlive: the deadline of one request does not end the next on its connection.
 func TestKeptAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h, _ := guardedServer(t, func(w http.ResponseWriter, r *http.Request) {
+		h, _ := limitedServer(t, func(w http.ResponseWriter, r *http.Request) {
 			text, err := io.ReadAll(r.Body)
 			if err != nil {
 				t.Error(err)
@@ -346,7 +346,7 @@ func TestSlowReader(t *testing.T) {
 	}{{time.Hour, false}, {10 * time.Second, true}} {
 		synctest.Test(t, func(t *testing.T) {
 			began, ended := time.Now(), make(chan error, 1)
-			h, _ := guardedServer(t, func(w http.ResponseWriter, _ *http.Request) {
+			h, _ := limitedServer(t, func(w http.ResponseWriter, _ *http.Request) {
 				_, err := io.Copy(w, bytes.NewReader(make([]byte, size))) // in one Write
 				ended <- err
 			})

@@ -44,12 +44,12 @@ var (
 	errSlow     = &ops.Fault{Status: http.StatusRequestTimeout, Code: "slow", Detail: "the body took longer than 10 seconds"}
 )
 
-// guard handles every request before next does. It limits how much a client can
+// limit handles every request before next does. It limits how much a client can
 // send and how long it can take, and refuses what another site's page has sent. A
 // panic ends only its own request.
-func (s *Server) guard(next http.Handler) http.Handler {
+func (s *Server) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(plain http.ResponseWriter, r *http.Request) {
-		w := &guarded{ResponseWriter: plain, control: http.NewResponseController(plain)}
+		w := &limitedAnswer{ResponseWriter: plain, control: http.NewResponseController(plain)}
 		defer s.after(w, r)
 		if r.ProtoMajor == 1 { // over HTTP/2 a deadline would end the request even while nothing is written
 			_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what the server writes by itself; an error: the writer has no deadlines
@@ -62,7 +62,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 		}
 		if r.Body != nil && r.Body != http.NoBody {
 			_ = w.control.SetReadDeadline(time.Now().Add(bodyWithin))
-			w.body = &guardedBody{ReadCloser: http.MaxBytesReader(plain, r.Body, maxBody), header: w.Header()}
+			w.body = &limitedBody{ReadCloser: http.MaxBytesReader(plain, r.Body, maxBody), header: w.Header()}
 			r.Body = w.body
 		}
 		switch {
@@ -79,7 +79,7 @@ func (s *Server) guard(next http.Handler) http.Handler {
 
 // after ends a request, also one that panicked. It cuts the connection of an answer
 // that was begun and cannot be finished: that must not look whole.
-func (s *Server) after(w *guarded, r *http.Request) {
+func (s *Server) after(w *limitedAnswer, r *http.Request) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin)) // for what is still in a buffer
 	cause := recover()
 	if cause == nil {
@@ -110,18 +110,18 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	s.pages.ErrorPage(w, r, nil, err)
 }
 
-// guarded is an answer that a client has to read in time. It hides the other
+// limitedAnswer is an answer that a client has to read in time. It hides the other
 // interfaces of an http.ResponseWriter, so that every byte goes through Write.
-type guarded struct {
+type limitedAnswer struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	begun   bool
-	body    *guardedBody // of the request; nil: it has none
+	body    *limitedBody // of the request; nil: it has none
 }
 
 // WriteHeader sends the header. An answer without Cache-Control, which net/http
 // deletes from errors, is not stored.
-func (w *guarded) WriteHeader(status int) {
+func (w *limitedAnswer) WriteHeader(status int) {
 	if status >= 200 {
 		w.begun = true
 	}
@@ -133,7 +133,7 @@ func (w *guarded) WriteHeader(status int) {
 
 // Write gives each part of p its own time. While nothing is written there is no
 // limit: a stream may be silent.
-func (w *guarded) Write(p []byte) (n int, err error) {
+func (w *limitedAnswer) Write(p []byte) (n int, err error) {
 	if !w.begun {
 		w.WriteHeader(http.StatusOK)
 	}
@@ -149,7 +149,7 @@ func (w *guarded) Write(p []byte) (n int, err error) {
 }
 
 // FlushError sends what is in the buffers, for http.ResponseController.
-func (w *guarded) FlushError() error {
+func (w *limitedAnswer) FlushError() error {
 	w.begun = true
 	_ = w.control.SetWriteDeadline(time.Now().Add(writeWithin))
 	defer w.control.SetWriteDeadline(time.Time{})
@@ -157,18 +157,18 @@ func (w *guarded) FlushError() error {
 }
 
 // SetReadDeadline and SetWriteDeadline are for http.ResponseController too.
-func (w *guarded) SetReadDeadline(t time.Time) error  { return w.control.SetReadDeadline(t) }
-func (w *guarded) SetWriteDeadline(t time.Time) error { return w.control.SetWriteDeadline(t) }
+func (w *limitedAnswer) SetReadDeadline(t time.Time) error  { return w.control.SetReadDeadline(t) }
+func (w *limitedAnswer) SetWriteDeadline(t time.Time) error { return w.control.SetWriteDeadline(t) }
 
-// guardedBody is a body that has to come in time. (At its end the server removes the
+// limitedBody is a body that has to come in time. (At its end the server removes the
 // deadline by itself: net/http, startBackgroundRead.)
-type guardedBody struct {
+type limitedBody struct {
 	io.ReadCloser
 	header http.Header // of the answer
 	slow   bool
 }
 
-func (b *guardedBody) Read(p []byte) (int, error) {
+func (b *limitedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
