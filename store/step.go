@@ -86,8 +86,8 @@ func signal(to chan struct{}) {
 // Doubt notes that Redis may have lost what it had: the next step writes it again.
 func (c *Conn) Doubt() { c.doubt.Store(true) }
 
-// Lost notes that Redis has lost what it had, and has that mended.
-func (c *Conn) Lost() {
+// DataLost notes that Redis has lost what it had, and has that mended.
+func (c *Conn) DataLost() {
 	c.log.Warn("redis has lost data: what it should know is written again")
 	c.lost.Store(true)
 	c.doubt.Store(true)

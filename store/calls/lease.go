@@ -60,7 +60,7 @@ func (l *lease) keep(ctx context.Context) {
 		l.ticked.Store(begin.UnixNano())
 		lapsed, was, err := l.beat(ctx, pulse+1)
 		if err == nil && was < pulse {
-			l.conn.Lost()
+			l.conn.DataLost()
 		}
 		switch {
 		case err != nil:
