@@ -38,7 +38,7 @@ type step struct {
 // setting is an element with its setting for this call's direction. An element that
 // the policy does not have is dont-care.
 func (r *route) setting(e flow.Element) flow.Step {
-	if in, ok := r.org.Chain(e); ok {
+	if in, ok := r.org.Inheritance(e); ok {
 		return in.Step(r.direction)
 	}
 	return flow.Step{Element: e}

@@ -67,8 +67,8 @@ func checkPolicy(t *testing.T, p *Policy) {
 		t.Errorf("the policy comes back as\n%+v, want\n%+v", back, *p)
 	}
 	for id, o := range back.Organisations {
-		for e, in := range o.Chains() {
-			again, ok := o.Chain(e)
+		for e, in := range o.Inheritances() {
+			again, ok := o.Inheritance(e)
 			if !ok || in.Element != e || in.Organisation != id || !reflect.DeepEqual(in, again) {
 				t.Errorf("%s of %s: %+v and %+v, %t", e, id, in, again, ok)
 			}

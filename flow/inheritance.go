@@ -12,7 +12,7 @@ type Inheritance struct {
 	// Leads are the elements to which the policy itself leads, in order: from a number
 	// its route and, if that is a group, the group's members; from a group its
 	// members. They are what may follow, not what will.
-	Leads []Link `json:"leads,omitempty"`
+	Leads []Lead `json:"leads,omitempty"`
 
 	// Ahead are the settings of the users who may still join: any user of the
 	// organisation may, by a transfer. dont-care is always among them, because a phone
@@ -20,8 +20,8 @@ type Inheritance struct {
 	Ahead SettingSets `json:"ahead"`
 }
 
-// Link is an element with its settings in every direction.
-type Link struct {
+// Lead is an element with its settings in every direction.
+type Lead struct {
 	Element  Element  `json:"element"`
 	Settings Settings `json:"settings"`
 }
@@ -29,9 +29,9 @@ type Link struct {
 // Step is the element with its setting in a call's direction.
 func (in Inheritance) Step(d Direction) Step { return Step{in.Element, in.Settings[d]} }
 
-// Chain is the inheritance of one element. It is not ok if the organisation has no
+// Inheritance is that of one element. It is not ok if the organisation has no
 // such element; Unknown is what counts then.
-func (o *Organisation) Chain(e Element) (in Inheritance, ok bool) {
+func (o *Organisation) Inheritance(e Element) (in Inheritance, ok bool) {
 	s, ok := o.Settings(e)
 	if !ok {
 		return Inheritance{}, false
@@ -43,8 +43,8 @@ func (o *Organisation) Chain(e Element) (in Inheritance, ok bool) {
 // dont-care, and leads nowhere.
 func (o *Organisation) Unknown(e Element) Inheritance { return o.inheritance(e, Settings{}) }
 
-// Chains is the inheritance of every element of the organisation.
-func (o *Organisation) Chains() map[Element]Inheritance {
+// Inheritances is the inheritance of every element of the organisation.
+func (o *Organisation) Inheritances() map[Element]Inheritance {
 	all := make(map[Element]Inheritance, len(o.Numbers)+len(o.RingGroups)+len(o.Applications)+len(o.Users))
 	for id, n := range o.Numbers {
 		e := Element{Number, id}
@@ -77,7 +77,7 @@ func (o *Organisation) inheritance(e Element, s Settings) Inheritance {
 	}
 }
 
-func (o *Organisation) leads(e Element) []Link {
+func (o *Organisation) leads(e Element) []Lead {
 	switch e.Kind {
 	case Number:
 		n := o.Numbers[e.ID]
@@ -88,7 +88,7 @@ func (o *Organisation) leads(e Element) []Link {
 		if !ok {
 			return nil
 		}
-		return append([]Link{{n.Route, s}}, o.members(n.Route)...)
+		return append([]Lead{{n.Route, s}}, o.members(n.Route)...)
 	case RingGroup:
 		return o.members(e)
 	}
@@ -96,16 +96,16 @@ func (o *Organisation) leads(e Element) []Link {
 }
 
 // members are the users of a ring group; none for any other element.
-func (o *Organisation) members(e Element) []Link {
+func (o *Organisation) members(e Element) []Lead {
 	if e.Kind != RingGroup || o.RingGroups[e.ID] == nil {
 		return nil
 	}
-	var links []Link
+	var leads []Lead
 	for _, id := range o.RingGroups[e.ID].Members {
 		member := Element{User, id}
 		if s, ok := o.Settings(member); ok {
-			links = append(links, Link{member, s})
+			leads = append(leads, Lead{member, s})
 		}
 	}
-	return links
+	return leads
 }

@@ -101,23 +101,23 @@ func TestFindUser(t *testing.T) {
 	}
 }
 
-func TestChain(t *testing.T) {
+func TestInheritance(t *testing.T) {
 	acme := parsed(t, lookupPolicy).Organisations["acme"]
-	alice := Link{Element{User, "alice"}, Settings{Inbound: Yes, Outbound: No}}
-	bob := Link{Element: Element{User, "bob"}}
-	carol := Link{Element{User, "carol"}, Settings{Inbound: Force}}
-	sales := Link{Element{RingGroup, "sales"}, Settings{Inbound: No}}
-	ivr := Link{Element{Application, "ivr"}, Settings{Internal: Yes}}
+	alice := Lead{Element{User, "alice"}, Settings{Inbound: Yes, Outbound: No}}
+	bob := Lead{Element: Element{User, "bob"}}
+	carol := Lead{Element{User, "carol"}, Settings{Inbound: Force}}
+	sales := Lead{Element{RingGroup, "sales"}, Settings{Inbound: No}}
+	ivr := Lead{Element{Application, "ivr"}, Settings{Internal: Yes}}
 	for _, test := range []struct {
 		element  string
 		settings Settings
-		leads    []Link
+		leads    []Lead
 	}{
-		{"number/+442079460001", Settings{Yes, Yes, Yes}, []Link{sales, carol, alice}},
-		{"number/+442079460002", Settings{}, []Link{bob}},
-		{"number/+442079460003", Settings{}, []Link{ivr}},
+		{"number/+442079460001", Settings{Yes, Yes, Yes}, []Lead{sales, carol, alice}},
+		{"number/+442079460002", Settings{}, []Lead{bob}},
+		{"number/+442079460003", Settings{}, []Lead{ivr}},
 		{"number/+442079460004", Settings{Never, Never, Never}, nil},
-		{"ring_group/sales", sales.Settings, []Link{carol, alice}},
+		{"ring_group/sales", sales.Settings, []Lead{carol, alice}},
 		{"ring_group/empty", Settings{}, nil},
 		{"application/ivr", ivr.Settings, nil},
 		{"user/alice", alice.Settings, nil},
@@ -131,12 +131,12 @@ func TestChain(t *testing.T) {
 			Element: e, Settings: test.settings, Leads: test.leads,
 			Ahead: SettingSets{Inbound: set(DontCare, Yes, Force), Outbound: set(DontCare, No), Internal: set(DontCare)},
 		}
-		got, ok := acme.Chain(e)
+		got, ok := acme.Inheritance(e)
 		if !ok || !reflect.DeepEqual(got, want) {
-			t.Errorf("Chain(%s) = %+v, %t, want %+v", e, got, ok, want)
+			t.Errorf("Inheritance(%s) = %+v, %t, want %+v", e, got, ok, want)
 		}
-		if all := acme.Chains()[e]; !reflect.DeepEqual(all, want) {
-			t.Errorf("Chains()[%s] = %+v, want %+v", e, all, want)
+		if all := acme.Inheritances()[e]; !reflect.DeepEqual(all, want) {
+			t.Errorf("Inheritances()[%s] = %+v, want %+v", e, all, want)
 		}
 		back := Inheritance{}
 		text, err := json.Marshal(got)
@@ -147,16 +147,16 @@ func TestChain(t *testing.T) {
 			t.Errorf("%s comes back as %+v, %v", text, back, err)
 		}
 	}
-	if n := len(acme.Chains()); n != 5+2+1+3 {
-		t.Errorf("%d chains, want one for each element", n)
+	if n := len(acme.Inheritances()); n != 5+2+1+3 {
+		t.Errorf("%d inheritances, want one for each element", n)
 	}
 }
 
 func TestUnknownElement(t *testing.T) {
 	acme := parsed(t, lookupPolicy).Organisations["acme"]
 	for _, e := range []Element{{Application, "whatever"}, {User, "1001"}, {Number, "02079460001"}, {"queue", "sales"}, {}} {
-		if in, ok := acme.Chain(e); ok {
-			t.Errorf("Chain(%s) = %+v, want none", e, in)
+		if in, ok := acme.Inheritance(e); ok {
+			t.Errorf("Inheritance(%s) = %+v, want none", e, in)
 		}
 		in := acme.Unknown(e)
 		if in.Element != e || in.Settings != (Settings{}) || !in.Recording || in.Precedence != First || in.Ahead != acme.ahead || in.Leads != nil {
@@ -167,7 +167,7 @@ func TestUnknownElement(t *testing.T) {
 
 // TestInheritanceJSON pins the form that the store keeps.
 func TestInheritanceJSON(t *testing.T) {
-	in, _ := parsed(t, lookupPolicy).Organisations["acme"].Chain(Element{Number, "+442079460002"})
+	in, _ := parsed(t, lookupPolicy).Organisations["acme"].Inheritance(Element{Number, "+442079460002"})
 	got, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)

@@ -151,9 +151,9 @@ func TestRulesByDirection(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				in, ok := o.Chain(e)
+				in, ok := o.Inheritance(e)
 				if !ok || in.Precedence != precedence || !in.Recording {
-					t.Fatalf("Chain(%s) = %+v, %t", e, in, ok)
+					t.Fatalf("Inheritance(%s) = %+v, %t", e, in, ok)
 				}
 				chain = append(chain, in.Step(test.direction))
 			}
@@ -165,12 +165,12 @@ func TestRulesByDirection(t *testing.T) {
 }
 
 // TestRuleFive: an organisation with recording: false is told apart in every
-// element's chain, and no force helps.
+// element's inheritance, and no force helps.
 func TestRuleFive(t *testing.T) {
 	o := parsed(t, fmt.Sprintf(rulesPolicy, Last)).Organisations["quiet"]
-	in, ok := o.Chain(Element{Number, "+442079460099"})
+	in, ok := o.Inheritance(Element{Number, "+442079460099"})
 	if !ok || in.Recording {
-		t.Fatalf("Chain = %+v, %t, want one that is not to be recorded", in, ok)
+		t.Fatalf("Inheritance = %+v, %t, want one that is not to be recorded", in, ok)
 	}
 	x := Explain(in.Precedence, in.Recording, Chain{in.Step(Inbound)})
 	if x.Recorded || x.Locked || x.Decider != (Element{}) {

@@ -1,7 +1,7 @@
 // Package store is the connection to Redis that the subjects below it share, and
-// the one ordered step in which they write: store/policy (the policy and each
-// element's chain), store/calls (live calls and who owns them), store/index (the
-// recordings), store/session (the console's sessions) and store/ask (questions
+// the one ordered step in which they write: store/policy (the policy and what
+// each element inherits), store/calls (live calls and who owns them), store/index
+// (the recordings), store/session (the console's sessions) and store/ask (questions
 // between instances).
 //
 // Nothing that a call waits for touches Redis: decisions are taken from a copy in

@@ -124,16 +124,16 @@ func apply(t *testing.T, p *party, want *flow.Policy) {
 	}
 }
 
-// mustHave checks that an instance has the whole of a policy, and each chain.
+// mustHave checks that an instance has the whole of a policy, and each inheritance.
 func mustHave(t *testing.T, p *party, want *flow.Policy) {
 	t.Helper()
 	if got := p.policy.Policy(); got.Revision != want.Revision {
 		t.Fatalf("policy %s, want %s", got.Revision, want.Revision)
 	}
 	for id, o := range want.Organisations {
-		for e, chain := range o.Chains() {
-			if got, ok := p.policy.Chain(id, e); !ok || !reflect.DeepEqual(got, chain) {
-				t.Fatalf("chain of %s in %s: %+v, want %+v", e, id, got, chain)
+		for e, in := range o.Inheritances() {
+			if got, ok := p.policy.Inheritance(id, e); !ok || !reflect.DeepEqual(got, in) {
+				t.Fatalf("inheritance of %s in %s: %+v, want %+v", e, id, got, in)
 			}
 		}
 	}

@@ -301,7 +301,7 @@ func element(t *testing.T, text string) flow.Element {
 
 // enters adds an element to the chain.
 func (s *scenario) enters(e flow.Element) {
-	in, ok := s.org.Chain(e)
+	in, ok := s.org.Inheritance(e)
 	if !ok {
 		in = s.org.Unknown(e)
 	}

@@ -18,8 +18,8 @@ func benchStore(b testing.TB) *instance {
 }
 
 var (
-	sinkChain  flow.Inheritance
-	sinkPolicy *flow.Policy
+	sinkInheritance flow.Inheritance
+	sinkPolicy      *flow.Policy
 )
 
 func TestLookupsDoNotAllocate(t *testing.T) {
@@ -27,7 +27,7 @@ func TestLookupsDoNotAllocate(t *testing.T) {
 	e := flow.Element{Kind: flow.User, ID: "user-250"}
 	if n := testing.AllocsPerRun(1000, func() {
 		var ok bool
-		if sinkChain, ok = s.Chain("org-7", e); !ok {
+		if sinkInheritance, ok = s.Inheritance("org-7", e); !ok {
 			t.Fatal("not found")
 		}
 		sinkPolicy = s.Policy()
@@ -36,12 +36,12 @@ func TestLookupsDoNotAllocate(t *testing.T) {
 	}
 }
 
-func BenchmarkChain(b *testing.B) {
+func BenchmarkInheritance(b *testing.B) {
 	s := benchStore(b)
 	e := flow.Element{Kind: flow.User, ID: "user-250"}
 	b.ReportAllocs()
 	for b.Loop() {
-		sinkChain, _ = s.Chain("org-7", e)
+		sinkInheritance, _ = s.Inheritance("org-7", e)
 	}
 }
 

@@ -75,19 +75,19 @@ func apply(t *testing.T, s interface {
 	}
 }
 
-// mustHave checks that an instance has the whole of a policy, and each chain.
+// mustHave checks that an instance has the whole of a policy, and each inheritance.
 func mustHave(t *testing.T, s interface {
 	Policy() *flow.Policy
-	Chain(string, flow.Element) (flow.Inheritance, bool)
+	Inheritance(string, flow.Element) (flow.Inheritance, bool)
 }, p *flow.Policy) {
 	t.Helper()
 	if got := s.Policy(); got.Revision != p.Revision || got.Region != p.Region || got.Precedence != p.Precedence {
 		t.Fatalf("policy %s, want %s", got.Revision, p.Revision)
 	}
 	for id, o := range p.Organisations {
-		for e, want := range o.Chains() {
-			if got, ok := s.Chain(id, e); !ok || !reflect.DeepEqual(got, want) {
-				t.Fatalf("chain of %s in %s: %+v, want %+v", e, id, got, want)
+		for e, want := range o.Inheritances() {
+			if got, ok := s.Inheritance(id, e); !ok || !reflect.DeepEqual(got, want) {
+				t.Fatalf("inheritance of %s in %s: %+v, want %+v", e, id, got, want)
 			}
 		}
 	}

@@ -76,20 +76,20 @@ func newManifest(v *view, serial int64) (manifest, error) {
 		Serial: serial, Version: p.Version, Region: p.Region, Precedence: p.Precedence,
 	}
 	for _, id := range v.organisations() {
-		m.Organisations = append(m.Organisations, manifestEntry{id, 1 + len(v.chains[id])})
+		m.Organisations = append(m.Organisations, manifestEntry{id, 1 + len(v.inheritances[id])})
 	}
 	return m, nil
 }
 
 // hashOf is an organisation's hash: names and values in turn.
-func hashOf(o *flow.Organisation, chains map[flow.Element]flow.Inheritance) ([]any, error) {
-	fields := make([]any, 0, 2+2*len(chains))
+func hashOf(o *flow.Organisation, inheritances map[flow.Element]flow.Inheritance) ([]any, error) {
+	fields := make([]any, 0, 2+2*len(inheritances))
 	text, err := json.Marshal(o)
 	if err != nil {
 		return nil, err
 	}
 	fields = append(fields, organisationField, text)
-	for e, in := range chains {
+	for e, in := range inheritances {
 		if text, err = json.Marshal(in); err != nil {
 			return nil, err
 		}

@@ -26,11 +26,11 @@ func TestApplyAndRead(t *testing.T) {
 
 		b := open(t, srv)
 		mustHave(t, b, p)
-		if _, ok := b.Chain("org-0", flow.Element{Kind: flow.User, ID: "nobody"}); ok {
-			t.Error("an unknown element has a chain")
+		if _, ok := b.Inheritance("org-0", flow.Element{Kind: flow.User, ID: "nobody"}); ok {
+			t.Error("an unknown element has an inheritance")
 		}
-		if _, ok := b.Chain("no-such", flow.Element{Kind: flow.User, ID: "user-0"}); ok {
-			t.Error("an unknown organisation has a chain")
+		if _, ok := b.Inheritance("no-such", flow.Element{Kind: flow.User, ID: "user-0"}); ok {
+			t.Error("an unknown organisation has an inheritance")
 		}
 		if o, e164, ok := b.Policy().FindNumber("020 7946 0001"); !ok || o.ID != "org-1" || e164 != "+442079460001" {
 			t.Errorf("the policy that was read does not find a number: %v %s %v", o, e164, ok)

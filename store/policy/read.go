@@ -101,7 +101,7 @@ func (s *Store) read(ctx context.Context, m manifest, now *view) (*view, error) 
 	}
 	v := &view{
 		policy: p, generation: m.Generation, serial: m.Serial,
-		chains: make(map[string]map[flow.Element]flow.Inheritance, len(m.Organisations)),
+		inheritances: make(map[string]map[flow.Element]flow.Inheritance, len(m.Organisations)),
 	}
 	err := s.conn.Do(ctx, "policy_read", s.conn.BulkTimeout(), func(ctx context.Context) error { return s.readHashes(ctx, m, v) })
 	if err != nil {
@@ -140,7 +140,7 @@ func (v *view) add(entry manifestEntry, hash map[string]string) error {
 	if len(hash) != entry.Fields {
 		return fmt.Errorf("%w: organisation %s has %d of %d fields", errHalf, entry.ID, len(hash), entry.Fields)
 	}
-	chains := make(map[flow.Element]flow.Inheritance, len(hash))
+	inheritances := make(map[flow.Element]flow.Inheritance, len(hash))
 	for name, text := range hash {
 		if name == organisationField {
 			var o flow.Organisation
@@ -158,14 +158,14 @@ func (v *view) add(entry manifestEntry, hash map[string]string) error {
 		if err := json.Unmarshal([]byte(text), &in); err != nil {
 			return fmt.Errorf("%w: organisation %s, chain of %s: %w", store.ErrCorrupt, entry.ID, e, err)
 		}
-		chains[e] = in
+		inheritances[e] = in
 	}
-	v.chains[entry.ID] = chains
+	v.inheritances[entry.ID] = inheritances
 	return nil
 }
 
 // verify compiles a policy that was read and compares it with the manifest: the
-// revision is a hash of the whole policy, and each cached chain must be the one
+// revision is a hash of the whole policy, and each cached inheritance must be the one
 // that follows from the policy.
 func (v *view) verify(revision string) error {
 	if err := v.policy.Compile(); err != nil {
@@ -176,8 +176,8 @@ func (v *view) verify(revision string) error {
 			store.ErrCorrupt, v.policy.Revision, revision)
 	}
 	for id, o := range v.policy.Organisations {
-		cached := v.chains[id]
-		want := o.Chains()
+		cached := v.inheritances[id]
+		want := o.Inheritances()
 		for e, in := range want {
 			if got, ok := cached[e]; !ok || !reflect.DeepEqual(got, in) {
 				return fmt.Errorf("%w: organisation %s: cached chain of %s is not that of its policy", store.ErrCorrupt, id, e)

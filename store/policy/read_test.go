@@ -169,17 +169,17 @@ func TestPolicyExpiresUnderTheReader(t *testing.T) {
 func TestCorruptPolicyIsNotTaken(t *testing.T) {
 	key := func(m manifest) string { return policyKey("org-1", m.Generation) }
 	for name, harm := range map[string]func(c redis.UniversalClient, m manifest, raw string) error{
-		"a chain is another's": func(c redis.UniversalClient, m manifest, _ string) error {
+		"an inheritance is another's": func(c redis.UniversalClient, m manifest, _ string) error {
 			other := c.HGet(context.Background(), key(m), "user/user-1").Val()
 			return c.HSet(context.Background(), key(m), "user/user-0", other).Err()
 		},
-		"a chain is no JSON": func(c redis.UniversalClient, m manifest, _ string) error {
+		"an inheritance is no JSON": func(c redis.UniversalClient, m manifest, _ string) error {
 			return c.HSet(context.Background(), key(m), "user/user-0", "{").Err()
 		},
-		"a chain is missing": func(c redis.UniversalClient, m manifest, _ string) error {
+		"an inheritance is missing": func(c redis.UniversalClient, m manifest, _ string) error {
 			return c.HDel(context.Background(), key(m), "user/user-0").Err()
 		},
-		"a chain belongs to no element": func(c redis.UniversalClient, m manifest, _ string) error {
+		"an inheritance belongs to no element": func(c redis.UniversalClient, m manifest, _ string) error {
 			text := c.HGet(context.Background(), key(m), "user/user-0").Val()
 			c.HDel(context.Background(), key(m), "user/user-0")
 			return c.HSet(context.Background(), key(m), "user/stranger", text).Err()

@@ -1,4 +1,4 @@
-// Package policy keeps the policy in Redis, with each element's inheritance chain,
+// Package policy keeps the policy in Redis, with what each element inherits,
 // and a copy in memory that follows every change, from which calls are decided.
 //
 // A policy that Apply has put into Redis survives a crash of Tapedeck. If Redis
@@ -60,10 +60,10 @@ func (s *Store) Follow(changed func(*flow.Policy)) { s.changed = changed }
 // once.
 func (s *Store) Policy() *flow.Policy { return s.view.Load().policy }
 
-// Chain returns the cached inheritance chain of one element of an organisation,
+// Inheritance returns the cached inheritance of one element of an organisation,
 // from memory. It reports false if the policy has no such element.
-func (s *Store) Chain(organisation string, e flow.Element) (in flow.Inheritance, ok bool) {
-	in, ok = s.view.Load().chains[organisation][e]
+func (s *Store) Inheritance(organisation string, e flow.Element) (in flow.Inheritance, ok bool) {
+	in, ok = s.view.Load().inheritances[organisation][e]
 	return in, ok
 }
 

@@ -9,12 +9,12 @@ import (
 	"tapedeck/flow"
 )
 
-// view is the copy in memory: a policy and the inheritance chains of its elements.
+// view is the copy in memory: a policy and what its elements inherit.
 // Once others can see it, it is never changed, only replaced.
 type view struct {
-	policy     *flow.Policy
-	chains     map[string]map[flow.Element]flow.Inheritance // by organisation
-	generation string                                       // under which Redis has it; empty: not known to be in Redis
+	policy       *flow.Policy
+	inheritances map[string]map[flow.Element]flow.Inheritance // by organisation
+	generation   string                                       // under which Redis has it; empty: not known to be in Redis
 	// serial is the serial of the generation or, without one, of the view that it
 	// replaces here. It stays the same when Redis has lost a policy and it is written
 	// again: an instance that has seen a newer policy wins.
@@ -29,10 +29,10 @@ func newView(p *flow.Policy) (*view, error) {
 			return nil, err
 		}
 	}
-	v := &view{policy: p, chains: make(map[string]map[flow.Element]flow.Inheritance, len(p.Organisations))}
+	v := &view{policy: p, inheritances: make(map[string]map[flow.Element]flow.Inheritance, len(p.Organisations))}
 	for id, o := range p.Organisations {
-		v.chains[id] = o.Chains()
-		for e := range v.chains[id] {
+		v.inheritances[id] = o.Inheritances()
+		for e := range v.inheritances[id] {
 			if again, err := flow.ParseElement(e.String()); err != nil || again != e {
 				return nil, fmt.Errorf("organisation %s: element %q cannot be read back", id, e)
 			}
@@ -46,7 +46,7 @@ func (v *view) empty() bool { return len(v.policy.Organisations) == 0 }
 
 // under returns the view, marked as being in Redis under a generation.
 func (v *view) under(generation string, serial int64) *view {
-	return &view{policy: v.policy, chains: v.chains, generation: generation, serial: serial}
+	return &view{policy: v.policy, inheritances: v.inheritances, generation: generation, serial: serial}
 }
 
 // serialAfter is the serial under which the view is written in place of now. The

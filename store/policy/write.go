@@ -84,7 +84,7 @@ func (s *Store) put(ctx context.Context, v *view, serial int64) (manifest, error
 	}
 	b := batch{conn: s.conn}
 	for _, id := range v.organisations() {
-		fields, err := hashOf(v.policy.Organisations[id], v.chains[id])
+		fields, err := hashOf(v.policy.Organisations[id], v.inheritances[id])
 		if err != nil {
 			return manifest{}, err
 		}
