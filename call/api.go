@@ -17,7 +17,7 @@ import (
 // the same as on a phone. It returns the status that FreeSWITCH has confirmed. Its
 // errors wrap a toggle.Refusal, toggle.ErrNoCall or toggle.ErrBusy, or say that
 // FreeSWITCH did not carry the press out.
-func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error) {
+func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask toggle.Ask) (toggle.Status, error) {
 	type result struct {
 		status toggle.Status
 		err    error

@@ -20,7 +20,7 @@ func TestPressByAPI(t *testing.T) {
 	var refused toggle.Refusal
 	for _, tc := range []struct {
 		id, user string
-		ask      toggle.Press
+		ask      toggle.Ask
 		want     toggle.Status
 		check    func(error) bool
 	}{
@@ -53,7 +53,7 @@ func TestPressByAPI(t *testing.T) {
 // TestPressInTheNameOfSomebodyElsewhere: dave talks on a call that is locked, or
 // must never be recorded; frank, who may override, is not on it.
 func TestPressInTheNameOfSomebodyElsewhere(t *testing.T) {
-	for record, ask := range map[string]toggle.Press{"force": toggle.TurnOff, "never": toggle.TurnOn} {
+	for record, ask := range map[string]toggle.Ask{"force": toggle.TurnOff, "never": toggle.TurnOn} {
 		p := flowtest.Policy(t, strings.Replace(policyText, `"+442079460005": { record: force }`, `"+442079460005": { record: `+record+` }`, 1))
 		p.Organisations["acme"].OnDemand = flow.OnDemand{API: true}
 		fx := newFixtureWith(t, p)

@@ -15,7 +15,7 @@ type press struct {
 	leg     string // the person's phone; a press by the API has "" until it is obeyed
 	user    string // id of the user; "" if it is no user of the call's organisation
 	account string // of a press by the API: the account that asked in the user's name
-	ask     toggle.Press
+	ask     toggle.Ask
 	answer  func(toggle.Status, error) // takes the result of a press by the API; nil for other methods
 }
 
@@ -55,7 +55,7 @@ func (ctl *Controller) codePressed(uuid string, now time.Time) {
 }
 
 // pressedOn takes a press on a leg into the call in which the leg talks.
-func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Press, now time.Time) {
+func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Ask, now time.Time) {
 	c := ctl.callOn(uuid)
 	if c == nil {
 		ctl.cfg.Log.Info("press on a leg of no call", "leg", uuid, "method", string(m))
@@ -99,7 +99,7 @@ func (ps *presses) obey(p press, now time.Time) {
 	if c.rec.Wanted() != (p.ask == toggle.TurnOn) || p.ask == toggle.Turn { // it asks for a change
 		ps.last, ps.lastAt = p, now
 	}
-	c.happened(toggle.Fact{What: toggle.Pressed, Press: p.ask}, now)
+	c.happened(toggle.Fact{What: toggle.Pressed, Ask: p.ask}, now)
 }
 
 // announce plays a prompt to the person who pressed. It plays nothing to a leg that

@@ -28,20 +28,20 @@ const (
 var whatNames = [...]string{"chain", "pressed", "answered", "started", "overdue", "done", "refused", "missing",
 	"unanswered", "reconnected", "stopped", "hung up", "broken", "stands", "unsent"}
 
-// Press is what a person asked for.
-type Press uint8
+// Ask is what a person asked for.
+type Ask uint8
 
 // Turn turns the state over. TurnOn and TurnOff state what is wanted, and change
 // nothing when that is so already (docs/design.md, section 2, rule 6).
 const (
-	Turn Press = iota
+	Turn Ask = iota
 	TurnOn
 	TurnOff
 )
 
-var pressNames = [...]string{"turn over", "turn on", "turn off"}
+var askNames = [...]string{"turn over", "turn on", "turn off"}
 
-func (p Press) String() string { return pressNames[p] }
+func (a Ask) String() string { return askNames[a] }
 
 // Fact is something that happened.
 type Fact struct {
@@ -50,7 +50,7 @@ type Fact struct {
 	Guard   bool    // Chain: a user who may join could turn the recording off
 	Fresh   bool    // Chain: an element with an explicit setting was entered
 	Sticky  bool    // Chain: a person's pause outlasts such an element (sticky_pause)
-	Press   Press   // Pressed
+	Ask     Ask     // Pressed
 	Person  Person  // Stands
 	Command Command // Done, Refused, Missing, Unanswered and Unsent
 }
@@ -73,7 +73,7 @@ func (f Fact) String() string {
 		}
 		return text
 	case Pressed:
-		return fmt.Sprintf("%s %s", whatNames[f.What], f.Press)
+		return fmt.Sprintf("%s %s", whatNames[f.What], f.Ask)
 	case Stands:
 		return fmt.Sprintf("%s: %s", whatNames[f.What], f.Person)
 	case Done, Refused, Missing, Unanswered, Unsent:

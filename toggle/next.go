@@ -31,7 +31,7 @@ func (s State) learn(f Fact) State {
 	case Chain:
 		return s.chained(f)
 	case Pressed:
-		return s.pressed(f.Press)
+		return s.pressed(f.Ask)
 	case Answered:
 		s.Answered = true
 	case Started:
@@ -67,12 +67,12 @@ func (s State) chained(f Fact) State {
 // pressed is the state when a person has pressed (docs/design.md, section 2, rule
 // 6). A press that asks for what is wanted already changes nothing, but a command
 // that failed is tried again.
-func (s State) pressed(p Press) State {
+func (s State) pressed(a Ask) State {
 	s.Held = false
 	switch {
-	case s.Wanted() && p != TurnOn:
+	case s.Wanted() && a != TurnOn:
 		s.Person = TurnedOff
-	case !s.Wanted() && p != TurnOff:
+	case !s.Wanted() && a != TurnOff:
 		s.Person = TurnedOn
 	}
 	return s

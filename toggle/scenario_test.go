@@ -204,7 +204,7 @@ var sentences = []struct {
 	{`(\w+) presses Record: off`, func(s *scenario, w []string) { s.press(w[0], RecordKey, TurnOff) }},
 	{`(\w+) pauses by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOff) }},
 	{`(\w+) resumes by the API`, func(s *scenario, w []string) { s.press(w[0], API, TurnOn) }},
-	{`the pause has lasted as long as auto_resume says`, func(s *scenario, _ []string) { s.fact(Fact{What: Pressed, Press: TurnOn}) }},
+	{`the pause has lasted as long as auto_resume says`, func(s *scenario, _ []string) { s.fact(Fact{What: Pressed, Ask: TurnOn}) }},
 	{`the press is taken back, and nobody has pressed`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
 	{`the press is taken back, and the pause lasts`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands, Person: TurnedOff}) }},
 	{`the pause has lasted as long as auto_resume says, and the call is locked`, func(s *scenario, _ []string) { s.fact(Fact{What: Stands}) }},
@@ -361,12 +361,12 @@ func (s *scenario) coming() (set flow.SettingSet) {
 }
 
 // press is a press, if it is obeyed ("" is nobody's phone in the organisation).
-func (s *scenario) press(user string, m Method, p Press) {
+func (s *scenario) press(user string, m Method, a Ask) {
 	if refusal := Permit(s.org, user, m, s.effective()); refusal != Permitted {
 		s.print("refused: %s", string(refusal))
 		return
 	}
-	s.fact(Fact{What: Pressed, Press: p})
+	s.fact(Fact{What: Pressed, Ask: a})
 }
 
 // takeover is another Tapedeck's start with the call: it knows what was written

@@ -24,7 +24,7 @@ var (
 // intents are what the chain and people may say. They make the wish, which the file
 // follows.
 var intents = []Fact{chainOff, offGuarded, chainGuarded, chainOn, freshOff, freshOn, stickyOff, stickyOn,
-	{What: Pressed, Press: Turn}, {What: Pressed, Press: TurnOn}, {What: Pressed, Press: TurnOff},
+	{What: Pressed, Ask: Turn}, {What: Pressed, Ask: TurnOn}, {What: Pressed, Ask: TurnOff},
 	{What: Stands}, {What: Stands, Person: TurnedOn}, {What: Stands, Person: TurnedOff}}
 
 // fileFacts are one fact for each wish, and all that may happen to the file.

@@ -17,7 +17,7 @@ import (
 // those of another by asking it through Redis.
 type liveCalls struct {
 	here interface {
-		Toggle(ctx context.Context, id, user, account string, ask toggle.Press) (toggle.Status, error)
+		Toggle(ctx context.Context, id, user, account string, ask toggle.Ask) (toggle.Status, error)
 	}
 	calls *calls.Store // of all instances
 	peers *ask.Peers
@@ -39,7 +39,7 @@ type reply struct {
 	Failed  string        `json:"failed,omitempty"`
 }
 
-var pressOf = map[ops.Action]toggle.Press{
+var askOf = map[ops.Action]toggle.Ask{
 	ops.Start: toggle.TurnOn, ops.Resume: toggle.TurnOn, ops.Pause: toggle.TurnOff, ops.Toggle: toggle.Turn,
 }
 
@@ -67,11 +67,11 @@ func (l *liveCalls) Press(ctx context.Context, id, user, account string, action 
 
 // pressHere presses on a call of this instance.
 func (l *liveCalls) pressHere(ctx context.Context, r request) reply {
-	press, known := pressOf[r.Action]
+	ask, known := askOf[r.Action]
 	if !known {
 		return reply{Failed: fmt.Sprintf("action %.20q is not known", r.Action)}
 	}
-	status, err := l.here.Toggle(ctx, r.Call, r.User, r.Account, press)
+	status, err := l.here.Toggle(ctx, r.Call, r.User, r.Account, ask)
 	got := reply{State: status}
 	switch refused, is := errors.AsType[toggle.Refusal](err); {
 	case is:

@@ -36,7 +36,7 @@ func press(org *flow.Organisation, e flow.Effective, users []string) ([]Pressed,
 		if refusal != toggle.Permitted {
 			p.Method, p.Result = "", string(refusal)
 		} else {
-			state, _ = toggle.Next(state, toggle.Fact{What: toggle.Pressed, Press: toggle.Turn})
+			state, _ = toggle.Next(state, toggle.Fact{What: toggle.Pressed, Ask: toggle.Turn})
 		}
 		p.State = wanted(state)
 		all = append(all, p)
