@@ -183,14 +183,14 @@ func (a *absence) catchUpRelays(s survey.Survey, now time.Time) {
 	if len(elements) == 0 {
 		return
 	}
-	c.lease.relayLeg, c.lease.relaysRead = c.route.holder(), now
-	seen := slices.Clone(c.lease.relaysEntered)
+	c.ownership.relayLeg, c.ownership.relaysRead = c.route.holder(), now
+	seen := slices.Clone(c.ownership.relaysEntered)
 	for _, element := range elements {
 		if i := slices.Index(seen, element); i >= 0 {
 			seen = slices.Delete(seen, i, i+1)
 			continue
 		}
 		c.enterElement(element, now)
-		c.lease.relaysEntered = append(c.lease.relaysEntered, element)
+		c.ownership.relaysEntered = append(c.ownership.relaysEntered, element)
 	}
 }

@@ -29,7 +29,7 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
 	ctl.cfg.Meter.Adopted("adopted")
 	c.absence.announceOwner(now)
-	c.files.AssumeCarriedOut(c.rec.State, k.At, c.cause, now)
+	c.files.AssumeCarriedOut(c.rec.State, k.WishedSince, c.cause, now)
 	before := c.rec.State
 	before.File = k.File
 	c.files.Follow(before, c.rec.State, c.cause, now)
@@ -54,10 +54,10 @@ func (r recovery) recall(k handover.Snapshot, token int64, history []recording.S
 	}
 	c := newCall(ctl, identity{id: k.Call, external: k.External, began: k.Began},
 		route{org: org, direction: k.Direction, first: k.First, anchor: k.Anchor}, k.Switch)
-	c.lease.token, c.lease.serial = token, k.Serial
+	c.ownership.token, c.ownership.serial = token, k.Serial
 	c.presses.last, c.presses.lastAt = lastPress(k), k.Pressed
 	c.disclaimer.recall(k.Disclaimed)
-	c.rec = recorder{State: k.State(), answered: k.Answered, wishedSince: k.At}
+	c.rec = recorder{State: k.State(), answered: k.Answered, wishedSince: k.WishedSince}
 	for len(c.files.All()) < k.Part {
 		if err := c.addPart(); err != nil {
 			ctl.cfg.Meter.Adopted("failed")
@@ -65,7 +65,7 @@ func (r recovery) recall(k handover.Snapshot, token int64, history []recording.S
 			return nil
 		}
 	}
-	c.files.Recall(history, files.Known{Since: k.At, Began: k.PartBegan, Confirmed: k.PartTold,
+	c.files.Recall(history, files.Known{Since: k.WishedSince, Began: k.PartBegan, Confirmed: k.PartConfirmed,
 		Origin: files.Origin{Trigger: k.Trigger, By: k.By, Decided: k.Decided}})
 	c.absence.recallRoute(k, history)
 	return c
@@ -84,7 +84,7 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 			c.route.passed = append(c.route.passed, step{flow.Step{Element: el, Setting: p.Setting}, p.Leg})
 		}
 	}
-	c.route.lastLeft, _ = flow.ParseElement(k.Away)
+	c.route.lastLeft, _ = flow.ParseElement(k.LastLeft)
 	for _, s := range history {
 		if max(1, s.Part) > len(c.files.All()) {
 			continue
@@ -158,7 +158,7 @@ func (a *absence) resend(now time.Time) {
 	if !c.isLive() || c.rec.Gone {
 		return
 	}
-	c.lease.forgetSent()
+	c.ownership.forgetSent()
 	if c.rec.Pending == toggle.None && (c.rec.File == toggle.Recording || c.rec.File == toggle.Masked) {
 		c.rec.State = c.rec.Adopted(true, true)
 	}
@@ -172,7 +172,7 @@ func (a *absence) resend(now time.Time) {
 func (a *absence) takeNewerPress(text string, now time.Time) {
 	c := a.call
 	k, err := handover.Read(text)
-	if err != nil || !c.isLive() || k.Call != c.id || k.Token >= c.lease.token || !k.Pressed.After(c.presses.lastAt) {
+	if err != nil || !c.isLive() || k.Call != c.id || k.Token >= c.ownership.token || !k.Pressed.After(c.presses.lastAt) {
 		return
 	}
 	c.presses.last, c.presses.lastAt = lastPress(k), k.Pressed

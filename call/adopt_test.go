@@ -227,7 +227,7 @@ func TestEnteredElsewhereDuringACut(t *testing.T) {
 	a.Set(handover.RelayedVariable, "application/survey") // as if clearing the note had been lost with the link
 	w.waitFor("the element counts as entered", func(ctl *Controller) bool {
 		c := ctl.calls[a.UUID()]
-		c.lease.relaysEntered = []string{"application/survey"}
+		c.ownership.relaysEntered = []string{"application/survey"}
 		return true
 	})
 	w.relink()

@@ -21,7 +21,7 @@ type call struct {
 	trace      trace
 	presses    presses
 	line       line
-	lease      lease
+	ownership  ownership
 	announced  announced
 	disclaimer disclaimer
 	timers     timers
@@ -54,7 +54,7 @@ func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c := &call{identity: id, ctl: ctl, route: r}
 	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
 	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
-	c.presses.call, c.line.call, c.lease.call = c, c, c
+	c.presses.call, c.line.call, c.ownership.call = c, c, c
 	c.announced.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c
 	c.line.switchName = switchName
 	return c
@@ -122,7 +122,7 @@ func (c *call) publish(now time.Time) {
 		return
 	}
 	c.announced.send(now)
-	c.lease.save(now)
+	c.ownership.save(now)
 	c.count()
 }
 

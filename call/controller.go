@@ -7,7 +7,7 @@
 // in a file of its own: the route, the presses, the files, the line to FreeSWITCH,
 // the announcements, the snapshot for a takeover. Recovery after a restart, a lost
 // link or the death of another instance stands apart, in reconnect.go, adopt.go,
-// takeover.go, orphans.go, relay.go, absence.go and reaper.go.
+// takeover.go, strays.go, relay.go, absence.go and reaper.go.
 package call
 
 import (
@@ -31,7 +31,7 @@ type Config struct {
 	Calls      Calls
 	Index      RecordingIndex
 	Archive    Archive
-	Past       []recording.Sidecar // drafts that an earlier Tapedeck left behind
+	Drafts     []recording.Sidecar // drafts that an earlier Tapedeck left behind
 	Meter      Meter
 	Log        *slog.Logger
 }

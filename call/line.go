@@ -123,7 +123,7 @@ type clears struct {
 // onSocket builds the batch for the socket of a leg that enters. The commands in
 // send go first. It can set variables of that leg only.
 func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Time) batch {
-	send = append(send, l.call.lease.snapshotCommands(onSocket{}, now)...)
+	send = append(send, l.call.ownership.snapshotCommands(onSocket{}, now)...)
 	return batch{commands: append(send, l.recordingCommands(onSocket{}, command)...), command: command, from: len(send)}
 }
 
@@ -133,9 +133,9 @@ func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Tim
 func (l *line) onLink(command toggle.Command, now time.Time) batch {
 	b := batch{command: command}
 	b.commands, b.cleared.code = l.call.presses.clearCode()
-	clearRelays, relays := l.call.lease.clearRelays()
+	clearRelays, relays := l.call.ownership.clearRelays()
 	b.cleared.relays = relays
-	b.commands = append(append(b.commands, clearRelays...), l.call.lease.snapshotCommands(onLink{}, now)...)
+	b.commands = append(append(b.commands, clearRelays...), l.call.ownership.snapshotCommands(onLink{}, now)...)
 	b.from = len(b.commands)
 	b.commands = append(b.commands, l.recordingCommands(onLink{}, command)...)
 	return b
@@ -145,12 +145,12 @@ func (l *line) onLink(command toggle.Command, now time.Time) batch {
 // returns the result of the recording command as a fact.
 func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 	if err != nil {
-		l.call.lease.forgetSent() // it is sent again with the next batch, at the latest on a new link
+		l.call.ownership.forgetSent() // it is sent again with the next batch, at the latest on a new link
 	} else {
 		replies = replies[b.from:]
 		l.call.presses.codeCleared(b.cleared.code)
 		if b.cleared.relays {
-			l.call.lease.relaysCleared()
+			l.call.ownership.relaysCleared()
 		}
 	}
 	return l.fate(b.command, replies, err)

@@ -135,7 +135,7 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 			if c.route.direction == flow.Outbound && c.route.anchor != "" { // this command may have been lost with the link
 				c.line.disarmFirst(now)
 			}
-			c.lease.forgetSent()
+			c.ownership.forgetSent()
 			c.absence.catchUp(s, now)
 		}
 	}

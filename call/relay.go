@@ -108,9 +108,9 @@ func (a *absence) enterRelayed(e entry, at, now time.Time) {
 		return
 	}
 	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, e.hint)
-	if e.hint != "" && (err != nil || at.After(c.lease.relaysRead) || !slices.Contains(c.lease.relaysEntered, el.String())) {
+	if e.hint != "" && (err != nil || at.After(c.ownership.relaysRead) || !slices.Contains(c.ownership.relaysEntered, el.String())) {
 		c.enterElement(e.hint, now)
-		c.lease.relayLeg, c.lease.relaysEntered = e.leg, append(c.lease.relaysEntered, el.String())
+		c.ownership.relayLeg, c.ownership.relaysEntered = e.leg, append(c.ownership.relaysEntered, el.String())
 	}
 	c.rethink(now)
 }

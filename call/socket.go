@@ -188,7 +188,7 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 	l.begun = max(l.begun, e.begun)
 	c := newCall(ctl, identity{id: idOf(e.leg, l.begun), core: e.core, external: e.external, began: now},
 		route{org: e.org, direction: e.direction, first: e.leg}, ctl.switches.nameOf(e.core))
-	c.lease.token = 1
+	c.ownership.token = 1
 	c.announced.last = announcement{status: toggle.Off, anchor: e.leg}
 	c.rec.Answered = e.answered && e.direction != flow.Outbound
 	if e.direction != flow.Outbound {
@@ -273,7 +273,7 @@ func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn)
 	case s.Owner == ctl.cfg.Calls.Instance(), s.Holder() != e.leg: // that call is over
 	case ctl.cfg.Calls.Alone():
 		s.Switch = ctl.switches.nameOf(e.core)
-		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Past), survey.Of(e.leg, e.answered), now), turn{}
+		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Drafts), survey.Of(e.leg, e.answered), now), turn{}
 	default:
 		return nil, ctl.relay(s, e, now)
 	}

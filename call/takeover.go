@@ -43,15 +43,15 @@ func (a *absence) announceOwner(now time.Time) {
 	if !c.ctl.switches.watched(c.line.switchName) {
 		return
 	}
-	text, _ := c.lease.newText(now)
+	text, _ := c.ownership.newText(now)
 	holder := c.route.holder()
 	c.line.send([]esl.Command{esl.API("uuid_getvar", holder, handover.Variable), esl.SetVar(holder, handover.Variable, text), esl.SendEvent("CUSTOM",
 		esl.Header{Name: "Event-Subclass", Value: adoptedSubclass},
 		esl.Header{Name: "Tapedeck-Call", Value: c.id},
 		esl.Header{Name: "Tapedeck-Owner", Value: c.ctl.cfg.Calls.Instance()},
-		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.lease.token)})}, func(replies []esl.Reply, err error, now time.Time) {
+		esl.Header{Name: "Tapedeck-Token", Value: fmt.Sprint(c.ownership.token)})}, func(replies []esl.Reply, err error, now time.Time) {
 		if err != nil {
-			c.lease.forgetSent()
+			c.ownership.forgetSent()
 			return
 		}
 		a.takeNewerPress(replies[0].Text(), now)
@@ -65,7 +65,7 @@ func (t *takeover) adoptedElsewhere(ev *esl.Event) {
 		return
 	}
 	var token int64
-	if _, err := fmt.Sscan(ev.Get("Tapedeck-Token"), &token); err == nil && token > c.lease.token {
+	if _, err := fmt.Sscan(ev.Get("Tapedeck-Token"), &token); err == nil && token > c.ownership.token {
 		c.yield()
 	}
 }

@@ -27,41 +27,41 @@ const Variable = "tapedeck_live"
 // Snapshot is what an instance needs to take a call over. Its JSON names are a
 // contract between versions of Tapedeck.
 type Snapshot struct {
-	Version      int             `json:"v"`
-	Owner        string          `json:"owner"` // instance of Tapedeck
-	Token        int64           `json:"token"` // grows with each change of owner
-	Serial       int64           `json:"serial"`
-	At           time.Time       `json:"at"` // when the wish (speech, silence or nothing) changed last
-	Changed      time.Time       `json:"changed"`
-	Call         string          `json:"call"`
-	Organisation string          `json:"org"`
-	Direction    flow.Direction  `json:"direction"`
-	Switch       string          `json:"switch"`
-	First        string          `json:"first"`
-	Anchor       string          `json:"anchor,omitempty"`
-	Peer         string          `json:"peer,omitempty"`
-	External     string          `json:"external,omitempty"`
-	Began        time.Time       `json:"began"`
-	Answered     time.Time       `json:"answered,omitzero"`
-	Passed       []Step          `json:"passed,omitempty"`
-	Away         string          `json:"away,omitempty"`
-	On           bool            `json:"on,omitempty"`
-	Guard        bool            `json:"guard,omitempty"`
-	Person       toggle.Person   `json:"person,omitempty"`
-	Method       string          `json:"method,omitempty"`
-	User         string          `json:"user,omitempty"`
-	Account      string          `json:"account,omitempty"` // the account that pressed by the API, in the user's name
-	Pressed      time.Time       `json:"pressed,omitzero"`
-	File         toggle.File     `json:"file,omitempty"` // at most Open, or Closed: whether it is masked is for FreeSWITCH to say
-	Doomed       bool            `json:"doomed,omitempty"`
-	Part         int             `json:"part"`
-	PartBegan    time.Time       `json:"part_began,omitzero"`
-	PartTold     bool            `json:"part_told,omitempty"` // PartBegan is from RECORD_START
-	Disclaimed   bool            `json:"disclaimed,omitempty"`
-	Problems     toggle.Problem  `json:"problems,omitempty"`
-	Decided      recording.Cause `json:"decided,omitzero"`
-	Trigger      string          `json:"trigger,omitempty"`
-	By           string          `json:"by,omitempty"`
+	Version       int             `json:"v"`
+	Owner         string          `json:"owner"` // instance of Tapedeck
+	Token         int64           `json:"token"` // grows with each change of owner
+	Serial        int64           `json:"serial"`
+	WishedSince   time.Time       `json:"at"` // when the wish (speech, silence or nothing) changed last
+	Changed       time.Time       `json:"changed"`
+	Call          string          `json:"call"`
+	Organisation  string          `json:"org"`
+	Direction     flow.Direction  `json:"direction"`
+	Switch        string          `json:"switch"`
+	First         string          `json:"first"`
+	Anchor        string          `json:"anchor,omitempty"`
+	Peer          string          `json:"peer,omitempty"`
+	External      string          `json:"external,omitempty"`
+	Began         time.Time       `json:"began"`
+	Answered      time.Time       `json:"answered,omitzero"`
+	Passed        []Step          `json:"passed,omitempty"`
+	LastLeft      string          `json:"away,omitempty"`
+	On            bool            `json:"on,omitempty"`
+	Guard         bool            `json:"guard,omitempty"`
+	Person        toggle.Person   `json:"person,omitempty"`
+	Method        string          `json:"method,omitempty"`
+	User          string          `json:"user,omitempty"`
+	Account       string          `json:"account,omitempty"` // the account that pressed by the API, in the user's name
+	Pressed       time.Time       `json:"pressed,omitzero"`
+	File          toggle.File     `json:"file,omitempty"` // at most Open, or Closed: whether it is masked is for FreeSWITCH to say
+	Doomed        bool            `json:"doomed,omitempty"`
+	Part          int             `json:"part"`
+	PartBegan     time.Time       `json:"part_began,omitzero"`
+	PartConfirmed bool            `json:"part_told,omitempty"` // PartBegan is from RECORD_START
+	Disclaimed    bool            `json:"disclaimed,omitempty"`
+	Problems      toggle.Problem  `json:"problems,omitempty"`
+	Decided       recording.Cause `json:"decided,omitzero"`
+	Trigger       string          `json:"trigger,omitempty"`
+	By            string          `json:"by,omitempty"`
 }
 
 // Step is one element of the chain, with the leg of a user who is on the call.

@@ -14,10 +14,10 @@ import (
 	"tapedeck/toggle"
 )
 
-// lease is our ownership of a call among several instances, and what is kept for a
-// takeover: the snapshot on the recorded leg and in Redis, and the drafts beside the
+// ownership is what makes a call ours among several instances, and what is kept for
+// a takeover: the snapshot on the recorded leg and in Redis, and the drafts beside the
 // files.
-type lease struct {
+type ownership struct {
 	call      *call
 	token     int64        // grows with each change of owner
 	serial    int64        // of the last snapshot that was sent
@@ -37,15 +37,15 @@ type sentSnapshot struct{ leg, stable string }
 
 // snapshot is the state of the call for a takeover. Of what FreeSWITCH has confirmed
 // it only says whether the file has begun or ended: the new owner asks FreeSWITCH.
-func (l *lease) snapshot() handover.Snapshot {
-	c := l.call
+func (o *ownership) snapshot() handover.Snapshot {
+	c := o.call
 	r, p, last := &c.route, c.files.Last(), c.presses.last
 	s := handover.Snapshot{
-		Version: handover.Version, Owner: c.ctl.cfg.Calls.Instance(), Token: l.token, Serial: l.serial, At: c.rec.wishedSince,
+		Version: handover.Version, Owner: c.ctl.cfg.Calls.Instance(), Token: o.token, Serial: o.serial, WishedSince: c.rec.wishedSince,
 		Call: c.id, Organisation: r.org.ID, Direction: r.direction, Switch: c.line.switchName, First: r.first, Anchor: r.anchor, Peer: r.peer,
 		External: c.external, Began: c.began, Answered: c.rec.answered,
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(last.method), User: last.user, Account: last.account, Pressed: c.presses.lastAt,
-		File: files.Assumed(c.rec.State), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartTold: p.Confirmed,
+		File: files.Assumed(c.rec.State), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartConfirmed: p.Confirmed,
 		Disclaimed: c.disclaimer.begun, Problems: c.rec.Problems,
 		Decided: p.Origin.Decided, Trigger: p.Origin.Trigger, By: p.Origin.By,
 	}
@@ -56,44 +56,44 @@ func (l *lease) snapshot() handover.Snapshot {
 		s.Passed = append(s.Passed, handover.Step{Element: step.Element.String(), Setting: step.Setting, Leg: step.leg})
 	}
 	if r.lastLeft.ID != "" {
-		s.Away = r.lastLeft.String()
+		s.LastLeft = r.lastLeft.String()
 	}
 	return s
 }
 
 // newText is the text of the snapshot for the recorded leg, if it says anything new
 // since the last time.
-func (l *lease) newText(now time.Time) (text string, isNew bool) {
-	s := l.snapshot()
+func (o *ownership) newText(now time.Time) (text string, isNew bool) {
+	s := o.snapshot()
 	latest := sentSnapshot{s.Holder(), s.Stable()}
-	if latest == l.sent {
+	if latest == o.sent {
 		return "", false
 	}
-	l.sent = latest
-	l.serial++
-	s.Serial, s.Changed = l.serial, now
-	return l.encode(s), true
+	o.sent = latest
+	o.serial++
+	s.Serial, s.Changed = o.serial, now
+	return o.encode(s), true
 }
 
 // forgetSent notes that the recorded leg may not have the last snapshot, so it is
 // sent again.
-func (l *lease) forgetSent() { l.sent = sentSnapshot{} }
+func (o *ownership) forgetSent() { o.sent = sentSnapshot{} }
 
 // encode is the snapshot as text. If the text has to be shortened, the log says so
 // once per call.
-func (l *lease) encode(s handover.Snapshot) string {
+func (o *ownership) encode(s handover.Snapshot) string {
 	text, shortened := s.EncodeShort()
-	if shortened && !l.shortened {
-		l.shortened = true
-		l.call.log.Warn("call has passed very many elements: its snapshot is shortened", "elements", len(s.Passed))
+	if shortened && !o.shortened {
+		o.shortened = true
+		o.call.log.Warn("call has passed very many elements: its snapshot is shortened", "elements", len(s.Passed))
 	}
 	return text
 }
 
 // snapshotCommands set the snapshot, if it says anything new.
-func (l *lease) snapshotCommands(w way, now time.Time) []esl.Command {
-	if text, isNew := l.newText(now); isNew {
-		return w.snapshot(&l.call.route, text)
+func (o *ownership) snapshotCommands(w way, now time.Time) []esl.Command {
+	if text, isNew := o.newText(now); isNew {
+		return w.snapshot(&o.call.route, text)
 	}
 	return nil
 }
@@ -110,34 +110,34 @@ type savedState struct {
 
 // save writes down what a new owner needs: in Redis, on the recorded leg and in the
 // drafts beside the files. It does not delay the call.
-func (l *lease) save(now time.Time) {
-	c, s, p := l.call, l.snapshot(), l.call.files.Last()
+func (o *ownership) save(now time.Time) {
+	c, s, p := o.call, o.snapshot(), o.call.files.Last()
 	kept := savedState{s.Stable(), len(c.trace), len(p.Edges), len(p.Problems), p.Began, c.rec.Status()}
-	if kept == l.saved {
+	if kept == o.saved {
 		return
 	}
-	l.saved = kept
+	o.saved = kept
 	drafts := c.sidecars(now)
 	for i, d := range drafts {
 		if i == len(drafts)-1 || d.Next != "" && i == len(drafts)-2 {
 			c.ctl.cfg.Archive.Draft(d)
 		}
 	}
-	if live, ok := l.liveCall(s, drafts); ok {
+	if live, ok := o.liveCall(s, drafts); ok {
 		c.ctl.cfg.Calls.Save(live)
 	}
 	c.line.sendUnsent(now)
 }
 
 // liveCall is the call's entry in Redis.
-func (l *lease) liveCall(s handover.Snapshot, drafts []recording.Sidecar) (live calls.Call, ok bool) {
+func (o *ownership) liveCall(s handover.Snapshot, drafts []recording.Sidecar) (live calls.Call, ok bool) {
 	text, err := json.Marshal(drafts)
 	if err != nil {
-		l.call.log.Error("call not written down", "error", err)
+		o.call.log.Error("call not written down", "error", err)
 		return live, false
 	}
-	c := l.call
-	live = s.LiveCall(l.encode(s))
+	c := o.call
+	live = s.LiveCall(o.encode(s))
 	live.Number, live.Chain, live.Users = c.route.number(), c.route.chain(), c.route.users()
 	live.State, live.Since, live.Locked, live.Because = calls.State(c.rec.Status()), c.since(), c.route.effective().Locked, calls.Cause(c.cause())
 	live.File, live.Draft = c.files.Last().Path, text
@@ -155,19 +155,19 @@ func (c *call) since() time.Time {
 
 // clearRelays is the command that clears the relayed elements on the leg, if they
 // have been entered.
-func (l *lease) clearRelays() (send []esl.Command, any bool) {
-	if l.relayLeg == "" {
+func (o *ownership) clearRelays() (send []esl.Command, any bool) {
+	if o.relayLeg == "" {
 		return nil, false
 	}
-	leg := l.relayLeg
-	l.relayLeg = ""
+	leg := o.relayLeg
+	o.relayLeg = ""
 	return []esl.Command{esl.SetVar(leg, handover.RelayedVariable, "")}, true
 }
 
 // relaysCleared notes that FreeSWITCH has cleared them.
-func (l *lease) relaysCleared() {
-	if l.relayLeg == "" {
-		l.relaysEntered = nil
+func (o *ownership) relaysCleared() {
+	if o.relayLeg == "" {
+		o.relaysEntered = nil
 	}
 }
 
@@ -232,5 +232,5 @@ func (c *call) yield() {
 	c.announced.forgetLamps()
 	c.count()
 	c.ctl.cfg.Meter.Adopted("yielded")
-	c.log.Info("call taken over by another instance", "token", c.lease.token)
+	c.log.Info("call taken over by another instance", "token", c.ownership.token)
 }
