@@ -55,8 +55,8 @@ func topFolder(name string) string {
 	return folder
 }
 
-// TestRooms: docs/design.md, sections 4 and 13, has every package, but those that only
-// tests use.
+// TestRooms: docs/design.md, sections 4 and 13 (packages), has every package, but
+// those that only tests use.
 func TestRooms(t *testing.T) {
 	text, err := os.ReadFile("docs/design.md")
 	if err != nil {
