@@ -246,6 +246,24 @@ func (s *stage) killedAfter(press time.Time) bool {
 	})
 }
 
+// early is how much earlier than the press its line in the trace may be: the press is
+// noted after its digits are sent.
+const early = 50 * time.Millisecond
+
+// isOf reports whether a line of the trace is of this press. A line that is a little
+// earlier belongs to the press before, if the same leg has made one.
+func (c *call) isOf(p *press, line time.Time) bool {
+	switch {
+	case !p.until.IsZero() && !line.Before(p.until):
+		return false
+	case !line.Before(p.at):
+		return true
+	}
+	return p.at.Sub(line) < early && !slices.ContainsFunc(c.presses, func(q *press) bool {
+		return q.leg == p.leg && q.method == p.method && q.until.Equal(p.at) && !q.at.After(line)
+	})
+}
+
 // answer is the prompt that the phone heard after a press, and the press's result in
 // the trace; "" if there is none.
 func (c *call) answer(p *press, known []sidecar) (heard, result string) {
@@ -264,9 +282,7 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 	}
 	for _, s := range known {
 		for _, n := range s.Trace {
-			late := n.At.Sub(p.at)
-			if s.Call == c.id() && n.What == "pressed" && n.Method == p.method && n.User == users[p.ext] && late > -50*time.Millisecond &&
-				(p.until.IsZero() || n.At.Before(p.until)) {
+			if s.Call == c.id() && n.What == "pressed" && n.Method == p.method && n.User == users[p.ext] && c.isOf(p, n.At) {
 				result = n.Result
 			}
 		}
