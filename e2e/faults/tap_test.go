@@ -98,7 +98,7 @@ func (t *tap) recorded(now time.Time, verb, path string) {
 		}
 		switch info, err := os.Stat(path); {
 		case err != nil, info.Size() < 44: // there was no audio before
-			t.starts[path] = now
+			t.starts[path] = time.Now() // later than now, if the disk was slow
 		case info.Size() > 44 && !t.stopped[path].IsZero():
 			t.rewritten = append(t.rewritten, path)
 		}
