@@ -44,6 +44,7 @@ type recorder struct {
 	answered    time.Time   // when the anchor was answered; zero: not yet
 	ended       time.Time   // when the anchor hung up; zero: not yet, or not known
 	wishedSince time.Time   // when the wish (speech, silence or nothing) changed last
+	armedTwice  bool        // the answer's commands were sent on the socket and again on the link: nobody knows in which order they run
 	starting    bool        // RECORD_START has come; the mask that the answer runs after it may not have run yet
 	refusal     string      // FreeSWITCH's reply to the command that failed last; "" once it is in a problem
 	countedAs   toggle.File // the state under which the controller counts this recording
@@ -207,15 +208,21 @@ func (c *call) left(uuid string, now time.Time) {
 
 // started takes RECORD_START of the current file. A file that is armed masked but
 // should now hold speech counts as started only when its mask has run: otherwise our
-// unmask could run before that mask.
+// unmask could run before that mask. If the order is not known, the file counts as
+// started at once, because it may hold speech, and the state is sent again when the
+// mask has certainly run.
 func (c *call) started(uuid string, now time.Time) {
 	c.route.anchor = uuid
 	c.happened(toggle.Fact{What: toggle.Answered}, now)
-	if c.rec.File == toggle.ArmedMasked && c.rec.Wish() == toggle.Speech {
+	if c.rec.File == toggle.ArmedMasked && c.rec.Wish() == toggle.Speech && !c.rec.armedTwice {
 		c.rec.starting = true
 		return
 	}
 	c.happened(toggle.Fact{What: toggle.Started}, now)
+	if c.rec.armedTwice {
+		c.rec.armedTwice = false
+		c.timers.confirm.start(c.ctl, recheckAfter, c.absence.resend)
+	}
 }
 
 // armedDone takes the event that the answer makes last: everything that the answer

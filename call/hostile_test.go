@@ -40,6 +40,8 @@ func TestEntryRepliesLost(t *testing.T) {
 			w.waitFor("the call", func(ctl *Controller) bool { return ctl.calls[a.UUID()] != nil })
 			w.settle()
 			w.answer(w.ring(a, tc.phone))
+			w.waitFor("the state to be certain", func(ctl *Controller) bool { return !ctl.calls[a.UUID()].timers.confirm.running() })
+			w.settle()
 			state := a.Get("tapedeck_state")
 			before := w.fileSeconds()
 			w.talk(second)

@@ -76,6 +76,7 @@ func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 	}
 	fate := c.line.read(t.batch, replies, err)
 	if err != nil && t.canRepeat() {
+		c.rec.armedTwice = t.command < toggle.Start
 		c.line.carryOut(t.command, now)
 		return turn{}
 	}

@@ -38,6 +38,7 @@ func (t *timer) stop() {
 type timers struct {
 	call        *call
 	overdue     timer         // from the answer until a file has started
+	confirm     timer         // after a start whose commands may have run in any order, until the state is sent again
 	retry       timer         // while the file may get speech that must not be in it
 	resume      timer         // from a person's pause to its end by itself
 	restart     timer         // while a recording is wanted and none is running
@@ -45,7 +46,7 @@ type timers struct {
 }
 
 func (t *timers) stop() {
-	for _, one := range []*timer{&t.overdue, &t.retry, &t.resume, &t.restart} {
+	for _, one := range []*timer{&t.overdue, &t.confirm, &t.retry, &t.resume, &t.restart} {
 		one.stop()
 	}
 }
