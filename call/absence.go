@@ -79,16 +79,37 @@ const missedAfter = 300 * time.Millisecond
 // It refuses them aloud: the recording may have changed since, so a late press could
 // do the opposite of what the person wanted.
 func (a *absence) catchUpCodes(s survey.Survey) {
+	for _, uuid := range a.codeLegs() {
+		a.codeFound(uuid, s.Variable(uuid, lastDigits))
+	}
+}
+
+// codeLegs are the legs on which a code may have been pressed unseen.
+func (a *absence) codeLegs() (legs []string) {
+	c := a.call
+	if c.route.org.OnDemand.DTMF == "" {
+		return nil
+	}
+	if c.route.peer != "" {
+		legs = append(legs, c.route.peer)
+	}
+	if c.route.direction == flow.Internal {
+		legs = append(legs, c.route.anchor)
+	}
+	return legs
+}
+
+// codeFound checks, a little later, a code that was found on a leg: its event may
+// still be on its way. digits is what FreeSWITCH has as the last code of the leg.
+func (a *absence) codeFound(uuid, digits string) {
 	c := a.call
 	code := c.route.org.OnDemand.DTMF
-	for _, uuid := range []string{c.route.peer, c.route.anchor} {
-		if code == "" || s.Variable(uuid, lastDigits) != code || uuid == c.route.anchor && c.route.direction != flow.Internal {
-			continue
-		}
-		time.AfterFunc(missedAfter, func() {
-			c.ctl.post(func(now time.Time) { a.checkCode(uuid, code, now) })
-		})
+	if digits != code {
+		return
 	}
+	time.AfterFunc(missedAfter, func() {
+		c.ctl.post(func(now time.Time) { a.checkCode(uuid, code, now) })
+	})
 }
 
 // checkCode refuses a code that is still on the leg, unless its press has been taken

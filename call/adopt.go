@@ -132,21 +132,29 @@ func (a *absence) writes(s survey.Survey) bool {
 	return yes || !known && c.rec.File >= toggle.Open && c.rec.File < toggle.Closed
 }
 
-// recheckAfter is when the snapshot on the leg is read again after a takeover, and
-// the state is sent again: a previous owner that was only slow may have changed
-// either before it yielded.
+// recheckAfter is when the snapshot and the codes on the legs are read again after a
+// takeover, and the state is sent again: a previous owner that was only slow may have
+// changed them before it yielded, and a code that was pressed just before the takeover
+// may have been too late for the survey and too early for its event to find the call.
 const recheckAfter = 500 * time.Millisecond
 
-// recheck takes a newer press of the previous owner, and sends the state again as if
-// it were in doubt.
+// recheck takes a newer press of the previous owner, refuses a code that nobody has
+// taken, and sends the state again as if it were in doubt.
 func (a *absence) recheck(now time.Time) {
 	c := a.call
 	if !c.isLive() || c.rec.Gone {
 		return
 	}
-	c.line.send([]esl.Command{esl.API("uuid_getvar", c.route.holder(), handover.Variable)}, func(replies []esl.Reply, err error, now time.Time) {
+	send, phones := []esl.Command{esl.API("uuid_getvar", c.route.holder(), handover.Variable)}, a.codeLegs()
+	for _, uuid := range phones {
+		send = append(send, esl.API("uuid_getvar", uuid, lastDigits))
+	}
+	c.line.send(send, func(replies []esl.Reply, err error, now time.Time) {
 		if err == nil {
 			a.takeNewerPress(replies[0].Text(), now)
+			for i, uuid := range phones {
+				a.codeFound(uuid, replies[i+1].Text())
+			}
 		}
 		a.resend(now)
 	}, now)

@@ -1,14 +1,17 @@
 package call
 
 import (
+	"context"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -234,4 +237,49 @@ func TestEnteredElsewhereDuringACut(t *testing.T) {
 	w.until("the note on the leg is cleared again", func() bool { return a.Get(handover.RelayedVariable) == "" })
 	w.wantState(a, "paused") // an element that was entered earlier does not end the pause
 	w.endAll()
+}
+
+// claimMeanwhile is a Calls in whose every claim something happens.
+type claimMeanwhile struct {
+	sharedStore
+	happens func()
+}
+
+func (claimMeanwhile) Alive(context.Context, string) (bool, error) { return true, nil }
+
+func (s claimMeanwhile) Claim(_ context.Context, c calls.Call) (calls.Call, error) {
+	s.happens()
+	c.Token++
+	return c, nil
+}
+
+// TestPressBetweenSurveyAndAdoption: the survey of a takeover did not see the code
+// yet, and its event comes before the call has its new owner. The press is refused
+// aloud.
+func TestPressBetweenSurveyAndAdoption(t *testing.T) {
+	p := pressPolicy(t)
+	fx := newFixtureWith(t, p)
+	a := fx.inbound("+442079460001")
+	b := fx.ring(a, "1004")
+	fx.answer(b)
+	k, err := handover.Read(a.Get(handover.Variable))
+	fx.must(err)
+	fx.stop()
+	fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Index: noIndex{}, Archive: noArchive{},
+		Calls: claimMeanwhile{happens: func() {
+			b.PressDigits("*1")
+			fx.until("the press is nobody's", func() bool { return strings.Contains(fx.log.String(), "press on a leg of no call") })
+		}}})
+	fx.ctl.Orphans([]calls.Call{k.LiveCall(k.Encode())})
+	fx.until("the press is refused", func() bool { return fx.meter.get("toggle dtmf missed") == 1 })
+	fx.settle()
+	fx.wantState(a, "on")
+	if heard := b.Hears(); len(heard) != 1 || filepath.Base(heard[0]) != "not-permitted.wav" {
+		t.Errorf("the user hears %q", heard)
+	}
+	if left := b.Get(lastDigits); left != "" {
+		t.Errorf("%s is still %q", lastDigits, left)
+	}
+	fx.pressCode(b)
+	fx.waitState(a, "paused")
 }
