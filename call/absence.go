@@ -65,9 +65,18 @@ func (a *absence) catchUpFile(s survey.Survey, now time.Time) {
 	switch is := c.rec.File; {
 	case (runs || !known) && is >= toggle.Armed && is < toggle.Open:
 		c.rec.starting = false
+		a.hearStart(s)
 		c.happened(toggle.Fact{What: toggle.Started}, now)
 	case known && !runs && c.rec.Begun && is >= toggle.Open && is < toggle.Closed:
 		c.happened(toggle.Fact{What: toggle.Stopped}, now)
+	}
+}
+
+// hearStart takes from a survey whether the answer, which was missed, has started the
+// file with speech.
+func (a *absence) hearStart(s survey.Survey) {
+	if data := s.Data[a.call.route.anchor]; data != nil {
+		a.call.files.Last().Unmasked = !masked(data)
 	}
 }
 

@@ -24,6 +24,7 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	}
 	presses := c.absence.takeRelays(k.Changed, s, now)
 	c.absence.takeSurvey(k, s, now)
+	c.permits.recall()
 	ctl.calls[c.id] = c
 	c.trace.add(recording.Note{What: recording.NoteAdopted}, now)
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
@@ -32,7 +33,7 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	c.files.AssumeCarriedOut(c.rec.State, k.WishedSince, c.cause, now)
 	before := c.rec.State
 	before.File = k.File
-	c.files.Follow(before, c.rec.State, c.cause, now)
+	c.follow(before, now)
 	c.absence.catchUp(s, now)
 	for _, e := range presses {
 		c.pressedByTransfer(e, now)
@@ -103,6 +104,9 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 func (a *absence) takeSurvey(k handover.Snapshot, s survey.Survey, now time.Time) {
 	c := a.call
 	before, anchor := c.rec.Problems, c.route.anchor
+	if c.rec.File < toggle.Open {
+		a.hearStart(s)
+	}
 	c.rec.State = c.rec.Adopted(s.Live[anchor], a.writes(s))
 	for _, problem := range (c.rec.Problems &^ before).Names() {
 		c.fault(c.files.Last(), problem, "found when the call was taken over", now)

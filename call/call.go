@@ -21,6 +21,7 @@ type call struct {
 	trace      trace
 	presses    presses
 	line       line
+	permits    permits
 	ownership  ownership
 	announced  announced
 	disclaimer disclaimer
@@ -56,6 +57,7 @@ func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
 	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
 	c.presses.call, c.line.call, c.ownership.call = c, c, c
+	c.permits = permits{call: c, given: map[string]bool{}}
 	c.announced.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c
 	c.line.switchName = switchName
 	return c
@@ -86,12 +88,22 @@ func (c *call) fact(f toggle.Fact, now time.Time) toggle.Command {
 	if before.File == toggle.Closed && next.File == toggle.NoFile {
 		c.nextPart(now)
 	}
-	c.files.Follow(before, next, c.cause, now)
+	c.follow(before, now)
 	c.timers.keepOverdue()
 	if len(commands) == 0 {
 		return toggle.None
 	}
 	return commands[0]
+}
+
+// follow notes what the file holds now. before is the state until now.
+func (c *call) follow(before toggle.State, now time.Time) {
+	p := c.files.Last()
+	edges := len(p.Edges)
+	c.files.Follow(before, c.rec.State, c.cause, now)
+	if edges == 0 && len(p.Edges) > 0 {
+		p.Origin = c.origin()
+	}
 }
 
 // happened takes a fact, sends the command that follows from it over the watch link,
@@ -112,6 +124,7 @@ func (c *call) followUp(now time.Time) {
 	c.presses.settle(now)
 	c.disclaimer.keep(now)
 	c.keepMarkers(now)
+	c.permits.keep(now)
 	c.timers.keepRetry()
 	c.publish(now)
 }
@@ -144,6 +157,15 @@ func (c *call) cause() recording.Cause {
 		return recording.Cause{Toggle: string(last.method), User: last.user, By: last.account}
 	}
 	return c.route.decided(c.rec.On && c.rec.Guard)
+}
+
+// origin says who wants the file that begins now, or would begin. That it is silent
+// until it is known who answers is not who wanted it.
+func (c *call) origin() files.Origin {
+	if c.rec.Person != toggle.Nobody {
+		return files.OriginOf(c.rec.State, c.cause())
+	}
+	return files.OriginOf(c.rec.State, c.route.decided(false))
 }
 
 // fault notes a problem of a file, once: in the sidecar, the trace, the log and the

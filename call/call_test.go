@@ -19,9 +19,9 @@ func TestAnswerBeforeTheReply(t *testing.T) {
 		certain bool
 	}{
 		{"armed", toggle.State{On: true, Pending: toggle.Arm}, recording.StateRecording, true},
-		{"armed masked", toggle.State{On: true, Guard: true, Pending: toggle.ArmMasked}, recording.StatePaused, true},
-		{"armed, being armed masked", toggle.State{On: true, Guard: true, File: toggle.Armed, Pending: toggle.ArmMasked}, recording.StatePaused, false},
-		{"armed masked, being armed", toggle.State{On: true, File: toggle.ArmedMasked, Pending: toggle.Arm}, recording.StatePaused, false},
+		{"armed masked", toggle.State{On: true, Guard: true, Pending: toggle.ArmMasked}, recording.StateWaiting, true},
+		{"armed, being armed masked", toggle.State{On: true, Guard: true, File: toggle.Armed, Pending: toggle.ArmMasked}, recording.StateWaiting, false},
+		{"armed masked, being armed", toggle.State{On: true, File: toggle.ArmedMasked, Pending: toggle.Arm}, recording.StateWaiting, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			fx := newFixtureWith(t, pressPolicy(t))

@@ -10,12 +10,13 @@ import (
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/store/index"
+	"tapedeck/toggle"
 )
 
 // sidecar is what is known of one file of the call at the time now.
 func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
-	if p.Origin.Trigger == "" {
-		p.Origin = files.OriginOf(c.rec.State, c.cause())
+	if p.Origin.Trigger == "" || len(p.Edges) == 0 && c.rec.Wanted() {
+		p.Origin = c.origin()
 	}
 	s := recording.Sidecar{
 		Version: recording.Version, Call: c.id, Organisation: c.route.org.ID, Direction: c.route.direction.String(),
@@ -32,12 +33,22 @@ func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 		s.Next = filepath.Base(all[p.N].Path)
 	}
 	if p.Began.IsZero() && p == c.files.Last() && files.MayStart(c.rec.State) {
-		s.Spans = files.ExpectedSpans(c.rec.State, c.cause())
+		s.Spans = c.expectedSpans()
 	}
 	if !p.Began.IsZero() {
 		s.File = &recording.File{Name: filepath.Base(p.Path), Began: p.Began, Stopped: p.Stopped, Concluded: !p.Confirmed}
 	}
 	return s
+}
+
+// expectedSpans are the spans of a file that the answer will start. Those that may
+// hold speech say so.
+func (c *call) expectedSpans() []recording.Span {
+	s := c.assumed()
+	if files.Assumed(s) == toggle.ArmedUnsure {
+		return files.ExpectedSpans(s, c.origin().Decided)
+	}
+	return files.ExpectedSpans(s, c.cause())
 }
 
 // sidecars are the drafts of the call's files: of those that exist or should exist,
@@ -149,10 +160,10 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 // and written its sidecar.
 func (d *describer) described(draft, s recording.Sidecar, groups []string, err error) {
 	d.done(draft)
+	cfg := &d.ctl.cfg
 	if err != nil { // the archive has logged it
 		return
 	}
-	cfg := &d.ctl.cfg
 	for _, p := range s.Problems {
 		if !slices.Contains(draft.Problems, p) {
 			cfg.Meter.Problem(recording.ProblemCode(p))

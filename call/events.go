@@ -114,6 +114,7 @@ func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, n
 		l.answered = true
 	}
 	if c := ctl.callOf(uuid); c != nil {
+		c.permits.used(uuid)
 		c.answered(uuid, now)
 	}
 }
@@ -149,6 +150,9 @@ func (ctl *Controller) recordStarted(switchName, uuid string, ev *esl.Event, now
 	}
 	p.Made, _ = madeAt(ev)
 	p.Begin(ctl.switches.when(switchName, ev, now))
+	if len(p.Edges) == 0 {
+		p.Unmasked = !masked(ev)
+	}
 	if p == c.files.Last() { // an earlier file was given up already
 		c.started(uuid, now)
 	}

@@ -45,7 +45,7 @@ func (o *ownership) snapshot() handover.Snapshot {
 		Call: c.id, Organisation: r.org.ID, Direction: r.direction, Switch: c.line.switchName, First: r.first, Anchor: r.anchor, Peer: r.peer,
 		External: c.external, Began: c.began, Answered: c.rec.answered,
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(last.method), User: last.user, Account: last.account, Pressed: c.presses.lastAt,
-		File: files.Assumed(c.rec.State), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartConfirmed: p.Confirmed,
+		File: files.Assumed(c.assumed()), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartConfirmed: p.Confirmed,
 		Disclaimed: c.disclaimer.begun, Problems: c.rec.Problems,
 		Decided: p.Origin.Decided, Trigger: p.Origin.Trigger, By: p.Origin.By,
 	}

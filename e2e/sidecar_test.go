@@ -116,13 +116,16 @@ func (r *take) isFile(s sidecar) {
 	}
 }
 
-// pauses are the spans that the sidecar calls paused, whoever made them. Spans that
-// follow each other are one.
+// isSilent reports whether a span of this state is silent.
+func isSilent(state string) bool { return state == "paused" || state == "waiting" }
+
+// pauses are the spans that the sidecar calls paused or waiting, whoever made them.
+// Spans that follow each other are one.
 func (s sidecar) pauses() (found [][2]time.Duration) {
 	for _, span := range s.Spans {
 		from, to := time.Duration(span.FromMS)*time.Millisecond, time.Duration(span.ToMS)*time.Millisecond
 		switch n := len(found); {
-		case span.State != "paused":
+		case !isSilent(span.State):
 		case n > 0 && found[n-1][1] == from:
 			found[n-1][1] = to
 		default:
@@ -138,7 +141,7 @@ func (r *take) spansAgree(s sidecar) {
 	r.Helper()
 	var end int64
 	for _, span := range s.Spans {
-		if span.FromMS != end || span.ToMS <= span.FromMS || span.State != "recording" && span.State != "paused" {
+		if span.FromMS != end || span.ToMS <= span.FromMS || span.State != "recording" && !isSilent(span.State) {
 			r.Errorf("there is a span %+v after %d ms", span, end)
 		}
 		end = span.ToMS

@@ -35,6 +35,7 @@ type suite struct {
 	mu      sync.Mutex
 	files   int           // recordings that begin with the answer
 	longest time.Duration // greatest difference between such a file's length and answer to hangup
+	silent  time.Duration // longest silence at the start of such a file
 	pauses  int           // pauses in files
 	latest  time.Duration // greatest difference between a press and the edge of its pause
 
@@ -83,6 +84,7 @@ func TestCalls(t *testing.T) {
 		t.Run(scenarios[i].name, func(t *testing.T) { run(t, i) })
 	}
 	t.Logf("%d files that begin with the answer: their length and the time from answer to hangup differ by %v at most", s.files, s.longest)
+	t.Logf("%d files that begin with the answer: the longest silence at the start is %v", s.files, s.silent)
 	t.Logf("%d pauses: their edges and the presses that made them differ by %v at most", s.pauses, s.latest)
 	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", s.spans, s.furthest)
 	for _, line := range s.tapedeck.Complaints("") {
@@ -221,10 +223,11 @@ func (s *suite) paused(differences ...time.Duration) {
 	}
 }
 
-// measured notes how far a file's length is from its call's, for the summary.
-func (s *suite) measured(difference time.Duration) {
+// measured notes how far a file's length is from its call's, and how long it is
+// silent at its start, for the summary.
+func (s *suite) measured(difference, silent time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.files++
-	s.longest = max(s.longest, difference.Abs())
+	s.longest, s.silent = max(s.longest, difference.Abs()), max(s.silent, silent)
 }

@@ -4,6 +4,7 @@ package recording
 const (
 	StateRecording = "recording"
 	StatePaused    = "paused"
+	StateWaiting   = "waiting" // silent until it is known who answers (docs/design.md, section 12, rule 14); nobody's pause
 )
 
 // On whose wish a file was begun: Sidecar.Trigger.

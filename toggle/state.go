@@ -44,13 +44,14 @@ func (s State) Wish() Wish {
 }
 
 // Status is "on" as soon as speech may be in the file, and "off" or "paused" only
-// when FreeSWITCH has confirmed that none is written.
+// when FreeSWITCH has confirmed that none is written. Silence until it is known who
+// joins is no pause (docs/design.md, section 12, rule 14).
 func (s State) Status() Status {
 	switch s.File {
 	case Open, Recording:
 		return On
 	case Masked:
-		if s.Wish() != Nothing {
+		if s.Wish() == Speech || s.Person == TurnedOff {
 			return Paused
 		}
 	}

@@ -69,7 +69,7 @@ func MayStart(s toggle.State) bool {
 func ExpectedSpans(s toggle.State, cause recording.Cause) []recording.Span {
 	state := recording.StateRecording
 	if Assumed(s) == toggle.ArmedMasked {
-		state = recording.StatePaused
+		state = silence(s)
 	}
 	return []recording.Span{{State: state, Cause: cause}}
 }
@@ -93,15 +93,18 @@ func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, n
 	before.File = Assumed(before)
 	f.addEdge(before, after, why(), now)
 	f.settleDoubt(before, after, now)
+	if after.File != toggle.Open {
+		p.Unmasked = false
+	}
 }
 
 // addEdge adds the edge that the new state makes, if it makes one.
 func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now time.Time) {
 	p := f.Last()
-	state := p.state(before.File, after.File)
+	state := p.state(before.File, after)
 	ends := after.Wish() == toggle.Speech // a pause that is about to end keeps its cause
 	if n := len(p.Edges); n > 0 && p.lastState() == state && (state == recording.StateRecording || ends || p.Edges[n-1].Cause == cause) {
-		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsureSince.IsZero() {
+		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsureSince.IsZero() && !p.Unmasked {
 			p.addUncertainPause(f.unsureSince, now, cause)
 		}
 		return
@@ -113,7 +116,6 @@ func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now t
 	switch {
 	case len(p.Edges) == 0:
 		e.At, e.Since = p.Began, p.Began
-		p.Origin = OriginOf(after, cause)
 	case !f.unsureSince.IsZero() && p.lastState() != state:
 		e.Since = f.unsureSince
 	}
@@ -168,7 +170,7 @@ func (f *Files) Recall(drafts []recording.Sidecar, known Known) {
 // AssumeCarriedOut adds an edge to the last file if its draft does not hold what was
 // wished since a time: the command was on its way and may have been carried out.
 func (f *Files) AssumeCarriedOut(s toggle.State, since time.Time, why func() recording.Cause, now time.Time) {
-	p, state := f.Last(), recording.StatePaused
+	p, state := f.Last(), silence(s)
 	if s.Wish() == toggle.Speech {
 		state = recording.StateRecording
 	}

@@ -41,6 +41,11 @@ func TestFollow(t *testing.T) {
 		s.File, s.Pending = file, pending
 		return s
 	}
+	pausing := func(file toggle.File, pending toggle.Command) toggle.State {
+		s := with(file, pending)
+		s.Person = toggle.TurnedOff
+		return s
+	}
 	type step struct {
 		ms    int
 		after toggle.State
@@ -54,14 +59,21 @@ func TestFollow(t *testing.T) {
 		{"recorded from the answer", with(toggle.Armed, toggle.None),
 			[]step{{0, with(toggle.Recording, toggle.None)}}, "0-10000 recording number/1"},
 		{"a pause begins at some time between the command and its reply", with(toggle.Armed, toggle.None),
-			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Recording, toggle.Mask)}, {2040, with(toggle.Masked, toggle.None)}},
+			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, pausing(toggle.Recording, toggle.Mask)}, {2040, pausing(toggle.Masked, toggle.None)}},
 			"0-2040 recording number/1; 2040-10000 paused number/1 slack 40"},
 		{"a mask that nobody confirmed, and then an unmask: silent in between, perhaps", with(toggle.Armed, toggle.None),
 			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Recording, toggle.Mask)}, {3000, with(toggle.Open, toggle.None)},
 				{3000, with(toggle.Open, toggle.Unmask)}, {4000, with(toggle.Recording, toggle.None)}},
 			"0-3999 recording number/1; 3999-4000 paused number/1 slack 1999; 4000-10000 recording number/1"},
-		{"armed masked: paused from the first packet", with(toggle.ArmedMasked, toggle.None),
-			[]step{{0, with(toggle.Masked, toggle.None)}}, "0-10000 paused number/1"},
+		{"armed masked: it waits from the first packet on", with(toggle.ArmedMasked, toggle.None),
+			[]step{{0, with(toggle.Masked, toggle.None)}}, "0-10000 waiting number/1"},
+		{"a wait of less than a packet is none", with(toggle.ArmedMasked, toggle.None),
+			[]step{{0, with(toggle.Open, toggle.Unmask)}, {19, with(toggle.Recording, toggle.None)}}, "0-10000 recording number/1"},
+		{"a wait of a packet", with(toggle.ArmedMasked, toggle.None),
+			[]step{{0, with(toggle.Open, toggle.Unmask)}, {20, with(toggle.Recording, toggle.None)}}, "0-20 waiting number/1; 20-10000 recording number/1 slack 20"},
+		{"two short waits one after the other, and speech around them", with(toggle.Armed, toggle.None),
+			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Masked, toggle.None)}, {2010, with(toggle.Recording, toggle.None)},
+				{3000, with(toggle.Masked, toggle.None)}, {3010, with(toggle.Recording, toggle.None)}}, "0-10000 recording number/1"},
 		{"what might have started has not", with(toggle.Open, toggle.None),
 			[]step{{0, with(toggle.Open, toggle.None)}, {500, with(toggle.NoFile, toggle.None)}}, ""},
 	} {

@@ -21,6 +21,7 @@ type Part struct {
 	Confirmed bool      // Began is from RECORD_START; otherwise it was concluded
 	Made      time.Time // time of RECORD_START by FreeSWITCH's clock; zero: not known
 	Stopped   time.Time // time of RECORD_STOP; zero: it has not come
+	Unmasked  bool      // the answer started it without a mask, and nothing is confirmed since
 	Edges     []Edge
 	Origin    Origin
 	Problems  []string // as in the sidecar
@@ -31,7 +32,7 @@ type Part struct {
 type Edge struct {
 	At    time.Time // from here on the file certainly holds State
 	Since time.Time // from here on the file may hold State
-	State string    // recording.StateRecording or recording.StatePaused
+	State string    // recording.StateRecording, recording.StatePaused or recording.StateWaiting
 	Cause recording.Cause
 }
 
@@ -107,14 +108,19 @@ func (p *Part) AddProblem(problem, detail string) bool {
 	return true
 }
 
+// packet is the time of one packet of sound. Less is not worth a span of its own.
+const packet = 20 * time.Millisecond
+
 // Spans are the spans of the file between its edges. The last one ends when the file
-// was stopped, or at end if it was not.
+// was stopped, or at end if it was not. A wait of less than a packet belongs to the
+// span after it.
 func (p *Part) Spans(end time.Time) []recording.Span {
-	spans := make([]recording.Span, 0, len(p.Edges))
-	for i, e := range p.Edges {
+	edges := p.audible()
+	spans := make([]recording.Span, 0, len(edges))
+	for i, e := range edges {
 		until := cmp.Or(p.Stopped, end)
-		if i+1 < len(p.Edges) {
-			until = p.Edges[i+1].At
+		if i+1 < len(edges) {
+			until = edges[i+1].At
 		}
 		from := p.ms(e.At)
 		spans = append(spans, recording.Span{FromMS: from, ToMS: max(from, p.ms(until)), State: e.State, Cause: e.Cause, SlackMS: from - p.ms(e.Since)})
@@ -122,23 +128,52 @@ func (p *Part) Spans(end time.Time) []recording.Span {
 	return spans
 }
 
+// audible are the edges without the waits of less than a packet.
+func (p *Part) audible() []Edge {
+	edges := make([]Edge, 0, len(p.Edges))
+	for _, e := range p.Edges {
+		if n := len(edges); n > 0 && edges[n-1].State == recording.StateWaiting && e.At.Sub(edges[n-1].At) < packet {
+			e.At, e.Since = edges[n-1].At, edges[n-1].Since
+			edges = edges[:n-1]
+		}
+		if n := len(edges); n > 0 && edges[n-1].State == e.State && edges[n-1].Cause == e.Cause {
+			continue
+		}
+		edges = append(edges, e)
+	}
+	return edges
+}
+
 // ms converts a time to milliseconds since the beginning of the file.
 func (p *Part) ms(at time.Time) int64 { return max(0, at.Sub(p.Began).Milliseconds()) }
 
 // state is what the file holds now. A file whose state is uncertain holds what it
-// held before.
-func (p *Part) state(before, now toggle.File) string {
+// held before. A silence that is about to end stays what it was.
+func (p *Part) state(before toggle.File, now toggle.State) string {
+	last := p.lastState()
 	switch {
-	case now == toggle.Masked:
-		return recording.StatePaused
-	case now == toggle.Recording:
+	case now.File == toggle.Masked && now.Wish() == toggle.Speech && last != "" && last != recording.StateRecording:
+		return last
+	case now.File == toggle.Masked:
+		return silence(now)
+	case now.File == toggle.Recording:
 		return recording.StateRecording
-	case len(p.Edges) > 0:
-		return p.lastState()
-	case before == toggle.ArmedMasked, before == toggle.ArmedUnsure:
-		return recording.StatePaused
+	case last != "":
+		return last
+	case !p.Unmasked && (before == toggle.ArmedMasked || before == toggle.ArmedUnsure):
+		return silence(now)
 	}
 	return recording.StateRecording
+}
+
+// silence is the state of a file that is silent: paused by a person or because the
+// call is not to be recorded, or waiting until it is known who answers
+// (docs/design.md, section 12, rule 14).
+func silence(s toggle.State) string {
+	if s.Wanted() {
+		return recording.StateWaiting
+	}
+	return recording.StatePaused
 }
 
 // lastState is the state of the last edge; "" if there is none.

@@ -167,7 +167,11 @@ func (s Snapshot) Draft() recording.Sidecar {
 		d.Part = s.Part
 	}
 	state := recording.StateRecording
-	if s.File == toggle.ArmedMasked {
+	switch {
+	case s.File != toggle.ArmedMasked:
+	case s.State().Wanted():
+		state = recording.StateWaiting
+	default:
 		state = recording.StatePaused
 	}
 	d.Spans = []recording.Span{{State: state, Cause: s.Decided}}

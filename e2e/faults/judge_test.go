@@ -81,7 +81,7 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 			to -= time.Duration(d.Spans[n].SlackMS) * ms
 			tally.count("spans with slack", 1)
 		}
-		paused := d.Spans[i].State == "paused"
+		paused := d.Spans[i].State == "paused" || d.Spans[i].State == "waiting"
 		listen := a.silence
 		if paused {
 			listen = a.speech
