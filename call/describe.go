@@ -1,6 +1,7 @@
 package call
 
 import (
+	"errors"
 	"math"
 	"path/filepath"
 	"slices"
@@ -161,6 +162,10 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 func (d *describer) described(draft, s recording.Sidecar, groups []string, err error) {
 	d.done(draft)
 	cfg := &d.ctl.cfg
+	if errors.Is(err, recording.ErrUnwanted) {
+		d.removed(draft)
+		return
+	}
 	if err != nil { // the archive has logged it
 		return
 	}
@@ -178,6 +183,21 @@ func (d *describer) described(draft, s recording.Sidecar, groups []string, err e
 		cfg.Meter.Recording(result)
 	}
 	cfg.Index.Save(Index(cfg.Recordings, s, groups))
+}
+
+// removed reports that a file was removed because nobody wanted it. The reason is in
+// the words of `tapedeck policy explain`.
+func (d *describer) removed(s recording.Sidecar) {
+	var chain flow.Chain
+	cause := s.Spans[len(s.Spans)-1].Cause
+	element, _ := flow.ParseElement(cause.Element)
+	if setting, err := flow.ParseSetting(cause.Setting); err == nil {
+		chain = flow.Chain{{Element: element, Setting: setting}}
+	}
+	d.ctl.cfg.Meter.Recording("removed")
+	log := d.ctl.cfg.Log.With("call", s.Call, "organisation", s.Organisation)
+	log.Info("recording removed: nobody wanted it", "kind", string(element.Kind), "setting", cause.Setting)
+	log.Debug("removed because", "verdict", flow.Explain(flow.Last, true, chain).Verdict)
 }
 
 // path is the path of a sidecar's file.

@@ -34,8 +34,8 @@ type Meter interface {
 	// Toggle counts a press: method is dtmf, record_key, blind_transfer, api or
 	// auto_resume; result is ok or why it was refused.
 	Toggle(method, result string)
-	// Recording counts a file with a finished sidecar: result is complete or
-	// problem.
+	// Recording counts a file that was examined: result is complete or problem, or
+	// removed if nobody wanted it.
 	Recording(result string)
 	// Problem counts a problem of a recording.
 	Problem(problem string)

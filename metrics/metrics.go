@@ -53,7 +53,7 @@ func New() *Metrics {
 		toggles: counters("tapedeck_toggles_total",
 			"Presses by method (dtmf, record_key, blind_transfer, api; auto_resume is a pause that ended by itself) and result: ok, or why not.",
 			"method", "result"),
-		recordings: counters("tapedeck_recordings_total", "Files that were examined and described at the end of their call: complete, problem.", "result"),
+		recordings: counters("tapedeck_recordings_total", "Files that were examined at the end of their call: complete, problem, removed (nobody wanted it).", "result"),
 		problems: counters("tapedeck_recording_problems_total",
 			"Problems of recordings, by what a sidecar calls them, when they are noticed.", "problem"),
 		adopted: counters("tapedeck_adopted_calls_total",

@@ -99,8 +99,9 @@ func (a *Archive) Discard(id string) {
 
 // Finish queues a recording that is over: the Archive examines its file, writes its
 // sidecar and removes its draft. Then a worker calls then, which may be nil, with
-// the sidecar that was written, or with an error if this sidecar has no place where
-// it could be written. While the disk refuses, the Archive tries again and again.
+// the sidecar that was written, with ErrUnwanted if the file was removed because
+// nobody wanted it, or with another error if this sidecar has no place where it could
+// be written. While the disk refuses, the Archive tries again and again.
 func (a *Archive) Finish(s Sidecar, then func(Sidecar, error)) {
 	s = s.clone()
 	a.jobs.update(s.ID(), func(j *job) {

@@ -33,7 +33,8 @@ func stateOf(path string) fileState {
 	return fileState{info.Size(), info.ModTime()}
 }
 
-// finish examines a recording's file and writes its sidecar.
+// finish examines a recording's file and writes its sidecar, or removes a file that
+// nobody wanted.
 func (a *Archive) finish(ctx context.Context, j *job) {
 	a.jobs.mu.Lock()
 	s, calls := j.finish, len(j.callbacks)
@@ -55,8 +56,9 @@ func (a *Archive) finish(ctx context.Context, j *job) {
 		return
 	}
 	examined, err := a.examine(ctx, j, *s, wav)
+	var fate error
 	if err == nil {
-		examined, err = a.cfg.Dir.save(SidecarPath(wav), examined)
+		examined, fate, err = a.cfg.Dir.keepOrRemove(*s, examined, wav)
 	}
 	if err == nil {
 		err = a.cfg.Dir.removeDraft(j.id)
@@ -67,8 +69,10 @@ func (a *Archive) finish(ctx context.Context, j *job) {
 		return
 	}
 	a.failures.recovered()
-	a.finished(j, s, calls, examined, nil)
-	a.makeWaveform(ctx, j, examined, wav)
+	a.finished(j, s, calls, examined, fate)
+	if fate == nil {
+		a.makeWaveform(ctx, j, examined, wav)
+	}
 }
 
 // makeWaveform makes the waveform of a recording, unless Run is ending: then

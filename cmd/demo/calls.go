@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -185,6 +186,7 @@ func (p *play) result() (string, error) {
 	if !answered {
 		verdict = "not answered; otherwise " + verdict
 	}
+	p.described(live.ID)
 	heard, err := esltest.Listen(live.File, 100*time.Millisecond, tonesHz()...)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Sprintf("no file\t%s", verdict), nil
@@ -215,6 +217,24 @@ func (p *play) live() (calls.Call, bool) {
 	}
 	p.note(errors.New("the call is not in the store"))
 	return calls.Call{}, false
+}
+
+// described waits until a call that has ended is out of the store. Then its file is
+// described, or removed if nobody wanted it.
+func (p *play) described(id string) {
+	isLive := func(c calls.Call) bool { return c.ID == id }
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); {
+		all, err := p.stage.daemon.Calls(p.ctx)
+		if err == nil && !slices.ContainsFunc(all, isLive) {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-p.ctx.Done():
+			return
+		}
+	}
+	p.note(errors.New("the call is still in the store after its end"))
 }
 
 func (p *play) verdict(c calls.Call) string {

@@ -46,7 +46,7 @@ func TestDemoOnce(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "policy.yaml")); err != nil {
 		t.Error(err)
 	}
-	for _, want := range []string{"Tapedeck and a simulated FreeSWITCH are running.", "/   (until the calls have ended)   account demo, password ", "all with this password)\n", "  silent file "} {
+	for _, want := range []string{"Tapedeck and a simulated FreeSWITCH are running.", "/   (until the calls have ended)   account demo, password ", "all with this password)\n", "  no file "} {
 		if !strings.Contains(stdout, want) {
 			t.Errorf("no %q in\n%s", want, stdout)
 		}

@@ -1,0 +1,66 @@
+package recording
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// ErrUnwanted is what Finish reports of a file that was removed because nobody
+// wanted it (docs/design.md, section 12, rule 15).
+var ErrUnwanted = errors.New("recording: nobody wanted it: it was removed")
+
+// toldOn is the State of a NoteTold that speech may be in the file.
+const toldOn = "on"
+
+// Unwanted reports whether the file was begun silent only because it was not known
+// yet who would answer, then nobody wanted it, and nobody pressed. A recording that
+// admits a problem is not unwanted: it may hold what must not get lost unseen. The
+// end of a file that nobody saw is no such problem, because nobody could have ended
+// its silence then.
+func (s Sidecar) Unwanted() bool {
+	if s.File == nil || s.Part > 1 || s.Next != "" || s.Trigger == TriggerOnDemand || s.Hold != nil || len(s.Spans) == 0 {
+		return false
+	}
+	spoken := func(span Span) bool { return span.State == StateRecording || span.Cause.Toggle != "" }
+	pressed := func(n Note) bool {
+		return n.What == NotePressed || n.What == NoteUndone || n.What == NoteTold && n.State == toldOn
+	}
+	admitted := func(problem string) bool { return ProblemCode(problem) != NoStopEvent }
+	last := s.Spans[len(s.Spans)-1]
+	return last.State == StatePaused && !slices.ContainsFunc(s.Spans, spoken) && !slices.ContainsFunc(s.Trace, pressed) &&
+		!slices.ContainsFunc(s.Problems, admitted)
+}
+
+// keepOrRemove writes the sidecar of a recording that was examined, or removes the
+// recording if nobody wanted it; then fate is ErrUnwanted. draft is what was known
+// before the file was examined: the file of an unwanted recording may be gone
+// already, if this was interrupted before. What cannot be removed is kept and says so.
+func (d Dir) keepOrRemove(draft, examined Sidecar, wav string) (written Sidecar, fate, err error) {
+	if draft.Unwanted() && (examined.File == nil || examined.Unwanted()) {
+		if err = d.removeUnwanted(draft.ID(), wav); err == nil {
+			return examined, ErrUnwanted, nil
+		}
+		examined.AddProblem(Disk, "nobody wanted the file, and it cannot be removed: "+rootCause(err))
+	}
+	written, err = d.save(SidecarPath(wav), examined)
+	return written, nil, err
+}
+
+// removeUnwanted removes the files of a recording.
+func (d Dir) removeUnwanted(id, wav string) error {
+	day, _, err := d.locate(wav)
+	if err != nil {
+		return fmt.Errorf("recording: remove %s: %w", id, err)
+	}
+	return d.locked(func() error {
+		if s, err := ReadSidecar(day.SidecarPath(id)); err == nil && s.Hold != nil {
+			return ErrHeld
+		}
+		if err := removeFiles(day, Found{ID: id}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
