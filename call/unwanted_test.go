@@ -51,9 +51,9 @@ func (l *lockedIndex) all() []index.Recording {
 	return append([]index.Recording(nil), l.saved...)
 }
 
-// TestNothingIsLeft: a call that bob, who says no, has answered leaves no file, no
+// TestUnwantedLeavesNothing: a call that bob, who says no, has answered leaves no file, no
 // sidecar, no draft and no entry in the index; one line of the log and the meter tell.
-func TestNothingIsLeft(t *testing.T) {
+func TestUnwantedLeavesNothing(t *testing.T) {
 	fx, saved := newArchived(t)
 	a := fx.inbound("+442079460001")
 	b := fx.ring(a, "1002")
