@@ -153,6 +153,10 @@ func (l *Lab) LegOf(ctx context.Context, t *Telephone) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return l.legOf(ctx, id)
+}
+
+func (l *Lab) legOf(ctx context.Context, id string) (string, error) {
 	e, err := l.Switch.Wait(ctx, "leg of "+id, func(e *esl.Event) bool { return e.Variable("sip_call_id") == id })
 	if err != nil {
 		return "", err
