@@ -56,9 +56,10 @@ const (
 // takes one piece of work after the other; other goroutines hand it work.
 type Controller struct {
 	loop
-	cfg   Config
-	begun begunLookups
-	lost  lostCalls
+	cfg     Config
+	begun   begunLookups
+	markers markerFiles
+	lost    lostCalls
 
 	// owned by Run
 	calls     map[string]*call
@@ -86,6 +87,7 @@ func New(cfg Config) *Controller {
 		loop:     loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
 		cfg:      cfg,
 		begun:    make(begunLookups),
+		markers:  make(markerFiles, 1024),
 		calls:    map[string]*call{},
 		legs:     newLegs(),
 		switches: newSwitches(cfg.Switches),
@@ -109,6 +111,7 @@ func (ctl *Controller) Run(ctx context.Context) error {
 	ctl.work.Go(func() { watchdog{ctl}.run(ctx, lookEvery) })
 	ctl.work.Go(func() { reaper{ctl}.run(ctx) })
 	ctl.work.Go(func() { ctl.begun.serve(ctx, ctl.cfg.Recordings) })
+	ctl.work.Go(func() { ctl.markers.serve(ctx, ctl.cfg.Recordings, ctl.cfg.Log) })
 	for {
 		select {
 		case work := <-ctl.inbox:

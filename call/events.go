@@ -44,12 +44,14 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 		ctl.unbridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), now)
 	case "RECORD_START":
 		if file := ev.Get("Record-File-Path"); isMarker(file) {
+			ctl.markers.remove(file)
 			ctl.markerStarted(uuid, file, ev, now)
 		} else {
 			ctl.recordStarted(switchName, uuid, ev, now)
 		}
 	case "RECORD_STOP":
-		if isMarker(ev.Get("Record-File-Path")) {
+		if file := ev.Get("Record-File-Path"); isMarker(file) {
+			ctl.markers.remove(file) // FreeSWITCH may have put it there only now (audio_spool_path)
 			ctl.markerStopped(uuid, ev, now)
 		} else {
 			ctl.recordStopped(switchName, uuid, ev, now)

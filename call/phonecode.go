@@ -74,7 +74,6 @@ func (r *route) onPhones(entering string) []esl.Command {
 	}
 	if r.org.OnDemand.RecordKey {
 		disabled = "false"
-		say("RECORD_MIN_SEC", markerMinSec)
 	}
 	say("sip_disable_recording", disabled)
 	return send

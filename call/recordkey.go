@@ -13,18 +13,21 @@ import (
 // A phone's Record key sends a SIP INFO, which mod_sofia handles by itself: `on` starts
 // a recording of the phone's own leg, to the path that the profile's record-path and
 // record-template give, `off` stops it (sofia.c, sofia_handle_sip_i_info). Those
-// recordings are only markers: they are masked, and FreeSWITCH deletes them
-// because they are shorter than RECORD_MIN_SEC. FreeSWITCH holds back 500 ms of their
-// audio (RECORD_PRE_BUFFER_FRAMES). A mask takes effect sooner, so next to nothing of
-// the talk gets into a marker.
+// recordings are only markers: they are masked, and their files are removed
+// (keyfiles.go). FreeSWITCH holds back 500 ms of their audio but for the first packet
+// (RECORD_PRE_BUFFER_FRAMES; switch_core_media_bug.c, switch_core_media_bug_read). A
+// mask takes effect sooner, so one packet of the talk gets into a marker at most. On
+// the leg no variable is set that a recording reads: it would count for everybody's
+// recordings of that leg.
 //
 // A marker runs on each phone exactly while the call is being recorded. So a key
 // that asks for a change makes an event: `on` starts a marker, `off` stops it. A key
 // that asks for the present state makes none.
-const (
-	markerPrefix = "tapedeck-key-"
-	markerMinSec = "86400"
-)
+const markerPrefix = "tapedeck-key-"
+
+// markerMinSec is RECORD_MIN_SEC of the markers that we start, in seconds: FreeSWITCH
+// deletes a shorter file by itself, even if Tapedeck has ended meanwhile.
+const markerMinSec = "86400"
 
 // marker is the marker that runs on a leg; the zero value is none.
 type marker struct {
@@ -38,7 +41,7 @@ func isMarker(file string) bool { return strings.HasPrefix(path.Base(file), mark
 // markerFile is the path of a phone's marker, as the profile makes it from
 // freeswitch-conf's record-path and record-template.
 func (ctl *Controller) markerFile(uuid string) string {
-	return path.Join(ctl.cfg.Recordings.String(), ".keys", markerPrefix+uuid+".wav")
+	return path.Join(ctl.cfg.Recordings.String(), keyDir, markerPrefix+uuid+".wav")
 }
 
 // markerSerial is the recording variable that numbers the markers that we start. It

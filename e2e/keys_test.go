@@ -27,6 +27,7 @@ func keys() []scenario {
 		{"record key where the organisation has no grant", settings{numbers: yes, onDemand: digits}, keyNotGranted},
 		{"record key where the organisation has no recording", settings{off: true, onDemand: keyAndDigits}, keyNotGranted},
 		{"record key of a phone, granted", settings{onDemand: keyAndDigits}, keyGranted},
+		{"record key beside another recording of the user's leg", settings{numbers: yes, onDemand: keyAndDigits}, keyBesideAnother},
 		{"record key, tapedeck not running", settings{numbers: yes, onDemand: keyAndDigits}, keyWithoutTapedeck},
 	}
 }
@@ -80,6 +81,38 @@ func keyOffFirst(t *talk) {
 	}
 	t.noMarkers(leg, anchor)
 	t.loggedPresses(anchor, 2)
+}
+
+// keyBesideAnother lets somebody else record alice's leg while she presses her key.
+// That recording is whole, and it goes on during her pause.
+func keyBesideAnother(t *talk) {
+	outside, alice := fromOutside(t)
+	anchor, leg := t.leg(outside), t.leg(alice)
+	path := filepath.Join(t.suite.lab.Switch.Base, "recordings", leg+".wav")
+	_, err := t.suite.lab.Switch.API(t.ctx, "uuid_record", leg+" start "+path)
+	t.do(err)
+	began := t.moment(t.recordEvent("RECORD_START", path), "Event-Date-Timestamp")
+	t.speak(speech)
+	pause := period{from: t.recordKey(alice, "off", anchor, "paused")}
+	t.speak(speech)
+	pause.to = t.recordKey(alice, "on", anchor, "on")
+	t.speak(speech)
+	t.hangUp(outside, alice)
+	t.recording().silentExactly(pause)
+	t.recordEvent("RECORD_STOP", path)
+	other, err := lab.Listen(path)
+	if err != nil {
+		t.Fatalf("the other recording of the leg is lost: %v", err)
+	}
+	if other.Length < 3*speech || len(other.Silences(near)) > 0 || other.Speaks(lab.Outside) < 3*speech-margin {
+		t.Errorf("the other recording of the leg: %s, silent in %v", other, other.Silences(near))
+	}
+	other.Between(pause.from.Sub(began)+margin, pause.to.Sub(began)-margin, func(at time.Duration, channels []lab.Heard) {
+		if !slices.Equal(channels[0], only(lab.Outside, lab.Alice)) {
+			t.Errorf("at %.1f s of the other recording %v is heard; whole file: %s", at.Seconds(), channels, other)
+		}
+	})
+	t.noMarkers(leg, anchor)
 }
 
 // keyAndCode pauses with one and resumes with the other, both ways.

@@ -42,6 +42,9 @@ func (t *talk) recordKey(phone *lab.Telephone, ask, anchor, state string) time.T
 	since, at := t.suite.lab.Switch.Seen(), time.Now()
 	t.do(phone.RecordKey(t.ctx, ask))
 	t.awaitState(since, anchor, state)
+	t.suite.mu.Lock()
+	t.suite.keys++
+	t.suite.mu.Unlock()
 	return at
 }
 

@@ -36,6 +36,7 @@ type suite struct {
 	files   int           // recordings that begin with the answer
 	longest time.Duration // greatest difference between such a file's length and answer to hangup
 	silent  time.Duration // longest silence at the start of such a file
+	keys    int           // Record keys that turned a recording on or off
 	pauses  int           // pauses in files
 	latest  time.Duration // greatest difference between a press and the edge of its pause
 
@@ -64,7 +65,7 @@ func TestCalls(t *testing.T) {
 			}
 		}
 	}
-	markers := lab.WatchMarkers(s.tapedeck.Recordings)
+	markers := s.lab.Switch.WatchMarkers(s.tapedeck.Recordings)
 	t.Run("scenario", func(t *testing.T) {
 		for i, sc := range parallel {
 			t.Run(sc.name, func(t *testing.T) { t.Parallel(); run(t, i) })
@@ -72,6 +73,9 @@ func TestCalls(t *testing.T) {
 	})
 	seen, longest, most, left := markers.Stop()
 	t.Logf("%d markers of record keys, up to %v long: there were %v of sound in one at most", seen, longest, most)
+	if s.keys > 0 && seen == 0 {
+		t.Error("no marker of a record key was seen")
+	}
 	if most > markerSound || len(left) > 0 {
 		t.Errorf("%v of sound in a marker of a record key, want %v at most; left: %q", most, markerSound, left)
 	}

@@ -56,6 +56,9 @@ func startProcessIn(dir, log, program string, args ...string) (*Process, error) 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
+// PID is the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Runs reports whether the process has not ended.
 func (p *Process) Runs() bool {
 	select {

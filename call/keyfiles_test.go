@@ -1,0 +1,128 @@
+package call
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestKeySparesOtherRecordings: what somebody else records on a user's leg is kept
+// whole, although the user presses the Record key meanwhile.
+func TestKeySparesOtherRecordings(t *testing.T) {
+	for _, number := range []string{"+442079460001", "+442079460004"} { // recorded; not recorded
+		t.Run(number, func(t *testing.T) {
+			fx := newFixtureWith(t, pressPolicy(t))
+			a := fx.inbound(number)
+			d := fx.ring(a, "1004")
+			fx.answer(d)
+			other := filepath.Join(fx.dir, "other.wav")
+			fx.must(d.Execute("record_session", other))
+			fx.talk(second)
+			for _, on := range []bool{true, false, true, false} {
+				fx.pressKey(d, on)
+				fx.talk(second)
+			}
+			a.Hangup("")
+			fx.settle()
+			info, err := os.Stat(other)
+			if err != nil {
+				t.Fatalf("the other recording of the leg: %v", err)
+			}
+			if want := int64(44 + 5*16000); info.Size() != want {
+				t.Errorf("the other recording of the leg has %d bytes, want %d", info.Size(), want)
+			}
+			fx.until("no marker is left", func() bool { return len(fx.markers()) == 0 })
+		})
+	}
+}
+
+// TestKeyFileIsRemovedAtOnce: the file that a Record key begins has lost its name
+// before anything stops it, so a crash leaves nothing behind. So have the markers that
+// Tapedeck begins.
+func TestKeyFileIsRemovedAtOnce(t *testing.T) {
+	fx := newFixtureWith(t, pressPolicy(t))
+	a := fx.inbound("+442079460004") // not recorded: no marker runs
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.pressKey(d, true)
+	fx.wantState(a, "on")
+	fx.until("the key's file is removed", func() bool { return len(fx.markers()) == 0 })
+	fx.pressKey(d, false)
+	fx.wantState(a, "paused")
+	fx.pressCode(d) // a marker of Tapedeck's own begins
+	fx.wantState(a, "on")
+	fx.until("the marker is removed", func() bool { return len(fx.markers()) == 0 })
+	fx.pressKey(d, false) // it runs all the same
+	fx.wantState(a, "paused")
+	a.Hangup("")
+	fx.settle()
+	fx.until("nothing is left", func() bool { return len(fx.markers()) == 0 })
+}
+
+// TestLeftKeyMarkersAreRemoved: a Tapedeck that starts removes the markers of an earlier
+// one, and those that keys have begun meanwhile; whatever else is in the folder stays.
+func TestLeftKeyMarkersAreRemoved(t *testing.T) {
+	policy := pressPolicy(t)
+	fx := newFixtureWith(t, policy)
+	a := fx.inbound("+442079460004")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	keep := filepath.Join(fx.dir, keyDir, "notes.txt")
+	fx.restart(policy, func() {
+		d.RecordKey(true)
+		if len(fx.markers()) != 1 {
+			t.Error("the key has begun no file")
+		}
+		left := filepath.Join(fx.dir, keyDir, markerPrefix+"gone.wav")
+		for _, path := range []string{left, keep} {
+			fx.must(os.WriteFile(path, nil, 0o600))
+		}
+		long := time.Now().Add(-time.Minute)
+		for _, path := range append(fx.markers(), keep) {
+			fx.must(os.Chtimes(path, long, long))
+		}
+	})
+	fx.until("they are removed", func() bool { return len(fx.markers()) == 0 })
+	if _, err := os.Stat(keep); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSweepSparesNewKeyMarkers: FreeSWITCH may be about to look for a file that it has
+// just created.
+func TestSweepSparesNewKeyMarkers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, markerPrefix+"new.wav")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for age, left := range map[time.Duration]bool{markerAge - time.Millisecond: true, markerAge: false} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
+			t.Fatal(err)
+		}
+		if err := sweepMarkers(dir, info.ModTime().Add(age)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); (err == nil) != left {
+			t.Errorf("%v old: %v", age, err)
+		}
+	}
+	if err := sweepMarkers(filepath.Join(dir, "none"), time.Now()); err != nil {
+		t.Errorf("without the folder: %v", err)
+	}
+}
+
+// markers are the files of markers that exist.
+func (fx *fixture) markers() []string {
+	left, err := filepath.Glob(filepath.Join(fx.dir, keyDir, markerPrefix+"*"))
+	fx.must(err)
+	return left
+}
