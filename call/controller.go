@@ -26,6 +26,7 @@ type Config struct {
 	Policy     func() *flow.Policy // the policy in force; never nil
 	Recordings recording.Dir
 	Stereo     bool // channel 1 has the anchor's own voice, channel 2 what it hears
+	Rate       int  // samples of one channel in a second; 0: as many as the anchor's codec has
 	Prompts    Prompts
 	Switches   map[string]Link // by the switch's name
 	Calls      Calls

@@ -37,7 +37,7 @@ func (c *call) sidecar(p *files.Part, now time.Time) recording.Sidecar {
 		s.Spans = c.expectedSpans()
 	}
 	if !p.Began.IsZero() {
-		s.File = &recording.File{Name: filepath.Base(p.Path), Began: p.Began, Stopped: p.Stopped, Concluded: !p.Confirmed}
+		s.File = &recording.File{Name: filepath.Base(p.Path), Parties: p.Parties, Began: p.Began, Stopped: p.Stopped, Concluded: !p.Confirmed}
 	}
 	return s
 }

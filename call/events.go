@@ -150,6 +150,7 @@ func (ctl *Controller) recordStarted(switchName, uuid string, ev *esl.Event, now
 	if c == nil {
 		return
 	}
+	p.Parties = partiesOf(ev)
 	p.Made, _ = madeAt(ev)
 	p.Begin(ctl.switches.when(switchName, ev, now))
 	if len(p.Edges) == 0 {
@@ -166,6 +167,9 @@ func (ctl *Controller) recordStopped(switchName, uuid string, ev *esl.Event, now
 	c, p := ctl.recordedFile(uuid, ev)
 	if c == nil {
 		return
+	}
+	if p.Parties == nil {
+		p.Parties = partiesOf(ev)
 	}
 	if !p.Made.IsZero() { // the difference of the clocks is known better by now
 		p.Begin(ctl.switches.ours(switchName, p.Made, now))

@@ -49,6 +49,7 @@ type fixture struct {
 
 	address string // of the switch's event socket
 	stop    func() // ends the Controller that was started last
+	mono    bool   // Controllers that are started from now on ask for one channel
 }
 
 // countingMeter is a Meter that remembers.
@@ -160,7 +161,7 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 	}
 	log := slog.New(slog.NewTextHandler(fx.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
-	cfg.Prompts, cfg.Recordings, cfg.Stereo = Prompts{Dir: sounds, Language: "en"}, dir, true
+	cfg.Prompts, cfg.Recordings, cfg.Stereo = Prompts{Dir: sounds, Language: "en"}, dir, !fx.mono
 	cfg.Switches, cfg.Meter, cfg.Log = map[string]Link{"fs1": link}, fx.meter, log
 	d = New(cfg)
 	connected := make(chan struct{}, 16)

@@ -12,6 +12,7 @@ import (
 	"tapedeck/call/handover"
 	"tapedeck/esl"
 	"tapedeck/flow"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -310,9 +311,31 @@ func (l *line) recordSession() string {
 // of audio; otherwise a mask would take effect 500 ms late (switch_core_media_bug.c,
 // switch_core_media_bug_read).
 func (l *line) recordingVariables() []esl.RecordVar {
-	return []esl.RecordVar{{Name: "RECORD_STEREO", Value: strconv.FormatBool(l.call.ctl.cfg.Stereo)},
+	cfg := &l.call.ctl.cfg
+	vars := []esl.RecordVar{{Name: stereoVariable, Value: strconv.FormatBool(cfg.Stereo)},
 		{Name: "RECORD_MIN_SEC", Value: "0"}, {Name: "RECORD_PRE_BUFFER_FRAMES", Value: "0"},
 		{Name: "tapedeck_call", Value: l.call.id}}
+	if cfg.Rate > 0 {
+		vars = append(vars, esl.RecordVar{Name: "record_sample_rate", Value: strconv.Itoa(cfg.Rate)})
+	}
+	return vars
+}
+
+// stereoVariable is the recording variable that asks for one party in each channel.
+const stereoVariable = "RECORD_STEREO"
+
+// partiesOf says who is in each channel of a file, by the file's RECORD_START or
+// RECORD_STOP. On a leg whose own sound has two channels FreeSWITCH does not part the
+// parties, and the file has two channels even if one was asked for (switch_ivr_async.c,
+// switch_ivr_record_session_event).
+func partiesOf(ev channelData) []string {
+	switch of := ev.Variable("rtp_use_codec_channels"); {
+	case of != "" && of != "1":
+		return []string{recording.PartyBoth, recording.PartyBoth}
+	case ev.Get("Recording-Variable-"+stereoVariable) == "true":
+		return []string{recording.PartyOwn, recording.PartyHeard}
+	}
+	return []string{recording.PartyBoth}
 }
 
 // fate turns the replies to a recording command into a fact. It logs each failure

@@ -26,6 +26,7 @@ type sidecar struct {
 		DurationMS   int64 `json:"duration_ms"`
 		Channels     int
 		Rate         int
+		Parties      []string
 	}
 	Spans []struct {
 		FromMS int64 `json:"from_ms"`
@@ -110,7 +111,7 @@ func (r *take) isFile(s sidecar) {
 		r.Fatalf("the sidecar of %s says that there is no file; problems %q", r.Path, s.Problems)
 	}
 	length := time.Duration(f.DurationMS) * time.Millisecond
-	if f.Bytes != int64(len(data)) || f.SHA256 != hex.EncodeToString(sum[:]) || f.Channels != r.Channels || f.Rate != 8000 ||
+	if f.Bytes != int64(len(data)) || f.SHA256 != hex.EncodeToString(sum[:]) || f.Channels != r.Channels || f.Rate != r.Rate() ||
 		!strings.HasSuffix(r.Path, "/"+f.Name) || (length-r.Length).Abs() > time.Millisecond {
 		r.Errorf("the sidecar says %+v; the file is %s, %d bytes, %v, SHA-256 %x", *f, r.Path, len(data), r.Length, sum)
 	}

@@ -66,6 +66,13 @@ func (s *Sidecar) setFile(name string, heard sound.Analysis) {
 		Channels: heard.Channels, Rate: heard.Rate}
 	if s.File != nil {
 		f.Began, f.Stopped, f.Concluded = s.File.Began, s.File.Stopped, s.File.Concluded
+		f.Parties = s.File.Parties
+	}
+	switch {
+	case f.Channels == 1:
+		f.Parties = []string{PartyBoth}
+	case len(f.Parties) != f.Channels: // the file is not what FreeSWITCH was asked for
+		f.Parties = nil
 	}
 	s.File = &f
 	if heard.Fault != "" {

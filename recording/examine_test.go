@@ -125,6 +125,15 @@ func TestExamineFile(t *testing.T) {
 	if f := got.File; f.Name != call+".wav" || f.Bytes != 64044 || f.DurationMS != 2000 || f.Channels != 2 || f.Rate != 8000 || f.Began != day {
 		t.Errorf("%+v", f)
 	}
+	for _, parties := range [][]string{nil, {PartyBoth}, {PartyOwn, PartyHeard}, {PartyBoth, PartyBoth}} {
+		want := parties
+		if len(parties) != 2 { // it is not known who is in two channels
+			want = nil
+		}
+		if f := examine(true, func(s *Sidecar) { s.File.Parties = parties }).File; !slices.Equal(f.Parties, want) {
+			t.Errorf("parties %q, want %q", f.Parties, want)
+		}
+	}
 	expect(examine(true, func(s *Sidecar) { s.File = nil }), true)
 	expect(examine(true, func(s *Sidecar) { s.Problems = []string{NoStopEvent} }), true, NoStopEvent)
 	expect(examine(true, func(s *Sidecar) { s.Problems = []string{Lost} }), false, Lost)

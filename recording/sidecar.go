@@ -43,18 +43,31 @@ type Sidecar struct {
 	Problems     []string  `json:"problems"`
 }
 
-// File is the sound file. Until Examine has read it, only Name, Began, Concluded and
-// Stopped are set.
+// File is the sound file. Until Examine has read it, only Name, Parties, Began,
+// Concluded and Stopped are set.
 type File struct {
 	Name       string    `json:"name"`
 	Bytes      int64     `json:"bytes"`
 	SHA256     string    `json:"sha256"` // hexadecimal, of the whole file
 	DurationMS int64     `json:"duration_ms"`
 	Channels   int       `json:"channels"`
+	Parties    []string  `json:"parties,omitempty"`   // whose voices each channel has: PartyOwn and so on; nil: not known
 	Rate       int       `json:"rate"`                // samples of one channel in a second
 	Began      time.Time `json:"began,omitzero"`      // RECORD_START
 	Concluded  bool      `json:"concluded,omitempty"` // RECORD_START did not come: Began is the end less the length
 	Stopped    time.Time `json:"stopped,omitzero"`    // RECORD_STOP
+}
+
+// The values of File.Parties.
+const (
+	PartyOwn   = "own"   // the recorded leg's own voice
+	PartyHeard = "heard" // what that leg hears
+	PartyBoth  = "both"
+)
+
+// Mixed reports whether the file has several channels, and both parties in each.
+func (f File) Mixed() bool {
+	return len(f.Parties) > 1 && !slices.ContainsFunc(f.Parties, func(p string) bool { return p != PartyBoth })
 }
 
 // Span is a stretch of the file that holds one thing, in milliseconds of the file.
@@ -137,6 +150,7 @@ func (s Sidecar) clone() Sidecar {
 	s.Trace, s.Problems = slices.Clone(s.Trace), slices.Clone(s.Problems)
 	if s.File != nil {
 		file := *s.File
+		file.Parties = slices.Clone(file.Parties)
 		s.File = &file
 	}
 	if s.Hold != nil {

@@ -38,6 +38,9 @@ func (s Sidecar) tidy() Sidecar {
 	}
 	if f := s.File; f != nil {
 		f.Name, f.SHA256, f.Began, f.Stopped = tidy.Text(f.Name, maxText), tidy.Text(f.SHA256, maxText), tidy.Time(f.Began), tidy.Time(f.Stopped)
+		if f.Parties != nil {
+			f.Parties = tidyTexts(f.Parties, maxText)
+		}
 	}
 	if h := s.Hold; h != nil {
 		*h = Hold{tidy.Text(h.By, maxText), tidy.Text(h.Reason, maxReason), tidy.Time(h.At)}

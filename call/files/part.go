@@ -24,6 +24,7 @@ type Part struct {
 	Unmasked  bool      // the answer started it without a mask, and nothing is confirmed since
 	Edges     []Edge
 	Origin    Origin
+	Parties   []string // who is in each channel, as in the sidecar; nil: not known
 	Problems  []string // as in the sidecar
 	Growth    Growth
 }
@@ -198,6 +199,7 @@ func (p *Part) recall(s recording.Sidecar) {
 		return
 	}
 	p.Began, p.Stopped, p.Confirmed = s.File.Began, s.File.Stopped, !s.File.Concluded
+	p.Parties = slices.Clone(s.File.Parties)
 	for _, span := range s.Spans {
 		at := p.Began.Add(time.Duration(span.FromMS) * time.Millisecond)
 		p.Edges = append(p.Edges, Edge{at, at.Add(-time.Duration(span.SlackMS) * time.Millisecond), span.State, span.Cause})

@@ -30,6 +30,7 @@ type Config struct {
 	Recordings struct {
 		Dir    recording.Dir `yaml:"dir"`
 		Stereo bool          `yaml:"stereo"`
+		Rate   int           `yaml:"rate"` // samples of one channel in a second; 0: leg, that of the recorded leg
 	} `yaml:"recordings"`
 	Prompts struct {
 		Dir      string `yaml:"dir"`

@@ -106,7 +106,7 @@ switches:
     address: switch.example.net:8021
     password_file: `+password+`
 store: { redis: [redis://:pw@a:1, "redis://:pw@b:2"] }
-recordings: { dir: /srv/calls, stereo: false }
+recordings: { dir: /srv/calls, stereo: false, rate: 16000 }
 prompts: { dir: /srv/sounds, language: es }
 policy: p
 http: { listen: ":0", accounts: a, certificate: c, key: k, trusted_proxies: 10.0.0.0/8 }
@@ -121,6 +121,7 @@ log: { level: debug, format: json }
 	if want.Recordings.Dir, err = recording.NewDir("/srv/calls"); err != nil {
 		t.Fatal(err)
 	}
+	want.Recordings.Rate = 16000
 	want.HTTP.Listen, want.HTTP.Accounts = ":0", "a"
 	want.HTTP.Certificate, want.HTTP.Key, want.HTTP.TrustedProxies = "c", "k", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
@@ -175,6 +176,7 @@ func TestConfigMistakes(t *testing.T) {
 		{"recordings: {dir: spool}\n", 1, "not absolute"},
 		{"recordings: {dir: /a b}\n", 1, "use letters, digits"},
 		{"recordings: {stereo: maybe}\n", 1, "write true or false"},
+		{"recordings: {rate: 44100}\n", 1, "write 8000 or 16000 or leg"},
 		{"policy: {a: b}\n", 1, "write one value"},
 		{"log: {level: loud}\n", 1, "write debug or info or warn or error"},
 		{"log: {format: xml}\n", 1, "write text or json"},

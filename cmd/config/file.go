@@ -71,6 +71,8 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 			},
 			"stereo": r.word("recordings.stereo", []string{"true", "false"},
 				func(s string) { c.Recordings.Stereo = s == "true" }),
+			"rate": r.word("recordings.rate", []string{"8000", "16000", "leg"},
+				func(s string) { c.Recordings.Rate, _ = strconv.Atoi(s) }), // leg: 0
 		}),
 		"prompts": r.section("prompts", map[string]read{
 			"dir": func(n *yaml.Node) {

@@ -110,7 +110,11 @@ func (p *page) file(path string, f *recording.File) {
 	}
 	p.fact("file", path)
 	p.fact("length", words.Position(f.DurationMS))
-	p.fact("sound", fmt.Sprintf("%s, %s, %d Hz", words.Size(f.Bytes), words.Count(f.Channels, "channel"), f.Rate))
+	channels := words.Count(f.Channels, "channel")
+	if f.Mixed() {
+		channels += " with both parties in each"
+	}
+	p.fact("sound", fmt.Sprintf("%s, %s, %d Hz", words.Size(f.Bytes), channels, f.Rate))
 	p.fact("checksum", "SHA-256 "+f.SHA256)
 	p.fact("written", p.time(f.Began)+" to "+cmp.Or(p.time(f.Stopped), "?"))
 }

@@ -156,7 +156,10 @@ func (p *recordingPage) sound(s recording.Sidecar, may func(access.Right) bool) 
 	}
 	p.Player = &playerView{DurationMS: s.File.DurationMS, Length: recording.Length(s.File.DurationMS), Stereo: s.File.Channels == 2,
 		Upper: "outside party", Lower: "our side"}
-	if s.Direction == "internal" {
+	switch {
+	case s.File.Mixed():
+		p.Player.Upper, p.Player.Lower = "both parties", "both parties"
+	case s.Direction == "internal":
 		p.Player.Upper, p.Player.Lower = "caller", "called"
 	}
 }
@@ -217,6 +220,9 @@ func formText(f recording.File) string {
 		form = "stereo"
 	} else if f.Channels > 2 {
 		form = fmt.Sprintf("%d channels", f.Channels)
+	}
+	if f.Mixed() {
+		form += ", both parties in each channel"
 	}
 	if f.Rate > 0 {
 		form += ", " + strings.TrimSuffix(fmt.Sprintf("%.1f", float64(f.Rate)/1000), ".0") + " kHz"

@@ -367,6 +367,15 @@ func TestRecordingPageFor(t *testing.T) {
 	if all.Player == nil || !all.Download || !all.MayHold || !all.MayDelete || !all.MayAudit || all.File.Form != "mono, 16 kHz" {
 		t.Errorf("%+v", all)
 	}
+	s.File.Channels, s.File.Parties = 2, []string{recording.PartyOwn, recording.PartyHeard}
+	if p := recordingPageOf(rd, index.Recording{ID: "c"}, s, flow.Last, may(access.Rights...)); p.Player.Upper != "outside party" || p.File.Form != "stereo, 16 kHz" {
+		t.Errorf("one party in each channel: %+v %+v", p.Player, p.File)
+	}
+	s.File.Parties = []string{recording.PartyBoth, recording.PartyBoth}
+	if p := recordingPageOf(rd, index.Recording{ID: "c"}, s, flow.Last, may(access.Rights...)); p.Player.Upper != "both parties" || p.Player.Lower != "both parties" ||
+		p.File.Form != "stereo, both parties in each channel, 16 kHz" {
+		t.Errorf("both parties in each channel: %+v %+v", p.Player, p.File)
+	}
 	none := recordingPageOf(rd, index.Recording{ID: "c"}, s, flow.Last, may())
 	if none.Player != nil || none.NoPlayer == "" || none.Download || none.MayHold || none.MayDelete || none.MayAudit {
 		t.Errorf("%+v", none)

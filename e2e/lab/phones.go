@@ -37,6 +37,14 @@ func (p *Phones) CallFromOutside(ctx context.Context, context, from, number stri
 		fmt.Sprintf("sofia/phones/%s@127.0.0.1:%d", number, port))
 }
 
+// CallWithCodec is CallFromOutside by a telephone that offers one codec, as FreeSWITCH
+// writes it (OPUS@48000h@20i@2c).
+func (p *Phones) CallWithCodec(ctx context.Context, context, from, number, codec string) (*Telephone, error) {
+	port := p.lab.ports[context]
+	return p.originate(ctx, Outside, fmt.Sprintf("origination_caller_id_number=%s,absolute_codec_string=%s", from, codec),
+		fmt.Sprintf("sofia/phones/%s@127.0.0.1:%d", number, port))
+}
+
 // CallFromUser lets a user's phone dial.
 func (p *Phones) CallFromUser(ctx context.Context, o Org, who Person, number string) (*Telephone, error) {
 	ext := o.Extension(who)

@@ -59,7 +59,7 @@ func StartTapedeck(ctx context.Context, c TapedeckConfig) (*Tapedeck, error) {
 switches:
   - { name: fs1, address: "127.0.0.1:%d", password: %s }
 store: { redis: %s }
-recordings: { dir: %s, stereo: true }
+recordings: { dir: %s, stereo: true, rate: leg }
 prompts: { dir: %s, language: en }
 policy: %s
 http: { listen: %q, accounts: %s }
@@ -137,6 +137,26 @@ func (t *Tapedeck) Restart(ctx context.Context) (err error) {
 		return fmt.Errorf("%w\n%s", err, tail(t.log, 20))
 	}
 	return nil
+}
+
+// SetRate restarts Tapedeck with another rate of recordings: 8000, 16000 or leg.
+func (t *Tapedeck) SetRate(ctx context.Context, rate string) error {
+	text, err := os.ReadFile(t.Config)
+	if err != nil {
+		return fmt.Errorf("lab: configure tapedeck: %w", err)
+	}
+	before, rest, _ := strings.Cut(string(text), ", rate: ")
+	_, after, found := strings.Cut(rest, " }")
+	if !found {
+		return fmt.Errorf("lab: configure tapedeck: %s names no rate", t.Config)
+	}
+	if err := os.WriteFile(t.Config, []byte(before+", rate: "+rate+" }"+after), 0o600); err != nil {
+		return fmt.Errorf("lab: configure tapedeck: %w", err)
+	}
+	if err := t.Stop(10 * time.Second); err != nil {
+		return err
+	}
+	return t.Restart(ctx)
 }
 
 // Run runs another command of the same program with the same daemon file, such

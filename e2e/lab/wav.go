@@ -191,6 +191,9 @@ func (s *Sound) Speaks(t Tone) (total time.Duration) {
 	return total
 }
 
+// Rate is the number of samples of one channel in a second.
+func (s *Sound) Rate() int { return s.rate }
+
 // Silent reports whether every sample is zero.
 func (s *Sound) Silent() bool { return s.Peak == 0 }
 

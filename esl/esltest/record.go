@@ -32,7 +32,8 @@ var errNoMedia = errors.New("no media on the channel")
 
 // record starts a recording of the channel (switch_ivr_async.c,
 // switch_ivr_record_session_event). An unanswered channel is pre-answered first. If
-// the channel is already recorded to that path, nothing changes.
+// the channel is already recorded to that path, nothing changes. On a channel whose
+// variable rtp_use_codec_channels is 2 both parties are in both channels of the file.
 func (c *Channel) record(path string, limit time.Duration, vars []header) error {
 	if !c.preAnswer() {
 		return errNoMedia
@@ -44,6 +45,9 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 	r.tape = &tape{path: path, width: 1, limit: c.sw.space}
 	if value, ok := r.setting("RECORD_STEREO"); ok && isTrue(value) {
 		r.tape.width = 2
+	}
+	if value, _ := c.vars.get("rtp_use_codec_channels"); value == "2" { // what was asked for does not count
+		r.tape.width, r.tape.mixed = 2, true
 	}
 	if value, ok := r.setting("RECORD_MIN_SEC"); ok {
 		r.min = max(0, atoi(value))

@@ -380,3 +380,19 @@ func TestRefusedKeys(t *testing.T) {
 		sw.Close()
 	}
 }
+
+// TestStereoLeg: on a leg whose own sound has two channels both parties are in both
+// channels, whatever was asked for.
+func TestStereoLeg(t *testing.T) {
+	for _, asked := range []string{"true", "false"} {
+		sw, l := newSwitch(t)
+		path := filepath.Join(t.TempDir(), "s.wav")
+		a := caller(sw)
+		a.Set("rtp_use_codec_channels", "2")
+		ring(a, "1001").Answer()
+		record(t, l, a.UUID()+" start "+path+" 0 {RECORD_STEREO="+asked+"}")
+		talk(sw, 1000)
+		a.Hangup("")
+		hear(t, path, "0s-1s 440+880|440+880")
+	}
+}

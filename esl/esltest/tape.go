@@ -19,7 +19,8 @@ const (
 // whole blocks, and its header says that it is empty until it is closed.
 type tape struct {
 	path   string
-	width  int // channels
+	width  int  // channels
+	mixed  bool // both parties are in each of two channels
 	limit  func(path string) (bytes int64, limited bool)
 	file   *os.File
 	size   int64  // of the file
@@ -77,6 +78,9 @@ func (t *tape) add(own, heard, first, samples int) (err error) {
 	a, h := toneOf(own), toneOf(heard)
 	for i := first; i < first+samples; i++ {
 		x, y := a[i%rate], h[i%rate]
+		if t.mixed {
+			x, y = x+y, x+y
+		}
 		if t.width == 1 {
 			t.block = binary.LittleEndian.AppendUint16(t.block, uint16(x+y))
 		} else {
