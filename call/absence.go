@@ -105,7 +105,7 @@ func (a *absence) codeLegs() (legs []string) {
 	if c.route.direction == flow.Internal {
 		legs = append(legs, c.route.anchor)
 	}
-	return legs
+	return append(legs, c.route.room.serves...)
 }
 
 // codeFound checks, a little later, a code that was found on a leg: its event may

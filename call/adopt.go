@@ -26,6 +26,7 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	c.absence.takeSurvey(k, s, now)
 	c.permits.recall()
 	ctl.calls[c.id] = c
+	rooms{ctl}.adopted(c)
 	c.trace.add(recording.Note{What: recording.NoteAdopted}, now)
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
 	ctl.cfg.Meter.Adopted("adopted")
@@ -86,6 +87,7 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 		}
 	}
 	c.route.lastLeft, _ = flow.ParseElement(k.LastLeft)
+	c.route.room.guest = k.Guest
 	for _, s := range history {
 		if max(1, s.Part) > len(c.files.All()) {
 			continue
@@ -148,6 +150,9 @@ func (a *absence) recheck(now time.Time) {
 	c := a.call
 	if !c.isLive() || c.rec.Gone {
 		return
+	}
+	if room := c.route.room.id; room != "" {
+		rooms{c.ctl}.assemble(room, nil, now)
 	}
 	send, phones := []esl.Command{esl.API("uuid_getvar", c.route.holder(), handover.Variable)}, a.codeLegs()
 	for _, uuid := range phones {

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"strings"
 	"time"
 
 	"tapedeck/esl"
@@ -20,10 +21,13 @@ type announced struct {
 	lamps   lamps
 }
 
-// announcement is the state of a recording and the legs whose variable shows it.
+// announcement is the state of a recording and the legs whose variable shows it. In
+// a conference room the variable shows the state of all recordings in it.
 type announcement struct {
 	status       toggle.Status
 	anchor, peer string
+	voice        toggle.Status // of the recordings in which the voices of these legs are
+	serves       string        // further legs, with spaces between them
 }
 
 // send reports the state of the recording when FreeSWITCH has confirmed it and it is
@@ -32,7 +36,7 @@ type announcement struct {
 // time, so the last one that arrives is true.
 func (a *announced) send(now time.Time) {
 	c := a.call
-	is := announcement{c.rec.Status(), c.route.anchor, c.route.peer}
+	is := announcement{c.rec.Status(), c.route.anchor, c.route.peer, rooms{c.ctl}.status(c, ""), strings.Join(c.route.room.serves, " ")}
 	if a.sending || a.last == is || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None {
 		return
 	}
@@ -53,9 +57,9 @@ func (a *announced) send(now time.Time) {
 
 // commands are the commands that send sends.
 func (a *announced) commands(is announcement) []esl.Command {
-	send := []esl.Command{esl.SetVar(is.anchor, "tapedeck_state", string(is.status))}
-	if is.peer != "" {
-		send = append(send, esl.SetVar(is.peer, "tapedeck_state", string(is.status)))
+	var send []esl.Command
+	for _, leg := range strings.Fields(is.anchor + " " + is.peer + " " + is.serves) {
+		send = append(send, esl.SetVar(leg, "tapedeck_state", string(is.voice)))
 	}
 	return append(append(send, a.event(is)), a.lampCommands()...)
 }
@@ -78,7 +82,7 @@ func (a *announced) event(is announcement) esl.Command {
 func (a *announced) sendEnd(now time.Time) {
 	send := a.lampCommands()
 	if a.last.status == toggle.On || a.last.status == toggle.Paused {
-		send = append(send, a.event(announcement{toggle.Off, a.call.route.anchor, ""}))
+		send = append(send, a.event(announcement{status: toggle.Off, anchor: a.call.route.anchor}))
 	}
 	if len(send) > 0 {
 		a.call.line.send(send, ignored, now)

@@ -29,8 +29,11 @@ func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask
 			answer <- result{toggle.Off, toggle.ErrNoCall}
 			return
 		}
-		c.presses.take(press{method: toggle.API, user: c.route.named(user), account: account, ask: ask,
-			answer: func(s toggle.Status, err error) { answer <- result{s, err} }}, now)
+		p := press{method: toggle.API, user: c.route.named(user), account: account, ask: ask,
+			answer: func(s toggle.Status, err error) { answer <- result{s, err} }}
+		if !(rooms{ctl}).pressed(c, p, now) {
+			c.presses.take(p, now)
+		}
 	}
 	if !ctl.post(work) {
 		return toggle.Off, fmt.Errorf("call: press: %w", toggle.ErrBusy)

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -136,6 +137,7 @@ func (c *call) publish(now time.Time) {
 		return
 	}
 	c.announced.send(now)
+	rooms{c.ctl}.tell(c, now)
 	c.ownership.save(now)
 	c.count()
 }
@@ -198,7 +200,11 @@ func (c *call) nextPart(now time.Time) {
 	c.rec.Problems = 0
 	p := c.files.Last()
 	c.trace.add(recording.Note{What: recording.NoteFile, Result: p.String()}, now)
-	c.log.Warn("recording begins again in a further file", "part", p.N)
+	level := slog.LevelWarn
+	if before := c.files.All()[p.N-2]; len(before.Problems) == 0 { // a guest in a conference room had given it up
+		level = slog.LevelInfo
+	}
+	c.log.Log(context.Background(), level, "recording begins again in a further file", "part", p.N)
 }
 
 // answered takes the answer of a leg. On an outgoing call, the leg that answers
@@ -218,6 +224,7 @@ func (c *call) answered(uuid string, now time.Time) {
 
 // joined takes a bridge: the anchor talks to this leg now.
 func (c *call) joined(uuid string, now time.Time) {
+	c.route.room.talksOutside()
 	c.route.join(uuid, now)
 	c.rethink(now)
 }

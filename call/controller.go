@@ -184,15 +184,20 @@ func (ctl *Controller) callAnchored(uuid string) *call {
 }
 
 // callOn returns the live call in which a leg talks: the leg is its anchor, or is
-// bridged with its anchor. It returns nil if there is none.
+// bridged with its anchor, or was dialled into its conference room. It returns nil if
+// there is none.
 func (ctl *Controller) callOn(uuid string) *call {
 	if c := ctl.callAnchored(uuid); c != nil {
 		return c
 	}
-	if l := ctl.legs.get(uuid); l != nil {
-		return ctl.callAnchored(l.peer)
+	l := ctl.legs.get(uuid)
+	if l == nil {
+		return nil
 	}
-	return nil
+	if c := ctl.callAnchored(l.peer); c != nil || l.at.room == "" {
+		return c
+	}
+	return rooms{ctl}.serving(l)
 }
 
 // count updates the numbers of running and paused recordings when one call's file

@@ -13,7 +13,7 @@ import (
 // Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
 	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE",
-	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass}
+	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass}
 
 // Watched takes an event from the watch link of a switch. The link calls it in the
 // order of the events. It waits while the Controller is busy.
@@ -69,7 +69,7 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	}
 }
 
-// custom passes on the events that Tapedeck makes itself.
+// custom passes on the events that Tapedeck makes itself, and those of conferences.
 func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.Time) {
 	switch ev.Subclass() {
 	case armedSubclass:
@@ -82,6 +82,8 @@ func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.T
 		ctl.enteredElsewhere(switchName, ev, now)
 	case adoptedSubclass:
 		ctl.takeover.adoptedElsewhere(ev)
+	case roomSubclass:
+		rooms{ctl}.event(ev, now)
 	}
 }
 
@@ -126,6 +128,9 @@ func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, n
 func (ctl *Controller) bridged(a, b string, now time.Time) {
 	ctl.legs.bridge(a, b)
 	ctl.legs.bridge(b, a)
+	for _, uuid := range []string{a, b} { // a profile with suppress-events reports no del-member
+		rooms{ctl}.move(uuid, "", now)
+	}
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		if c := ctl.callAnchored(pair[0]); c != nil {
 			c.joined(pair[1], now)
@@ -217,6 +222,7 @@ func hasHungUp(ev *esl.Event) bool { return ev.Get("Answer-State") == "hangup" }
 // hungUp takes the end of a leg. A call ends with its anchor, and before an anchor
 // is known with its first leg.
 func (ctl *Controller) hungUp(uuid string, now time.Time) {
+	rooms{ctl}.hungUp(uuid, now)
 	if c := ctl.callOf(uuid); c != nil {
 		if c.route.has(uuid) {
 			c.end(now)

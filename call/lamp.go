@@ -26,7 +26,7 @@ func (c *call) lampsOf() lamps {
 	if c.rec.Gone {
 		return show
 	}
-	for _, uuid := range []string{c.route.anchor, c.route.peer} {
+	for _, uuid := range append([]string{c.route.anchor, c.route.peer}, c.route.room.others...) {
 		l, org := c.ctl.legs.get(uuid), c.route.org
 		if !l.is(org.ID) || !isPlain(l.user.domain) || org.Users[l.user.id] == nil {
 			continue

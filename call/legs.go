@@ -20,6 +20,13 @@ type leg struct {
 	marker     marker // the marker of its Record key
 	prompt     string // file of the prompt that was played last; "" if none
 	peer       string // the leg that it is bridged with; "" if none
+	at         place
+}
+
+// place is the conference room in which a leg is (room.go), and since when.
+type place struct {
+	room  string // "" if none
+	since time.Time
 }
 
 // user names the user whose phone a leg is. The zero value is no user.
@@ -35,11 +42,14 @@ func (l *leg) is(org string) bool { return l != nil && l.user.id != "" && l.user
 
 // legs are the known legs, and the legs that hung up less than sweepEvery ago.
 type legs struct {
-	all  map[string]*leg
-	gone map[string]time.Time
+	all   map[string]*leg
+	gone  map[string]time.Time
+	rooms map[string]*meeting // by Conference-Unique-ID
 }
 
-func newLegs() *legs { return &legs{all: map[string]*leg{}, gone: map[string]time.Time{}} }
+func newLegs() *legs {
+	return &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}}
+}
 
 // get returns a leg; nil if it is not known.
 func (ls *legs) get(uuid string) *leg { return ls.all[uuid] }

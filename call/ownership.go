@@ -47,7 +47,7 @@ func (o *ownership) snapshot() handover.Snapshot {
 		On: c.rec.On, Guard: c.rec.Guard, Person: c.rec.Person, Method: string(last.method), User: last.user, Account: last.account, Pressed: c.presses.lastAt,
 		File: files.Assumed(c.assumed()), Doomed: c.rec.Doomed, Part: p.N, PartBegan: p.Began, PartConfirmed: p.Confirmed,
 		Disclaimed: c.disclaimer.begun, Problems: c.rec.Problems,
-		Decided: p.Origin.Decided, Trigger: p.Origin.Trigger, By: p.Origin.By,
+		Decided: p.Origin.Decided, Trigger: p.Origin.Trigger, By: p.Origin.By, Guest: r.room.guest,
 	}
 	if s.File > toggle.Open && s.File < toggle.Closed {
 		s.File = toggle.Open

@@ -17,6 +17,7 @@ type press struct {
 	account string // of a press by the API: the account that asked in the user's name
 	ask     toggle.Ask
 	answer  func(toggle.Status, error) // takes the result of a press by the API; nil for other methods
+	room    *roomPress                 // the press on all recordings in a conference room that this one is a part of; nil if none
 }
 
 // autoResume is the method of the press by which a pause ends by itself.
@@ -61,7 +62,10 @@ func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Ask, n
 		ctl.cfg.Log.Info("press on a leg of no call", "leg", uuid, "method", string(m))
 		return
 	}
-	c.presses.take(press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}, now)
+	p := press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}
+	if !(rooms{ctl}).pressed(c, p, now) {
+		c.presses.take(p, now)
+	}
 }
 
 // take obeys or refuses a press, counts it and notes it in the trace
@@ -74,9 +78,7 @@ func (ps *presses) take(p press, now time.Time) {
 		result = "ok"
 	}
 	c.ctl.cfg.Meter.Toggle(string(p.method), result)
-	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(p.method), User: p.user, By: p.account, Result: result}, now)
-	c.log.Info("press received", "method", string(p.method), "ask", p.ask.String(), "result", result)
-	c.log.Debug("pressed by", "user", p.user, "account", p.account)
+	ps.note(p, result, now)
 	if refusal != toggle.Permitted {
 		ps.announce(p, notPermitted, now)
 		p.reply(c.rec.Status(), refusal)
@@ -85,11 +87,19 @@ func (ps *presses) take(p press, now time.Time) {
 	ps.obey(p, now)
 }
 
+// note writes a press into the trace and the log.
+func (ps *presses) note(p press, result string, now time.Time) {
+	c := ps.call
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(p.method), User: p.user, By: p.account, Result: result}, now)
+	c.log.Info("press received", "method", string(p.method), "ask", p.ask.String(), "result", result)
+	c.log.Debug("pressed by", "user", p.user, "account", p.account)
+}
+
 // obey carries a press out. The result of a press by the API is announced on the
 // phone that is in the call.
 func (ps *presses) obey(p press, now time.Time) {
 	c := ps.call
-	if p.method == toggle.API {
+	if p.method == toggle.API && p.leg == "" {
 		p.leg = c.route.userPhone()
 	}
 	if len(ps.waiting) == 0 || c.rec.Person == toggle.Nobody {
@@ -127,7 +137,10 @@ func (ps *presses) settle(now time.Time) {
 	announcedOn := map[string]bool{}
 	for i := len(done) - 1; i >= 0; i-- { // the latest press first: one prompt for each phone
 		done[i].reply(status, err)
-		if !announcedOn[done[i].leg] {
+		switch {
+		case done[i].room != nil:
+			done[i].room.settled(c, prompt, now)
+		case !announcedOn[done[i].leg]:
 			announcedOn[done[i].leg] = true
 			ps.announce(done[i], prompt, now)
 		}
@@ -239,6 +252,9 @@ func (ps *presses) resume(now time.Time) {
 func (ps *presses) yield() {
 	for _, p := range ps.waiting {
 		p.reply(ps.call.rec.Status(), toggle.ErrNoCall)
+		if p.room != nil {
+			p.room.yield()
+		}
 	}
 	ps.waiting = nil
 }

@@ -36,6 +36,7 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 			here = append(here, uuid)
 		}
 	}
+	asked := time.Now()
 	s, err := survey.All(ctx, conn, here)
 	if err != nil {
 		return err
@@ -44,6 +45,7 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 	ctl.ask(ctx, func(now time.Time) {
 		r.connected(switchName, core, known, s, now)
 		r.meet(switchName, s, drafts, now)
+		rooms{ctl}.refresh(s, asked, now)
 		ctl.work.Go(func() { r.lookAgain(ctx, switchName, conn) })
 	})
 	return nil
@@ -82,6 +84,7 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	}) {
 		return
 	}
+	asked := time.Now()
 	s, err := survey.Ask(ctx, conn, legs)
 	if err != nil {
 		return
@@ -95,6 +98,7 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 		}
 		r.learn(switchName, s, now)
 		r.meet(switchName, s, drafts, now)
+		rooms{ctl}.refresh(s, asked, now)
 		r.endUnanswered(switchName, s, now)
 		for _, c := range ctl.calls {
 			if c.line.switchName == switchName && c.route.awaitsAnchor() {

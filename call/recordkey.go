@@ -99,7 +99,7 @@ func (c *call) keepMarkers(now time.Time) {
 		return
 	}
 	for _, uuid := range c.route.keyPhones() {
-		l, on := c.ctl.legs.get(uuid), c.rec.Status() == toggle.On && !c.rec.Gone
+		l, on := c.ctl.legs.get(uuid), rooms{c.ctl}.status(c, c.route.org.ID) == toggle.On && !c.rec.Gone
 		switch file := c.ctl.markerFile(uuid); {
 		case on && l.marker.file == "":
 			l.marker = marker{file, c.ctl.cfg.Calls.Instance() + "-" + strconv.FormatInt(c.ctl.serial(), 10)}

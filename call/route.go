@@ -23,6 +23,7 @@ type route struct {
 	fresh     bool         // an explicit setting was entered since the last wish
 	lastLeft  flow.Element // the user who left last; no element once a user has joined
 	talked    []string     // the users who have been on the call, in order
+	room      gathering
 	legs      *legs
 	trace     *trace
 }
@@ -163,9 +164,12 @@ func (r *route) effective() flow.Effective {
 // wish is the fact for toggle that says what the chain wants now. Fresh is set if an
 // explicit setting was entered since the last call of wish.
 func (r *route) wish(answered bool) toggle.Fact {
+	if r.room.guest {
+		return toggle.Fact{What: toggle.Chain}
+	}
 	e := r.effective()
 	f := toggle.Fact{What: toggle.Chain, On: e.On, Guard: e.CouldEnd(r.org.Precedence, r.coming(answered)),
-		Fresh: r.fresh, Sticky: r.org.OnDemand.StickyPause}
+		Fresh: r.fresh, Sticky: r.org.OnDemand.StickyPause || r.room.id != ""}
 	r.fresh = false
 	return f
 }
@@ -296,10 +300,11 @@ func (r *route) has(uuid string) bool {
 func (r *route) holder() string { return cmp.Or(r.anchor, r.first) }
 
 // userPhone is the phone of the user on the call; "" if there is none. It is the
-// anchor's peer, or on an internal call the anchor itself. Before the answer of an
-// outgoing call it is the calling leg.
+// anchor's peer, or on an internal call the anchor itself, or the phone of the user
+// who came first into the anchor's conference room. Before the answer of an outgoing
+// call it is the calling leg.
 func (r *route) userPhone() string {
-	for _, uuid := range []string{r.peer, r.holder()} {
+	for _, uuid := range append([]string{r.peer, r.holder()}, r.room.others...) {
 		if r.legs.get(uuid).is(r.org.ID) {
 			return uuid
 		}
@@ -316,7 +321,7 @@ func (r *route) keyPhones() []string {
 			phones = append(phones, uuid)
 		}
 	}
-	return phones
+	return append(phones, r.room.serves...)
 }
 
 // userOn is the id of the organisation's user whose phone a leg is; "" if it is

@@ -190,7 +190,7 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 	c := newCall(ctl, identity{id: idOf(e.leg, l.begun), core: e.core, external: e.external, began: now},
 		route{org: e.org, direction: e.direction, first: e.leg}, ctl.switches.nameOf(e.core))
 	c.ownership.token = 1
-	c.announced.last = announcement{status: toggle.Off, anchor: e.leg}
+	c.announced.last = announcement{status: toggle.Off, anchor: e.leg, voice: toggle.Off}
 	c.rec.Answered = e.answered && e.direction != flow.Outbound
 	if e.direction != flow.Outbound {
 		c.route.anchor = e.leg
@@ -230,6 +230,7 @@ func (c *call) greeting() []esl.Command {
 // arm enters the element that the dialplan named, if there is one, and brings the
 // recording in line with the chain.
 func (c *call) arm(e entry, send []esl.Command, now time.Time) turn {
+	c.route.room.talksOutside()
 	if e.hint != "" {
 		c.enterElement(e.hint, now)
 		send = append(send, esl.Execute("unset", "tapedeck_element"))

@@ -62,6 +62,7 @@ type Snapshot struct {
 	Decided       recording.Cause `json:"decided,omitzero"`
 	Trigger       string          `json:"trigger,omitempty"`
 	By            string          `json:"by,omitempty"`
+	Guest         bool            `json:"guest,omitempty"` // the talk is in the files of other calls of a conference room
 }
 
 // Step is one element of the chain, with the leg of a user who is on the call.

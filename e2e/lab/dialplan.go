@@ -14,6 +14,7 @@ import (
 // (Org.Number). The users' context is as README.md in freeswitch-conf says: extensions
 // ring users, everything else goes to the carrier.
 const (
+	ToRoom       = 0 // the organisation's conference room (Org.Room)
 	ToAlice      = 1 // transferred to alice's extension in the users' context
 	ToGroupAlice = 2 // ring group "team", alice's phone rings
 	ToGroup      = 3 // ring group "team", alice's and bob's phones ring at once
@@ -26,6 +27,10 @@ const (
 )
 
 var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := .}}
+<extension name="{{.ID}}-room"><condition field="destination_number" expression="{{.Dialled 0}}">
+  <action application="answer"/>
+  <action application="conference" data="{{.ID}}@default"/>
+</condition></extension>
 <extension name="{{.ID}}-alice"><condition field="destination_number" expression="{{.Dialled 1}}">
   <action application="set" data="force_transfer_context=default"/>
   <action application="transfer" data="{{.Extension 1}} XML default"/>
@@ -79,8 +84,12 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 // Dialled is the pattern of the k-th number, in every form that a carrier sends.
 func (o Org) Dialled(k int) string { return `^(?:\+44|0044|44|0)` + o.national(k) + `$` }
 
-const users = `<extension name="users"><condition field="destination_number" expression="^1(\d\d)\d$">
+const users = `<extension name="users"><condition field="destination_number" expression="^1(\d{2,3})\d$">
   <action application="bridge" data="user/${destination_number}@s$1.lab"/>
+</condition></extension>
+<extension name="rooms"><condition field="destination_number" expression="^3(\d{2,3})0$">
+  <action application="answer"/>
+  <action application="conference" data="s$1@default"/>
 </condition></extension>
 <extension name="carrier"><condition field="destination_number" expression="^(0\d+)$">
   <action application="bridge" data="sofia/gateway/carrier/$1"/>

@@ -2,7 +2,7 @@ package lab
 
 import "fmt"
 
-// Org is an organisation of the lab, numbered 0 to 99. It has four users, a
+// Org is an organisation of the lab, numbered 0 to 999. It has four users, a
 // SIP domain and telephone numbers of its own, so that calls of different
 // organisations never meet. Organisation 0 is the one that the sample
 // dialplan, elements.xml, is about.
@@ -31,12 +31,15 @@ func (o Org) Domain() string { return o.ID() + ".lab" }
 // Extension is the extension of a user.
 func (o Org) Extension(p Person) string { return fmt.Sprintf("1%02d%d", int(o), p) }
 
+// Room is what a user dials to come into the organisation's conference room.
+func (o Org) Room() string { return fmt.Sprintf("3%02d0", int(o)) }
+
 // Number is the organisation's k-th number, in E.164. k says what the dialplan does
 // with a call to it (dialplan.go).
 func (o Org) Number(k int) string { return "+44" + o.national(k) }
 
-func (o Org) national(k int) string { return fmt.Sprintf("2079460%02d%d", int(o), k) }
+func (o Org) national(k int) string { return fmt.Sprintf("207946%03d%d", int(o), k) }
 
 // OutsideNumber is the number, as a user dials it, of an outside party that only this
 // organisation calls.
-func (o Org) OutsideNumber(k int) string { return fmt.Sprintf("01632960%02d%d", int(o), k) }
+func (o Org) OutsideNumber(k int) string { return fmt.Sprintf("0163296%03d%d", int(o), k) }

@@ -28,7 +28,9 @@ type Channel struct {
 	parked     bool
 	cause      string
 	partner    *Channel
-	isA        bool // of the bridge
+	room       *room  // the conference room that it is in; nil if none
+	member     string // its Member-ID there
+	isA        bool   // of the bridge
 	dialer     *Channel
 	dialing    []*Channel
 	recordings []*recording

@@ -32,6 +32,18 @@ var terse = map[string]bool{"DTMF": true, "CHANNEL_STATE": true, "RECV_INFO": tr
 // describe adds the channel's headers and variables (switch_channel.c,
 // switch_channel_event_set_data).
 func (c *Channel) describe(e *event) {
+	c.describeBasic(e)
+	if terse[e.name] {
+		return
+	}
+	for _, v := range c.vars.list {
+		e.add("variable_"+v.name, v.value)
+	}
+}
+
+// describeBasic adds the channel's headers (switch_channel.c,
+// switch_channel_event_set_basic_data).
+func (c *Channel) describeBasic(e *event) {
 	direction := c.profile.direction
 	e.add("Channel-State", c.state)
 	e.add("Channel-Call-State", c.callState)
@@ -63,12 +75,6 @@ func (c *Channel) describe(e *event) {
 	if c.other != nil {
 		e.add("Other-Type", c.otherType)
 		c.other.write(e, "Other-Leg")
-	}
-	if terse[e.name] {
-		return
-	}
-	for _, v := range c.vars.list {
-		e.add("variable_"+v.name, v.value)
 	}
 }
 

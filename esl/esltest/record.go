@@ -108,6 +108,9 @@ func (c *Channel) settle() {
 			r.settle()
 		}
 	}
+	if c.room != nil {
+		c.room.settle()
+	}
 }
 
 // settle adds the frames since the last settle to the tape: what was heard has not
@@ -130,17 +133,19 @@ func (r *recording) settle() {
 	}
 }
 
-// voices are the tones of the leg itself and of the party that it hears, 0 for
+// voices are the tones of the leg itself and of the parties that it hears, 0 for
 // silence.
-func (r *recording) voices() (own, heard int) {
-	if r.masked {
-		return 0, 0
+func (r *recording) voices() (own int, heard []int) {
+	c := r.channel
+	switch {
+	case r.masked:
+		return 0, []int{0}
+	case c.room != nil:
+		return c.voice(), c.room.heardBy(c)
+	case c.partner != nil:
+		return c.voice(), []int{c.partner.voice()}
 	}
-	own, heard = r.channel.voice(), noPackets
-	if r.channel.partner != nil {
-		heard = r.channel.partner.voice()
-	}
-	return own, heard
+	return c.voice(), []int{noPackets}
 }
 
 // voice is the tone that the party of this leg is heard as at present.

@@ -18,7 +18,7 @@ func (s *Switch) Restart() {
 		c.die()
 	}
 	s.stopAlarms()
-	s.channels, s.order = map[string]*Channel{}, nil
+	s.channels, s.rooms, s.order = map[string]*Channel{}, map[string]*room{}, nil
 	s.core, s.sequence, s.sessions = newUUID(), 0, 0
 }
 
@@ -31,7 +31,7 @@ func (c *Channel) die() {
 		}
 	}
 	c.recordings, c.displaced, c.dialing = nil, nil, nil
-	c.partner, c.dialer = nil, nil
+	c.partner, c.dialer, c.room = nil, nil, nil
 	if !c.down {
 		close(c.done)
 	}

@@ -54,7 +54,8 @@ type Switch struct {
 	sequence  uint64
 	sessions  int // ever created
 	channels  map[string]*Channel
-	order     []*Channel // live ones, oldest first
+	rooms     map[string]*room // by their name
+	order     []*Channel       // live ones, oldest first
 	listeners map[*listener]struct{}
 	sockets   []net.Listener
 	faults    faults
@@ -79,6 +80,7 @@ func New(o Options) *Switch {
 		core:      newUUID(),
 		log:       o.Logger,
 		channels:  map[string]*Channel{},
+		rooms:     map[string]*room{},
 		listeners: map[*listener]struct{}{},
 	}
 	s.life, s.end = context.WithCancel(context.Background())

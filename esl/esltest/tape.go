@@ -71,13 +71,19 @@ func (t *tape) header(samples int64) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(samples))
 }
 
-// add adds samples of the two tones and writes the blocks that they fill. first is
-// the first sample's number since the switch's clock began. After an error it still
-// adds the remaining samples.
-func (t *tape) add(own, heard, first, samples int) (err error) {
-	a, h := toneOf(own), toneOf(heard)
+// add adds samples of the leg's own tone and of those that it hears, and writes the
+// blocks that they fill. first is the first sample's number since the switch's clock
+// began. After an error it still adds the remaining samples.
+func (t *tape) add(own int, heard []int, first, samples int) (err error) {
+	a, h := toneOf(own), make([]*[rate]int16, len(heard))
+	for i, hz := range heard {
+		h[i] = toneOf(hz)
+	}
 	for i := first; i < first+samples; i++ {
-		x, y := a[i%rate], h[i%rate]
+		x, y := a[i%rate], int16(0)
+		for _, tone := range h {
+			y += tone[i%rate]
+		}
 		if t.mixed {
 			x, y = x+y, x+y
 		}

@@ -1,0 +1,430 @@
+package call
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tapedeck/call/survey"
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// A conference room is a talk: everybody in it hears everybody else (docs/design.md,
+// section 12, rule 11). Each outside party in it keeps its own file. A user's own
+// call into the room is then a guest: his voice is in the files of the outside
+// parties, and his call has none. Without an outside party the call of the user who
+// came first has the file, and those of the others are guests.
+
+// roomSubclass is the subclass of the events that say who is in which room.
+const roomSubclass = "conference::maintenance"
+
+// meeting is one conference room with its legs, in the order in which they came.
+type meeting struct {
+	members []string
+	presses map[string]*roomPress // by phone: its last press
+}
+
+// gathering is what a conference room means for one call whose anchor is in it. The
+// zero value is no room.
+type gathering struct {
+	id     string        // Conference-Unique-ID
+	others []string      // the other legs in the room
+	serves []string      // of them, the users' phones that are on no call of their own: this call tells them how the recording stands
+	guest  bool          // the talk is in the files of other calls. It stays set until the leg talks to somebody outside the room
+	told   toggle.Status // the last status of this call that the other calls in the room know
+}
+
+// rooms follows who is in which conference room, and what that means for the calls.
+type rooms struct{ ctl *Controller }
+
+// event takes an event of mod_conference.
+func (r rooms) event(ev *esl.Event, now time.Time) {
+	uuid, room := ev.Get("Unique-ID"), ev.Get("Conference-Unique-ID")
+	switch ev.Get("Action") {
+	case "add-member":
+		r.move(uuid, room, now)
+	case "del-member":
+		if l := r.ctl.legs.get(uuid); l != nil && l.at.room == room {
+			if c := r.ctl.callAnchored(uuid); c != nil && hasHungUp(ev) {
+				c.fact(toggle.Fact{What: toggle.HungUp}, now)
+			}
+			r.move(uuid, "", now)
+		}
+	case "conference-destroy":
+		if m := r.ctl.legs.rooms[room]; m != nil {
+			for _, uuid := range slices.Clone(m.members) {
+				r.move(uuid, "", now)
+			}
+		}
+	}
+}
+
+// hungUp takes the end of a leg whose room did not report that it has left.
+func (r rooms) hungUp(uuid string, now time.Time) {
+	if l := r.ctl.legs.get(uuid); l == nil || l.at.room == "" {
+		return
+	}
+	if c := r.ctl.callAnchored(uuid); c != nil {
+		c.fact(toggle.Fact{What: toggle.HungUp}, now)
+	}
+	r.move(uuid, "", now)
+}
+
+// roomOf is the conference room that a leg is in by its channel data; "" if none.
+// conference_uuid stays on a leg that has left; conference_call_key does not
+// (conference_member.c, conference_member_add and conference_member_del).
+func roomOf(data channelData) string {
+	if data.Variable("conference_call_key") == "" {
+		return ""
+	}
+	return data.Variable("conference_uuid")
+}
+
+// move takes a leg out of the room that it is in, if any, and into another; "" is
+// none.
+func (r rooms) move(uuid, to string, now time.Time) {
+	from, moved := r.ctl.legs.move(uuid, to, now)
+	if !moved {
+		return
+	}
+	if from != "" {
+		r.assemble(from, []string{uuid}, now)
+	}
+	if to != "" {
+		r.assemble(to, nil, now)
+	}
+}
+
+// refresh takes from a survey that was begun at a time who is in which room. What an
+// event has said since then is newer.
+func (r rooms) refresh(s survey.Survey, begun, now time.Time) {
+	left := map[string][]string{} // by room: the legs that have left it
+	for _, uuid := range slices.Sorted(maps.Keys(s.Data)) {
+		l := r.ctl.legs.get(uuid)
+		if l == nil || l.at.since.After(begun) {
+			continue
+		}
+		to := roomOf(s.Data[uuid])
+		if from, moved := r.ctl.legs.move(uuid, to, now); moved {
+			left[to] = append(left[to], "")
+			left[from] = append(left[from], uuid)
+		}
+	}
+	delete(left, "")
+	for _, room := range slices.Sorted(maps.Keys(left)) {
+		r.assemble(room, slices.DeleteFunc(left[room], func(uuid string) bool { return uuid == "" }), now)
+	}
+}
+
+// move notes that a leg is in this room now; "" is none.
+func (ls *legs) move(uuid, to string, now time.Time) (from string, moved bool) {
+	l := ls.all[uuid]
+	if l == nil || l.at.room == to {
+		return "", false
+	}
+	from = l.at.room
+	if m := ls.rooms[from]; m != nil {
+		m.members = slices.DeleteFunc(m.members, func(member string) bool { return member == uuid })
+		if len(m.members) == 0 {
+			delete(ls.rooms, from)
+		}
+	}
+	l.at = place{to, now}
+	if to != "" {
+		if ls.rooms[to] == nil {
+			ls.rooms[to] = &meeting{presses: map[string]*roomPress{}}
+		}
+		ls.rooms[to].members = append(ls.rooms[to].members, uuid)
+	}
+	return from, true
+}
+
+// left takes a leg that has left a room, and its call, out of it. The room's users
+// are no longer on that call. A guest stays without a file until its leg talks to
+// somebody: most that leave a room hang up.
+func (r rooms) left(uuid string, now time.Time) {
+	c := r.ctl.callAnchored(uuid)
+	if c == nil {
+		if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
+			r.ctl.send(l.switchName, []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}, ignored, now)
+		}
+		return
+	}
+	if c.ctl.legs.get(uuid).at.room == c.route.room.id { // it is seated in another room already
+		return
+	}
+	c.route.room = gathering{guest: c.route.room.guest}
+	c.route.assemble(nil, now)
+	c.rethink(now)
+}
+
+// calls are the live calls whose anchor is in a room, in the order in which they
+// came.
+func (r rooms) calls(room string) (calls []*call) {
+	m := r.ctl.legs.rooms[room]
+	if m == nil {
+		return nil
+	}
+	for _, uuid := range m.members {
+		if c := r.ctl.callAnchored(uuid); c != nil && !c.rec.Gone {
+			calls = append(calls, c)
+		}
+	}
+	return calls
+}
+
+// recordings are the calls of an organisation in a room that have, or may have, a
+// file.
+func (r rooms) recordings(room, org string) []*call {
+	return slices.DeleteFunc(r.calls(room), func(c *call) bool { return c.route.room.guest || c.route.org.ID != org })
+}
+
+// assemble brings the calls in a room in line with who is in it. left are the legs
+// that have just left it.
+func (r rooms) assemble(room string, left []string, now time.Time) {
+	calls := r.calls(room)
+	all := slices.Clone(calls)
+	for _, uuid := range left {
+		if c := r.ctl.callAnchored(uuid); c != nil {
+			all = append(all, c)
+		}
+	}
+	paused := pausedCalls(all)
+	for _, c := range calls {
+		r.seat(c, room, r.mustBeGuest(c, calls), now)
+	}
+	r.serve(calls, now)
+	r.keepPauses(paused, all, now)
+	for _, uuid := range left {
+		r.left(uuid, now)
+	}
+	for _, c := range calls {
+		c.rethink(now)
+	}
+}
+
+// adopted seats a call that was taken over in the room in which its anchor is. Who
+// is a guest there is decided a little later (recheck), when the other calls of the
+// room are taken over, too.
+func (r rooms) adopted(c *call) {
+	if l := r.ctl.legs.get(c.route.anchor); l != nil && l.at.room != "" {
+		c.route.room.id = l.at.room
+		c.route.room.others = r.others(c)
+	}
+}
+
+// others are the other legs in the room of the call's anchor.
+func (r rooms) others(c *call) []string {
+	return slices.DeleteFunc(slices.Clone(r.ctl.legs.rooms[c.route.room.id].members), func(uuid string) bool { return uuid == c.route.anchor })
+}
+
+// mustBeGuest reports whether a call in a room has its talk in the file of another
+// one: only internal calls have, and of those that are alone one has the file.
+func (r rooms) mustBeGuest(c *call, calls []*call) bool {
+	if c.route.direction != flow.Internal {
+		return false
+	}
+	var host *call
+	for _, other := range calls {
+		switch {
+		case other.route.org.ID != c.route.org.ID:
+		case other.route.direction != flow.Internal:
+			return true
+		case host == nil, host.route.room.guest && !other.route.room.guest:
+			host = other
+		}
+	}
+	return host != c
+}
+
+// serve says which call tells the phones without a call of their own how the
+// recording stands: the first one of their organisation. It lets them listen for the
+// code.
+func (r rooms) serve(calls []*call, now time.Time) {
+	serving := map[string]bool{} // by organisation
+	for _, c := range calls {
+		at, before := &c.route.room, c.route.room.serves
+		if at.serves = nil; at.guest || serving[c.route.org.ID] {
+			continue
+		}
+		serving[c.route.org.ID] = true
+		at.serves = r.callless(at.others, c.route.org.ID)
+		for _, uuid := range at.serves {
+			if !slices.Contains(before, uuid) {
+				r.listenOn(c, uuid, now)
+			}
+		}
+	}
+}
+
+// listenOn lets a phone in the room of a call listen for the code itself.
+func (r rooms) listenOn(c *call, uuid string, now time.Time) {
+	own := c.route
+	own.direction = flow.Internal
+	var send []esl.Command
+	for _, app := range own.bindings() {
+		send = append(send, esl.ExecuteOn(uuid, app[0], app[1]))
+	}
+	if len(send) > 0 {
+		c.line.send(send, ignored, now)
+	}
+}
+
+// callless are the phones of an organisation's users that are on no call of their
+// own: they were dialled into the room.
+func (r rooms) callless(legs []string, org string) (phones []string) {
+	for _, uuid := range legs {
+		if r.ctl.legs.get(uuid).is(org) && r.ctl.callAnchored(uuid) == nil {
+			phones = append(phones, uuid)
+		}
+	}
+	return phones
+}
+
+// serving is the call that tells a phone without a call of its own how the recording
+// stands; nil if there is none.
+func (r rooms) serving(l *leg) *call {
+	for _, c := range r.calls(l.at.room) {
+		if slices.Contains(c.route.room.serves, l.uuid) {
+			return c
+		}
+	}
+	return nil
+}
+
+// seat notes who is in the room with the call's anchor, and whether the call is a
+// guest there. A call that becomes a guest gives its file up: it is closed.
+func (r rooms) seat(c *call, room string, guest bool, now time.Time) {
+	at := &c.route.room
+	became := guest && !at.guest
+	at.id, at.guest = room, guest
+	at.others = r.others(c)
+	if guest {
+		c.route.assemble(nil, now)
+	} else {
+		c.route.assemble(at.others, now)
+	}
+	if became {
+		c.log.Info("talk in a conference room is in the file of another call")
+		c.happened(toggle.Fact{What: toggle.Broken}, now)
+		c.happened(toggle.Fact{What: toggle.Stands}, now)
+	}
+}
+
+// assemble notes that the anchor talks to these legs at once: their users are on the
+// call, and no other users, except the anchor's own.
+func (r *route) assemble(others []string, now time.Time) {
+	if r.room.id != "" && r.peer != "" {
+		r.leave(r.peer, now)
+	}
+	for _, s := range slices.Clone(r.passed) {
+		if s.Element.Kind == flow.User && s.leg != "" && s.leg != r.anchor && s.leg != r.peer && !slices.Contains(others, s.leg) {
+			r.leave(s.leg, now)
+		}
+	}
+	for _, uuid := range others {
+		l := r.legs.get(uuid)
+		if !l.is(r.org.ID) || slices.ContainsFunc(r.passed, func(s step) bool { return s.leg == uuid }) {
+			continue
+		}
+		if !slices.Contains(r.talked, l.user.id) {
+			r.talked = append(r.talked, l.user.id)
+		}
+		r.enter(flow.Element{Kind: flow.User, ID: l.user.id}, uuid, now)
+	}
+}
+
+// talksOutside notes that the anchor of a guest talks to somebody, or goes on in the
+// dialplan: its call has its own file again.
+func (g *gathering) talksOutside() {
+	if g.id == "" {
+		g.guest = false
+	}
+}
+
+// pausedCalls are the calls that a person has paused.
+func pausedCalls(calls []*call) (paused []*call) {
+	for _, c := range calls {
+		if c.rec.Person == toggle.TurnedOff {
+			paused = append(paused, c)
+		}
+	}
+	return paused
+}
+
+// keepPauses lets a pause hold for every recording of the organisation in the room,
+// also for one that came later or goes on elsewhere: who was told "Recorded" is not
+// recorded until somebody ends the pause. If the person who paused has no right to
+// pause one of them, the users are told that they are being recorded.
+func (r rooms) keepPauses(paused, calls []*call, now time.Time) {
+	for _, c := range calls {
+		i := slices.IndexFunc(paused, func(by *call) bool { return by.route.org.ID == c.route.org.ID })
+		stays := r.ctl.legs.get(c.route.anchor).at.room == c.route.room.id
+		switch {
+		case i < 0, c.rec.Person == toggle.TurnedOff, c.rec.Gone, c.route.room.guest && stays, !c.rec.Wanted() && !c.route.effective().On:
+			continue
+		}
+		last, at := paused[i].presses.last, paused[i].presses.lastAt
+		if toggle.Permit(c.route.org, last.user, last.method, c.route.effective()) == toggle.Permitted {
+			c.presses.takeOver(last, at, now)
+			continue
+		}
+		for _, uuid := range append(slices.Clone(c.route.room.others), c.route.anchor) {
+			if r.ctl.legs.get(uuid).is(c.route.org.ID) {
+				c.play(uuid, isBeingRecorded, now)
+			}
+		}
+	}
+}
+
+// takeOver lets a pause that a person made on another recording of the same talk
+// hold for this one.
+func (ps *presses) takeOver(by press, at, now time.Time) {
+	c := ps.call
+	ps.last, ps.lastAt = press{method: by.method, user: by.user, account: by.account}, at
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(by.method), User: by.user, By: by.account, Result: recording.ResultOK}, now)
+	c.log.Info("pause of the conference room holds for this recording")
+	c.happened(toggle.Fact{What: toggle.Stands, Person: toggle.TurnedOff}, now)
+	ps.keepResume(now)
+}
+
+// status is the state of the recordings in which the voice of the call's anchor is
+// being written: on before paused before off (docs/design.md, section 12, rule 13).
+// org limits it to those of one organisation; "" does not.
+func (r rooms) status(c *call, org string) toggle.Status {
+	is := c.rec.Status()
+	if c.route.room.id == "" || is == toggle.On {
+		return is
+	}
+	for _, other := range r.calls(c.route.room.id) {
+		if org != "" && other.route.org.ID != org {
+			continue
+		}
+		switch other.rec.Status() {
+		case toggle.On:
+			return toggle.On
+		case toggle.Paused:
+			is = toggle.Paused
+		}
+	}
+	return is
+}
+
+// tell lets the other calls in the room tell their legs that the state of this
+// recording has changed.
+func (r rooms) tell(c *call, now time.Time) {
+	at := &c.route.room
+	if at.id == "" || at.told == c.rec.Status() {
+		return
+	}
+	at.told = c.rec.Status()
+	for _, other := range r.calls(at.id) {
+		if other != c {
+			other.announced.send(now)
+			other.keepMarkers(now)
+		}
+	}
+}

@@ -1,0 +1,400 @@
+package call
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/esl/esltest"
+	"tapedeck/toggle"
+)
+
+// conferenceRoom is a simulated conference with outside parties and users in it.
+type conferenceRoom struct {
+	*fixture
+}
+
+func newRoom(t *testing.T) *conferenceRoom {
+	return &conferenceRoom{fixture: newFixtureWith(t, pressPolicy(t))}
+}
+
+// outside lets an outside party call a number that leads into the room.
+func (r *conferenceRoom) outside(number string) *esltest.Channel {
+	r.Helper()
+	a := r.inbound(number)
+	r.joins(a)
+	return a
+}
+
+// user lets a user dial the room.
+func (r *conferenceRoom) user(extension string) *esltest.Channel {
+	r.Helper()
+	a := r.from(extension, "3000")
+	r.joins(a)
+	return a
+}
+
+func (r *conferenceRoom) joins(leg *esltest.Channel) {
+	r.Helper()
+	leg.Conference("3000")
+	r.settle()
+}
+
+// states checks tapedeck_state of several legs.
+func (r *conferenceRoom) states(want string, legs ...*esltest.Channel) {
+	r.Helper()
+	for i, leg := range legs {
+		if got := leg.Get("tapedeck_state"); got != want {
+			r.Errorf("tapedeck_state of leg %d is %q, want %q", i, got, want)
+		}
+	}
+}
+
+// heard checks the last prompt that a leg hears now; "" is none.
+func (r *conferenceRoom) heard(leg *esltest.Channel, want string) {
+	r.Helper()
+	got := ""
+	for _, path := range leg.Hears() {
+		got = strings.TrimSuffix(filepath.Base(path), ".wav")
+	}
+	if got != want {
+		r.Errorf("the leg hears %q, want %q", got, want)
+	}
+}
+
+// written checks what a file holds, a second at a time: "440|880+1320" are the
+// recorded leg's own voice and those that it hears.
+func (r *conferenceRoom) written(file string, want ...string) {
+	r.Helper()
+	spans, err := esltest.Listen(file, 100*time.Millisecond, tones...)
+	r.must(err)
+	var got []string
+	for _, h := range spans {
+		if _, what, _ := strings.Cut(h.String(), " "); h.To-h.From >= 400*time.Millisecond {
+			got = append(got, what)
+		}
+	}
+	if !slices.Equal(got, want) {
+		r.Errorf("%s: heard\n\t%s\nwant\n\t%s", filepath.Base(file), strings.Join(got, "; "), strings.Join(want, "; "))
+	}
+}
+
+// TestRoomPress: a user's press acts on the recording of each outside party in the
+// room, and he is told "Recorded" when all of them are silent.
+func TestRoomPress(t *testing.T) {
+	r := newRoom(t)
+	one, dave, two, frank := r.outside("+442079460001"), r.user("1004"), r.outside("+442079460001"), r.user("1005")
+	r.states("on", one, two, dave, frank)
+	r.talk(second)
+	r.pressCode(dave)
+	r.states("paused", one, two, dave, frank)
+	r.heard(dave, "recorded")
+	r.heard(one, "")
+	r.heard(frank, "")
+	r.talk(second)
+	r.pressCode(frank)
+	r.states("on", one, two, dave, frank)
+	r.heard(frank, "is-being-recorded")
+	r.talk(second)
+	for _, leg := range []*esltest.Channel{one, two, dave, frank} {
+		leg.Hangup("")
+	}
+	r.settle()
+	if n := r.meter.get("toggle dtmf ok"); n != 2 {
+		t.Errorf("%d presses were counted, want 2", n)
+	}
+	r.written(one.Get("tapedeck_file"), "440|440+2200+2600", "-|-", "440|440+2200+2600")
+	if files := r.files(); len(files) != 2 {
+		t.Errorf("files: %q, want one of each outside party", files)
+	}
+}
+
+// TestRoomPressRefused: if the press is not permitted on one recording, nothing
+// changes on any.
+func TestRoomPressRefused(t *testing.T) {
+	r := newRoom(t)
+	one, locked, dave, frank, grace := r.outside("+442079460001"), r.outside("+442079460005"), r.user("1004"), r.user("1005"), r.user("1006")
+	r.talk(second)
+	for _, phone := range []*esltest.Channel{dave, grace} {
+		r.pressCode(phone)
+		r.states("on", one, locked, dave, frank, grace)
+		r.heard(phone, "not-permitted")
+	}
+	r.pressCode(one)
+	r.states("on", one, locked)
+	r.pressCode(frank) // may override
+	r.states("paused", one, locked, dave, frank, grace)
+	r.heard(frank, "recorded")
+	for result, want := range map[string]int{"locked": 1, "user_disabled": 1, "ok": 1} {
+		if n := r.meter.get("toggle dtmf " + result); n != want {
+			t.Errorf("%d presses with the result %s were counted, want %d", n, result, want)
+		}
+	}
+}
+
+// TestRoomPressStarts: where nothing is recorded, the press starts every recording.
+func TestRoomPressStarts(t *testing.T) {
+	r := newRoom(t)
+	one, two, dave := r.outside("+442079460003"), r.outside("+442079460004"), r.user("1004")
+	r.states("off", one, two, dave)
+	r.pressCode(dave)
+	r.states("on", one, two, dave)
+	r.heard(dave, "is-being-recorded")
+	r.talk(second)
+	r.pressCode(dave)
+	r.states("paused", one, two, dave)
+}
+
+// TestRoomStopsWhatItCannotSilence: a recording that FreeSWITCH cannot silence is
+// stopped, and only then is the user told "Recorded".
+func TestRoomStopsWhatItCannotSilence(t *testing.T) {
+	r := newRoom(t)
+	one, two, dave := r.outside("+442079460001"), r.outside("+442079460001"), r.user("1004")
+	r.sw.Fail(func(command, args string) (string, bool) {
+		return "-ERR Cannot mask recording session!\n", command == "uuid_record" && strings.HasPrefix(args, two.UUID()+" mask")
+	})
+	r.pressCode(dave)
+	r.states("paused", one, two, dave)
+	r.heard(dave, "recorded")
+	r.talk(second)
+	r.written(two.Get("tapedeck_file"))
+}
+
+// TestRoomPressByKeyAndAPI: the Record key and the API act as the code does.
+func TestRoomPressByKeyAndAPI(t *testing.T) {
+	r := newRoom(t)
+	one, two, dave := r.outside("+442079460001"), r.outside("+442079460001"), r.user("1004")
+	r.pressKey(dave, false)
+	r.states("paused", one, two, dave)
+	r.heard(dave, "recorded")
+	r.pressKey(dave, true)
+	r.states("on", one, two, dave)
+	status, err := r.ctl.Toggle(context.Background(), one.UUID(), "dave", "root", toggle.TurnOff)
+	r.must(err)
+	if status != toggle.Paused {
+		t.Errorf("the API answers %q, want paused", status)
+	}
+	r.settle()
+	r.states("paused", one, two, dave)
+	if _, err := r.ctl.Toggle(context.Background(), two.UUID(), "", "root", toggle.TurnOn); err != nil {
+		t.Error(err)
+	}
+	r.settle()
+	r.states("on", one, two, dave)
+}
+
+// TestRoomPhoneWithoutCall: a user who was dialled into the room, and has no call of
+// his own, is told the state and may press.
+func TestRoomPhoneWithoutCall(t *testing.T) {
+	r := newRoom(t)
+	one := r.outside("+442079460001")
+	dave := r.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", ToneHz: dave,
+		Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}})
+	r.joins(dave)
+	r.states("on", one, dave)
+	r.pressKey(dave, false)
+	r.states("paused", one, dave)
+	r.heard(dave, "recorded")
+	r.pressCode(dave)
+	r.states("on", one, dave)
+	dave.LeaveConference()
+	r.settle()
+	r.states("off", dave)
+}
+
+// TestRoomOneFile: an internal conference has one file. When the user whose call has
+// it leaves, the next one's has it.
+func TestRoomOneFile(t *testing.T) {
+	r := newRoom(t)
+	alice, carol, dave := r.user("1001"), r.user("1003"), r.user("1004")
+	r.states("on", alice, carol, dave)
+	r.talk(second)
+	r.pressCode(dave)
+	r.states("paused", alice, carol, dave)
+	r.heard(dave, "recorded")
+	r.talk(second)
+	alice.Hangup("")
+	r.settle()
+	r.states("off", carol, dave)
+	r.talk(second)
+	r.pressCode(dave)
+	r.states("on", carol, dave)
+	r.talk(second)
+	carol.Hangup("")
+	dave.Hangup("")
+	r.settle()
+	r.written(alice.Get("tapedeck_file"), "880|1760+2200", "-|-")
+	r.written(strings.TrimSuffix(carol.Get("tapedeck_file"), ".wav")+".part2.wav", "1760|2200")
+	if files := r.files(); len(files) != 2 { // the first of carol's was empty
+		t.Errorf("files: %q, want alice's and carol's", files)
+	}
+}
+
+// noSoundIn checks that a file, if there is one, has no sound for longer than a
+// packet or two.
+func (r *conferenceRoom) noSoundIn(file string) {
+	r.Helper()
+	if _, err := os.Stat(file); err != nil {
+		return
+	}
+	spans, err := esltest.Listen(file, 20*time.Millisecond, tones...)
+	r.must(err)
+	for _, h := range spans {
+		if len(h.Tones()) > 0 && h.To-h.From > 40*time.Millisecond {
+			r.Errorf("%s: there is sound: %s", filepath.Base(file), h)
+		}
+	}
+}
+
+// TestRoomOutsidePartyComes: when an outside party comes, its file has the talk. The
+// users' own calls have it again when it has left.
+func TestRoomOutsidePartyComes(t *testing.T) {
+	r := newRoom(t)
+	alice, dave := r.user("1001"), r.user("1004")
+	r.states("on", alice, dave)
+	r.talk(second)
+	one := r.outside("+442079460001")
+	r.states("on", alice, dave, one)
+	r.talk(second)
+	r.pressCode(alice)
+	r.states("paused", alice, dave, one)
+	r.talk(second)
+	r.pressCode(alice)
+	r.talk(second)
+	one.Hangup("")
+	r.settle()
+	r.states("on", alice, dave)
+	r.talk(second)
+	alice.Hangup("")
+	dave.Hangup("")
+	r.settle()
+	r.written(alice.Get("tapedeck_file"), "880|2200")
+	r.written(strings.TrimSuffix(alice.Get("tapedeck_file"), ".wav")+".part2.wav", "880|2200")
+	r.written(one.Get("tapedeck_file"), "440|880+2200", "-|-", "440|880+2200")
+}
+
+// TestRoomPauseHolds: a pause holds for the recording of an outside party who comes
+// later. If that one is locked, the users are told that they are being recorded.
+func TestRoomPauseHolds(t *testing.T) {
+	r := newRoom(t)
+	one, dave := r.outside("+442079460001"), r.user("1004")
+	r.pressCode(dave)
+	two := r.outside("+442079460001")
+	r.states("paused", one, two, dave)
+	r.talk(second)
+	carol := r.user("1003") // her own `yes` does not end it
+	r.states("paused", one, two, dave, carol)
+	locked := r.outside("+442079460005")
+	r.states("on", one, two, dave, carol, locked)
+	r.heard(dave, "is-being-recorded")
+	r.heard(carol, "is-being-recorded")
+	r.heard(one, "")
+	locked.Hangup("")
+	r.settle()
+	r.states("paused", one, two, dave, carol)
+	r.talk(second)
+	for _, leg := range []*esltest.Channel{one, two, dave, carol} {
+		leg.Hangup("")
+	}
+	r.settle()
+	r.noSoundIn(two.Get("tapedeck_file"))
+}
+
+// TestRoomPauseGoesOn: when the outside party whose recording is paused leaves, the
+// users' own recording does not begin by itself.
+func TestRoomPauseGoesOn(t *testing.T) {
+	r := newRoom(t)
+	one, alice, dave := r.outside("+442079460001"), r.user("1001"), r.user("1004")
+	r.pressCode(dave)
+	r.states("paused", one, alice, dave)
+	one.Hangup("")
+	r.settle()
+	r.states("off", alice, dave)
+	r.pressCode(alice)
+	r.states("on", alice, dave)
+}
+
+// TestRoomSettings: the setting of each user in the room counts for each outside
+// party's call, as long as the user is there.
+func TestRoomSettings(t *testing.T) {
+	r := newRoom(t)
+	one, dave := r.outside("+442079460001"), r.user("1004")
+	r.states("on", one, dave)
+	r.talk(second)
+	bob := r.user("1002") // record: no
+	r.states("off", bob)
+	if got := one.Get("tapedeck_state"); got == "on" {
+		t.Errorf("tapedeck_state is %q with a user in the room who says no", got)
+	}
+	r.talk(second)
+	bob.Hangup("")
+	r.settle()
+	r.states("on", one, dave)
+	r.talk(second)
+	carol := r.user("1003")
+	r.states("on", one, dave, carol)
+	one.Hangup("")
+	r.settle()
+	r.written(one.Get("tapedeck_file"), "440|2200", "-|-", "440|2200")
+	if lines := r.log.Lines(`level=WARN`); len(lines) > 0 {
+		t.Errorf("warnings: %s", strings.Join(lines, "\n"))
+	}
+}
+
+// TestRoomAfterCutLink: who came and went while the watch link was down is known
+// again when it is back.
+func TestRoomAfterCutLink(t *testing.T) {
+	r := newRoom(t)
+	one, dave, frank := r.outside("+442079460001"), r.user("1004"), r.user("1005")
+	two := r.inbound("+442079460001")
+	r.settle()
+	r.sw.DropLinks()
+	two.Conference("3000")
+	frank.LeaveConference()
+	r.until("the link is back", func() bool { return r.sw.Links() > 0 })
+	r.until("the room is known", func() bool {
+		var n int
+		r.ctl.ask(context.Background(), func(time.Time) {
+			for room := range r.ctl.legs.rooms {
+				n = len(rooms{r.ctl}.recordings(room, "acme"))
+			}
+		})
+		return n == 2
+	})
+	r.settle()
+	r.states("on", one, two, dave)
+	r.states("off", frank)
+	r.pressCode(dave)
+	r.states("paused", one, two, dave)
+	r.heard(dave, "recorded")
+}
+
+// TestRoomAfterRestart: another Tapedeck takes the calls of a room over, and knows
+// who is a guest there.
+func TestRoomAfterRestart(t *testing.T) {
+	r := newRoom(t)
+	one, alice, two := r.outside("+442079460001"), r.user("1001"), r.outside("+442079460001")
+	r.talk(second)
+	r.restart(pressPolicy(t), func() {})
+	r.states("on", one, two, alice)
+	r.talk(second)
+	r.pressCode(alice)
+	r.states("paused", one, two, alice)
+	r.heard(alice, "recorded")
+	r.talk(second)
+	r.restart(pressPolicy(t), func() {})
+	r.states("paused", one, two, alice)
+	r.talk(second)
+	for _, leg := range []*esltest.Channel{one, two, alice} {
+		leg.Hangup("")
+	}
+	r.settle()
+	r.written(one.Get("tapedeck_file"), "440|440+880", "-|-")
+	if files := r.files(); len(files) > 3 {
+		t.Errorf("files: %q", files)
+	}
+}

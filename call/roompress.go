@@ -1,0 +1,151 @@
+package call
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tapedeck/recording"
+	"tapedeck/toggle"
+)
+
+// roomPress is one press of a user in a conference room. It acts on every recording
+// of his organisation in the room, or on none (docs/design.md, section 12, rule 12).
+type roomPress struct {
+	press
+	calls   []*call
+	open    int    // calls whose result is not known yet
+	result  string // the prompt that says how it went so far
+	replied bool   // a later press of the same phone tells the result
+}
+
+// pressed takes a press on a leg in a room. It returns false if that leg, or its
+// call, is not in a room, or presses for nobody there.
+func (r rooms) pressed(c *call, p press, now time.Time) bool {
+	room := c.route.room.id
+	if room == "" || p.user == "" {
+		return false
+	}
+	calls := r.recordings(room, c.route.org.ID)
+	if len(calls) == 0 || len(calls) == 1 && calls[0] == c {
+		return false
+	}
+	if p.leg == "" {
+		p.leg = r.phone(c, p.user)
+	}
+	(&roomPress{press: p, calls: calls}).take(now)
+	return true
+}
+
+// phone is the phone of a user in the room of a call.
+func (r rooms) phone(c *call, user string) string {
+	for _, uuid := range append(slices.Clone(c.route.room.others), c.route.anchor) {
+		if c.route.userOn(uuid) == user {
+			return uuid
+		}
+	}
+	return ""
+}
+
+// take obeys or refuses the press. If it is not permitted on one of the recordings,
+// nothing changes on any of them.
+func (g *roomPress) take(now time.Time) {
+	first, asked := g.calls[0], g.press
+	refusal := toggle.Permitted
+	for _, c := range g.calls {
+		if refusal == toggle.Permitted {
+			refusal = toggle.Permit(c.route.org, g.user, g.method, c.route.effective())
+		}
+		if c.rec.Wanted() && g.ask == toggle.Turn {
+			g.ask = toggle.TurnOff
+		}
+	}
+	if g.ask == toggle.Turn {
+		g.ask = toggle.TurnOn
+	}
+	result := string(refusal)
+	if refusal == toggle.Permitted {
+		result = recording.ResultOK
+	}
+	first.ctl.cfg.Meter.Toggle(string(g.method), result)
+	for _, c := range g.calls {
+		c.presses.note(asked, result, now)
+	}
+	if refusal != toggle.Permitted {
+		first.presses.announce(g.press, notPermitted, now)
+		g.tell(g.status(), refusal)
+		return
+	}
+	g.obey(now)
+}
+
+// obey carries the press out on each recording. The result is told when it is known
+// of all of them.
+func (g *roomPress) obey(now time.Time) {
+	presses := g.calls[0].ctl.legs.rooms[g.calls[0].route.room.id].presses
+	if before := presses[g.leg]; before != nil {
+		before.replied = true
+	}
+	presses[g.leg] = g
+	g.open, g.result = len(g.calls), recorded
+	one := g.press
+	one.answer, one.room = nil, g
+	for _, c := range g.calls {
+		c.presses.obey(one, now)
+	}
+}
+
+// settled takes the result of one recording. A recording whose call is over does not
+// count.
+func (g *roomPress) settled(c *call, prompt string, now time.Time) {
+	switch {
+	case c.rec.Gone:
+	case prompt == notPermitted, g.result == recorded:
+		g.result = prompt
+	}
+	if g.open--; g.open > 0 {
+		return
+	}
+	var err error
+	status := g.status()
+	if g.result == notPermitted {
+		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the press out on each recording in the room", status)
+	}
+	g.tell(status, err)
+	if g.replied {
+		return
+	}
+	for _, c := range g.calls {
+		if !c.rec.Gone && c.isLive() {
+			c.presses.announce(g.press, g.result, now)
+			return
+		}
+	}
+}
+
+// tell answers a press by the API, once.
+func (g *roomPress) tell(status toggle.Status, err error) {
+	g.reply(status, err)
+	g.answer = nil
+}
+
+// yield gives the press up: another instance has taken one of the calls over.
+func (g *roomPress) yield() {
+	g.replied = true
+	g.tell(g.status(), toggle.ErrNoCall)
+}
+
+// status is the state of the recordings: on before paused before off.
+func (g *roomPress) status() toggle.Status {
+	is := toggle.Off
+	for _, c := range g.calls {
+		switch s := c.rec.Status(); {
+		case c.rec.Gone:
+		case s == toggle.On:
+			return s
+		case s == toggle.Paused:
+			is = s
+		}
+	}
+	return is
+}
