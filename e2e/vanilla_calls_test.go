@@ -10,9 +10,14 @@ import (
 // to 1004), billing (1005 to 1009) and support (1010 to 1014).
 func lanes() []lane {
 	return []lane{
+		{1000, []vanillaScenario{
+			{"one user calls another", internalCall},
+			{"a second call while the first is on hold", callWaiting},
+		}},
 		{1015, []vanillaScenario{
 			{"a user answers", plain},
 			{"hold, and a blind transfer", holdAndTransfer},
+			{"attended transfer by the sample's *4", attendedByCode},
 		}},
 	}
 }
@@ -60,5 +65,97 @@ func holdAndTransfer(c *vanillaTalk) {
 	r.heard(second, only(lab.Outside), only(lab.Alice))
 	r.silentExactly(pause, again)
 	r.heard(withBob, only(lab.Outside), only(lab.Bob))
+	r.heard(last, only(lab.Outside), only(lab.Bob))
+}
+
+// silentFor asserts that there are these pauses, and how long each is. Where they are
+// is not asserted: baresip sends its voice beside its digits, and FreeSWITCH then
+// writes more sound than there was, if it is the recorded leg that presses.
+func (r take) silentFor(pauses ...period) {
+	r.Helper()
+	found := r.Silences(near)
+	if len(found) != len(pauses) {
+		r.Errorf("the file is silent in %v, want %d pauses: %s", found, len(pauses), r.Sound)
+		return
+	}
+	for i, p := range pauses {
+		if d := found[i][1] - found[i][0] - p.to.Sub(p.from); d.Abs() > near+noise.Between(p.from.Add(-near), p.to.Add(near)) {
+			r.Errorf("pause %d is %v longer than from press to press", i+1, d)
+		}
+	}
+}
+
+// internalCall: alice, whose setting is yes, calls bob, and both press.
+func internalCall(c *vanillaTalk) {
+	c.do(c.alice.Call(c.ctx, c.bob.Extension))
+	at := c.ringing(c.bob)
+	c.do(at.Answer(c.ctx))
+	call, err := c.alice.Answered(c.ctx)
+	c.do(err)
+	anchor, leg := c.legOf(call), c.legOf(at)
+	before := c.speak(speech)
+	first := c.pause(call, anchor, leg)
+	c.speak(speech)
+	second := c.pause(at, anchor, leg)
+	after := c.speak(speech)
+	c.do(call.HangUp(c.ctx))
+	r := c.listenPart(c.onlyFile(anchor, leg))
+	r.heard(before, only(lab.Alice), only(lab.Bob))
+	r.silentFor(first, second)
+	fromEnd := r
+	fromEnd.began = r.ended.Add(-r.Length)
+	fromEnd.heard(after, only(lab.Alice), only(lab.Bob))
+}
+
+// callWaiting: while alice talks with an outside party, another one calls her. She
+// takes that call, and the first party waits. Her press acts on the second call alone.
+func callWaiting(c *vanillaTalk) {
+	one, first := c.answeredBy(c.alice)
+	anchor, leg := c.leg(one), c.legOf(first)
+	alone := c.speak(speech)
+	two, second := c.answeredBy(c.alice)
+	other, otherLeg := c.leg(two), c.legOf(second)
+	c.speak(2 * holdBegins)
+	both := c.speak(speech)
+	pause := c.pause(second, other)
+	c.told("on", anchor, leg)
+	c.do(two.HangUp(c.ctx))
+	c.hungUp(otherLeg)
+	c.do(one.HangUp(c.ctx))
+	for _, l := range []string{anchor, leg, other} {
+		c.hungUp(l)
+	}
+	// The first file was 200 to 240 ms shorter than its call, with a hold that a second
+	// call caused. Why was not found.
+	r, s := c.listenPart(c.onlyFile(anchor, leg)), c.listen(c.onlyFile(other, otherLeg))
+	r.heard(alone, only(lab.Outside), only(lab.Alice))
+	r.heard(both, only(lab.Outside), only(lab.App))
+	r.silentExactly()
+	s.heard(both, only(lab.Outside), only(lab.Alice))
+	s.silentExactly(pause)
+}
+
+// attendedByCode: alice presses the key of the sample dialplan for an attended transfer,
+// talks with bob, and leaves.
+func attendedByCode(c *vanillaTalk) {
+	outside, call := c.answeredBy(c.alice)
+	anchor, leg := c.leg(outside), c.legOf(call)
+	first := c.speak(speech)
+	c.do(call.Press(c.ctx, "*4"))
+	c.speak(speech)
+	c.do(call.Press(c.ctx, c.bob.Extension))
+	next := c.ringing(c.bob)
+	c.do(next.Answer(c.ctx))
+	c.speak(speech)
+	c.do(call.HangUp(c.ctx))
+	c.bridged(anchor, c.legOf(next))
+	withBob := c.speak(speech)
+	pause := c.pause(next, anchor)
+	last := c.speak(speech)
+	c.do(outside.HangUp(c.ctx))
+	r := c.listen(c.onlyFile(anchor, leg, c.legOf(next)))
+	r.heard(first, only(lab.Outside), only(lab.Alice))
+	r.heard(withBob, only(lab.Outside), only(lab.Bob))
+	r.silentExactly(pause)
 	r.heard(last, only(lab.Outside), only(lab.Bob))
 }
