@@ -23,10 +23,11 @@ const (
 	Broken                  // the file on the disk is gone, or does not grow
 	Stands                  // Person is what counts now: a press was taken back, or another instance has obeyed one
 	Unsent                  // it could not be sent: FreeSWITCH does not know of it
+	Dissolved               // the call has become part of another one: its file ends. No wish comes after it
 )
 
 var whatNames = [...]string{"chain", "pressed", "answered", "started", "overdue", "done", "refused", "missing",
-	"unanswered", "reconnected", "stopped", "hung up", "broken", "stands", "unsent"}
+	"unanswered", "reconnected", "stopped", "hung up", "broken", "stands", "unsent", "dissolved"}
 
 // Ask is what a person asked for.
 type Ask uint8

@@ -48,6 +48,8 @@ func (s State) learn(f Fact) State {
 		return s.broken()
 	case Stands:
 		s.Person, s.Held = f.Person, false
+	case Dissolved:
+		return s.dissolved()
 	default:
 		return s.replied(f)
 	}
@@ -132,6 +134,15 @@ func (s State) broken() State {
 	if s.File >= Open && s.File < Closed {
 		s.Doomed, s.Held = true, false
 	}
+	return s
+}
+
+// dissolved is the state when the call has become part of another one (docs/design.md,
+// section 12, rule 11). What was armed is disarmed; what runs, or starts all the same,
+// is stopped.
+func (s State) dissolved() State {
+	s.On, s.Guard, s.Person, s.Held = false, false, Nobody, false
+	s.Doomed = s.Doomed || s.Pending != None || s.File != NoFile && s.File != Closed
 	return s
 }
 

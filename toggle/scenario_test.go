@@ -49,8 +49,9 @@ func readFile(t *testing.T, path string) string {
 	return string(text)
 }
 
-// The rules of docs/design.md, section 2, and how prose cites them.
-const rules = 10
+// The last rule of docs/design.md, sections 2 and 12, that has scenarios, and how prose
+// cites them.
+const rules = 11
 
 var (
 	citation = regexp.MustCompile(`\brules?((?:,? (?:and )?\d+)+)`)
@@ -170,6 +171,7 @@ type scenario struct {
 	state     State
 	output    []string // of the step that is being taken
 	acted     bool     // the step has led to a command
+	dissolved bool     // the call is part of another one: its settings count no more
 }
 
 // sentences are the steps: a pattern, and what it does with the words that the
@@ -190,6 +192,7 @@ var sentences = []struct {
 	{`the recording has ended`, func(s *scenario, _ []string) { s.fact(Fact{What: Stopped}) }},
 	{`the file is gone from the disk`, func(s *scenario, _ []string) { s.fact(Fact{What: Broken}) }},
 	{`the recorded party hangs up`, func(s *scenario, _ []string) { s.fact(Fact{What: HungUp}) }},
+	{`the call becomes part of another one`, func(s *scenario, _ []string) { s.dissolved = true; s.fact(Fact{What: Dissolved}) }},
 	{`FreeSWITCH can be reached again`, func(s *scenario, _ []string) { s.fact(Fact{What: Reconnected}) }},
 	{`it is time to try again`, func(s *scenario, _ []string) { s.fact(Fact{What: Reconnected}) }},
 	{`FreeSWITCH has done it`, func(s *scenario, _ []string) { s.reply(Done) }},
@@ -323,6 +326,9 @@ func (s *scenario) joins(user string) {
 
 // resolve walks the chain and hands toggle what it says, if that is news.
 func (s *scenario) resolve() {
+	if s.dissolved {
+		return
+	}
 	e := s.effective()
 	if x := flow.Explain(s.org.Precedence, s.org.Recording, s.chain); x.Verdict != s.verdict {
 		s.verdict = x.Verdict

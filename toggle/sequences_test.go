@@ -167,6 +167,7 @@ func TestEverySequence(t *testing.T) {
 		"overdue":  func(p *play) { p.fact(Fact{What: Overdue}) },
 		"stopped":  (*play).stopByOthers,
 		"broken":   func(p *play) { p.fact(Fact{What: Broken}) },
+		"dissolve": func(p *play) { p.fact(Fact{What: Dissolved}) },
 		"hangup":   func(p *play) { p.fact(Fact{What: HungUp}) },
 	}
 	for _, f := range intents {

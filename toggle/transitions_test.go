@@ -2,6 +2,7 @@ package toggle
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,15 +90,16 @@ func (s State) file() string {
 func TestTransitions(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# What is wanted: what the chain and people say, and the wish that comes of it.\n")
-	printTable(&b, intents, State.intent, func(State) string { return "" })
+	printTable(&b, intents, nil, State.intent, func(State) string { return "" })
 	b.WriteString("\n# What becomes of the file: wish, file (status);\n" +
 		"# fact -> state after it => command to FreeSWITCH ! problem noted. Facts that change nothing are left out.\n")
-	printTable(&b, fileFacts(), State.file, func(s State) string { return fmt.Sprintf(" (%s)", s.Status()) })
+	printTable(&b, fileFacts(), []Fact{{What: Dissolved}}, State.file, func(s State) string { return fmt.Sprintf(" (%s)", s.Status()) })
 	testkit.Golden(t, "testdata/transitions.golden", b.String())
 }
 
-// printTable prints the states that facts lead to, each part of a state once.
-func printTable(b *strings.Builder, facts []Fact, part, status func(State) string) {
+// printTable prints the states that facts lead to, each part of a state once. What the
+// last facts lead to is not followed further: no wish comes after them.
+func printTable(b *strings.Builder, facts, last []Fact, part, status func(State) string) {
 	printed := map[string]bool{}
 	for _, s := range reachable(facts) {
 		if printed[part(s)] {
@@ -105,7 +107,7 @@ func printTable(b *strings.Builder, facts []Fact, part, status func(State) strin
 		}
 		printed[part(s)] = true
 		fmt.Fprintf(b, "\n%s%s\n", part(s), status(s))
-		for _, f := range facts {
+		for _, f := range append(slices.Clip(facts), last...) {
 			next, commands := Next(s, f)
 			if part(next) == part(s) && len(commands) == 0 {
 				continue
