@@ -110,6 +110,7 @@ type Note struct {
 	By      string    `json:"by,omitempty"`      // pressed, undone: the account that asked for it by the API
 	Result  string    `json:"result,omitempty"`  // pressed, disclaimer: what came of it; failed: the problem; file: the part; cut: how much
 	State   string    `json:"state,omitempty"`   // told: off, on or paused
+	Call    string    `json:"call,omitempty"`    // joined, dissolved: id of the other call
 }
 
 // Hold keeps a recording from being deleted.

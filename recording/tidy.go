@@ -61,7 +61,7 @@ func (c Cause) tidy() Cause {
 }
 
 func (n Note) tidy() Note {
-	for _, text := range []*string{&n.What, &n.Element, &n.Setting, &n.Method, &n.User, &n.By, &n.State} {
+	for _, text := range []*string{&n.What, &n.Element, &n.Setting, &n.Method, &n.User, &n.By, &n.State, &n.Call} {
 		*text = tidy.Text(*text, maxText)
 	}
 	n.Result, n.At = tidy.Text(n.Result, maxProblem+maxText), tidy.Time(n.At)

@@ -33,6 +33,8 @@ const (
 	NoteFailed     = "failed"     // a problem of the recording
 	NoteDisclaimer = "disclaimer" // the disclaimer was played
 	NoteAdopted    = "adopted"    // this Tapedeck took the call over, after a restart or from another instance
+	NoteJoined     = "joined"     // a user came with a call of his own, Note.Call, which became part of this one
+	NoteDissolved  = "dissolved"  // this call became part of another one, Note.Call: its user talks there
 	NoteCut        = "cut"        // lines were left out: the trace was too long
 )
 

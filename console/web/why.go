@@ -129,6 +129,12 @@ func (w *walk) note(n recording.Note) {
 		step.Effect = n.Result
 	case recording.NoteAdopted:
 		step.Words = "Tapedeck took the call over again after a restart"
+	case recording.NoteJoined:
+		step.Words = "A user came with a call of his own"
+		step.Effect = "call " + n.Call + " is part of this one from here on"
+	case recording.NoteDissolved:
+		step.Words = "The user came to talk in another call"
+		step.Effect = "this recording ends here; it goes on as call " + n.Call
 	case recording.NoteCut:
 		step.Words = n.Result
 	default:
