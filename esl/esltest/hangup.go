@@ -109,7 +109,7 @@ func (c *Channel) finish() {
 var causes = map[string]int{
 	"NORMAL_CLEARING": 16, "USER_BUSY": 17, "NO_USER_RESPONSE": 18, "NO_ANSWER": 19, "CALL_REJECTED": 21,
 	"NORMAL_TEMPORARY_FAILURE": 41, "ORIGINATOR_CANCEL": 487, "LOSE_RACE": 502, "MANAGER_REQUEST": 503,
-	"BLIND_TRANSFER": 600, "ATTENDED_TRANSFER": 601,
+	"BLIND_TRANSFER": 600, "ATTENDED_TRANSFER": 601, "PICKED_OFF": 605,
 }
 
 // setReport sets the variables of the call's end (switch_channel.c,
