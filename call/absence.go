@@ -23,11 +23,18 @@ type absence struct {
 
 // catchUp takes from a survey what a live call has missed: its answer (if only one
 // leg can have answered), elements entered at other instances, who is on the call,
-// whether its file is being written, and presses.
+// whether its file is being written, and presses. If its user talks in another call
+// now, it has dissolved afterwards.
 func (a *absence) catchUp(s survey.Survey, now time.Time) {
 	c := a.call
 	a.catchUpAnswer(s, now)
 	a.catchUpRelays(s, now)
+	if holder := c.route.holder(); s.Peers[holder] != "" {
+		talks{c.ctl}.meet(holder, s.Peers[holder], now)
+	}
+	if c.isDissolved() {
+		return
+	}
 	if anchor := c.route.anchor; s.Live[anchor] {
 		if c.ctl.callOf(anchor) == c {
 			c.answered(anchor, now)

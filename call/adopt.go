@@ -36,6 +36,9 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	before.File = k.File
 	c.follow(before, now)
 	c.absence.catchUp(s, now)
+	if c.isDissolved() {
+		return c
+	}
 	for _, e := range presses {
 		c.pressedByTransfer(e, now)
 	}

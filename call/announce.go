@@ -1,6 +1,7 @@
 package call
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,13 +22,40 @@ type announced struct {
 	lamps   lamps
 }
 
-// announcement is the state of a recording and the legs whose variable shows it. In
-// a conference room the variable shows the state of all recordings in it.
+// announcement is the state of a recording and of its legs. Where several recordings
+// have the voices of these legs (a conference room, two outside parties who talk to
+// each other), their variable shows the state of all of them.
 type announcement struct {
-	status       toggle.Status
+	status       toggle.Status // of the call's own file
 	anchor, peer string
 	voice        toggle.Status // of the recordings in which the voices of these legs are
-	serves       string        // further legs, with spaces between them
+	tells        string        // the legs, besides the anchor, whose variable is this call's to set, with spaces between them
+}
+
+// latest is what there is to announce now.
+func (a *announced) latest() announcement {
+	c := a.call
+	is := announcement{status: c.rec.Status(), anchor: c.route.anchor, peer: c.route.peer, voice: rooms{c.ctl}.status(c, "")}
+	tells := c.route.room.serves
+	switch other := c.talk.other(); {
+	case other != nil: // the peer is its anchor
+		is.voice = stronger(is.voice, other.rec.Status())
+	case is.peer != "" && c.talk.theirs != is.peer:
+		tells = append([]string{is.peer}, tells...)
+	}
+	is.tells = strings.Join(tells, " ")
+	return is
+}
+
+// stronger is what is true of a voice that is written into two files: "on" before
+// "paused" before "off" (docs/design.md, section 12, rule 13).
+func stronger(one, two toggle.Status) toggle.Status {
+	for _, s := range []toggle.Status{toggle.On, toggle.Paused} {
+		if one == s || two == s {
+			return s
+		}
+	}
+	return toggle.Off
 }
 
 // send reports the state of the recording when FreeSWITCH has confirmed it and it is
@@ -36,16 +64,17 @@ type announcement struct {
 // time, so the last one that arrives is true.
 func (a *announced) send(now time.Time) {
 	c := a.call
-	is := announcement{c.rec.Status(), c.route.anchor, c.route.peer, rooms{c.ctl}.status(c, ""), strings.Join(c.route.room.serves, " ")}
-	if a.sending || a.last == is || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None {
+	is := a.latest()
+	if a.sending || a.last == is || !c.isLive() || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None || c.talk.asks != "" {
 		return
 	}
 	if is.status != a.last.status {
 		c.trace.add(recording.Note{What: recording.NoteTold, State: string(is.status)}, now)
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
+	send := a.commands(is)
 	a.last, a.sending = is, true
-	c.line.send(a.commands(is), func(_ []esl.Reply, err error, now time.Time) {
+	c.line.send(send, func(_ []esl.Reply, err error, now time.Time) {
 		a.sending = false
 		if err != nil { // it may not have arrived: the next change sends it again, at the latest a new link
 			a.last = announcement{}
@@ -58,10 +87,23 @@ func (a *announced) send(now time.Time) {
 // commands are the commands that send sends.
 func (a *announced) commands(is announcement) []esl.Command {
 	var send []esl.Command
-	for _, leg := range strings.Fields(is.anchor + " " + is.peer + " " + is.serves) {
+	for _, leg := range strings.Fields(is.anchor + " " + is.tells) {
 		send = append(send, esl.SetVar(leg, "tapedeck_state", string(is.voice)))
 	}
+	if a.last.peer != is.peer {
+		send = append(send, a.forsaken(a.last.peer)...)
+	}
 	return append(append(send, a.event(is)), a.lampCommands()...)
+}
+
+// forsaken tells a leg that has left the call, and talks in no other one, that its voice
+// is in no file.
+func (a *announced) forsaken(leg string) []esl.Command {
+	ctl, wasTold := a.call.ctl, slices.Contains(strings.Fields(a.last.tells), leg)
+	if !wasTold || a.last.voice == toggle.Off || ctl.legs.get(leg) == nil || ctl.callOn(leg) != nil {
+		return nil
+	}
+	return []esl.Command{esl.SetVar(leg, "tapedeck_state", string(toggle.Off))}
 }
 
 // event is the event for other programs.
@@ -77,10 +119,10 @@ func (a *announced) event(is announcement) esl.Command {
 		esl.Header{Name: "Tapedeck-File", Value: c.files.Last().Path})
 }
 
-// sendEnd tells programs and lamps that a call is over. Its legs are gone, so no
-// variable is set.
+// sendEnd tells programs and lamps that a call is over, and the leg that talked to the
+// anchor, in case it is still there.
 func (a *announced) sendEnd(now time.Time) {
-	send := a.lampCommands()
+	send := append(a.lampCommands(), a.forsaken(a.last.peer)...)
 	if a.last.status == toggle.On || a.last.status == toggle.Paused {
 		send = append(send, a.event(announcement{status: toggle.Off, anchor: a.call.route.anchor}))
 	}

@@ -25,6 +25,7 @@ type call struct {
 	permits    permits
 	ownership  ownership
 	announced  announced
+	talk       talk
 	disclaimer disclaimer
 	timers     timers
 	absence    absence
@@ -59,7 +60,7 @@ func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
 	c.presses.call, c.line.call, c.ownership.call = c, c, c
 	c.permits = permits{call: c, given: map[string]bool{}}
-	c.announced.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c
+	c.announced.call, c.talk.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c, c
 	c.line.switchName = switchName
 	return c
 }
@@ -121,6 +122,10 @@ func (c *call) rethink(now time.Time) {
 
 // followUp does what the new state needs besides recording commands.
 func (c *call) followUp(now time.Time) {
+	if c.isDissolved() {
+		c.talk.conclude(now)
+		return
+	}
 	c.timers.keepRestart(now)
 	c.presses.settle(now)
 	c.disclaimer.keep(now)
@@ -138,6 +143,9 @@ func (c *call) publish(now time.Time) {
 	}
 	c.announced.send(now)
 	rooms{c.ctl}.tell(c, now)
+	if other := c.talk.other(); other != nil {
+		other.announced.send(now)
+	}
 	c.ownership.save(now)
 	c.count()
 }
@@ -269,6 +277,7 @@ func (c *call) end(now time.Time) {
 	c.timers.stop()
 	c.presses.settle(now)
 	delete(c.ctl.calls, c.id)
+	delete(c.ctl.dissolved, c.id)
 	delete(c.ctl.relays, c.id)
 	c.rec.ended = now
 	if c.rec.Problems&toggle.NotStarted != 0 && !c.files.Any() {

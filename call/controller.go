@@ -64,6 +64,7 @@ type Controller struct {
 
 	// owned by Run
 	calls     map[string]*call
+	dissolved map[string]*call // calls that are part of another one, until their files are closed
 	legs      *legs
 	switches  switches
 	lamps     lampBoard
@@ -85,15 +86,16 @@ type loop struct {
 // New makes a Controller. It starts nothing; Run does.
 func New(cfg Config) *Controller {
 	ctl := &Controller{
-		loop:     loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
-		cfg:      cfg,
-		begun:    make(begunLookups),
-		markers:  make(markerFiles, 1024),
-		calls:    map[string]*call{},
-		legs:     newLegs(),
-		switches: newSwitches(cfg.Switches),
-		lamps:    lampBoard{},
-		relays:   relays{},
+		loop:      loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
+		cfg:       cfg,
+		begun:     make(begunLookups),
+		markers:   make(markerFiles, 1024),
+		calls:     map[string]*call{},
+		dissolved: map[string]*call{},
+		legs:      newLegs(),
+		switches:  newSwitches(cfg.Switches),
+		lamps:     lampBoard{},
+		relays:    relays{},
 	}
 	ctl.takeover = newTakeover(ctl)
 	ctl.describer = newDescriber(ctl)
@@ -125,8 +127,10 @@ func (ctl *Controller) Run(ctx context.Context) error {
 			ctl.relays.forget(now)
 			ctl.takeover.takeStrays(now)
 		case <-ctx.Done():
-			for _, c := range ctl.calls {
-				c.timers.stop()
+			for _, calls := range []map[string]*call{ctl.calls, ctl.dissolved} {
+				for _, c := range calls {
+					c.timers.stop()
+				}
 			}
 			return nil
 		}

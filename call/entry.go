@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"path"
 	"strings"
 
 	"tapedeck/call/handover"
@@ -50,8 +51,9 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		answered:    data.Get("Answer-State") == "answered",
 		dialledLeg:  isDialled(data),
 	}
-	if data.Variable("tapedeck_file") != "" { // without a file, tapedeck_call only says that Tapedeck was asked
-		e.begun = begunBy(e.leg, e.call)
+	if file := data.Variable("tapedeck_file"); file != "" { // without a file, tapedeck_call only says that Tapedeck was asked
+		// a call that began on the leg and has dissolved left only its file's name
+		e.begun = max(begunBy(e.leg, e.call), begunBy(e.leg, strings.TrimSuffix(path.Base(file), ".wav")))
 	}
 	e.org, e.user = userOf(p, data)
 	number := e.readParties(p, data)

@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -116,6 +117,7 @@ func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, n
 	ctl.legs.learnRate(uuid, ev)
 	if l := ctl.legs.get(uuid); l != nil {
 		l.answered = true
+		l.call = cmp.Or(l.call, ev.Variable("tapedeck_call")) // it entered at another instance
 	}
 	if c := ctl.callOf(uuid); c != nil {
 		c.permits.used(uuid)
@@ -123,14 +125,15 @@ func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, n
 	}
 }
 
-// bridged takes a bridge of two legs. Either leg may be the anchor of a call; after
-// an attended transfer both may be.
+// bridged takes a bridge of two legs. Either leg may be the anchor of a call. If both
+// still are when the calls have met, each keeps its own file.
 func (ctl *Controller) bridged(a, b string, now time.Time) {
 	ctl.legs.bridge(a, b)
 	ctl.legs.bridge(b, a)
 	for _, uuid := range []string{a, b} { // a profile with suppress-events reports no del-member
 		rooms{ctl}.move(uuid, "", now)
 	}
+	talks{ctl}.meet(a, b, now)
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		if c := ctl.callAnchored(pair[0]); c != nil {
 			c.joined(pair[1], now)
@@ -202,7 +205,7 @@ func (ctl *Controller) recordStopped(switchName, uuid string, ev *esl.Event, now
 // recordedFile finds the live call and its file that an event is about; nil if it is
 // none of ours.
 func (ctl *Controller) recordedFile(uuid string, ev *esl.Event) (*call, *files.Part) {
-	c := ctl.calls[ev.Get("Recording-Variable-tapedeck_call")]
+	c := talks{ctl}.followed(ev.Get("Recording-Variable-tapedeck_call"))
 	if c == nil {
 		c = ctl.callOf(uuid)
 	}

@@ -204,6 +204,7 @@ func (fx *fixture) settle() {
 			for _, c := range fx.ctl.calls {
 				quiet = quiet && c.rec.Pending == 0 && !c.announced.sending && len(c.line.orders) == 0
 			}
+			quiet = quiet && len(fx.ctl.dissolved) == 0
 		})
 		if quiet {
 			return

@@ -90,8 +90,12 @@ func (o *ownership) encode(s handover.Snapshot) string {
 	return text
 }
 
-// snapshotCommands set the snapshot, if it says anything new.
+// snapshotCommands set the snapshot, if it says anything new. A call that has
+// dissolved must not be taken over.
 func (o *ownership) snapshotCommands(w way, now time.Time) []esl.Command {
+	if o.call.isDissolved() {
+		return nil
+	}
 	if text, isNew := o.newText(now); isNew {
 		return w.snapshot(&o.call.route, text)
 	}
@@ -213,7 +217,7 @@ func (ctl *Controller) waitForLease(ctx context.Context) {
 		}
 	}
 	for _, id := range ctl.lost.take() {
-		if c := ctl.calls[id.id]; c != nil && c.route.org.ID == id.organisation {
+		if c := (talks{ctl}).followed(id.id); c != nil && c.route.org.ID == id.organisation {
 			c.yield()
 		}
 	}
@@ -228,6 +232,7 @@ func (c *call) yield() {
 	c.timers.stop()
 	c.line.yielded = true
 	delete(c.ctl.calls, c.id)
+	delete(c.ctl.dissolved, c.id)
 	c.presses.yield()
 	c.announced.forgetLamps()
 	c.count()

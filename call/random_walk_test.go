@@ -159,11 +159,14 @@ func (w *walk) step() {
 		w.stepDialplan()
 	}
 	w.settle()
+	w.toldTrue()
 }
 
 func (w *walk) stepDialplan() {
 	w.Helper()
-	switch n := w.rand.IntN(12); {
+	switch n := w.rand.IntN(13); {
+	case n == 12 && w.main.anchor != nil:
+		w.pickedUp()
 	case n < 3:
 		w.enterSome()
 	case n < 9:
@@ -213,7 +216,9 @@ func (w *walk) stepRinging() {
 	w.Helper()
 	legs := w.sorted()
 	leg := legs[w.rand.IntN(len(legs))]
-	switch n := w.rand.IntN(10); {
+	switch n := w.rand.IntN(11); {
+	case n == 10 && w.main.anchor != nil:
+		w.pickedUp()
 	case n < 2:
 		w.talks()
 	case n < 4:
@@ -262,7 +267,9 @@ func (w *walk) answers(leg *esltest.Channel, legs []*esltest.Channel) {
 
 func (w *walk) stepTalking() {
 	w.Helper()
-	switch n := w.rand.IntN(10); {
+	switch n := w.rand.IntN(12); {
+	case n >= 10:
+		w.pickedUp()
 	case n < 4:
 		w.talks()
 	case n < 6:
@@ -311,6 +318,37 @@ func (w *walk) attended() {
 	consult.ended = true
 	w.main.loses(phone)
 	w.main.talksTo(leg, to)
+}
+
+// pickedUp: another phone dials a pick-up code. Its call becomes part of the main call,
+// whether that waits, rings or talks.
+func (w *walk) pickedUp() {
+	w.Helper()
+	ext := w.pick("1001", "1002", "1003", "1004")
+	picks, before := w.internal(ext, "6001"), w.main.peer
+	w.note("%s dials a pick-up code", ext)
+	if w.rand.IntN(2) == 0 {
+		w.note("an application answers %s", ext)
+		picks.first.Answer()
+		picks.answered = true
+		w.settle()
+		if w.rand.IntN(2) == 0 {
+			w.talks()
+		}
+	}
+	w.note("%s picks up", ext)
+	if before == nil && len(w.ringing) == 0 && w.main.answered && w.rand.IntN(2) == 0 {
+		w.main.anchor.Park()
+		picks.first.PickUpParked(w.main.anchor)
+	} else {
+		picks.first.Intercept(w.main.anchor)
+	}
+	picks.ended = true
+	clear(w.ringing)
+	if before != nil {
+		w.main.loses(before)
+	}
+	w.main.talksTo(picks.first, ext)
 }
 
 // hangsUp ends a leg. The leg that it talks to ends, too, unless the dialplan goes

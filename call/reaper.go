@@ -90,10 +90,10 @@ func (r reaper) isOver(ctx context.Context, s recording.Sidecar) bool {
 	return err == nil && time.Since(at) > leftAlone
 }
 
-// isFollowed reports whether a call is live here, or its files are being described
-// here.
+// isFollowed reports whether a call is live here, or its files are being closed or
+// described here.
 func (r reaper) isFollowed(id string) bool {
-	return r.ctl.calls[id] != nil || r.ctl.describer.busy(id)
+	return talks{r.ctl}.followed(id) != nil || r.ctl.describer.busy(id)
 }
 
 // notFollowed are the drafts whose call is not followed here.

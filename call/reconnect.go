@@ -1,8 +1,11 @@
 package call
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"tapedeck/call/handover"
@@ -199,10 +202,11 @@ func (r recovery) endUnanswered(switchName string, s survey.Survey, now time.Tim
 func (r recovery) meet(switchName string, s survey.Survey, drafts []recording.Sidecar, now time.Time) {
 	ctl := r.ctl
 	alone := ctl.cfg.Calls.Alone()
-	for id, snapshot := range s.Snapshots(r.unreadable) {
+	for _, snapshot := range inOrder(s.Snapshots(r.unreadable)) {
+		id := snapshot.Call
 		snapshot.Switch = switchName
 		switch {
-		case ctl.calls[id] != nil:
+		case talks{ctl}.followed(id) != nil:
 		case alone:
 			r.adopt(snapshot, snapshot.Token+1, handover.Richer(id, nil, drafts), s, now)
 		default:
@@ -212,6 +216,20 @@ func (r recovery) meet(switchName string, s survey.Survey, drafts []recording.Si
 	if alone {
 		reaper{ctl}.describeGone(switchName, s, drafts)
 	}
+}
+
+// inOrder are snapshots in such an order that a call comes before those that dissolve
+// into it.
+func inOrder(snapshots map[string]handover.Snapshot) []handover.Snapshot {
+	return slices.SortedFunc(maps.Values(snapshots), func(a, b handover.Snapshot) int {
+		if one, two := metIn(a), metIn(b); one.outside != two.outside {
+			if one.outside {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(a.Began.Compare(b.Began), strings.Compare(a.Call, b.Call))
+	})
 }
 
 // unreadable counts a call of another Tapedeck whose snapshot cannot be read.

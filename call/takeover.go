@@ -60,7 +60,7 @@ func (a *absence) announceOwner(now time.Time) {
 
 // adoptedElsewhere takes the event that another instance owns a call.
 func (t *takeover) adoptedElsewhere(ev *esl.Event) {
-	c := t.ctl.calls[ev.Get("Tapedeck-Call")]
+	c := talks{t.ctl}.followed(ev.Get("Tapedeck-Call"))
 	if c == nil || ev.Get("Tapedeck-Owner") == t.ctl.cfg.Calls.Instance() {
 		return
 	}

@@ -43,11 +43,12 @@ type timers struct {
 	resume      timer         // from a person's pause to its end by itself
 	permit      timer         // from the answer of a phone with a permit until the recorded leg's must have come
 	restart     timer         // while a recording is wanted and none is running
+	closing     timer         // of a call that has dissolved: until the end of its file counts as missed
 	restartWait time.Duration // how long restart waits before the next attempt
 }
 
 func (t *timers) stop() {
-	for _, one := range []*timer{&t.overdue, &t.confirm, &t.retry, &t.resume, &t.permit, &t.restart} {
+	for _, one := range []*timer{&t.overdue, &t.confirm, &t.retry, &t.resume, &t.permit, &t.restart, &t.closing} {
 		one.stop()
 	}
 }
