@@ -102,7 +102,8 @@ func (s *stage) excused(c *call) bool {
 	})
 }
 
-// awaitSidecars waits until every file, and every call that is owed one, has a sidecar.
+// awaitSidecars waits until every file, and every call that is owed one, has a sidecar,
+// and no marker of a Record key is left.
 func (s *stage) awaitSidecars() {
 	began := time.Now()
 	missing := ""
@@ -116,6 +117,10 @@ func (s *stage) awaitSidecars() {
 			if _, err := os.Stat(strings.TrimSuffix(path, ".wav") + ".json"); err != nil {
 				missing += " sidecar of " + filepath.Base(path)
 			}
+		}
+		markers, _ := filepath.Glob(s.spool + "/.keys/*")
+		for _, path := range markers {
+			missing += " marker of a Record key " + filepath.Base(path)
 		}
 		described := s.sidecars(false)
 		for _, c := range s.everyCall() {
