@@ -32,7 +32,7 @@ func recordedFromStart(call func(*talk) period, user lab.Tone) func(*talk) {
 	return func(t *talk) {
 		s := call(t)
 		r := t.recording()
-		r.heardFromStart(only(lab.Outside), only(user))
+		r.heardFromFirstPacket(only(lab.Outside), only(user))
 		r.heard(s, only(lab.Outside), only(user))
 	}
 }
@@ -45,6 +45,14 @@ func inbound() []scenario {
 			recordedFromStart(answeredBy(lab.Direct, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number yes, another user no", settings{numbers: map[int]string{lab.ToAlice: "yes"}, bob: "no"},
 			recordedFromStart(answeredBy(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
+		{"inbound, number yes, another user no, again and again", settings{numbers: map[int]string{lab.ToAlice: "yes"}, bob: "no"}, func(t *talk) {
+			for range 5 {
+				answeredBy(lab.ToAlice, lab.UserAlice, 600*time.Millisecond)(t)
+			}
+			for _, r := range t.recordings() {
+				r.heardFromFirstPacket(only(lab.Outside), only(lab.Alice))
+			}
+		}},
 		{"inbound, number dont-care", settings{}, func(t *talk) {
 			answeredBy(lab.ToGroupAlice, lab.UserAlice, speech)(t)
 			t.noFile()

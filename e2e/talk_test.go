@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // How exact the audio is asserted.
 const (
 	speech     = 1500 * time.Millisecond // how long people talk, unless the scenario needs another time
+	packet     = 20 * time.Millisecond   // of sound
 	margin     = 250 * time.Millisecond  // at both ends of a period: nothing is asserted there
 	lengthSlip = 60 * time.Millisecond   // between a file's length and the time from answer to hangup
 	bridgeSlip = 40 * time.Millisecond   // in addition for each bridge after the first: FreeSWITCH drops a packet
@@ -153,12 +155,28 @@ func (t *talk) recordings() (takes []take) {
 	files, err := t.suite.tapedeck.Files(t.org)
 	t.do(err)
 	for _, path := range files {
-		if strings.HasSuffix(path, ".wav") {
+		if strings.HasSuffix(path, ".wav") && t.stays(path) {
 			takes = append(takes, t.listen(path))
 		}
 	}
 	slices.SortFunc(takes, func(a, b take) int { return a.began.Compare(b.began) })
 	return takes
+}
+
+// stays waits until a file is described or removed, and reports whether it is still
+// there. Without Tapedeck it stays as it is.
+func (t *talk) stays(path string) (there bool) {
+	t.Helper()
+	if !t.suite.tapedeck.Runs() {
+		return true
+	}
+	testkit.Within(t, describedIn, "sidecar of "+path, func() bool {
+		_, noFile := os.Stat(path)
+		_, noSidecar := os.Stat(sidecarPath(path))
+		there = noFile == nil
+		return !there || noSidecar == nil
+	})
+	return there
 }
 
 func (t *talk) listen(path string) take {
@@ -298,6 +316,19 @@ func (r take) heardFromStart(own, hears lab.Heard) {
 	r.Logf("silent for %v at the start", silent)
 	r.suite.measured(r.lasts(r.ended.Sub(r.answered)), silent)
 	r.heard(period{from: r.began.Add(lab.Step - margin), to: r.began.Add(4*lab.Step + margin)}, own, hears)
+}
+
+// heardFromFirstPacket is heardFromStart, and asserts that at most one packet is silent
+// at the start: whoever may answer may be recorded.
+func (r take) heardFromFirstPacket(own, hears lab.Heard) {
+	r.Helper()
+	r.heardFromStart(own, hears)
+	if silent, limit := r.silentAtStart(), packet+noise.Between(r.began, r.began.Add(time.Second)); silent > limit {
+		r.Errorf("the file is silent for %v at the start, want %v at most; whole file: %s", silent, limit, r.Sound)
+	}
+	if first := r.about.Spans[0]; first.State != "recording" {
+		r.Errorf("the sidecar begins with %+v", first)
+	}
 }
 
 // silentAtStart is how long the file is silent at its start.
