@@ -14,7 +14,7 @@ import (
 const Password = "lab-secret"
 
 var modules = strings.Fields(`mod_logfile mod_event_socket mod_sofia mod_loopback mod_commands mod_dptools mod_expr
-	mod_hash mod_db mod_dialplan_xml mod_conference mod_sndfile mod_native_file mod_tone_stream mod_local_stream mod_spandsp mod_opus`)
+	mod_hash mod_db mod_dialplan_xml mod_conference mod_sndfile mod_native_file mod_tone_stream mod_local_stream mod_spandsp mod_opus mod_valet_parking`)
 
 // profile is a SIP profile: one context, one port.
 type profile struct {

@@ -12,7 +12,8 @@ import (
 
 // What the switch under test does with a call to the k-th number of an organisation
 // (Org.Number). The users' context is as README.md in freeswitch-conf says: extensions
-// ring users, everything else goes to the carrier.
+// ring users, everything else goes to the carrier. `**` and a leg's UUID picks that leg
+// up, Org.Slot is a place where a call can be parked.
 const (
 	ToRoom       = 0 // the organisation's conference room (Org.Room)
 	ToAlice      = 1 // transferred to alice's extension in the users' context
@@ -84,7 +85,14 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 // Dialled is the pattern of the k-th number, in every form that a carrier sends.
 func (o Org) Dialled(k int) string { return `^(?:\+44|0044|44|0)` + o.national(k) + `$` }
 
-const users = `<extension name="users"><condition field="destination_number" expression="^1(\d{2,3})\d$">
+const users = `<extension name="pick-up"><condition field="destination_number" expression="^\*\*([-0-9a-f]+)$">
+  <action application="intercept" data="$1"/>
+</condition></extension>
+<extension name="park"><condition field="destination_number" expression="^6\d{3,4}$">
+  <action application="answer"/>
+  <action application="valet_park" data="lab ${destination_number}"/>
+</condition></extension>
+<extension name="users"><condition field="destination_number" expression="^1(\d{2,3})\d$">
   <action application="bridge" data="user/${destination_number}@s$1.lab"/>
 </condition></extension>
 <extension name="rooms"><condition field="destination_number" expression="^3(\d{2,3})0$">

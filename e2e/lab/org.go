@@ -34,6 +34,9 @@ func (o Org) Extension(p Person) string { return fmt.Sprintf("1%02d%d", int(o), 
 // Room is what a user dials to come into the organisation's conference room.
 func (o Org) Room() string { return fmt.Sprintf("3%02d0", int(o)) }
 
+// Slot is where the organisation parks a call: who dials it next picks the call up.
+func (o Org) Slot() string { return fmt.Sprintf("6%02d1", int(o)) }
+
 // Number is the organisation's k-th number, in E.164. k says what the dialplan does
 // with a call to it (dialplan.go).
 func (o Org) Number(k int) string { return "+44" + o.national(k) }
