@@ -18,7 +18,7 @@ func pickUps() []scenario {
 		{"a call is picked up while it rings", yes, pickedUpWhileItRings},
 		{"a call is picked up from park", yes, pickedUpFromPark(false)},
 		{"a call is picked up from park by a user who is recorded", bobToo, pickedUpFromPark(true)},
-		{"outgoing, the call is picked up", settings{alice: "{ outbound: yes }", onDemand: digits}, pickedUpOutgoing},
+		{"outgoing, the call is picked up", settings{numbers: map[int]string{lab.ToAlice: "{ outbound: yes }"}, onDemand: digits}, pickedUpOutgoing},
 	}
 }
 
@@ -135,10 +135,13 @@ func pickedUpFromPark(recorded bool) func(*talk) {
 		}
 		for _, r := range takes {
 			if r.anchor == his {
-				if !r.ended.After(r.began) || r.Speaks(lab.Outside) > 0 {
-					t.Errorf("bob's own file: %s", r.Sound)
+				if into := r.about.otherCall("dissolved"); into != anchor || r.Speaks(lab.Outside) > 0 {
+					t.Errorf("bob's own file is part of the call %q, want %s: %s", into, anchor, r.Sound)
 				}
 				continue
+			}
+			if joined := r.about.otherCall("joined"); joined != his {
+				t.Errorf("the outside party's sidecar names the call %q, want %s", joined, his)
 			}
 			r.heard(withAlice, only(lab.Outside), only(lab.Alice))
 			r.heard(before, only(lab.Outside), only(lab.Bob))

@@ -34,9 +34,19 @@ type sidecar struct {
 		State  string
 		Cause  struct{ Element, Setting, Toggle, User string }
 	}
-	Trace    []struct{ What, Method, User, Result, State, Element string }
+	Trace    []struct{ What, Method, User, Result, State, Element, Call string }
 	Complete bool
 	Problems []string
+}
+
+// otherCall is the call that a note of the trace names; "" if there is no such note.
+func (s sidecar) otherCall(what string) string {
+	for _, n := range s.Trace {
+		if n.What == what {
+			return n.Call
+		}
+	}
+	return ""
 }
 
 // How far a sidecar may be from the audio.
@@ -73,7 +83,7 @@ func (r *take) described() {
 	if late := s.Answered.Sub(r.answered); late.Abs() > momentSlip {
 		r.Errorf("the sidecar says answered %v after FreeSWITCH", late)
 	}
-	if late := s.Ended.Sub(r.ended); late.Abs() > momentSlip && !r.problem("no stop event") {
+	if late := s.Ended.Sub(r.ended); late.Abs() > momentSlip && !r.problem("no stop event") && s.otherCall("dissolved") == "" { // a call that dissolves ends before its leg
 		r.Errorf("the sidecar says ended %v after FreeSWITCH", late)
 	}
 	r.isFile(s)
