@@ -73,6 +73,9 @@ func (a *announced) send(now time.Time) {
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
 	send := a.commands(is)
+	if is.voice == toggle.On {
+		a.tellOtherwise(is, now)
+	}
 	a.last, a.sending = is, true
 	c.line.send(send, func(_ []esl.Reply, err error, now time.Time) {
 		a.sending = false
@@ -81,7 +84,20 @@ func (a *announced) send(now time.Time) {
 			return
 		}
 		a.send(now)
+		rooms{c.ctl}.retell(strings.Fields(is.tells), c, now)
 	}, now)
+}
+
+// tellOtherwise tells each user who was told "Recorded" last that he is being recorded
+// now: somebody else has resumed, or the chain has. A user whose own press is not over
+// is told its result.
+func (a *announced) tellOtherwise(is announcement, now time.Time) {
+	c := a.call
+	for _, uuid := range strings.Fields(is.anchor + " " + is.tells) {
+		if l := c.ctl.legs.get(uuid); l.is(c.route.org.ID) && l.heard.off && !c.presses.open(uuid) {
+			c.play(uuid, isBeingRecorded, now)
+		}
+	}
 }
 
 // commands are the commands that send sends.

@@ -64,7 +64,7 @@ func (d *disclaimer) stopped(uuid string, ev *esl.Event, now time.Time) {
 	}
 	delete(d.plays, uuid)
 	result := recording.ResultHeard
-	if hasHungUp(ev) || c.ctl.legs.get(uuid).prompt != file {
+	if hasHungUp(ev) || c.ctl.legs.get(uuid).heard.file != file {
 		result = recording.ResultCut
 	}
 	to := "outside party"

@@ -18,9 +18,15 @@ type leg struct {
 	dialled    bool   // FreeSWITCH dialled it (Call-Direction: outbound)
 	rate       int    // sampling rate of what it hears, in Hz; 0 until it is known
 	marker     marker // the marker of its Record key
-	prompt     string // file of the prompt that was played last; "" if none
+	heard      heard
 	peer       string // the leg that it is bridged with; "" if none
 	at         place
+}
+
+// heard is what a leg has heard of us.
+type heard struct {
+	file string // of the prompt that was played last; "" if none
+	off  bool   // "Recorded" was the last that it was told of the recording
 }
 
 // place is the conference room in which a leg is (room.go), and since when.

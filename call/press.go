@@ -2,6 +2,7 @@ package call
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"tapedeck/esl"
@@ -118,6 +119,14 @@ func (ps *presses) announce(p press, prompt string, now time.Time) {
 	if p.user != "" || p.method == autoResume {
 		ps.call.play(p.leg, prompt, now)
 	}
+}
+
+// open reports whether the result of a press of this phone is still to come.
+func (ps *presses) open(phone string) bool {
+	if m := ps.call.ctl.legs.rooms[ps.call.route.room.id]; m != nil && m.presses[phone] != nil && m.presses[phone].open > 0 {
+		return true
+	}
+	return slices.ContainsFunc(ps.waiting, func(p press) bool { return p.leg == phone })
 }
 
 // settle announces the result to everybody who pressed, once FreeSWITCH has carried

@@ -66,10 +66,16 @@ func (c *call) play(uuid, name string, now time.Time) (file string) {
 		return ""
 	}
 	var send []esl.Command
-	if l.prompt != "" {
-		send = append(send, esl.API("uuid_displace", uuid, "stop", l.prompt))
+	if l.heard.file != "" {
+		send = append(send, esl.API("uuid_displace", uuid, "stop", l.heard.file))
 	}
-	l.prompt = file
+	l.heard.file = file
+	switch name {
+	case recorded:
+		l.heard.off = true
+	case isBeingRecorded:
+		l.heard.off = false
+	}
 	send = append(send, esl.API("uuid_displace", uuid, "start", file, "0", "mux"))
 	c.line.send(send, func(replies []esl.Reply, err error, _ time.Time) {
 		if err == nil {

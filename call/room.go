@@ -24,6 +24,7 @@ const roomSubclass = "conference::maintenance"
 // meeting is one conference room with its legs, in the order in which they came.
 type meeting struct {
 	members []string
+	served  []string              // phones on no call of their own that a call tells how the recording stands
 	presses map[string]*roomPress // by phone: its last press
 }
 
@@ -148,9 +149,7 @@ func (ls *legs) move(uuid, to string, now time.Time) (from string, moved bool) {
 func (r rooms) left(uuid string, now time.Time) {
 	c := r.ctl.callAnchored(uuid)
 	if c == nil {
-		if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
-			r.ctl.send(l.switchName, []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}, ignored, now)
-		}
+		r.tellOff(uuid, now)
 		return
 	}
 	if c.ctl.legs.get(uuid).at.room == c.route.room.id { // it is seated in another room already
@@ -196,7 +195,7 @@ func (r rooms) assemble(room string, left []string, now time.Time) {
 	for _, c := range calls {
 		r.seat(c, room, r.mustBeGuest(c, calls), now)
 	}
-	r.serve(calls, now)
+	r.serve(room, calls, now)
 	r.keepPauses(paused, all, now)
 	for _, uuid := range left {
 		r.left(uuid, now)
@@ -242,8 +241,9 @@ func (r rooms) mustBeGuest(c *call, calls []*call) bool {
 
 // serve says which call tells the phones without a call of their own how the
 // recording stands: the first one of their organisation. It lets them listen for the
-// code.
-func (r rooms) serve(calls []*call, now time.Time) {
+// code. A phone that no call tells any more is in no recording.
+func (r rooms) serve(room string, calls []*call, now time.Time) {
+	var served []string
 	serving := map[string]bool{} // by organisation
 	for _, c := range calls {
 		at, before := &c.route.room, c.route.room.serves
@@ -256,6 +256,41 @@ func (r rooms) serve(calls []*call, now time.Time) {
 			if !slices.Contains(before, uuid) {
 				r.listenOn(c, uuid, now)
 			}
+		}
+		served = append(served, at.serves...)
+	}
+	m := r.ctl.legs.rooms[room]
+	if m == nil {
+		return
+	}
+	for _, uuid := range m.served {
+		if slices.Contains(m.members, uuid) && !slices.Contains(served, uuid) && r.ctl.callAnchored(uuid) == nil {
+			r.tellOff(uuid, now)
+		}
+	}
+	m.served = served
+}
+
+// tellOff tells a phone on no call that it is in no recording.
+func (r rooms) tellOff(uuid string, now time.Time) {
+	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
+		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
+		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) { r.retell([]string{uuid}, nil, now) }, now)
+	}
+}
+
+// retell lets the call that tells these phones now tell them again, unless it is by,
+// which has told them. Each call's commands arrive in their order, but those of two
+// calls may not.
+func (r rooms) retell(phones []string, by *call, now time.Time) {
+	for _, uuid := range phones {
+		l := r.ctl.legs.get(uuid)
+		if l == nil || l.at.room == "" {
+			continue
+		}
+		if c := r.serving(l); c != nil && c != by {
+			c.announced.last = announcement{}
+			c.announced.send(now)
 		}
 	}
 }

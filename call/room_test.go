@@ -201,9 +201,8 @@ func TestRoomPhoneWithoutCall(t *testing.T) {
 	r.heard(dave, "recorded")
 	r.pressCode(dave)
 	r.states("on", one, dave)
-	dave.LeaveConference()
-	r.settle()
-	r.states("off", dave)
+	one.LeaveConference()
+	r.waitState(dave, "off")
 }
 
 // TestRoomOneFile: an internal conference has one file. When the user whose call has
