@@ -289,7 +289,7 @@ func (r rooms) retell(phones []string, by *call, now time.Time) {
 			continue
 		}
 		if c := r.serving(l); c != nil && c != by {
-			c.announced.last = announcement{}
+			c.announced.last.tells = ""
 			c.announced.send(now)
 		}
 	}
