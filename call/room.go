@@ -242,94 +242,15 @@ func (r rooms) mustBeGuest(c *call, calls []*call) bool {
 // serve says which call tells the phones without a call of their own how the
 // recording stands: the first one of their organisation. It lets them listen for the
 // code. A phone that no call tells any more is in no recording.
-func (r rooms) serve(room string, calls []*call, now time.Time) {
-	var served []string
-	serving := map[string]bool{} // by organisation
-	for _, c := range calls {
-		at, before := &c.route.room, c.route.room.serves
-		if at.serves = nil; at.guest || serving[c.route.org.ID] {
-			continue
-		}
-		serving[c.route.org.ID] = true
-		at.serves = r.callless(at.others, c.route.org.ID)
-		for _, uuid := range at.serves {
-			if !slices.Contains(before, uuid) {
-				r.listenOn(c, uuid, now)
-			}
-		}
-		served = append(served, at.serves...)
-	}
-	m := r.ctl.legs.rooms[room]
-	if m == nil {
-		return
-	}
-	for _, uuid := range m.served {
-		if slices.Contains(m.members, uuid) && !slices.Contains(served, uuid) && r.ctl.callAnchored(uuid) == nil {
-			r.tellOff(uuid, now)
-		}
-	}
-	m.served = served
-}
-
 // tellOff tells a phone on no call that it is in no recording.
-func (r rooms) tellOff(uuid string, now time.Time) {
-	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
-		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
-		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) { r.retell([]string{uuid}, nil, now) }, now)
-	}
-}
-
 // retell lets the call that tells these phones now tell them again, unless it is by,
 // which has told them. Each call's commands arrive in their order, but those of two
 // calls may not.
-func (r rooms) retell(phones []string, by *call, now time.Time) {
-	for _, uuid := range phones {
-		l := r.ctl.legs.get(uuid)
-		if l == nil || l.at.room == "" {
-			continue
-		}
-		if c := r.serving(l); c != nil && c != by {
-			c.announced.last.tells = ""
-			c.announced.send(now)
-		}
-	}
-}
-
 // listenOn lets a phone in the room of a call listen for the code itself.
-func (r rooms) listenOn(c *call, uuid string, now time.Time) {
-	own := c.route
-	own.direction = flow.Internal
-	var send []esl.Command
-	for _, app := range own.bindings() {
-		send = append(send, esl.ExecuteOn(uuid, app[0], app[1]))
-	}
-	if len(send) > 0 {
-		c.line.send(send, ignored, now)
-	}
-}
-
 // callless are the phones of an organisation's users that are on no call of their
 // own: they were dialled into the room.
-func (r rooms) callless(legs []string, org string) (phones []string) {
-	for _, uuid := range legs {
-		if r.ctl.legs.get(uuid).is(org) && r.ctl.callAnchored(uuid) == nil {
-			phones = append(phones, uuid)
-		}
-	}
-	return phones
-}
-
 // serving is the call that tells a phone without a call of its own how the recording
 // stands; nil if there is none.
-func (r rooms) serving(l *leg) *call {
-	for _, c := range r.calls(l.at.room) {
-		if slices.Contains(c.route.room.serves, l.uuid) {
-			return c
-		}
-	}
-	return nil
-}
-
 // seat notes who is in the room with the call's anchor, and whether the call is a
 // guest there. A call that becomes a guest gives its file up: it is closed.
 func (r rooms) seat(c *call, room string, guest bool, now time.Time) {
@@ -429,37 +350,5 @@ func (ps *presses) takeOver(by press, at, now time.Time) {
 // status is the state of the recordings in which the voice of the call's anchor is
 // being written: on before paused before off (docs/design.md, section 12, rule 13).
 // org limits it to those of one organisation; "" does not.
-func (r rooms) status(c *call, org string) toggle.Status {
-	is := c.rec.Status()
-	if c.route.room.id == "" || is == toggle.On {
-		return is
-	}
-	for _, other := range r.calls(c.route.room.id) {
-		if org != "" && other.route.org.ID != org {
-			continue
-		}
-		switch other.rec.Status() {
-		case toggle.On:
-			return toggle.On
-		case toggle.Paused:
-			is = toggle.Paused
-		}
-	}
-	return is
-}
-
 // tell lets the other calls in the room tell their legs that the state of this
 // recording has changed.
-func (r rooms) tell(c *call, now time.Time) {
-	at := &c.route.room
-	if at.id == "" || at.told == c.rec.Status() {
-		return
-	}
-	at.told = c.rec.Status()
-	for _, other := range r.calls(at.id) {
-		if other != c {
-			other.announced.send(now)
-			other.keepMarkers(now)
-		}
-	}
-}

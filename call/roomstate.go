@@ -1,0 +1,126 @@
+package call
+
+import (
+	"slices"
+	"time"
+
+	"tapedeck/esl"
+	"tapedeck/flow"
+	"tapedeck/toggle"
+)
+
+// In a conference room a voice is in several files. The variable tapedeck_state of a
+// leg shows the state of all of them. A leg that is no call's anchor is told by the
+// first call of its organisation.
+
+func (r rooms) serve(room string, calls []*call, now time.Time) {
+	var served []string
+	serving := map[string]bool{} // by organisation
+	for _, c := range calls {
+		at, before := &c.route.room, c.route.room.serves
+		if at.serves = nil; at.guest || serving[c.route.org.ID] {
+			continue
+		}
+		serving[c.route.org.ID] = true
+		at.serves = r.callless(at.others, c.route.org.ID)
+		for _, uuid := range at.serves {
+			if !slices.Contains(before, uuid) {
+				r.listenOn(c, uuid, now)
+			}
+		}
+		served = append(served, at.serves...)
+	}
+	m := r.ctl.legs.rooms[room]
+	if m == nil {
+		return
+	}
+	for _, uuid := range m.served {
+		if slices.Contains(m.members, uuid) && !slices.Contains(served, uuid) && r.ctl.callAnchored(uuid) == nil {
+			r.tellOff(uuid, now)
+		}
+	}
+	m.served = served
+}
+
+func (r rooms) tellOff(uuid string, now time.Time) {
+	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
+		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
+		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) { r.retell([]string{uuid}, nil, now) }, now)
+	}
+}
+
+func (r rooms) retell(phones []string, by *call, now time.Time) {
+	for _, uuid := range phones {
+		l := r.ctl.legs.get(uuid)
+		if l == nil || l.at.room == "" {
+			continue
+		}
+		if c := r.serving(l); c != nil && c != by {
+			c.announced.last.tells = ""
+			c.announced.send(now)
+		}
+	}
+}
+
+func (r rooms) listenOn(c *call, uuid string, now time.Time) {
+	own := c.route
+	own.direction = flow.Internal
+	var send []esl.Command
+	for _, app := range own.bindings() {
+		send = append(send, esl.ExecuteOn(uuid, app[0], app[1]))
+	}
+	if len(send) > 0 {
+		c.line.send(send, ignored, now)
+	}
+}
+
+func (r rooms) callless(legs []string, org string) (phones []string) {
+	for _, uuid := range legs {
+		if r.ctl.legs.get(uuid).is(org) && r.ctl.callAnchored(uuid) == nil {
+			phones = append(phones, uuid)
+		}
+	}
+	return phones
+}
+
+func (r rooms) serving(l *leg) *call {
+	for _, c := range r.calls(l.at.room) {
+		if slices.Contains(c.route.room.serves, l.uuid) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (r rooms) status(c *call, org string) toggle.Status {
+	is := c.rec.Status()
+	if c.route.room.id == "" || is == toggle.On {
+		return is
+	}
+	for _, other := range r.calls(c.route.room.id) {
+		if org != "" && other.route.org.ID != org {
+			continue
+		}
+		switch other.rec.Status() {
+		case toggle.On:
+			return toggle.On
+		case toggle.Paused:
+			is = toggle.Paused
+		}
+	}
+	return is
+}
+
+func (r rooms) tell(c *call, now time.Time) {
+	at := &c.route.room
+	if at.id == "" || at.told == c.rec.Status() {
+		return
+	}
+	at.told = c.rec.Status()
+	for _, other := range r.calls(at.id) {
+		if other != c {
+			other.announced.send(now)
+			other.keepMarkers(now)
+		}
+	}
+}
