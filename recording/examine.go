@@ -79,7 +79,7 @@ func (s *Sidecar) setFile(name string, heard sound.Analysis) {
 		s.AddProblem(Unreadable, heard.Fault)
 	} else {
 		s.correctBegan()
-		s.Spans = fit(s.Spans, heard)
+		s.Spans = fit(s.Spans, heard, s.clocked())
 		if s.HasProblem(NoStopEvent) {
 			s.addSilentTail(heard)
 		}
@@ -98,7 +98,7 @@ func (s *Sidecar) correctBegan() {
 	if !s.File.Concluded || s.File.Began.IsZero() || end.IsZero() {
 		return
 	}
-	began := end.Add(-time.Duration(s.File.DurationMS) * time.Millisecond)
+	began := end.Add(-time.Duration(s.File.DurationMS+s.waitedMS()) * time.Millisecond)
 	late := s.File.Began.Sub(began).Milliseconds()
 	s.File.Began = began
 	for i := range s.Spans {
@@ -143,6 +143,23 @@ func (s *Sidecar) addSilentTail(heard sound.Analysis) {
 	s.AddProblem(StateUnknown, "silent from "+offset(tail.FromMS)+" to its end, and nobody confirmed that")
 }
 
+// clocked returns what the clock says of the whole file.
+func (s *Sidecar) clocked() clocked {
+	c := clocked{wrote: -1, concluded: s.File.Concluded}
+	if f := s.File; !f.Began.IsZero() && !f.Stopped.IsZero() && !f.Concluded {
+		c.wrote = max(0, f.Stopped.Sub(f.Began).Milliseconds()-s.waitedMS())
+	}
+	return c
+}
+
+// waitedMS is how long FreeSWITCH wrote nothing because the call waited.
+func (s *Sidecar) waitedMS() (ms int64) {
+	for _, span := range s.Spans {
+		ms += span.WaitedMS
+	}
+	return ms
+}
+
 // missingMS returns by how many milliseconds the file is shorter than the time in
 // which it was written.
 func (s *Sidecar) missingMS() int64 {
@@ -153,5 +170,5 @@ func (s *Sidecar) missingMS() int64 {
 	if s.File.Began.IsZero() || end.IsZero() {
 		return 0
 	}
-	return end.Sub(s.File.Began).Milliseconds() - s.File.DurationMS
+	return end.Sub(s.File.Began).Milliseconds() - s.waitedMS() - s.File.DurationMS
 }

@@ -64,11 +64,11 @@ func TestExamineProblems(t *testing.T) {
 			testkit.NewClip(2, 8000).Add(1000, 0).Add(20, 1).Add(1500, 0), []Span{speech(0, 2520)}, []Span{speech(0, 2520)}, nil,
 		},
 		"causes in one state": {
-			testkit.NewClip(1, 8000).Add(1000, tone).Add(1000, 0), []Span{speech(0, 990), pause(990, 1500), {1500, 2000, 0, StatePaused, Cause{User: "bob"}}},
-			[]Span{speech(0, 1000), pause(1000, 1500), {1500, 2000, 0, StatePaused, Cause{User: "bob"}}}, nil,
+			testkit.NewClip(1, 8000).Add(1000, tone).Add(1000, 0), []Span{speech(0, 990), pause(990, 1500), {1500, 2000, 0, 0, StatePaused, Cause{User: "bob"}}},
+			[]Span{speech(0, 1000), pause(1000, 1500), {1500, 2000, 0, 0, StatePaused, Cause{User: "bob"}}}, nil,
 		},
 		"gaps, overlaps, no length, twice the same": {
-			testkit.NewClip(1, 8000).Add(2000, tone), []Span{speech(40, 500), speech(520, 900), {900, 900, 0, StateRecording, Cause{User: "bob"}}, speech(700, 1990)},
+			testkit.NewClip(1, 8000).Add(2000, tone), []Span{speech(40, 500), speech(520, 900), {900, 900, 0, 0, StateRecording, Cause{User: "bob"}}, speech(700, 1990)},
 			[]Span{speech(0, 2000)}, nil,
 		},
 		"spans that end early": {

@@ -11,26 +11,26 @@ const (
 	maxDoubt = 1
 )
 
-// stretch is consecutive spans of one state. Times are in ms.
+// stretch is consecutive spans that are all silent, or all speech. Times are in ms.
 type stretch struct {
 	first, last int // indices of spans
 	from, to    int64
-	state       string
-	slack       int64 // the state may have begun up to so long before from
-	slackAfter  int64 // the state may have ended up to so long before to
+	silent      bool
+	slack       int64 // it may have begun up to so long before from
+	slackAfter  int64 // it may have ended up to so long before to
 }
 
-// stretches joins consecutive spans of one state.
+// stretches joins consecutive spans that are alike. There must be no gap among them.
 func stretches(spans []Span) []stretch {
 	var all []stretch
 	for i, s := range spans {
-		if n := len(all); n > 0 && all[n-1].state == s.State {
+		if n := len(all); n > 0 && all[n-1].silent == s.Silent() {
 			all[n-1].last, all[n-1].to = i, s.ToMS
 			continue
 		} else if n > 0 {
 			all[n-1].slackAfter = min(s.SlackMS, all[n-1].to-all[n-1].from)
 		}
-		all = append(all, stretch{first: i, last: i, from: s.FromMS, to: s.ToMS, state: s.State, slack: s.SlackMS})
+		all = append(all, stretch{first: i, last: i, from: s.FromMS, to: s.ToMS, silent: s.Silent(), slack: s.SlackMS})
 	}
 	return all
 }
@@ -39,22 +39,67 @@ func stretches(spans []Span) []stretch {
 // pause move to those of the silence, and the end of the last span to that of the
 // file. The spans that it returns have no gaps, begin at 0, and do not go beyond the
 // end of the file.
-func fit(spans []Span, heard sound.Analysis) []Span {
+func fit(spans []Span, heard sound.Analysis, c clocked) []Span {
+	spans, gaps := solid(spans)
 	spans = contiguous(spans)
+	whole := c.reaches(spans)
+	moved := align(spans, heard, c)
 	snap(spans, heard.Silences)
 	spans = contiguous(spans)
 	n := len(spans)
 	for n > 0 && spans[n-1].FromMS >= heard.DurationMS {
 		n--
 	}
-	if n == 0 {
-		return []Span{}
-	}
 	spans = spans[:n]
-	if last := &spans[n-1]; last.ToMS >= heard.DurationMS-maxTail {
-		last.ToMS = heard.DurationMS
+	if n > 0 {
+		if last := &spans[n-1]; whole || last.ToMS >= heard.DurationMS-maxTail {
+			last.ToMS = heard.DurationMS
+		}
 	}
-	return spans
+	for i := range gaps {
+		gaps[i].FromMS = moved.place(gaps[i].FromMS)
+	}
+	return withGaps(spans, gaps)
+}
+
+// solid separates the spans from the gaps among them, in which nothing was written.
+func solid(spans []Span) (rest, gaps []Span) {
+	rest = make([]Span, 0, len(spans))
+	for _, s := range spans {
+		if s.gap() {
+			gaps = append(gaps, s)
+		} else {
+			rest = append(rest, s)
+		}
+	}
+	return rest, gaps
+}
+
+// withGaps puts gaps back to where they begin. A span in the middle of which there is
+// a gap becomes two.
+func withGaps(spans, gaps []Span) []Span {
+	out := make([]Span, 0, len(spans)+2*len(gaps))
+	for _, s := range spans {
+		for len(gaps) > 0 && gaps[0].FromMS < s.ToMS {
+			g := gaps[0]
+			g.FromMS = max(g.FromMS, s.FromMS)
+			g.ToMS, gaps = g.FromMS, gaps[1:]
+			if before := s; g.FromMS > s.FromMS {
+				before.ToMS, s.FromMS, s.SlackMS = g.FromMS, g.FromMS, 0
+				out = append(out, before)
+			}
+			out = append(out, g)
+		}
+		out = append(out, s)
+	}
+	for _, g := range gaps {
+		if g.FromMS = 0; len(spans) > 0 {
+			g.FromMS = spans[len(spans)-1].ToMS
+		}
+		g.ToMS = g.FromMS
+		out = append(out, g)
+	}
+	return out
 }
 
 // contiguous returns spans of which each begins where the one before ends, the first
@@ -78,7 +123,7 @@ func contiguous(spans []Span) []Span {
 // snap moves the edges of pauses to those of silences.
 func snap(spans []Span, silences []sound.Silence) {
 	for _, s := range stretches(spans) {
-		if s.state != StatePaused {
+		if !s.silent {
 			continue
 		}
 		if s.to-s.from <= maxDoubt && s.slack > 0 && s.first > 0 && s.last+1 < len(spans) {

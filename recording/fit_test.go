@@ -116,7 +116,7 @@ func TestFitPauseOfTwoCauses(t *testing.T) {
 	a, b := Cause{Element: "ring_group/sales"}, Cause{Toggle: "dtmf"}
 	got := fit([]Span{{ToMS: 9460, State: StateRecording}, {FromMS: 9460, ToMS: 11174, State: StatePaused, Cause: a},
 		{FromMS: 11174, ToMS: 11175, State: StatePaused, Cause: b}, {FromMS: 11175, ToMS: 12660, State: StateRecording, Cause: b}},
-		sound.Analysis{DurationMS: 12660, Silences: []sound.Silence{{FromMS: 9460, ToMS: 11100}}})
+		sound.Analysis{DurationMS: 12660, Silences: []sound.Silence{{FromMS: 9460, ToMS: 11100}}}, clocked{wrote: -1})
 	want := []Span{{ToMS: 9460, State: StateRecording}, {FromMS: 9460, ToMS: 11100, State: StatePaused, Cause: a},
 		{FromMS: 11100, ToMS: 12660, State: StateRecording, Cause: b}}
 	if !reflect.DeepEqual(got, want) {
@@ -137,7 +137,7 @@ func TestFitDoubtfulPause(t *testing.T) {
 		{[]sound.Silence{{FromMS: 800, ToMS: 900}}, []Span{{ToMS: 5000, State: StateRecording}}},
 		{nil, []Span{{ToMS: 5000, State: StateRecording}}},
 	} {
-		if got := fit(clock, sound.Analysis{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
+		if got := fit(clock, sound.Analysis{DurationMS: 5000, Silences: tc.silences}, clocked{wrote: -1}); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
 		}
 	}
@@ -156,7 +156,7 @@ func TestFitDoubt(t *testing.T) {
 		{[]sound.Silence{{FromMS: 2400, ToMS: 2500}}, none},
 		{[]sound.Silence{{FromMS: 2900, ToMS: 4000}}, none},
 	} {
-		if got := fit(clock, sound.Analysis{DurationMS: 5000, Silences: tc.silences}); !reflect.DeepEqual(got, tc.want) {
+		if got := fit(clock, sound.Analysis{DurationMS: 5000, Silences: tc.silences}, clocked{wrote: -1}); !reflect.DeepEqual(got, tc.want) {
 			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
 		}
 	}

@@ -29,10 +29,11 @@ func offset(ms int64) string { return (time.Duration(ms) * time.Millisecond).Str
 // stretches that are.
 func mismatches(spans []Span, silences []sound.Silence) []mismatch {
 	var found []mismatch
+	spans, _ = solid(spans)
 	for _, s := range stretches(spans) {
 		from, to := s.from+edgeSlack, s.to-s.slackAfter-edgeSlack
 		switch {
-		case s.state == StatePaused:
+		case s.silent:
 			if gap, ok := firstSound(silences, from, to); ok {
 				found = append(found, mismatch{SpeechInPause, gap.FromMS, gap.ToMS})
 			}

@@ -73,13 +73,23 @@ func (f File) Mixed() bool {
 // Span is a stretch of the file that holds one thing, in milliseconds of the file.
 // It is certain from FromMS on. Its state may have begun up to SlackMS before,
 // because FreeSWITCH confirmed nothing for so long.
+//
+// While a caller waits in a queue (mod_fifo), FreeSWITCH writes nothing. Such time is
+// a span of StateWaiting without length, whose WaitedMS says how long it lasted.
 type Span struct {
-	FromMS  int64  `json:"from_ms"`
-	ToMS    int64  `json:"to_ms"`
-	SlackMS int64  `json:"slack_ms,omitempty"`
-	State   string `json:"state"` // StateRecording or StatePaused
-	Cause   Cause  `json:"cause"`
+	FromMS   int64  `json:"from_ms"`
+	ToMS     int64  `json:"to_ms"`
+	SlackMS  int64  `json:"slack_ms,omitempty"`
+	WaitedMS int64  `json:"waited_ms,omitempty"` // time that passed here and is not in the file
+	State    string `json:"state"`               // StateRecording, StatePaused or StateWaiting
+	Cause    Cause  `json:"cause"`
 }
+
+// Silent reports whether the file is silent in the span because of its state.
+func (s Span) Silent() bool { return s.State == StatePaused || s.State == StateWaiting }
+
+// gap reports whether the span is time in which FreeSWITCH wrote nothing.
+func (s Span) gap() bool { return s.WaitedMS > 0 && s.ToMS <= s.FromMS }
 
 // Cause is why a file holds what it holds: an element's setting, or a person's press.
 type Cause struct {

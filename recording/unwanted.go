@@ -28,7 +28,11 @@ func (s Sidecar) Unwanted() bool {
 		return n.What == NotePressed || n.What == NoteUndone || n.What == NoteTold && n.State == toldOn
 	}
 	admitted := func(problem string) bool { return ProblemCode(problem) != NoStopEvent }
-	last := s.Spans[len(s.Spans)-1]
+	spans, _ := solid(s.Spans)
+	if len(spans) == 0 {
+		return false
+	}
+	last := spans[len(spans)-1]
 	return last.State == StatePaused && !slices.ContainsFunc(s.Spans, spoken) && !slices.ContainsFunc(s.Trace, pressed) &&
 		!slices.ContainsFunc(s.Problems, admitted)
 }

@@ -222,11 +222,11 @@ func compare(s Sidecar, heard sound.Analysis, found func(what, detail string)) {
 func disagreements(s Sidecar, heard sound.Analysis) (details []string) {
 	var end int64
 	for i, span := range s.Spans {
-		if span.FromMS != end || span.ToMS <= span.FromMS {
+		if span.FromMS != end || span.ToMS <= span.FromMS && !span.gap() {
 			details = append(details, fmt.Sprintf("span %d is from %d to %d ms, after %d", i+1, span.FromMS, span.ToMS, end))
 		}
 		end = span.ToMS
-		if span.State != StateRecording && span.State != StatePaused {
+		if span.State != StateRecording && !span.Silent() {
 			details = append(details, fmt.Sprintf("span %d says %.40q", i+1, span.State))
 		}
 	}
@@ -246,6 +246,7 @@ func disagreements(s Sidecar, heard sound.Analysis) (details []string) {
 
 // misplaced returns the edges of pauses that are not where a silence begins or ends.
 func misplaced(spans []Span, silences []sound.Silence) (details []string) {
+	spans, _ = solid(spans)
 	moved := slices.Clone(spans)
 	snap(moved, silences)
 	for i, s := range spans {

@@ -4,7 +4,7 @@ package recording
 const (
 	StateRecording = "recording"
 	StatePaused    = "paused"
-	StateWaiting   = "waiting" // silent until it is known who answers (docs/design.md, section 12, rule 14); nobody's pause
+	StateWaiting   = "waiting" // no pause: it is not known yet who answers, or FreeSWITCH itself writes nothing (docs/design.md, section 12, rule 14)
 )
 
 // On whose wish a file was begun: Sidecar.Trigger.

@@ -15,11 +15,12 @@ func TestPauses(t *testing.T) {
 	yes := recording.Cause{Element: "number/+442079460001", Setting: "yes"}
 	var b strings.Builder
 	p := &page{Writer: tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0), in: time.UTC}
-	p.spans([]recording.Span{{ToMS: 22, State: recording.StatePaused, Cause: yes}, {FromMS: 22, ToMS: 1000, State: recording.StateRecording, Cause: yes}})
+	p.spans([]recording.Span{{ToMS: 22, State: recording.StatePaused, Cause: yes}, {FromMS: 22, ToMS: 1000, State: recording.StateRecording, Cause: yes},
+		{FromMS: 1000, ToMS: 1000, WaitedMS: 72_000, State: recording.StateWaiting}})
 	if err := p.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"paused     until it was known who answered  -\n", "recording  number/+442079460001 yes"} {
+	for _, want := range []string{"paused     until it was known who answered ", "recording  number/+442079460001 yes", "waiting    for 1:12.000 that are not in the file"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, b.String())
 		}

@@ -127,7 +127,10 @@ func (p *page) spans(spans []recording.Span) {
 	p.line("FROM", "TO", "STATE", "WHY", "WHO")
 	for _, s := range spans {
 		reason := cmp.Or(why(s.Cause), "-")
-		if s.State == recording.StatePaused && s.Cause.Awaited() {
+		switch {
+		case s.WaitedMS > 0:
+			reason = "for " + words.Position(s.WaitedMS) + " that are not in the file"
+		case s.State == recording.StateWaiting, s.State == recording.StatePaused && s.Cause.Awaited():
 			reason = "until it was known who answered"
 		}
 		p.line(words.Position(s.FromMS), words.Position(s.ToMS), s.State, reason, cmp.Or(s.Cause.User, "-"))

@@ -32,6 +32,7 @@ type recordingPage struct {
 	NoPlayer     string      // why not
 	Download     bool
 	Pauses       []pauseView
+	Waits        []waitView
 	Facts        []fact
 	Why          whyView
 	Trace        []traceRow
@@ -68,6 +69,13 @@ type pauseView struct {
 	Slack          string // how much earlier than From it may have begun
 	X, Width       string // in percent of the length
 	Label          string // who paused, if there is room for it in the box
+}
+
+// waitView is time in which the call waited: a row in words and, on the waveform, a
+// grey box, or a line if nothing of it is in the file.
+type waitView struct {
+	At, Long, Cause string
+	X, Width        string // in percent of the length
 }
 
 // fact is one line about a recording. Either Text or At is set.
@@ -148,6 +156,7 @@ func (p *recordingPage) sound(s recording.Sidecar, may func(access.Right) bool) 
 	p.Length = recording.Length(s.File.DurationMS)
 	p.File = &fileView{s.File.Name, bytesText(s.File.Bytes), s.File.SHA256, formText(*s.File)}
 	p.Pauses = pausesOf(s.Spans, s.File.DurationMS)
+	p.Waits = waitsOf(s.Spans, s.File.DurationMS)
 	p.Paused = recording.PausedLength(pausedMS(s.Spans))
 	p.Download = may(access.Download)
 	if !may(access.Listen) {
@@ -180,11 +189,10 @@ func pausesOf(spans []recording.Span, length int64) []pauseView {
 		if s.State != recording.StatePaused || length <= 0 {
 			continue
 		}
-		share := func(ms int64) float64 { return 100 * float64(min(max(ms, 0), length)) / float64(length) }
-		width := share(s.ToMS) - share(s.FromMS)
+		x, width := share(s, length)
 		v := pauseView{
 			N: len(pauses) + 1, From: place(s.FromMS), To: place(s.ToMS), Long: place(s.ToMS - s.FromMS), Cause: pauseWords(s.Cause),
-			X: percent(share(s.FromMS)), Width: percent(max(width, 0.15)),
+			X: percent(x), Width: percent(max(width, 0.15)),
 		}
 		if label := pauseLabel(s.Cause); float64(len(label)+2) < width*labelRoom {
 			v.Label = label
@@ -195,6 +203,34 @@ func pausesOf(spans []recording.Span, length int64) []pauseView {
 		pauses = append(pauses, v)
 	}
 	return pauses
+}
+
+// share returns where a span begins and how wide it is, in percent of a length.
+func share(s recording.Span, length int64) (x, width float64) {
+	of := func(ms int64) float64 { return 100 * float64(min(max(ms, 0), length)) / float64(length) }
+	return of(s.FromMS), of(s.ToMS) - of(s.FromMS)
+}
+
+// shortestWait is how long, in ms, a wait is at least that is worth a line. Most calls
+// wait for a moment until it is known who answers.
+const shortestWait = 100
+
+// waitsOf returns the waits of a file whose length is given in milliseconds.
+func waitsOf(spans []recording.Span, length int64) []waitView {
+	var waits []waitView
+	for _, s := range spans {
+		long := max(s.WaitedMS, s.ToMS-s.FromMS)
+		if s.State != recording.StateWaiting || length <= 0 || long < shortestWait {
+			continue
+		}
+		x, width := share(s, length)
+		cause := awaited
+		if s.WaitedMS > 0 {
+			cause = "in a queue; FreeSWITCH wrote nothing, so this time is not in the file"
+		}
+		waits = append(waits, waitView{At: place(s.FromMS), Long: place(long), Cause: cause, X: percent(x), Width: percent(max(width, 0.15))})
+	}
+	return waits
 }
 
 // labelRoom is how many letters fit into one percent of the waveform's width. Narrow

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -202,6 +203,28 @@ func TestPauses(t *testing.T) {
 	}
 	if pausesOf(spans, 0) != nil {
 		t.Error("pauses in a file without length")
+	}
+}
+
+// TestWaits: a wait is no pause, and a moment is not worth a line.
+func TestWaits(t *testing.T) {
+	spans := []recording.Span{
+		{FromMS: 0, ToMS: 80, State: recording.StateWaiting, Cause: recording.Cause{Setting: recording.Undecided}},
+		{FromMS: 80, ToMS: 10_000, State: recording.StateRecording},
+		{FromMS: 10_000, ToMS: 10_000, WaitedMS: 72_000, State: recording.StateWaiting},
+		{FromMS: 10_000, ToMS: 75_000, State: recording.StateRecording},
+		{FromMS: 75_000, ToMS: 100_000, State: recording.StateWaiting, Cause: recording.Cause{Setting: recording.Undecided}},
+	}
+	got := waitsOf(spans, 100_000)
+	want := []waitView{
+		{"0:10.0", "1:12.0", "in a queue; FreeSWITCH wrote nothing, so this time is not in the file", "10.000%", "0.150%"},
+		{"1:15.0", "0:25.0", "until it was known who answered", "75.000%", "25.000%"},
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+	if pausesOf(spans, 100_000) != nil || pausedMS(spans) != 0 || waitsOf(spans, 0) != nil {
+		t.Error("a wait counts as a pause, or there is one in a file without length")
 	}
 }
 

@@ -71,16 +71,17 @@ func silent(spans []recording.Span) bool {
 // silentVerdict returns the reason why a file is silent: its last cause.
 func silentVerdict(spans []recording.Span) string {
 	var c recording.Cause
+	waited := false
 	for _, s := range spans {
 		if s.Cause != (recording.Cause{}) {
-			c = s.Cause
+			c, waited = s.Cause, s.State == recording.StateWaiting
 		}
 	}
 	verdict := "Not recorded, because " + causeWords(c) + "."
 	switch {
 	case c == (recording.Cause{}):
 		verdict = "Why it is not recorded was not written down."
-	case c.Awaited():
+	case waited, c.Awaited():
 		verdict = "Not recorded, because the call ended before it was known who would answer."
 	case c.Toggle != "":
 		verdict = "Not recorded, because it was paused " + causeWords(c) + "."
