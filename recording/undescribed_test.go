@@ -43,7 +43,7 @@ func TestUndescribed(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Error(err)
 	}
-	if found := findings(t, d); !reflect.DeepEqual(found, []string{"fresh.wav: no sidecar"}) {
+	if found := findings(t, d); !reflect.DeepEqual(found, []string{"fresh.wav: no sidecar", "unknown.part2.wav: admitted: state unknown: a file without a call"}) {
 		t.Errorf("%q", found)
 	}
 }

@@ -28,9 +28,11 @@ const (
 	BadDuration = "duration disagrees" // length, channels or rate are not those of the sidecar
 	Leftover    = "leftover"           // a file that an interrupted write left behind
 	Stray       = "stray"              // a file that does not belong there
+	Admitted    = "admitted"           // nothing disagrees: the sidecar itself has a problem, which is the Detail
 )
 
-// Finding is one thing that is wrong with the files.
+// Finding is one thing that is wrong with the files or, if it is Admitted, with the
+// recording.
 type Finding struct {
 	Path   string
 	ID     string // of the recording; empty for a leftover or a stray
@@ -55,7 +57,8 @@ type Counts struct {
 }
 
 // Verify reads every recording anew and reports where files, sidecars, checksums,
-// lengths, spans and silences do not agree. It changes nothing. What cannot be
+// lengths, spans and silences do not agree, and the problems that the sidecars admit.
+// It changes nothing. What cannot be
 // walked is an error; the rest is verified all the same.
 func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 	counts := Counts{Findings: map[string]int{}}
@@ -149,6 +152,9 @@ func (v *verifier) recording(day Day, f Found) error {
 	if err := day.checkBelongs(f, s); err != nil {
 		found(Swapped, err.Error())
 		return nil
+	}
+	for _, problem := range s.Problems {
+		found(Admitted, problem)
 	}
 	if !f.Sound {
 		if s.File != nil {

@@ -121,6 +121,11 @@ func TestVerify(t *testing.T) {
 				s.Spans[0].ToMS, s.Spans[1].FromMS = 800, 800
 				s.AddProblem(SpeechInPause, "so it is")
 			})
+		}, []string{"one.wav: admitted: speech in a pause: so it is"}},
+		"a call that waited": {func(t *testing.T, d Dir, one, two string) {
+			alter(t, one, func(s *Sidecar) {
+				s.Spans = slices.Insert(s.Spans, 1, Span{FromMS: 1000, ToMS: 1000, WaitedMS: 7000, State: StateWaiting})
+			})
 		}, nil},
 		"spans with a gap": {func(t *testing.T, d Dir, one, two string) {
 			alter(t, one, func(s *Sidecar) { s.Spans[1].FromMS = 1001 })

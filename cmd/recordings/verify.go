@@ -14,9 +14,16 @@ import (
 )
 
 // Verify reads files and sidecars anew and prints a line for each thing that does not
-// agree, which is an error. Without an id it reads all recordings.
-func Verify(ctx context.Context, d recording.Dir, stdout io.Writer, ids ...string) error {
-	report := func(f recording.Finding) { fmt.Fprintln(stdout, tidy.Text(f.String(), maxLine)) }
+// agree, which is an error, and for each problem that a sidecar admits, which is one
+// only if strict is set. Without an id it reads all recordings.
+func Verify(ctx context.Context, d recording.Dir, stdout io.Writer, strict bool, ids ...string) error {
+	admitted := map[string]int{} // by the problem's code
+	report := func(f recording.Finding) {
+		if f.What == recording.Admitted {
+			admitted[recording.ProblemCode(f.Detail)]++
+		}
+		fmt.Fprintln(stdout, tidy.Text(f.String(), maxLine))
+	}
 	var counts recording.Counts
 	var err error
 	if len(ids) == 0 {
@@ -27,16 +34,24 @@ func Verify(ctx context.Context, d recording.Dir, stdout io.Writer, ids ...strin
 			return err
 		}
 	}
+	problems := counts.Findings[recording.Admitted]
+	delete(counts.Findings, recording.Admitted)
 	found := 0
 	for _, n := range counts.Findings {
 		found += n
 	}
-	fmt.Fprintln(stdout, summary(counts, found))
+	line := summary(counts, found)
+	if problems > 0 {
+		line += "; the sidecars admit " + words.Count(problems, "problem") + ": " + listed(admitted)
+	}
+	fmt.Fprintln(stdout, line)
 	switch {
 	case err != nil:
 		return fmt.Errorf("not everything was read: %w", err)
 	case found > 0:
 		return fmt.Errorf("wrong: %d: each is a line above", found)
+	case strict && problems > 0:
+		return fmt.Errorf("admitted: %d: each is a line above", problems)
 	}
 	return nil
 }
@@ -54,10 +69,16 @@ func summary(c recording.Counts, found int) string {
 	if found == 0 {
 		return b.String() + ": all is as it was written"
 	}
-	for i, what := range slices.Sorted(maps.Keys(c.Findings)) {
-		fmt.Fprintf(&b, "%s%s %d", map[bool]string{true: ": ", false: ", "}[i == 0], what, c.Findings[what])
+	return b.String() + ": " + listed(c.Findings)
+}
+
+// listed returns what was counted, in alphabetical order: "changed 2, stray 1".
+func listed(counts map[string]int) string {
+	var all []string
+	for _, what := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, fmt.Sprintf("%s %d", what, counts[what]))
 	}
-	return b.String()
+	return strings.Join(all, ", ")
 }
 
 // verifyOne finds one recording and verifies it alone.

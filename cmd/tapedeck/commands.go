@@ -20,7 +20,7 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
                   [--trigger automatic|on-demand] [--problems] [--limit N] [--utc] [--json]
                                                  list recordings, the newest first
   tapedeck recordings show ID [--utc] [--json]   say everything that is known of one
-  tapedeck recordings verify [ID]                read files and sidecars anew, report what does not agree
+  tapedeck recordings verify [--strict] [ID]     read files and sidecars anew, report what does not agree
   tapedeck recordings reindex                    make Redis' index anew from the sidecars
   tapedeck recordings purge [--dry-run]          delete what is older than its organisation's retention
   tapedeck recordings hold ID --reason TEXT [--by NAME]

@@ -118,6 +118,7 @@ func recordingsShow(ctx context.Context, args []string, env environment) error {
 // recordingsVerify reads files and sidecars anew and prints what does not agree.
 func recordingsVerify(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("verify")
+	strict := flags.Bool("strict", false, "exit with 1 for a problem that a sidecar admits, too")
 	ids, err := parseSome(flags, args, env.stdout, 0, 1, "a recording's ID, or none for all")
 	if err != nil {
 		return err
@@ -126,7 +127,7 @@ func recordingsVerify(ctx context.Context, args []string, env environment) error
 	if err != nil {
 		return err
 	}
-	return recordings.Verify(ctx, cfg.Recordings.Dir, env.stdout, ids...)
+	return recordings.Verify(ctx, cfg.Recordings.Dir, env.stdout, *strict, ids...)
 }
 
 // recordingsReindex describes the files that nobody has described, and makes the

@@ -21,7 +21,7 @@ import (
 func TestRecordingsVerify(t *testing.T) {
 	s := newSpool(t, spooltest.TwoOrganisations, "")
 	s.Variety()
-	s.do("verify").want(t, exitDone, "verified 5 recordings, 256.2 kB of sound: all is as it was written\n", "")
+	s.do("verify").want(t, exitDone, "verified 5 recordings, 256.2 kB of sound: all is as it was written; the sidecars admit 1 problem: not started 1\n", "")
 
 	day := filepath.Join(s.Dir.String(), "acme/2026/03/09")
 	at := func(name string) string { return filepath.Join(day, spooltest.IDs+name) }
