@@ -40,6 +40,7 @@ func (a *absence) catchUp(s survey.Survey, now time.Time) {
 			c.answered(anchor, now)
 		}
 		c.route.meet(s.Peers[anchor], now)
+		a.catchUpWait(s, now)
 		a.catchUpKeys(s, now)
 		a.catchUpFile(s, now)
 		a.catchUpCodes(s)

@@ -232,6 +232,7 @@ func (c *call) answered(uuid string, now time.Time) {
 
 // joined takes a bridge: the anchor talks to this leg now.
 func (c *call) joined(uuid string, now time.Time) {
+	queues{c.ctl}.end(c, now, now)
 	c.route.room.talksOutside()
 	c.route.join(uuid, now)
 	c.rethink(now)

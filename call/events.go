@@ -14,7 +14,7 @@ import (
 // Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
 	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE",
-	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass}
+	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass, queueSubclass}
 
 // Watched takes an event from the watch link of a switch. The link calls it in the
 // order of the events. It waits while the Controller is busy.
@@ -37,6 +37,7 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 		ctl.channelAnswered(switchName, uuid, ev, now)
 	case "CHANNEL_BRIDGE":
 		ctl.legs.learnRate(uuid, ev)
+		queues{ctl}.bridged(switchName, ev, now)
 		ctl.bridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), now)
 	case "CHANNEL_UNBRIDGE":
 		if c := ctl.callAnchored(uuid); c != nil && hasHungUp(ev) {
@@ -70,7 +71,7 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	}
 }
 
-// custom passes on the events that Tapedeck makes itself, and those of conferences.
+// custom passes on the events that Tapedeck makes itself, and those of conferences and queues.
 func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.Time) {
 	switch ev.Subclass() {
 	case armedSubclass:
@@ -81,6 +82,8 @@ func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.T
 		ctl.codePressed(uuid, now)
 	case enteredSubclass:
 		ctl.enteredElsewhere(switchName, ev, now)
+	case queueSubclass:
+		queues{ctl}.event(switchName, uuid, ev, now)
 	case adoptedSubclass:
 		ctl.takeover.adoptedElsewhere(ev)
 	case roomSubclass:

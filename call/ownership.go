@@ -107,6 +107,7 @@ type savedState struct {
 	snapshot string
 	notes    int
 	edges    int
+	waits    int
 	problems int
 	began    time.Time
 	status   toggle.Status
@@ -116,7 +117,7 @@ type savedState struct {
 // drafts beside the files. It does not delay the call.
 func (o *ownership) save(now time.Time) {
 	c, s, p := o.call, o.snapshot(), o.call.files.Last()
-	kept := savedState{s.Stable(), len(c.trace), len(p.Edges), len(p.Problems), p.Began, c.rec.Status()}
+	kept := savedState{s.Stable(), len(c.trace), len(p.Edges), c.files.Waits(), len(p.Problems), p.Began, c.rec.Status()}
 	if kept == o.saved {
 		return
 	}

@@ -72,6 +72,10 @@ func (c *call) fileLooked(l look, now time.Time) {
 	if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) { // the disk fails; that says nothing about the file
 		c.log.Warn("recording cannot be looked at", "error", l.err)
 	}
+	if c.files.Waiting() && l.err == nil {
+		l.part.Growth.Rest(l.bytes)
+		return
+	}
 	if problem := l.part.Growth.Look(l.bytes, l.err); problem != "" {
 		c.fault(l.part, problem, "stopped, to begin again in a further file", now)
 		c.happened(toggle.Fact{What: toggle.Broken}, now)

@@ -29,10 +29,11 @@ type sidecar struct {
 		Parties      []string
 	}
 	Spans []struct {
-		FromMS int64 `json:"from_ms"`
-		ToMS   int64 `json:"to_ms"`
-		State  string
-		Cause  struct{ Element, Setting, Toggle, User string }
+		FromMS   int64 `json:"from_ms"`
+		ToMS     int64 `json:"to_ms"`
+		WaitedMS int64 `json:"waited_ms"`
+		State    string
+		Cause    struct{ Element, Setting, Toggle, User string }
 	}
 	Trace    []struct{ What, Method, User, Result, State, Element, Call string }
 	Complete bool
@@ -136,7 +137,7 @@ func (s sidecar) pauses() (found [][2]time.Duration) {
 	for _, span := range s.Spans {
 		from, to := time.Duration(span.FromMS)*time.Millisecond, time.Duration(span.ToMS)*time.Millisecond
 		switch n := len(found); {
-		case !isSilent(span.State):
+		case !isSilent(span.State) || to == from:
 		case n > 0 && found[n-1][1] == from:
 			found[n-1][1] = to
 		default:
@@ -152,7 +153,8 @@ func (r *take) spansAgree(s sidecar) {
 	r.Helper()
 	var end int64
 	for _, span := range s.Spans {
-		if span.FromMS != end || span.ToMS <= span.FromMS || span.State != "recording" && !isSilent(span.State) {
+		waited := span.State == "waiting" && span.WaitedMS > 0 // of which nothing is in the file
+		if span.FromMS != end || span.ToMS <= span.FromMS && !waited || span.State != "recording" && !isSilent(span.State) {
 			r.Errorf("there is a span %+v after %d ms", span, end)
 		}
 		end = span.ToMS

@@ -15,12 +15,13 @@ import (
 // ever written to it.
 type Files struct {
 	parts       []*Part
+	waiting     time.Time // since when FreeSWITCH writes nothing because the call waits; zero: it writes
 	unsureSince time.Time // since when it is uncertain what the last file holds; zero: it is certain
 }
 
 // Add makes path the call's next file.
 func (f *Files) Add(path string) *Part {
-	p := &Part{N: len(f.parts) + 1, Path: path}
+	p := &Part{N: len(f.parts) + 1, Path: path, Waiting: f.waiting}
 	f.parts = append(f.parts, p)
 	return p
 }
@@ -43,6 +44,36 @@ func (f *Files) Find(path string) *Part {
 
 // Any reports whether the call has a file on the disk.
 func (f *Files) Any() bool { return !f.parts[0].Began.IsZero() }
+
+// Wait notes that FreeSWITCH writes nothing from a time on, because the call waits.
+func (f *Files) Wait(at time.Time) {
+	if !f.waiting.IsZero() {
+		return
+	}
+	p := f.Last()
+	if n := len(p.Waits); n > 0 && p.Waits[n-1].To.After(at) { // recalled from a draft: it goes on
+		at, p.Waits = minTime(at, p.Waits[n-1].From), p.Waits[:n-1]
+	}
+	f.waiting, p.Waiting = at, at
+}
+
+// Resume notes that FreeSWITCH writes again.
+func (f *Files) Resume(at time.Time) {
+	f.waiting = time.Time{}
+	f.Last().Resume(at)
+}
+
+// Waits counts how often the last file began and ceased to wait.
+func (f *Files) Waits() int {
+	n := 2 * len(f.Last().Waits)
+	if f.Waiting() {
+		n++
+	}
+	return n
+}
+
+// Waiting reports whether FreeSWITCH writes nothing because the call waits.
+func (f *Files) Waiting() bool { return !f.waiting.IsZero() }
 
 // Assumed is the state of the file if the command that is on its way, about what the
 // answer starts, has been carried out.

@@ -25,6 +25,9 @@ func spans(p *Part) string {
 	var text []string
 	for _, s := range p.Spans(at(10_000)) {
 		one := fmt.Sprintf("%d-%d %s %s", s.FromMS, s.ToMS, s.State, s.Cause.Element)
+		if s.WaitedMS > 0 {
+			one = fmt.Sprintf("%d waiting for %d", s.FromMS, s.WaitedMS)
+		}
 		if s.SlackMS > 0 {
 			one += fmt.Sprintf(" slack %d", s.SlackMS)
 		}
@@ -104,26 +107,96 @@ func TestOrigin(t *testing.T) {
 }
 
 // TestEnd: the length in RECORD_STOP corrects a beginning that was concluded, or
-// whose RECORD_START came late, and no other.
+// whose RECORD_START came late by our clock, and no other.
 func TestEnd(t *testing.T) {
 	for _, tc := range []struct {
 		name      string
 		confirmed bool
+		made      bool // FreeSWITCH's time of RECORD_START is known
 		began     int
 		ms        int
+		waits     []Wait
 		want      int
 	}{
-		{"RECORD_START in time", true, 0, 9990, 0},
-		{"RECORD_START 200 ms late", true, 200, 10_000, 0},
-		{"a file that lost a second keeps its beginning", true, 0, 9000, 0},
-		{"concluded", false, 700, 9500, 500},
-		{"no length", false, 700, 0, 700},
+		{"RECORD_START in time", true, false, 0, 9990, nil, 0},
+		{"RECORD_START 200 ms late", true, false, 200, 10_000, nil, 0},
+		{"820 ms too many, for digits", true, true, 0, 10_820, nil, 0},
+		{"a file that lost a second keeps its beginning", true, false, 0, 9000, nil, 0},
+		{"concluded", false, false, 700, 9500, nil, 500},
+		{"concluded, with a wait", false, false, 700, 6500, []Wait{{at(2000), at(5000)}}, 500},
+		{"no length", false, false, 700, 0, nil, 700},
 	} {
-		p := Part{Began: at(tc.began), Confirmed: tc.confirmed, Edges: []Edge{{At: at(tc.began), Since: at(tc.began), State: recording.StateRecording}}}
+		p := Part{Waits: tc.waits, Began: at(tc.began), Confirmed: tc.confirmed, Edges: []Edge{{At: at(tc.began), Since: at(tc.began), State: recording.StateRecording}}}
+		if tc.made {
+			p.Made = at(tc.began)
+		}
 		p.End(at(10_000), tc.ms)
 		if !p.Began.Equal(at(tc.want)) || !p.Stopped.Equal(at(10_000)) || !p.Edges[0].At.Equal(at(tc.want)) {
 			t.Errorf("%s: began %v, first edge %v; want %v", tc.name, p.Began, p.Edges[0].At, at(tc.want))
 		}
+	}
+}
+
+// TestWaits: time in which FreeSWITCH wrote nothing is not in the file. It is a span
+// without length, and what comes after it is earlier in the file than by the clock.
+func TestWaits(t *testing.T) {
+	rec, paused := recording.StateRecording, recording.StatePaused
+	edge := func(ms int, state string) Edge {
+		return Edge{At: at(ms), Since: at(ms - 10), State: state, Cause: because(state[:1])()}
+	}
+	for _, tc := range []struct {
+		name  string
+		edges []Edge
+		waits []Wait
+		since int // still waiting since; 0: not
+		want  string
+	}{
+		{"in the middle of speech", []Edge{edge(0, rec)}, []Wait{{at(3000), at(7000)}}, 0,
+			"0-3000 recording r; 3000 waiting for 4000; 3000-6000 recording r"},
+		{"a pause after it", []Edge{edge(0, rec), edge(8000, paused)}, []Wait{{at(3000), at(7000)}}, 0,
+			"0-3000 recording r; 3000 waiting for 4000; 3000-4000 recording r; 4000-6000 paused p slack 10"},
+		{"a press during it", []Edge{edge(0, rec), edge(5000, paused)}, []Wait{{at(3000), at(7000)}}, 0,
+			"0-3000 recording r; 3000 waiting for 4000; 3000-3000 recording r; 3000-6000 paused p"},
+		{"from before the file's beginning", []Edge{edge(0, rec)}, []Wait{{at(-500), at(7000)}}, 0,
+			"0 waiting for 7000; 0-3000 recording r"},
+		{"still", []Edge{edge(0, rec)}, nil, 6000, "0-6000 recording r; 6000 waiting for 4000; 6000-6000 recording r"},
+		{"two", []Edge{edge(0, rec), edge(4000, paused)}, []Wait{{at(1000), at(2000)}, {at(5000), at(7000)}}, 0,
+			"0-1000 recording r; 1000 waiting for 1000; 1000-3000 recording r; 3000-4000 paused p slack 10; 4000 waiting for 2000; 4000-7000 paused p"},
+	} {
+		tc.edges[0].Since = at(0)
+		var f Files
+		p := f.Add("/spool/a.wav")
+		p.Began, p.Confirmed, p.Edges, p.Waits = at(0), true, tc.edges, tc.waits
+		if tc.since > 0 {
+			f.Wait(at(tc.since))
+		}
+		got := spans(p)
+		if got != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tc.name, got, tc.want)
+		}
+		var later Files
+		later.Add("/spool/a.wav")
+		later.Recall([]recording.Sidecar{{Spans: p.Spans(at(10_000)), File: &recording.File{Began: p.Began}}}, Known{Confirmed: true})
+		if again := spans(later.Last()); again != got && tc.name != "a press during it" { // the press is then at the end of the wait
+			t.Errorf("%s, recalled:\ngot  %s\nwant %s", tc.name, again, got)
+		}
+	}
+}
+
+// TestWaitGoesOn: a call that is taken over while it waits has waited all along.
+func TestWaitGoesOn(t *testing.T) {
+	var f Files
+	p := f.Add("/spool/a.wav")
+	p.Began, p.Edges = at(0), []Edge{{At: at(0), Since: at(0), State: recording.StateRecording}}
+	p.Waits = []Wait{{at(2000), at(3000)}} // as in the draft
+	f.Wait(at(2900))
+	f.Resume(at(8000))
+	if got, want := spans(p), "0-2000 recording ; 2000 waiting for 6000; 2000-4000 recording "; got != want || f.Waiting() {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	f.Wait(at(9000))
+	if next := f.Add("/spool/b.wav"); next.Waiting != at(9000) {
+		t.Errorf("the next file waits since %v", next.Waiting)
 	}
 }
 

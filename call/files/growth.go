@@ -20,6 +20,10 @@ const (
 	stillLooks   = 3
 )
 
+// Rest takes one look at a file that need not grow now: FreeSWITCH writes nothing to it
+// while its call waits.
+func (g *Growth) Rest(bytes int64) { *g = Growth{bytes: bytes} }
+
 // Look takes one look at a file that should grow: its size in bytes, or the error.
 // It returns recording.FileMissing, recording.NotGrowing or "". An error other than
 // fs.ErrNotExist says nothing about the file and changes nothing.

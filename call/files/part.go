@@ -23,6 +23,8 @@ type Part struct {
 	Stopped   time.Time // time of RECORD_STOP; zero: it has not come
 	Unmasked  bool      // the answer started it without a mask, and nothing is confirmed since
 	Edges     []Edge
+	Waits     []Wait    // when FreeSWITCH wrote nothing because the call waited, in order
+	Waiting   time.Time // since when it does so now; zero: it does not
 	Origin    Origin
 	Parties   []string // who is in each channel, as in the sidecar; nil: not known
 	Problems  []string // as in the sidecar
@@ -33,7 +35,7 @@ type Part struct {
 type Edge struct {
 	At    time.Time // from here on the file certainly holds State
 	Since time.Time // from here on the file may hold State
-	State string    // recording.StateRecording, recording.StatePaused or recording.StateWaiting
+	State string    // recording.StateRecording, StatePaused or StateWaiting
 	Cause recording.Cause
 }
 
@@ -71,23 +73,53 @@ func (p *Part) Begin(at time.Time) {
 	}
 }
 
+// Wait is a time in which FreeSWITCH wrote nothing because the call waited.
+type Wait struct{ From, To time.Time }
+
+// Resume notes that FreeSWITCH writes again.
+func (p *Part) Resume(at time.Time) {
+	if !p.Waiting.IsZero() && at.After(p.Waiting) {
+		p.Waits = append(p.Waits, Wait{p.Waiting, at})
+	}
+	p.Waiting = time.Time{}
+}
+
+// waits are the times in which nothing was written until a time.
+func (p *Part) waits(until time.Time) []Wait {
+	all := slices.Clone(p.Waits)
+	if !p.Waiting.IsZero() && until.After(p.Waiting) {
+		all = append(all, Wait{p.Waiting, until})
+	}
+	return all
+}
+
 // clockSlack is how much longer a file may be than the time between its two events.
 const clockSlack = 40 * time.Millisecond
 
 // End takes RECORD_STOP, and the file's length in milliseconds from that event (0 if
 // it has none). The length corrects the beginning if that was concluded, or if
-// RECORD_START came late. A file that is shorter has lost something and keeps its
-// beginning.
+// FreeSWITCH's time of RECORD_START is not known and the event came late. It corrects
+// no beginning that is known: FreeSWITCH writes frames that are too many for digits, and
+// none while the call waits.
 func (p *Part) End(at time.Time, ms int) {
+	p.Resume(at)
 	p.Stopped = at
+	if ms <= 0 {
+		return
+	}
 	began := at.Add(-time.Duration(ms) * time.Millisecond)
-	if ms > 0 && (!p.Confirmed || p.Began.Sub(began) > clockSlack) {
+	for _, w := range slices.Backward(p.Waits) {
+		if began.Before(w.To) {
+			began = began.Add(w.From.Sub(w.To))
+		}
+	}
+	if !p.Confirmed || p.Made.IsZero() && p.Began.Sub(began) > clockSlack {
 		p.Begin(began)
 	}
 }
 
 // Empty notes that no packet came and FreeSWITCH has deleted the file.
-func (p *Part) Empty() { p.Began, p.Stopped, p.Edges = time.Time{}, time.Time{}, nil }
+func (p *Part) Empty() { p.Began, p.Stopped, p.Edges, p.Waits = time.Time{}, time.Time{}, nil, nil }
 
 // maxProblems is how many problems a file may have before each kind is noted only
 // once.
@@ -114,17 +146,32 @@ const packet = 20 * time.Millisecond
 
 // Spans are the spans of the file between its edges. The last one ends when the file
 // was stopped, or at end if it was not. A wait of less than a packet belongs to the
-// span after it.
+// span after it. A time in which nothing was written has a span without length.
 func (p *Part) Spans(end time.Time) []recording.Span {
-	edges := p.audible()
-	spans := make([]recording.Span, 0, len(edges))
+	end = cmp.Or(p.Stopped, end)
+	waits, edges := p.waits(end), p.audible()
+	spans := make([]recording.Span, 0, len(edges)+2*len(waits))
 	for i, e := range edges {
-		until := cmp.Or(p.Stopped, end)
+		until := end
 		if i+1 < len(edges) {
 			until = edges[i+1].At
 		}
-		from := p.ms(e.At)
-		spans = append(spans, recording.Span{FromMS: from, ToMS: max(from, p.ms(until)), State: e.State, Cause: e.Cause, SlackMS: from - p.ms(e.Since)})
+		from := p.ms(e.At, waits)
+		s := recording.Span{FromMS: from, ToMS: max(from, p.ms(until, waits)), State: e.State, Cause: e.Cause, SlackMS: from - p.ms(e.Since, waits)}
+		for _, w := range waits {
+			if w.From.Before(e.At) && i > 0 || i+1 < len(edges) && !w.From.Before(until) {
+				continue
+			}
+			if at := p.ms(w.From, waits); at > s.FromMS {
+				before := s
+				before.ToMS, s.FromMS, s.SlackMS = at, at, 0
+				spans = append(spans, before)
+			}
+			if waited := p.waited(w); waited > 0 {
+				spans = append(spans, recording.Span{FromMS: s.FromMS, ToMS: s.FromMS, State: recording.StateWaiting, WaitedMS: waited})
+			}
+		}
+		spans = append(spans, s)
 	}
 	return spans
 }
@@ -145,8 +192,33 @@ func (p *Part) audible() []Edge {
 	return edges
 }
 
-// ms converts a time to milliseconds since the beginning of the file.
-func (p *Part) ms(at time.Time) int64 { return max(0, at.Sub(p.Began).Milliseconds()) }
+// ms converts a time to milliseconds since the beginning of the file, less the waits.
+func (p *Part) ms(at time.Time, waits []Wait) int64 {
+	written := at.Sub(p.Began)
+	for _, w := range waits {
+		if from, until := maxTime(w.From, p.Began), minTime(at, w.To); until.After(from) {
+			written -= until.Sub(from)
+		}
+	}
+	return max(0, written.Milliseconds())
+}
+
+// waited is how many milliseconds a wait lasted after the file had begun.
+func (p *Part) waited(w Wait) int64 { return w.To.Sub(maxTime(w.From, p.Began)).Milliseconds() }
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func maxTime(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
 
 // state is what the file holds now. A file whose state is uncertain holds what it
 // held before. A silence that is about to end stays what it was.
@@ -200,9 +272,17 @@ func (p *Part) recall(s recording.Sidecar) {
 	}
 	p.Began, p.Stopped, p.Confirmed = s.File.Began, s.File.Stopped, !s.File.Concluded
 	p.Parties = slices.Clone(s.File.Parties)
-	for _, span := range s.Spans {
-		at := p.Began.Add(time.Duration(span.FromMS) * time.Millisecond)
-		p.Edges = append(p.Edges, Edge{at, at.Add(-time.Duration(span.SlackMS) * time.Millisecond), span.State, span.Cause})
+	waited := time.Duration(0) // until the span
+	for i, span := range s.Spans {
+		at := p.Began.Add(waited + time.Duration(span.FromMS)*time.Millisecond)
+		switch {
+		case span.WaitedMS > 0:
+			waited += time.Duration(span.WaitedMS) * time.Millisecond
+			p.Waits = append(p.Waits, Wait{at, p.Began.Add(waited + time.Duration(span.FromMS)*time.Millisecond)})
+		case i > 1 && s.Spans[i-1].WaitedMS > 0 && p.lastState() == span.State && p.Edges[len(p.Edges)-1].Cause == span.Cause: // one span, around a wait
+		default:
+			p.Edges = append(p.Edges, Edge{at, at.Add(-time.Duration(span.SlackMS) * time.Millisecond), span.State, span.Cause})
+		}
 	}
 }
 

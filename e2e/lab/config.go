@@ -14,7 +14,7 @@ import (
 const Password = "lab-secret"
 
 var modules = strings.Fields(`mod_logfile mod_event_socket mod_sofia mod_loopback mod_commands mod_dptools mod_expr
-	mod_hash mod_db mod_dialplan_xml mod_conference mod_sndfile mod_native_file mod_tone_stream mod_local_stream mod_spandsp mod_opus mod_valet_parking`)
+	mod_hash mod_db mod_fifo mod_dialplan_xml mod_conference mod_sndfile mod_native_file mod_tone_stream mod_local_stream mod_spandsp mod_opus mod_valet_parking`)
 
 // profile is a SIP profile: one context, one port.
 type profile struct {
@@ -67,6 +67,7 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
   </group></caller-controls><profiles><profile name="default">
     <param name="domain" value="{{.Domain}}"/><param name="rate" value="8000"/><param name="interval" value="20"/><param name="energy-level" value="100"/>
   </profile></profiles></configuration>
+  <configuration name="fifo.conf"><settings/><fifos/></configuration>
   <configuration name="acl.conf"><network-lists/></configuration>
   <configuration name="timezones.conf"><timezones/></configuration>
   <configuration name="sofia.conf"><global_settings/><profiles>{{range .Profiles}}

@@ -85,7 +85,20 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 // Dialled is the pattern of the k-th number, in every form that a carrier sends.
 func (o Org) Dialled(k int) string { return `^(?:\+44|0044|44|0)` + o.national(k) + `$` }
 
-const users = `<extension name="pick-up"><condition field="destination_number" expression="^\*\*([-0-9a-f]+)$">
+// Queue is where a user transfers a call to that shall wait in the organisation's queue
+// (mod_fifo, as the vanilla 5900). Agent is what a user dials to talk to whoever waits
+// longest there.
+func (o Org) Queue() string { return fmt.Sprintf("8%02d0", int(o)) }
+func (o Org) Agent() string { return fmt.Sprintf("8%02d1", int(o)) }
+
+const users = `<extension name="queue"><condition field="destination_number" expression="^8(\d{2,3})0$">
+  <action application="set" data="fifo_music=tone_stream://%(1000,0,350);loops=-1"/>
+  <action application="fifo" data="s$1 in"/>
+</condition></extension>
+<extension name="agent"><condition field="destination_number" expression="^8(\d{2,3})1$">
+  <action application="answer"/><action application="fifo" data="s$1 out nowait"/>
+</condition></extension>
+<extension name="pick-up"><condition field="destination_number" expression="^\*\*([-0-9a-f]+)$">
   <action application="intercept" data="$1"/>
 </condition></extension>
 <extension name="park"><condition field="destination_number" expression="^6\d{3,4}$">

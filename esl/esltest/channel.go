@@ -26,6 +26,7 @@ type Channel struct {
 	held       bool
 	down       bool
 	parked     bool
+	queued     bool // it waits in a queue: its recordings do not grow
 	cause      string
 	partner    *Channel
 	room       *room  // the conference room that it is in; nil if none

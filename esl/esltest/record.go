@@ -19,9 +19,9 @@ type recording struct {
 	tape    *tape
 	order   int // among the channel's bugs
 	masked  bool
-	start   time.Time
+	start   time.Time // without the time in which nothing was written
 	frames  int
-	blocks  int // blocks of the file that are due already
+	blocks  int // the block of the file that is due next
 	min     int // RECORD_MIN_SEC
 	vars    []header
 	limit   *alarm
@@ -70,7 +70,9 @@ func (c *Channel) record(path string, limit time.Duration, vars []header) error 
 
 // expectBlock arranges that the file grows when its next block is due.
 func (r *recording) expectBlock() {
-	r.blocks++
+	for r.blocks == 0 || r.tape.framesToBlock(r.blocks) <= r.frames {
+		r.blocks++
+	}
 	due := r.start.Add(time.Duration(r.tape.framesToBlock(r.blocks)) * frame)
 	r.grow = r.channel.sw.after(due.Sub(r.channel.sw.now()), func() {
 		r.settle()
@@ -119,6 +121,10 @@ func (r *recording) settle() {
 	now := r.channel.sw.now()
 	due := int(now.Sub(r.start) / frame)
 	if due <= r.frames {
+		return
+	}
+	if r.channel.queued { // nothing is written
+		r.start = r.start.Add(time.Duration(due-r.frames) * frame)
 		return
 	}
 	first := int(r.start.Sub(r.channel.sw.clock.epoch).Microseconds()*rate/1e6) + r.frames*frameSamples
