@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"cmd/storeclient":       {"cmd/config", "cmd/words", "store", "store/calls", "store/index", "store/policy"},
 	"cmd/words":             {},
 
-	"call":                {"call/files", "call/handover", "call/survey", "esl", "flow", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call":                {"call/files", "call/handover", "call/survey", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
 	"call/files":          {"internal/tidy", "recording", "toggle"},
 	"call/handover":       {"flow", "recording", "store/calls", "toggle"},
 	"call/survey":         {"call/handover", "esl"},

@@ -87,6 +87,7 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 	for _, p := range k.Passed {
 		if el, err := flow.ParseElement(p.Element); err == nil {
 			c.route.passed = append(c.route.passed, step{flow.Step{Element: el, Setting: p.Setting}, p.Leg})
+			a.recallUser(el, p.Leg)
 		}
 	}
 	c.route.lastLeft, _ = flow.ParseElement(k.LastLeft)
@@ -101,6 +102,14 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 		if len(s.Users) > len(c.route.talked) {
 			c.route.talked = slices.Clone(s.Users)
 		}
+	}
+}
+
+// recallUser takes whose phone a leg is from the snapshot, if the leg's own data does
+// not say: the previous owner had asked FreeSWITCH, and has acted on the answer.
+func (a *absence) recallUser(e flow.Element, uuid string) {
+	if l := a.call.ctl.legs.get(uuid); l != nil && e.Kind == flow.User && l.user.id == "" {
+		l.user = user{org: a.call.route.org.ID, id: e.ID}
 	}
 }
 

@@ -25,14 +25,21 @@ type entry struct {
 	user          string         // id of the leg's user in org; "" if it is nobody's phone
 	transferrer   string         // the user's leg that transfers this one and waits for the result of its REFER; "" if none
 	firstElements []flow.Element // the elements that a new call begins with
-	hint          string         // the element that the dialplan named, as it wrote it; "" if none
 	dialled       string         // the destination number
 	toggles       bool           // the dialplan says that this transfer is a press
 	snapshot      string         // the snapshot that the call's owner left on the leg; "" if none
 	relayed       string         // elements that the leg entered at other instances and that no owner has entered yet
 	external      string         // the outside party's number, as it came
 	begun         int            // how many calls have begun on the leg; 0 if the channel data does not say
-	unreadable    string         // name of a variable that could not be read; "" if none
+	fromDialplan
+	unowned unowned // what was looked up, if no organisation was found
+}
+
+// fromDialplan is what the dialplan has set on the leg, as it wrote it.
+type fromDialplan struct {
+	hint       string // the element that it named; "" if none
+	unreadable string // name of a variable that could not be read; "" if none
+	metaKey    string // the key that begins the codes of bind_meta_app; "" if it has not said
 }
 
 // readEntry reads the channel data. It trusts only names that the policy knows.
@@ -41,8 +48,6 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		leg:         data.Get("Unique-ID"),
 		core:        data.Get("Core-UUID"),
 		call:        data.Variable("tapedeck_call"),
-		domain:      domainOf(data),
-		hint:        data.Variable("tapedeck_element"),
 		dialled:     data.Get("Caller-Destination-Number"),
 		transferrer: data.Variable("blind_transfer_uuid"),
 		toggles:     data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
@@ -51,13 +56,15 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		answered:    data.Get("Answer-State") == "answered",
 		dialledLeg:  isDialled(data),
 	}
+	e.hint, e.metaKey = data.Variable("tapedeck_element"), data.Variable("bind_meta_key")
 	if file := data.Variable("tapedeck_file"); file != "" { // without a file, tapedeck_call only says that Tapedeck was asked
 		// a call that began on the leg and has dissolved left only its file's name
 		e.begun = max(begunBy(e.leg, e.call), begunBy(e.leg, strings.TrimSuffix(path.Base(file), ".wav")))
 	}
-	e.org, e.user = userOf(p, data)
+	e.org, e.user, e.domain = userOf(p, data)
 	number := e.readParties(p, data)
 	if e.org == nil {
+		e.unowned = unownedOf(p, data)
 		return e
 	}
 	e.external = externalOf(p, data, e.direction)
@@ -148,26 +155,6 @@ func directionOf(own, owner *flow.Organisation, dialled string) flow.Direction {
 // shortestNumber is the fewest digits that count as a telephone number. Emergency
 // numbers and the like are shorter; for them the dialplan sets tapedeck_direction.
 const shortestNumber = 7
-
-// userOf finds the user whose phone a leg is, in the organisation that tapedeck_org
-// or the leg's domain names. It reads tapedeck_user, dialed_user and user_name, in
-// this order. It reads dialed_user only on a leg that FreeSWITCH dialled, because a
-// bridge copies that variable to the other leg.
-func userOf(p *flow.Policy, data channelData) (*flow.Organisation, string) {
-	org := organisationOf(p, data)
-	if org == nil {
-		return nil, ""
-	}
-	for _, name := range []string{"tapedeck_user", "dialed_user", "user_name"} {
-		if name == "dialed_user" && !isDialled(data) {
-			continue
-		}
-		if id, _, ok := org.FindUser(data.Variable(name)); ok {
-			return org, id
-		}
-	}
-	return org, ""
-}
 
 // isDialled reports whether FreeSWITCH dialled the leg.
 func isDialled(data channelData) bool { return data.Get("Call-Direction") == "outbound" }

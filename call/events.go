@@ -13,7 +13,7 @@ import (
 
 // Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE",
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE", "DTMF",
 	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass, queueSubclass}
 
 // Watched takes an event from the watch link of a switch. The link calls it in the
@@ -64,6 +64,10 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 		}
 	case "PRESENCE_PROBE":
 		ctl.probed(switchName, ev, now)
+	case "DTMF":
+		if ev.Get("DTMF-Source") != "APP" { // FreeSWITCH hands on a digit that fits no binding, with an event again
+			spellings{ctl}.pressed(uuid, ev.Get("DTMF-Digit"), now)
+		}
 	case "CUSTOM":
 		ctl.custom(switchName, uuid, ev, now)
 	case "CHANNEL_HANGUP_COMPLETE":
@@ -99,8 +103,10 @@ func (ctl *Controller) created(switchName, uuid string, data channelData, now ti
 		return
 	}
 	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), dialled: isDialled(data)})
-	if org, id := userOf(ctl.cfg.Policy(), data); id != "" {
-		l.user = user{org.ID, id, domainOf(data)}
+	if org, id, domain := userOf(ctl.cfg.Policy(), data); id != "" {
+		l.user = user{org.ID, id, domain}
+	} else {
+		answerers{ctl}.ask(l, data, now)
 	}
 	if c := ctl.calls[l.call]; c != nil && l.dialled && data.Get("Answer-State") != "answered" {
 		c.route.ringing[uuid] = true
@@ -126,6 +132,7 @@ func (ctl *Controller) channelAnswered(switchName, uuid string, ev *esl.Event, n
 		c.permits.used(uuid)
 		c.answered(uuid, now)
 	}
+	answerers{ctl}.note(ctl.legs.get(uuid), now)
 }
 
 // bridged takes a bridge of two legs. Either leg may be the anchor of a call. If both
@@ -141,6 +148,7 @@ func (ctl *Controller) bridged(a, b string, now time.Time) {
 		if c := ctl.callAnchored(pair[0]); c != nil {
 			c.joined(pair[1], now)
 		}
+		answerers{ctl}.note(ctl.legs.get(pair[1]), now)
 	}
 }
 

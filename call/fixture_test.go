@@ -77,6 +77,7 @@ func (c *countingMeter) Recording(result string)        { c.add("recording "+res
 func (c *countingMeter) Toggle(method, result string)   { c.add("toggle "+method+" "+result, 1) }
 func (c *countingMeter) Problem(problem string)         { c.add("problem "+problem, 1) }
 func (c *countingMeter) Adopted(outcome string)         { c.add("adopted "+outcome, 1) }
+func (c *countingMeter) UnknownAnswer()                 { c.add("unknown answer", 1) }
 func (c *countingMeter) Missing()                       { c.add("missing", 1) }
 func (c *countingMeter) Event(string)                   {}
 func (c *countingMeter) Live(calls, recording, paused int) {

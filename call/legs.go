@@ -21,6 +21,8 @@ type leg struct {
 	heard      heard
 	peer       string // the leg that it is bridged with; "" if none
 	at         place
+	lookup     lookup // of the user of a dialled leg
+	spelled    spelling
 }
 
 // heard is what a leg has heard of us.
@@ -46,15 +48,23 @@ type user struct {
 // is not.
 func (l *leg) is(org string) bool { return l != nil && l.user.id != "" && l.user.org == org }
 
+// unsure reports whether it is not known yet whose phone the leg is. A nil leg is
+// not known at all.
+func (l *leg) unsure() bool { return l == nil || l.lookup.asking }
+
 // legs are the known legs, and the legs that hung up less than sweepEvery ago.
 type legs struct {
 	all   map[string]*leg
 	gone  map[string]time.Time
 	rooms map[string]*meeting // by Conference-Unique-ID
+
+	unowned unownedTold
 }
 
 func newLegs() *legs {
-	return &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}}
+	ls := &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}}
+	ls.unowned.Limit, ls.unowned.Keep = maxUnowned, toldAgainAfter
+	return ls
 }
 
 // get returns a leg; nil if it is not known.

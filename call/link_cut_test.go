@@ -335,7 +335,7 @@ func TestRelayOfALegThatIsGone(t *testing.T) {
 	a := l.from("1001", "07700900123")
 	l.ctl.ask(t.Context(), func(now time.Time) {
 		c := l.ctl.calls[a.UUID()]
-		c.absence.enterRelayed(entry{leg: "gone", dialledLeg: true, answered: true, hint: "application/survey"}, now, now)
+		c.absence.enterRelayed(entry{leg: "gone", dialledLeg: true, answered: true, fromDialplan: fromDialplan{hint: "application/survey"}}, now, now)
 		if n := len(c.route.passed); n == 0 || c.route.passed[n-1].Element.ID != "survey" {
 			t.Errorf("the chain is %v", c.route.passed)
 		}

@@ -1,6 +1,9 @@
 package call
 
 import (
+	"cmp"
+	"strings"
+
 	"tapedeck/esl"
 	"tapedeck/flow"
 )
@@ -35,6 +38,53 @@ func (r *route) bindings() [][2]string {
 			[2]string{"digit_action_set_realm", realm + "," + side})
 	}
 	return apps
+}
+
+// freeing are the applications that free the code on a leg of the call, with their
+// arguments, each time that the leg is about to be bridged. By then the dialplan may
+// have taken the code. bind_meta_app wins over bind_digit_action, and swallows every
+// code that begins with its key, whichever it has bound; so all of its keys have to go
+// from the leg (switch_ivr_async.c, meta_on_dtmf). Another bind_digit_action may have
+// set a realm of its own.
+func (r *route) freeing(metaKey string) []string {
+	code := r.org.OnDemand.DTMF
+	if code == "" {
+		return nil
+	}
+	var apps []string
+	if strings.HasPrefix(code, cmp.Or(metaKey, "*")) {
+		apps = append(apps, unbindKeys)
+	}
+	for _, app := range r.bindings() {
+		if app[0] == "digit_action_set_realm" {
+			apps = append(apps, app[0]+" "+app[1])
+		}
+	}
+	return apps
+}
+
+// unbindKeys is the application that takes all keys of bind_meta_app from a leg.
+const unbindKeys = "unbind_meta_app"
+
+// freeOnBridge are the channel variables that free the code. FreeSWITCH runs every
+// variable whose name begins with execute_on_pre_bridge, in the leg's own thread
+// (switch_ivr_bridge.c, audio_bridge_thread).
+var freeOnBridge = [3]string{"execute_on_pre_bridge_tapedeck_1", "execute_on_pre_bridge_tapedeck_2", "execute_on_pre_bridge_tapedeck_3"}
+
+// free are the commands that have the code freed: on the entering leg, and on the leg
+// that an outgoing call is about to dial, if that is the anchor. metaKey is what the
+// dialplan says in bind_meta_key; "" if nothing.
+func (r *route) free(metaKey string) []esl.Command {
+	var send []esl.Command
+	for i, app := range r.freeing(metaKey) {
+		if r.direction != flow.Outbound || app == unbindKeys { // an outgoing call binds the code on the leg that answers
+			send = append(send, esl.Execute("set", freeOnBridge[i]+"="+app))
+		}
+		if r.direction == flow.Outbound {
+			send = append(send, esl.Execute("export", r.onFirst(freeOnBridge[i])+"="+app))
+		}
+	}
+	return send
 }
 
 // bindOnAnswer are the channel variables that bind the code on the leg that answers

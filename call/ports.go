@@ -43,6 +43,9 @@ type Meter interface {
 	// adopted, ended (nobody followed it when it did), failed or yielded (to another
 	// instance).
 	Adopted(outcome string)
+	// UnknownAnswer counts a leg that answered on a call and is nobody's whom the
+	// policy knows.
+	UnknownAnswer()
 	// Missing counts a recording that was wanted and did not start.
 	Missing()
 	// Event counts an event of the watch link by its name.

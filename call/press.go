@@ -50,6 +50,9 @@ type personState struct {
 
 // codePressed takes the code that a phone has pressed.
 func (ctl *Controller) codePressed(uuid string, now time.Time) {
+	if l := ctl.legs.get(uuid); l != nil && l.spelled.due > 0 {
+		l.spelled.due--
+	}
 	if c := ctl.callOn(uuid); c != nil {
 		c.presses.toClear = uuid
 	}

@@ -150,7 +150,7 @@ func (w *proxied) afterTrouble(a *esltest.Channel, tr trouble, action string, fa
 func (w *proxied) failures() int {
 	n := 0
 	for _, command := range []toggle.Command{toggle.Arm, toggle.ArmMasked, toggle.Disarm, toggle.Start, toggle.Mask, toggle.Unmask, toggle.Stop} {
-		for _, result := range []string{"refused", "missing", "unanswered"} {
+		for _, result := range []string{"refused", "missing", "unanswered", "unsent"} {
 			n += w.meter.get(command.String() + " " + result)
 		}
 	}

@@ -182,7 +182,7 @@ func (r *route) coming(answered bool) flow.SettingSet {
 	if !answered && r.direction != flow.Outbound {
 		return anybody
 	}
-	if r.peer != "" && r.legs.get(r.peer) == nil {
+	if r.peer != "" && r.legs.get(r.peer).unsure() {
 		return anybody
 	}
 	var set flow.SettingSet

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"tapedeck/call/handover"
@@ -132,7 +133,7 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 		if c = ctl.begin(e, now); c == nil {
 			return leave()
 		}
-		return c.arm(e, c.greeting(), now)
+		return c.arm(e, c.greeting(e.metaKey), now)
 	}
 	return c.arm(e, c.route.onPhones(e.leg), now)
 }
@@ -169,7 +170,11 @@ func (ctl *Controller) turnAway(e entry) turn {
 			direction, state = e.direction.String(), "disabled"
 		}
 		ctl.cfg.Meter.Call(direction, state)
-		ctl.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
+		if e.org == nil && !e.dialledLeg { // a dialled leg that was transferred has no domain of its own
+			ctl.legs.unowned.tell(ctl.cfg.Log, e.leg, e.unowned)
+		} else {
+			ctl.cfg.Log.Info("call not recorded", "leg", e.leg, "why", state)
+		}
 	}
 	if !ctl.switches.watched(ctl.legs.get(e.leg).switchName) { // no event will report its hangup
 		delete(ctl.legs.all, e.leg)
@@ -218,9 +223,9 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 }
 
 // greeting are the commands for the first leg of a new call: the id of the call,
-// which dialled legs inherit, and its state.
-func (c *call) greeting() []esl.Command {
-	return append(append(c.route.bind(), c.route.onPhones(c.route.first)...),
+// which dialled legs inherit, and its state. metaKey is the leg's bind_meta_key.
+func (c *call) greeting(metaKey string) []esl.Command {
+	return append(slices.Concat(c.route.bind(), c.route.free(metaKey), c.route.onPhones(c.route.first)),
 		esl.Execute("export", "tapedeck_call="+c.id),
 		esl.Execute("set", "tapedeck_state=off"),
 		esl.Execute("set", "tapedeck_file="+c.files.Last().Path),

@@ -21,7 +21,7 @@ type Metrics struct {
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
 	problems, adopted, console                             *prometheus.CounterVec
-	missing, purged                                        prometheus.Counter
+	missing, purged, unknown                               prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
 	connections, storeUp                                   prometheus.Gauge
@@ -64,6 +64,8 @@ func New() *Metrics {
 		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
 		missing: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_missing_total",
 			Help: "Recordings that were wanted, by the policy or by a press, and that have no file."}),
+		unknown: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_unknown_answers_total",
+			Help: "Legs that answered on an organisation's call and are nobody's whom the policy knows."}),
 		purged: f.NewCounter(prometheus.CounterOpts{Name: "tapedeck_recordings_purged_total",
 			Help: "Recordings that were deleted because their organisation keeps them no longer."}),
 		decision: f.NewHistogram(prometheus.HistogramOpts{Name: "tapedeck_decision_seconds",
@@ -112,6 +114,9 @@ func (m *Metrics) Problem(problem string) { m.problems.WithLabelValues(word(prob
 
 // Adopted counts a call that another Tapedeck followed before, by what became of it.
 func (m *Metrics) Adopted(outcome string) { m.adopted.WithLabelValues(word(outcome)).Inc() }
+
+// UnknownAnswer counts a leg that answered and is nobody's whom the policy knows.
+func (m *Metrics) UnknownAnswer() { m.unknown.Inc() }
 
 // Missing counts a recording that was wanted and has no file.
 func (m *Metrics) Missing() { m.missing.Inc() }

@@ -51,6 +51,7 @@ func used() *Metrics {
 	m.Problem("not started")
 	m.Adopted("adopted")
 	m.Missing()
+	m.UnknownAnswer()
 	m.Purged(2)
 	m.Console(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/x", nil))
 	m.Event("CHANNEL_ANSWER")

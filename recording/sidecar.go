@@ -118,7 +118,7 @@ type Note struct {
 	Method  string    `json:"method,omitempty"`  // pressed, undone: a toggle.Method, or AutoResume
 	User    string    `json:"user,omitempty"`    // pressed, undone: who; empty for the outside party. disclaimer: who heard it, "outside party" or "user"
 	By      string    `json:"by,omitempty"`      // pressed, undone: the account that asked for it by the API
-	Result  string    `json:"result,omitempty"`  // pressed, disclaimer: what came of it; failed: the problem; file: the part; cut: how much
+	Result  string    `json:"result,omitempty"`  // pressed, disclaimer: what came of it; failed: the problem; unknown: what was looked up; file: the part; cut: how much
 	State   string    `json:"state,omitempty"`   // told: off, on or paused
 	Call    string    `json:"call,omitempty"`    // joined, dissolved: id of the other call
 }

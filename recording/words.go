@@ -32,6 +32,7 @@ const (
 	NoteFile       = "file"       // the recording went on in a further file
 	NoteFailed     = "failed"     // a problem of the recording
 	NoteDisclaimer = "disclaimer" // the disclaimer was played
+	NoteUnknown    = "unknown"    // a leg answered that is nobody's whom the policy knows; Result says what was looked up
 	NoteAdopted    = "adopted"    // this Tapedeck took the call over, after a restart or from another instance
 	NoteJoined     = "joined"     // a user came with a call of his own, Note.Call, which became part of this one
 	NoteDissolved  = "dissolved"  // this call became part of another one, Note.Call: its user talks there
@@ -40,10 +41,11 @@ const (
 
 // What became of it: Note.Result.
 const (
-	ResultOK     = "ok"     // of NotePressed; otherwise it is a toggle.Refusal, or:
-	ResultMissed = "missed" // the press came when Tapedeck no longer heard it
-	ResultHeard  = "heard"  // of NoteDisclaimer: it was played to its end
-	ResultCut    = "cut"    // of NoteDisclaimer: it was not
+	ResultOK        = "ok"        // of NotePressed; otherwise it is a toggle.Refusal, or:
+	ResultMissed    = "missed"    // the press came when Tapedeck no longer heard it
+	ResultSwallowed = "swallowed" // the code was pressed and did not arrive: keys of the dialplan took it
+	ResultHeard     = "heard"     // of NoteDisclaimer: it was played to its end
+	ResultCut       = "cut"       // of NoteDisclaimer: it was not
 )
 
 // Codes of problems. A problem is a code, or "code: detail".

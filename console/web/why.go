@@ -128,6 +128,8 @@ func (w *walk) note(n recording.Note) {
 	case recording.NoteDisclaimer:
 		step.Words = "The announcement was played to " + n.User
 		step.Effect = n.Result
+	case recording.NoteUnknown:
+		step.Kind, step.Words, step.Effect = "refused", "Somebody answered whom the policy does not know", "looked up: "+n.Result
 	case recording.NoteAdopted:
 		step.Words = "Tapedeck took the call over again after a restart"
 	case recording.NoteJoined:
@@ -176,6 +178,8 @@ func pressedStep(n recording.Note, step *whyStep) {
 	step.Words = "Switched by " + switchedBy(n.User, n.Method, n.By)
 	switch n.Result {
 	case recording.ResultOK, "":
+	case recording.ResultSwallowed:
+		step.Kind, step.Effect = "refused", "it did not arrive: keys of the dialplan took it"
 	case recording.ResultMissed:
 		step.Kind, step.Effect = "refused", "too late: nobody listened any more"
 	default:

@@ -28,6 +28,8 @@ func init() { // because execute uses the map
 		"stop_record_session":    func(c *Channel, args string) error { c.stopRecording(args); return nil },
 		"bind_digit_action":      (*Channel).bindDigitAction,
 		"digit_action_set_realm": func(c *Channel, args string) error { c.setDigitRealm(args); return nil },
+		"bind_meta_app":          (*Channel).bindMetaApp,
+		"unbind_meta_app":        (*Channel).unbindMetaApp,
 		"event":                  (*Channel).appEvent,
 		"transfer":               func(*Channel, string) error { return nil }, // the caller's code is the dialplan
 		"hangup":                 func(c *Channel, args string) error { c.hangup(args); return nil },

@@ -25,6 +25,8 @@ func bridge(a, b *Channel) {
 		pair[0].vars.set("bridge_channel", pair[1].profile.channelName)
 		pair[0].vars.set("bridge_uuid", pair[1].uuid)
 	}
+	a.executeOn("execute_on_pre_bridge") // each leg in its own thread (switch_ivr_bridge.c, audio_bridge_thread)
+	b.executeOn("execute_on_pre_bridge")
 }
 
 func bridgeHeaders(a, b *Channel) []header {

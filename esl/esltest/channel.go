@@ -38,6 +38,7 @@ type Channel struct {
 	displaced  []*displacement
 	bugs       int              // ever put on the channel
 	machines   [2]*digitMachine // self, peer
+	meta       *metaKeys        // nil: none
 	pressed    string           // digits pressed while it held the other party
 	gone       bool             // it ended with an earlier run of the switch: it fires no events
 }

@@ -52,7 +52,19 @@ func (c *Channel) PressDigits(digits string) {
 			c.sw.mu.Unlock()
 			continue
 		}
+		if c.meta.swallows(digit, false) { // before the event is made
+			pressed = ""
+			c.sw.mu.Unlock()
+			c.sw.pass(betweenDigits)
+			continue
+		}
 		c.fire("DTMF", header{"DTMF-Digit", digit}, header{"DTMF-Duration", "800"}, header{"DTMF-Source", "RTP"})
+		if c.partner != nil && c.partner.meta.swallows(digit, true) {
+			pressed = ""
+			c.sw.mu.Unlock()
+			c.sw.pass(betweenDigits)
+			continue
+		}
 		pressed += digit
 		owner, found := c.match(pressed)
 		if found != nil && found.inPlace() {
@@ -82,6 +94,9 @@ func (c *Channel) passOn(digits string) {
 	watched := c.machines[0] != nil || (c.partner != nil && c.partner.machines[1] != nil)
 	if digits != "" && watched && !c.down {
 		c.vars.set("last_non_matching_digits", digits)
+		for _, digit := range strings.Split(digits, "") { // they go round again, past the machines
+			c.fire("DTMF", header{"DTMF-Digit", digit}, header{"DTMF-Duration", "2000"}, header{"DTMF-Source", "APP"})
+		}
 	}
 }
 

@@ -1,0 +1,110 @@
+package call
+
+import (
+	"cmp"
+	"strings"
+
+	"tapedeck/flow"
+)
+
+// candidate is a user whose phone a leg may be, as one channel variable says.
+type candidate struct {
+	variable     string // the variable that names the user
+	user, domain string // as it says; "" if it says nothing
+	address      bool   // it is an address to which the leg was dialled: anybody's, unless its domain is the organisation's
+}
+
+// candidates are the users whom a leg's channel data names, the surest first.
+//
+// A leg that came in is a user's if FreeSWITCH has authenticated it (user_name); all
+// other names on it are the caller's own words, or what a bridge has copied there.
+//
+// A leg that FreeSWITCH dialled is named by its dial string. user/ sets dialed_user.
+// group_call, group/ and sofia_contact do not, but a directory's dial-string sets
+// presence_id. FusionPBX sets dialed_extension; the sample dialplan does, too, but
+// exports it to every leg that the caller dials later, without a domain, so it comes
+// after presence_id. sofia/profile/user%domain leaves sip_local_url. Nothing is read
+// that the answering phone sends. On a leg through a gateway, which leads out, only
+// user/ counts: a transfer or a follow-me may have left the other names there
+// (docs/freeswitch.md, "Who answers").
+func candidates(data channelData) []candidate {
+	if !isDialled(data) {
+		return []candidate{{variable: "user_name", user: data.Variable("user_name"), domain: domainOf(data)}}
+	}
+	found := []candidate{{variable: "dialed_user", user: data.Variable("dialed_user"), domain: domainOf(data)}}
+	if data.Variable("sip_gateway_name") != "" {
+		return found
+	}
+	user, domain, _ := strings.Cut(data.Variable("presence_id"), "@")
+	found = append(found, candidate{variable: "presence_id", user: user, domain: domain},
+		candidate{variable: "dialed_extension", user: data.Variable("dialed_extension"),
+			domain: cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"))})
+	for _, name := range []string{"sip_local_url", "sip_destination_url"} {
+		a := readAddress(data.Variable(name))
+		found = append(found, candidate{variable: name, user: a.user, domain: a.host, address: true})
+	}
+	return found
+}
+
+// in returns the organisation in which the candidate is to be looked up: the one that
+// has his domain. If the dialplan has named one (hinted: tapedeck_org), it is that one
+// or none, and a domain that is no organisation's does not matter. It returns nil if
+// there is none.
+func (c candidate) in(p *flow.Policy, hinted *flow.Organisation) *flow.Organisation {
+	owner, known := p.OrganisationByDomain(c.domain)
+	switch {
+	case hinted == nil, owner == hinted:
+		return owner
+	case !known && !c.address:
+		return hinted
+	}
+	return nil
+}
+
+// userOf finds the user whose phone a leg is, and the SIP domain by which he was
+// found. If the leg is nobody's, id is "", and the organisation is the one that
+// tapedeck_org or the leg's domain names; nil if neither names one.
+func userOf(p *flow.Policy, data channelData) (org *flow.Organisation, id, domain string) {
+	org, domain = organisationOf(p, data), domainOf(data)
+	if org != nil {
+		if id, _, ok := org.FindUser(data.Variable("tapedeck_user")); ok {
+			return org, id, domain
+		}
+	}
+	hinted := p.Organisations[data.Variable("tapedeck_org")]
+	for _, c := range candidates(data) {
+		if in := c.in(p, hinted); in != nil {
+			if id, _, ok := in.FindUser(c.user); ok {
+				return in, id, c.domain
+			}
+		}
+	}
+	return org, "", domain
+}
+
+// address is a SIP URI.
+type address struct {
+	text       string // without parameters and headers: sip:user@host:port
+	user, host string // host has the port, if the URI has one
+}
+
+// readAddress reads a SIP URI, with or without its scheme, alone or as a name-addr. It
+// returns the zero value for a text that is none.
+func readAddress(uri string) address {
+	text := uri
+	if _, inner, has := strings.Cut(uri, "<"); has { // sofia/profile/user%domain: "" <sip:user@host>
+		text, _, _ = strings.Cut(inner, ">")
+	}
+	if i := strings.IndexAny(text, ";?"); i >= 0 {
+		text = text[:i]
+	}
+	bare := text
+	if scheme, rest, has := strings.Cut(text, ":"); has && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips")) {
+		bare = rest
+	}
+	user, host, is := strings.Cut(bare, "@")
+	if !is || user == "" || host == "" {
+		return address{}
+	}
+	return address{text, user, host}
+}
