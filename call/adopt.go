@@ -32,6 +32,9 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	ctl.cfg.Meter.Adopted("adopted")
 	c.absence.announceOwner(now)
 	c.files.AssumeCarriedOut(c.rec.State, k.WishedSince, c.cause, now)
+	if k.Person == toggle.TurnedOff {
+		c.announced.assumeTold(c.route.keyPhones())
+	}
 	before := c.rec.State
 	before.File = k.File
 	c.follow(before, now)

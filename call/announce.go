@@ -100,6 +100,16 @@ func (a *announced) tellOtherwise(is announcement, now time.Time) {
 	}
 }
 
+// assumeTold notes that the users of these phones may have been told "Recorded" last,
+// by a Tapedeck before this one.
+func (a *announced) assumeTold(phones []string) {
+	for _, uuid := range phones {
+		if l := a.call.ctl.legs.get(uuid); l.is(a.call.route.org.ID) {
+			l.heard.off = true
+		}
+	}
+}
+
 // commands are the commands that send sends.
 func (a *announced) commands(is announcement) []esl.Command {
 	var send []esl.Command

@@ -117,6 +117,15 @@ func (r rooms) refresh(s survey.Survey, begun, now time.Time) {
 	delete(left, "")
 	for _, room := range slices.Sorted(maps.Keys(left)) {
 		r.assemble(room, slices.DeleteFunc(left[room], func(uuid string) bool { return uuid == "" }), now)
+		r.assumeTold(room)
+	}
+}
+
+// assumeTold: after a takeover, nobody knows who was told that a recording in the room
+// is silent. So every user there is told when it is not any more.
+func (r rooms) assumeTold(room string) {
+	for _, by := range pausedCalls(r.calls(room)) {
+		by.announced.assumeTold(append(slices.Clone(by.route.room.others), by.route.anchor))
 	}
 }
 
@@ -192,8 +201,14 @@ func (r rooms) assemble(room string, left []string, now time.Time) {
 		}
 	}
 	paused := pausedCalls(all)
+	var guests []*call // that have just become guests
 	for _, c := range calls {
-		r.seat(c, room, r.mustBeGuest(c, calls), now)
+		if r.seat(c, room, r.mustBeGuest(c, calls), now) {
+			guests = append(guests, c)
+		}
+	}
+	for _, c := range guests {
+		r.nameEachOther(c, r.recordings(room, c.route.org.ID), now)
 	}
 	r.serve(room, calls, now)
 	r.keepPauses(paused, all, now)
@@ -239,23 +254,11 @@ func (r rooms) mustBeGuest(c *call, calls []*call) bool {
 	return host != c
 }
 
-// serve says which call tells the phones without a call of their own how the
-// recording stands: the first one of their organisation. It lets them listen for the
-// code. A phone that no call tells any more is in no recording.
-// tellOff tells a phone on no call that it is in no recording.
-// retell lets the call that tells these phones now tell them again, unless it is by,
-// which has told them. Each call's commands arrive in their order, but those of two
-// calls may not.
-// listenOn lets a phone in the room of a call listen for the code itself.
-// callless are the phones of an organisation's users that are on no call of their
-// own: they were dialled into the room.
-// serving is the call that tells a phone without a call of its own how the recording
-// stands; nil if there is none.
 // seat notes who is in the room with the call's anchor, and whether the call is a
 // guest there. A call that becomes a guest gives its file up: it is closed.
-func (r rooms) seat(c *call, room string, guest bool, now time.Time) {
+func (r rooms) seat(c *call, room string, guest bool, now time.Time) (became bool) {
 	at := &c.route.room
-	became := guest && !at.guest
+	became = guest && !at.guest
 	at.id, at.guest = room, guest
 	at.others = r.others(c)
 	if guest {
@@ -267,6 +270,16 @@ func (r rooms) seat(c *call, room string, guest bool, now time.Time) {
 		c.log.Info("talk in a conference room is in the file of another call")
 		c.happened(toggle.Fact{What: toggle.Broken}, now)
 		c.happened(toggle.Fact{What: toggle.Stands}, now)
+	}
+	return became
+}
+
+// nameEachOther lets the traces of a guest and of the calls that have its talk name
+// each other.
+func (r rooms) nameEachOther(guest *call, others []*call, now time.Time) {
+	for _, c := range others {
+		guest.trace.add(recording.Note{What: recording.NoteDissolved, Call: c.id}, now)
+		c.trace.add(recording.Note{What: recording.NoteJoined, User: c.route.userOn(guest.route.anchor), Call: guest.id}, now)
 	}
 }
 
@@ -314,7 +327,7 @@ func pausedCalls(calls []*call) (paused []*call) {
 // keepPauses lets a pause hold for every recording of the organisation in the room,
 // also for one that came later or goes on elsewhere: who was told "Recorded" is not
 // recorded until somebody ends the pause. If the person who paused has no right to
-// pause one of them, the users are told that they are being recorded.
+// pause one of them, it goes on, and announced.tellOtherwise tells him so.
 func (r rooms) keepPauses(paused, calls []*call, now time.Time) {
 	for _, c := range calls {
 		i := slices.IndexFunc(paused, func(by *call) bool { return by.route.org.ID == c.route.org.ID })
@@ -326,12 +339,6 @@ func (r rooms) keepPauses(paused, calls []*call, now time.Time) {
 		last, at := paused[i].presses.last, paused[i].presses.lastAt
 		if toggle.Permit(c.route.org, last.user, last.method, c.route.effective()) == toggle.Permitted {
 			c.presses.takeOver(last, at, now)
-			continue
-		}
-		for _, uuid := range append(slices.Clone(c.route.room.others), c.route.anchor) {
-			if r.ctl.legs.get(uuid).is(c.route.org.ID) {
-				c.play(uuid, isBeingRecorded, now)
-			}
 		}
 	}
 }
@@ -346,9 +353,3 @@ func (ps *presses) takeOver(by press, at, now time.Time) {
 	c.happened(toggle.Fact{What: toggle.Stands, Person: toggle.TurnedOff}, now)
 	ps.keepResume(now)
 }
-
-// status is the state of the recordings in which the voice of the call's anchor is
-// being written: on before paused before off (docs/design.md, section 12, rule 13).
-// org limits it to those of one organisation; "" does not.
-// tell lets the other calls in the room tell their legs that the state of this
-// recording has changed.

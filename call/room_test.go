@@ -290,7 +290,7 @@ func TestRoomPauseHolds(t *testing.T) {
 	locked := r.outside("+442079460005")
 	r.states("on", one, two, dave, carol, locked)
 	r.heard(dave, "is-being-recorded")
-	r.heard(carol, "is-being-recorded")
+	r.heard(carol, "") // she was not told "Recorded"
 	r.heard(one, "")
 	locked.Hangup("")
 	r.settle()
@@ -376,7 +376,7 @@ func TestRoomAfterCutLink(t *testing.T) {
 // who is a guest there.
 func TestRoomAfterRestart(t *testing.T) {
 	r := newRoom(t)
-	one, alice, two := r.outside("+442079460001"), r.user("1001"), r.outside("+442079460001")
+	one, alice, two, dave := r.outside("+442079460001"), r.user("1001"), r.outside("+442079460001"), r.user("1004")
 	r.talk(second)
 	r.restart(pressPolicy(t), func() {})
 	r.states("on", one, two, alice)
@@ -386,13 +386,16 @@ func TestRoomAfterRestart(t *testing.T) {
 	r.heard(alice, "recorded")
 	r.talk(second)
 	r.restart(pressPolicy(t), func() {})
-	r.states("paused", one, two, alice)
+	r.states("paused", one, two, alice, dave)
 	r.talk(second)
-	for _, leg := range []*esltest.Channel{one, two, alice} {
+	r.pressCode(dave)
+	r.states("on", one, two, alice, dave)
+	r.heard(alice, "is-being-recorded") // by this Tapedeck, who does not know what she was told
+	for _, leg := range []*esltest.Channel{one, two, alice, dave} {
 		leg.Hangup("")
 	}
 	r.settle()
-	r.written(one.Get("tapedeck_file"), "440|440+880", "-|-")
+	r.written(one.Get("tapedeck_file"), "440|440+880+2200", "-|-")
 	if files := r.files(); len(files) > 3 {
 		t.Errorf("files: %q", files)
 	}

@@ -13,6 +13,47 @@ import (
 // leg shows the state of all of them. A leg that is no call's anchor is told by the
 // first call of its organisation.
 
+// status is the state of the recordings in which the voice of the call's anchor is
+// being written: on before paused before off (docs/design.md, section 12, rule 13).
+// org limits it to those of one organisation; "" does not.
+func (r rooms) status(c *call, org string) toggle.Status {
+	is := c.rec.Status()
+	if c.route.room.id == "" || is == toggle.On {
+		return is
+	}
+	for _, other := range r.calls(c.route.room.id) {
+		if org != "" && other.route.org.ID != org {
+			continue
+		}
+		switch other.rec.Status() {
+		case toggle.On:
+			return toggle.On
+		case toggle.Paused:
+			is = toggle.Paused
+		}
+	}
+	return is
+}
+
+// tell lets the other calls in the room tell their legs that the state of this
+// recording has changed.
+func (r rooms) tell(c *call, now time.Time) {
+	at := &c.route.room
+	if at.id == "" || at.told == c.rec.Status() {
+		return
+	}
+	at.told = c.rec.Status()
+	for _, other := range r.calls(at.id) {
+		if other != c {
+			other.announced.send(now)
+			other.keepMarkers(now)
+		}
+	}
+}
+
+// serve says which call tells the phones without a call of their own how the
+// recording stands: the first one of their organisation. It lets them listen for the
+// code. A phone that no call tells any more is in no recording.
 func (r rooms) serve(room string, calls []*call, now time.Time) {
 	var served []string
 	serving := map[string]bool{} // by organisation
@@ -42,26 +83,7 @@ func (r rooms) serve(room string, calls []*call, now time.Time) {
 	m.served = served
 }
 
-func (r rooms) tellOff(uuid string, now time.Time) {
-	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
-		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
-		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) { r.retell([]string{uuid}, nil, now) }, now)
-	}
-}
-
-func (r rooms) retell(phones []string, by *call, now time.Time) {
-	for _, uuid := range phones {
-		l := r.ctl.legs.get(uuid)
-		if l == nil || l.at.room == "" {
-			continue
-		}
-		if c := r.serving(l); c != nil && c != by {
-			c.announced.last.tells = ""
-			c.announced.send(now)
-		}
-	}
-}
-
+// listenOn lets a phone in the room of a call listen for the code itself.
 func (r rooms) listenOn(c *call, uuid string, now time.Time) {
 	own := c.route
 	own.direction = flow.Internal
@@ -74,6 +96,8 @@ func (r rooms) listenOn(c *call, uuid string, now time.Time) {
 	}
 }
 
+// callless are the phones of an organisation's users that are on no call of their
+// own: they were dialled into the room.
 func (r rooms) callless(legs []string, org string) (phones []string) {
 	for _, uuid := range legs {
 		if r.ctl.legs.get(uuid).is(org) && r.ctl.callAnchored(uuid) == nil {
@@ -83,6 +107,8 @@ func (r rooms) callless(legs []string, org string) (phones []string) {
 	return phones
 }
 
+// serving is the call that tells a phone without a call of its own how the recording
+// stands; nil if there is none.
 func (r rooms) serving(l *leg) *call {
 	for _, c := range r.calls(l.at.room) {
 		if slices.Contains(c.route.room.serves, l.uuid) {
@@ -92,35 +118,26 @@ func (r rooms) serving(l *leg) *call {
 	return nil
 }
 
-func (r rooms) status(c *call, org string) toggle.Status {
-	is := c.rec.Status()
-	if c.route.room.id == "" || is == toggle.On {
-		return is
+// tellOff tells a phone on no call that it is in no recording.
+func (r rooms) tellOff(uuid string, now time.Time) {
+	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
+		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
+		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) { r.retell([]string{uuid}, nil, now) }, now)
 	}
-	for _, other := range r.calls(c.route.room.id) {
-		if org != "" && other.route.org.ID != org {
-			continue
-		}
-		switch other.rec.Status() {
-		case toggle.On:
-			return toggle.On
-		case toggle.Paused:
-			is = toggle.Paused
-		}
-	}
-	return is
 }
 
-func (r rooms) tell(c *call, now time.Time) {
-	at := &c.route.room
-	if at.id == "" || at.told == c.rec.Status() {
-		return
-	}
-	at.told = c.rec.Status()
-	for _, other := range r.calls(at.id) {
-		if other != c {
-			other.announced.send(now)
-			other.keepMarkers(now)
+// retell lets the call that tells these phones now tell them again, unless it is by,
+// which has told them. Each call's commands arrive in their order, but those of two
+// calls may not.
+func (r rooms) retell(phones []string, by *call, now time.Time) {
+	for _, uuid := range phones {
+		l := r.ctl.legs.get(uuid)
+		if l == nil || l.at.room == "" {
+			continue
+		}
+		if c := r.serving(l); c != nil && c != by {
+			c.announced.last.tells = ""
+			c.announced.send(now)
 		}
 	}
 }
