@@ -73,7 +73,7 @@ func (a *announced) send(now time.Time) {
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
 	send := a.commands(is)
-	if is.voice == toggle.On {
+	if (rooms{c.ctl}).wantsSpeech(c) {
 		a.tellOtherwise(is, now)
 	}
 	a.last, a.sending = is, true

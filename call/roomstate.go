@@ -35,6 +35,14 @@ func (r rooms) status(c *call, org string) toggle.Status {
 	return is
 }
 
+// wantsSpeech reports whether the voice of the call's anchor is being written because
+// that is wanted, and not because nobody knows yet whether it has been silenced.
+func (r rooms) wantsSpeech(c *call) bool {
+	return slices.ContainsFunc(append(r.calls(c.route.room.id), c), func(c *call) bool {
+		return c.rec.Status() == toggle.On && c.rec.Wish() == toggle.Speech
+	})
+}
+
 // tell lets the other calls in the room tell their legs that the state of this
 // recording has changed.
 func (r rooms) tell(c *call, now time.Time) {
