@@ -225,3 +225,20 @@ func TestPermitLapses(t *testing.T) {
 	a.Hangup("")
 	fx.wantWritten("0s-1s -|-")
 }
+
+// TestPickUpWhileItRings: a phone that may be recorded rings, and bob, who says no,
+// picks the call up from his own. Not one packet of him is written.
+func TestPickUpWhileItRings(t *testing.T) {
+	fx := newFixture(t)
+	a := fx.inbound("+442079460001")
+	fx.ring(a, "1004")
+	b := fx.from("1002", "*8")
+	fx.settle()
+	b.Intercept(a)
+	fx.talk(second) // whatever the Controller knows by now
+	fx.settle()
+	fx.talk(second)
+	fx.wantState(a, "off")
+	a.Hangup("")
+	fx.wantWritten("0s-2s -|-")
+}
