@@ -45,7 +45,7 @@ func fit(spans []Span, heard sound.Analysis, c clocked) []Span {
 	whole := c.reaches(spans)
 	moved := align(spans, heard, c)
 	snap(spans, heard.Silences)
-	spans = contiguous(spans)
+	spans = withoutMoments(contiguous(spans))
 	n := len(spans)
 	for n > 0 && spans[n-1].FromMS >= heard.DurationMS {
 		n--
@@ -60,6 +60,20 @@ func fit(spans []Span, heard sound.Analysis, c clocked) []Span {
 		gaps[i].FromMS = moved.place(gaps[i].FromMS)
 	}
 	return withGaps(spans, gaps)
+}
+
+// onePacket is the time, in ms, of one packet of sound.
+const onePacket = 20
+
+// withoutMoments joins a wait of less than a packet to the span after it: it is not
+// worth a span of its own (docs/design.md, section 12, rule 14).
+func withoutMoments(spans []Span) []Span {
+	for i := range spans[:max(0, len(spans)-1)] {
+		if s, next := &spans[i], spans[i+1]; s.State == StateWaiting && s.ToMS-s.FromMS < onePacket {
+			s.State, s.Cause = next.State, next.Cause
+		}
+	}
+	return contiguous(spans)
 }
 
 // solid separates the spans from the gaps among them, in which nothing was written.

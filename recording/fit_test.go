@@ -161,3 +161,25 @@ func TestFitDoubt(t *testing.T) {
 		}
 	}
 }
+
+// TestFitMoment: a wait of less than a packet is no span, even if it becomes so short
+// only when it is fitted to the sound.
+func TestFitMoment(t *testing.T) {
+	undecided, bob := Cause{Setting: Undecided}, Cause{Element: "user/bob", Setting: "no"}
+	for _, tc := range []struct {
+		clock, want []Span
+		silence     sound.Silence
+	}{
+		{[]Span{{ToMS: 30, State: StateWaiting, Cause: undecided}, {FromMS: 30, ToMS: 5000, State: StateRecording}},
+			[]Span{{ToMS: 5000, State: StateRecording}}, sound.Silence{ToMS: 12}},
+		{[]Span{{ToMS: 30, State: StateWaiting, Cause: undecided}, {FromMS: 30, ToMS: 5000, State: StateRecording}},
+			[]Span{{ToMS: 40, State: StateWaiting, Cause: undecided}, {FromMS: 40, ToMS: 5000, State: StateRecording}}, sound.Silence{ToMS: 40}},
+		{[]Span{{ToMS: 1560, State: StateRecording}, {FromMS: 1560, ToMS: 1570, State: StateWaiting, Cause: bob}, {FromMS: 1570, ToMS: 5000, State: StatePaused, Cause: bob}},
+			[]Span{{ToMS: 1556, State: StateRecording}, {FromMS: 1556, ToMS: 5000, State: StatePaused, Cause: bob}}, sound.Silence{FromMS: 1556, ToMS: 5000}},
+	} {
+		got := fit(slices.Clone(tc.clock), sound.Analysis{DurationMS: 5000, Silences: []sound.Silence{tc.silence}}, clocked{wrote: -1})
+		if !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("silent %v: got %+v, want %+v", tc.silence, got, tc.want)
+		}
+	}
+}
