@@ -14,6 +14,10 @@ func lanes() []lane {
 			{"one user calls another", internalCall},
 			{"a second call while the first is on hold", callWaiting},
 		}},
+		{1010, []vanillaScenario{
+			{"parked by blind transfer, picked up by another user", valetPark},
+			{"picked up while it rings", pickUpRinging},
+		}},
 		{1015, []vanillaScenario{
 			{"a user answers", plain},
 			{"hold, and a blind transfer", holdAndTransfer},
@@ -66,6 +70,44 @@ func holdAndTransfer(c *vanillaTalk) {
 	r.silentExactly(pause, again)
 	r.heard(withBob, only(lab.Outside), only(lab.Bob))
 	r.heard(last, only(lab.Outside), only(lab.Bob))
+}
+
+// pickedUp asserts that bob, who has picked the outside party up, is in its file, and
+// that his presses act on it. before are the legs of the scenario that have ended.
+func pickedUp(c *vanillaTalk, outside *lab.Telephone, bob *lab.BaresipCall, before ...string) (r take) {
+	c.Helper()
+	anchor, leg := c.leg(outside), c.legOf(bob)
+	c.bridged(anchor, leg)
+	withBob := c.speak(speech)
+	pause := c.pause(bob, anchor)
+	last := c.speak(speech)
+	c.do(outside.HangUp(c.ctx))
+	r = c.listenPart(c.onlyFile(anchor, append(before, leg)...))
+	late := r // FreeSWITCH writes nothing while a caller waits in a queue: count from the end
+	late.began = r.ended.Add(-r.Length)
+	late.heard(withBob, only(lab.Outside), only(lab.Bob))
+	late.silentExactly(pause)
+	late.heard(last, only(lab.Outside), only(lab.Bob))
+	return r
+}
+
+func valetPark(c *vanillaTalk) {
+	outside, call := c.answeredBy(c.alice)
+	leg := c.legOf(call)
+	first := c.speak(speech)
+	c.do(call.Transfer(c.ctx, "6001"))
+	c.hungUp(leg)
+	c.speak(speech)
+	r := pickedUp(c, outside, c.dial(c.bob, "6001"), leg)
+	r.heard(first, only(lab.Outside), only(lab.Alice))
+	r.lasts(r.ended.Sub(r.began))
+}
+
+func pickUpRinging(c *vanillaTalk) {
+	outside := c.callIn(c.alice.Extension)
+	leg := c.legOf(c.ringing(c.alice))
+	r := pickedUp(c, outside, c.dial(c.bob, "**"+c.alice.Extension), leg)
+	r.lasts(r.ended.Sub(r.began))
 }
 
 // silentFor asserts that there are these pauses, and how long each is. Where they are
