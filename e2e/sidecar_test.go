@@ -24,6 +24,7 @@ type sidecar struct {
 		Name, SHA256 string
 		Bytes        int64
 		DurationMS   int64 `json:"duration_ms"`
+		Began        time.Time
 		Channels     int
 		Rate         int
 		Parties      []string

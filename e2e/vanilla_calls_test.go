@@ -12,6 +12,7 @@ func lanes() []lane {
 	return []lane{
 		{1000, []vanillaScenario{
 			{"one user calls another", internalCall},
+			{"digits on the recorded leg", recordedDigits},
 			{"a second call while the first is on hold", callWaiting},
 		}},
 		{1010, []vanillaScenario{
