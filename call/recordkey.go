@@ -56,10 +56,14 @@ const anySerial = "*"
 // pressed the key.
 func (ctl *Controller) markerStarted(uuid, file string, ev *esl.Event, now time.Time) {
 	l, c := ctl.legs.get(uuid), ctl.callOn(uuid)
-	if l == nil || ev.Get("Recording-Variable-"+markerSerial) != "" {
+	isKeys := ev.Get("Recording-Variable-"+markerSerial) == ""
+	switch {
+	case l == nil:
 		return
-	}
-	if c == nil && l.call != "" && !ctl.cfg.Calls.Alone() { // another instance has its call
+	case c == nil && !ctl.cfg.Calls.Alone() && (l.call != "" || !isKeys): // another instance has its call; the leg may come to one of ours with its marker
+		l.marker = marker{file, anySerial}
+		return
+	case !isKeys:
 		return
 	}
 	if c == nil { // a phone on no call of ours: its recording must not go on
@@ -84,6 +88,9 @@ func (ctl *Controller) markerStopped(uuid string, ev *esl.Event, now time.Time) 
 		return
 	}
 	l.marker.file = ""
+	if ctl.callOn(uuid) == nil && !ctl.cfg.Calls.Alone() { // another instance has its call
+		return
+	}
 	if !hasHungUp(ev) {
 		ctl.pressedOn(uuid, toggle.RecordKey, toggle.TurnOff, now)
 		if c := ctl.callOn(uuid); c != nil {

@@ -504,6 +504,14 @@ func TestPickUpAcrossInstances(t *testing.T) {
 			if files := slices.DeleteFunc(x.WrittenTo(), isMarker); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
 				t.Errorf("alice is written into %q", files)
 			}
+			for i, state := range []string{"paused", "on"} { // the marker on alice's phone was the other instance's
+				x.RecordKey(state == "on")
+				settle()
+				fx.wantState(a, state)
+				if n := fx.meter.get("toggle record_key ok"); n != i+1 {
+					t.Errorf("%d presses of the key were obeyed, want %d", n, i+1)
+				}
+			}
 			x.PressDigits("*1")
 			settle()
 			fx.wantState(a, "paused")
