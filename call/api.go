@@ -31,9 +31,7 @@ func (ctl *Controller) Toggle(ctx context.Context, id, user, account string, ask
 		}
 		p := press{method: toggle.API, user: c.route.named(user), account: account, ask: ask,
 			answer: func(s toggle.Status, err error) { answer <- result{s, err} }}
-		if !(rooms{ctl}).pressed(c, p, now) {
-			c.presses.take(p, now)
-		}
+		rooms{ctl}.press(c, p, now)
 	}
 	if !ctl.post(work) {
 		return toggle.Off, fmt.Errorf("call: press: %w", toggle.ErrBusy)

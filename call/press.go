@@ -67,28 +67,28 @@ func (ctl *Controller) pressedOn(uuid string, m toggle.Method, ask toggle.Ask, n
 		return
 	}
 	p := press{method: m, leg: uuid, user: c.route.userOn(uuid), ask: ask}
-	if !(rooms{ctl}).pressed(c, p, now) {
-		c.presses.take(p, now)
-	}
+	rooms{ctl}.press(c, p, now)
 }
 
 // take obeys or refuses a press, counts it and notes it in the trace
 // (docs/design.md, section 2, rules 6 and 7).
 func (ps *presses) take(p press, now time.Time) {
 	c := ps.call
-	refusal := toggle.Permit(c.route.org, p.user, p.method, c.route.effective())
-	result := string(refusal)
-	if refusal == toggle.Permitted {
-		result = "ok"
-	}
-	c.ctl.cfg.Meter.Toggle(string(p.method), result)
-	ps.note(p, result, now)
-	if refusal != toggle.Permitted {
-		ps.announce(p, notPermitted, now)
-		p.reply(c.rec.Status(), refusal)
+	if refusal := toggle.Permit(c.route.org, p.user, p.method, c.route.effective()); refusal != toggle.Permitted {
+		ps.refuse(p, refusal, now)
 		return
 	}
+	c.ctl.cfg.Meter.Toggle(string(p.method), recording.ResultOK)
+	ps.note(p, recording.ResultOK, now)
 	ps.obey(p, now)
+}
+
+// refuse refuses a press.
+func (ps *presses) refuse(p press, why toggle.Refusal, now time.Time) {
+	ps.call.ctl.cfg.Meter.Toggle(string(p.method), string(why))
+	ps.note(p, string(why), now)
+	ps.announce(p, notPermitted, now)
+	p.reply(ps.call.rec.Status(), why)
 }
 
 // note writes a press into the trace and the log.

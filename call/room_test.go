@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/flow"
 	"tapedeck/toggle"
 )
 
@@ -399,4 +402,73 @@ func TestRoomAfterRestart(t *testing.T) {
 	if files := r.files(); len(files) > 3 {
 		t.Errorf("files: %q", files)
 	}
+}
+
+// TestRoomOfTwoOrganisations: a press acts on the user's own organisation. The legs
+// are told that the other one records.
+func TestRoomOfTwoOrganisations(t *testing.T) {
+	r := newRoom(t)
+	one, theirs, dave := r.outside("+442079460001"), r.outside("+442079460101"), r.user("1004")
+	r.pressCode(dave)
+	r.heard(dave, "recorded")
+	r.states("on", one, theirs, dave)
+	r.talk(second)
+	theirs.Hangup("")
+	r.settle()
+	r.states("paused", one, dave)
+	one.Hangup("")
+	r.settle()
+	r.written(theirs.Get("tapedeck_file"), "440|440+2200")
+	r.written(one.Get("tapedeck_file"), "-|-")
+}
+
+// TestInternalCallToldOtherwise: who was told "Recorded" in a call of two is told when
+// the other one resumes.
+func TestInternalCallToldOtherwise(t *testing.T) {
+	r := newRoom(t)
+	alice := r.from("1001", "1004")
+	dave := r.ring(alice, "1004")
+	r.answer(dave)
+	r.pressCode(alice)
+	r.states("paused", alice, dave)
+	r.heard(alice, "recorded")
+	r.pressCode(dave)
+	r.states("on", alice, dave)
+	r.heard(alice, "is-being-recorded")
+	r.heard(dave, "is-being-recorded")
+}
+
+// TestRoomWithAnotherInstance: a press cannot act on a recording that another instance
+// follows. So it is refused, and nothing changes.
+func TestRoomWithAnotherInstance(t *testing.T) {
+	r := newRoom(t)
+	r.stop()
+	p := pressPolicy(t)
+	r.ctl, r.socket = r.start(r.address, Config{Policy: func() *flow.Policy { return p }, Calls: sharedStore{}, Index: noIndex{}, Archive: noArchive{}})
+	one, dave := r.outside("+442079460001"), r.user("1004")
+	theirs := r.sw.Incoming(esltest.Leg{Number: "+447700900555", ToneHz: outside})
+	snapshot := handover.Snapshot{Version: handover.Version, Owner: "other", Token: 1, Call: theirs.UUID(), Organisation: "acme", First: theirs.UUID(),
+		Anchor: theirs.UUID(), Part: 1}
+	theirs.Set(handover.Variable, snapshot.Encode())
+	r.joins(theirs)
+	r.pressCode(dave) // that one has no file
+	r.states("paused", one, dave)
+	r.pressCode(dave)
+	r.states("on", one, dave)
+	snapshot.File = toggle.Open
+	theirs.Set(handover.Variable, snapshot.Encode())
+	r.pressCode(dave)
+	r.states("on", one, dave)
+	r.heard(dave, "not-permitted")
+	if _, err := r.ctl.Toggle(context.Background(), one.UUID(), "dave", "root", toggle.TurnOff); !errors.Is(err, toggle.Elsewhere) {
+		t.Errorf("the API answers %v", err)
+	}
+	if n := r.meter.get("toggle dtmf elsewhere"); n != 1 {
+		t.Errorf("%d presses were counted, want 1", n)
+	}
+	theirs.LeaveConference()
+	r.settle()
+	r.pressCode(dave)
+	r.states("paused", one, dave)
+	r.heard(dave, "recorded")
 }

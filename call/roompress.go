@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"tapedeck/call/handover"
+	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/toggle"
 )
@@ -19,22 +21,62 @@ type roomPress struct {
 	replied bool   // a later press of the same phone tells the result
 }
 
-// pressed takes a press on a leg in a room. It returns false if that leg, or its
-// call, is not in a room, or presses for nobody there.
-func (r rooms) pressed(c *call, p press, now time.Time) bool {
-	room := c.route.room.id
-	if room == "" || p.user == "" {
-		return false
+// press takes a press into the call that it is on. In a conference room it acts on
+// every recording there. If another instance follows one of them, it cannot act on
+// all, so it is refused.
+func (r rooms) press(c *call, p press, now time.Time) {
+	strangers := r.strangers(c)
+	if p.user == "" || len(strangers) == 0 {
+		r.take(c, p, now)
+		return
 	}
-	calls := r.recordings(room, c.route.org.ID)
-	if len(calls) == 0 || len(calls) == 1 && calls[0] == c {
-		return false
+	var send []esl.Command
+	for _, uuid := range strangers {
+		send = append(send, esl.API("uuid_getvar", uuid, handover.Variable))
+	}
+	c.line.send(send, func(replies []esl.Reply, err error, now time.Time) {
+		here := r.recordings(c.route.room.id, c.route.org.ID)
+		switch {
+		case !c.isLive():
+			p.reply(toggle.Off, toggle.ErrNoCall)
+		case err == nil && !slices.ContainsFunc(replies, func(reply esl.Reply) bool { return isRecordedFor(c.route.org.ID, reply.Text()) }):
+			r.take(c, p, now)
+		case err == nil && !slices.ContainsFunc(here, func(c *call) bool { return c.rec.Wanted() || c.rec.Status() != toggle.Off }):
+			p.reply(toggle.Off, toggle.Elsewhere) // that instance takes the press
+		default:
+			c.presses.refuse(p, toggle.Elsewhere, now)
+		}
+	}, now)
+}
+
+// strangers are the legs in the room of a call that may hold a call of another
+// instance.
+func (r rooms) strangers(c *call) []string {
+	if r.ctl.cfg.Calls.Alone() {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(c.route.room.others), func(uuid string) bool { return r.ctl.callAnchored(uuid) != nil })
+}
+
+// isRecordedFor reports whether a snapshot is of a call of this organisation with a
+// file that may be written.
+func isRecordedFor(org, snapshot string) bool {
+	k, err := handover.Read(snapshot)
+	return err == nil && k.Organisation == org && k.File > toggle.NoFile && k.File < toggle.Closed
+}
+
+// take takes a press into the recordings in the room of a call, or into the call
+// alone.
+func (r rooms) take(c *call, p press, now time.Time) {
+	calls := r.recordings(c.route.room.id, c.route.org.ID)
+	if p.user == "" || len(calls) == 0 || len(calls) == 1 && calls[0] == c {
+		c.presses.take(p, now)
+		return
 	}
 	if p.leg == "" {
 		p.leg = r.phone(c, p.user)
 	}
 	(&roomPress{press: p, calls: calls}).take(now)
-	return true
 }
 
 // phone is the phone of a user in the room of a call.

@@ -35,11 +35,12 @@ func (r rooms) status(c *call, org string) toggle.Status {
 	return is
 }
 
-// wantsSpeech reports whether the voice of the call's anchor is being written because
-// that is wanted, and not because nobody knows yet whether it has been silenced.
+// wantsSpeech reports whether the voice of the call's anchor is being written for its
+// organisation because that is wanted, and not because nobody knows yet whether it has
+// been silenced.
 func (r rooms) wantsSpeech(c *call) bool {
-	return slices.ContainsFunc(append(r.calls(c.route.room.id), c), func(c *call) bool {
-		return c.rec.Status() == toggle.On && c.rec.Wish() == toggle.Speech
+	return slices.ContainsFunc(append(r.calls(c.route.room.id), c), func(one *call) bool {
+		return one.route.org.ID == c.route.org.ID && one.rec.Status() == toggle.On && one.rec.Wish() == toggle.Speech
 	})
 }
 

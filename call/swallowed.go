@@ -32,9 +32,9 @@ type spelling struct {
 const betweenDigits = 1400 * time.Millisecond
 
 // swallowedAfter is when a code is missed. FreeSWITCH makes the toggle event in the same
-// moment as the event of the last digit. What has taken the code instead has begun by
-// then: 0.3 s after the sample dialplan's transfer the other party hears music.
-const swallowedAfter = time.Second
+// moment as the event of the last digit; the application that has taken the code
+// instead runs 1.7 s later (measured, the sample dialplan's transfer).
+const swallowedAfter = 2500 * time.Millisecond
 
 // next takes a digit, and reports whether it completes the code. As FreeSWITCH does,
 // it begins anew after a digit that does not fit, without looking at that digit again
@@ -85,26 +85,21 @@ func (spellings) check(c *call, l *leg, now time.Time) {
 	if !c.isLive() || c.ctl.legs.get(l.uuid) != l {
 		return
 	}
-	ask := []esl.Command{esl.API("uuid_getvar", l.uuid, lastDigits), esl.API("uuid_getvar", l.uuid, runningVariable),
-		esl.API("uuid_getvar", c.route.holder(), runningVariable)}
+	ask := []esl.Command{esl.API("uuid_getvar", l.uuid, lastDigits), esl.API("uuid_getvar", l.uuid, "current_application")}
 	c.line.send(ask, func(replies []esl.Reply, err error, now time.Time) {
 		if err != nil || !c.isLive() || replies[0].Text() == c.route.org.OnDemand.DTMF {
 			return
 		}
-		c.log.Warn("a code was pressed and did not arrive: keys of the dialplan took it (bind_meta_app, or bind_digit_action in another realm)",
-			"leg", l.uuid, "runs", applicationForLog(replies[1].Text()), "on_recorded_leg", applicationForLog(replies[2].Text()))
-		swallowed(c, l, now)
+		swallowed(c, l, applicationForLog(replies[1].Text()), now)
 	}, now)
 }
 
-// runningVariable is the variable in which FreeSWITCH keeps the application that a leg
-// runs, or has run last.
-const runningVariable = "current_application"
-
-// swallowed counts a code that did not arrive, and notes it in the trace.
-func swallowed(c *call, l *leg, now time.Time) {
+// swallowed tells the administrator that a code did not arrive.
+func swallowed(c *call, l *leg, runs string, now time.Time) {
 	c.ctl.cfg.Meter.Toggle(string(toggle.DTMF), recording.ResultSwallowed)
 	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(toggle.DTMF), User: c.route.userOn(l.uuid), Result: recording.ResultSwallowed}, now)
+	c.log.Warn("a code was pressed and did not arrive: keys of the dialplan took it (bind_meta_app, or bind_digit_action in another realm)",
+		"leg", l.uuid, "runs", runs)
 	c.publish(now)
 }
 

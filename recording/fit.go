@@ -41,7 +41,7 @@ func stretches(spans []Span) []stretch {
 // end of the file.
 func fit(spans []Span, heard sound.Analysis, c clocked) []Span {
 	spans, gaps := solid(spans)
-	spans = contiguous(spans)
+	spans = contiguous(withLength(spans, heard.DurationMS))
 	whole := c.reaches(spans)
 	moved := align(spans, heard, c)
 	snap(spans, heard.Silences)
@@ -60,6 +60,16 @@ func fit(spans []Span, heard sound.Analysis, c clocked) []Span {
 		gaps[i].FromMS = moved.place(gaps[i].FromMS)
 	}
 	return withGaps(spans, gaps)
+}
+
+// withLength gives the last of spans that have no length the whole of a short file: it
+// began and ended within one tick of FreeSWITCH's clock.
+func withLength(spans []Span, lengthMS int64) []Span {
+	if n := len(spans); n > 0 && spans[n-1].ToMS == 0 && lengthMS <= maxTail {
+		spans = spans[n-1:]
+		spans[0].ToMS = lengthMS
+	}
+	return spans
 }
 
 // onePacket is the time, in ms, of one packet of sound.

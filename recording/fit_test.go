@@ -124,6 +124,15 @@ func TestFitPauseOfTwoCauses(t *testing.T) {
 	}
 }
 
+// TestFitOneTick: a file of a packet or two may begin and end within one tick of
+// FreeSWITCH's clock. Its last span has all of it.
+func TestFitOneTick(t *testing.T) {
+	got := fit([]Span{{State: StateWaiting}, {State: StateRecording}}, sound.Analysis{DurationMS: 20}, clocked{})
+	if want := []Span{{ToMS: 20, State: StateRecording}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
+}
+
 // TestFitDoubtfulPause: of a pause that may not have been one, only what is silent
 // remains.
 func TestFitDoubtfulPause(t *testing.T) {

@@ -37,6 +37,7 @@ const (
 	NotGranted   Refusal = "not_granted"   // the organisation does not have the method
 	UserDisabled Refusal = "user_disabled" // on_demand: disable
 	Locked       Refusal = "locked"        // by force or never, and the user may not override
+	Elsewhere    Refusal = "elsewhere"     // another Tapedeck follows a recording of the same conference room
 )
 
 // Permit says whether a press is obeyed (docs/design.md, section 2, rules 5 and 7).

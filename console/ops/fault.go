@@ -85,6 +85,8 @@ func refusal(r toggle.Refusal) *Fault {
 		return &Fault{http.StatusConflict, string(r), "nothing is recorded for this organisation", 0}
 	case toggle.Locked:
 		return &Fault{http.StatusConflict, string(r), "the policy has locked this call's recording", 0}
+	case toggle.Elsewhere:
+		return &Fault{http.StatusConflict, string(r), "another instance follows a recording of the same conference room", 0}
 	case toggle.NotItsUser:
 		return &Fault{http.StatusForbidden, string(r), "nobody of this organisation is named, or talks on the call", 0}
 	case toggle.NotGranted:

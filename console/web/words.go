@@ -75,6 +75,7 @@ var refusalWords = map[toggle.Refusal]string{
 	toggle.NotGranted:   "the organisation does not allow this method",
 	toggle.UserDisabled: "this user may not switch recordings",
 	toggle.Locked:       "the recording is locked by the policy",
+	toggle.Elsewhere:    "another instance follows a recording of the same conference room",
 }
 
 func refusalOf(word string) string {
