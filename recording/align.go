@@ -134,7 +134,7 @@ type aligner struct {
 
 // best returns the path of the least cost. The cost is the drift that comes and goes,
 // plus what an edge costs that no silence shows, less what a silence is worth that is
-// as long as its pause.
+// as long as its pause. It returns nil if there is no path.
 func (a *aligner) best() path {
 	layers := [][]*knot{{{edge: -1, run: a.silenceAt(0, false)}}}
 	for i := range a.edges {
@@ -142,6 +142,9 @@ func (a *aligner) best() path {
 	}
 	end := &knot{edge: len(a.edges), at: a.end, pos: a.end + a.total, run: a.silenceAt(a.length, true)}
 	last := a.reach([]*knot{end}, layers)
+	if len(last) == 0 { // one silence from the file's beginning to its end shows no edge
+		return nil
+	}
 	var p path
 	for k := last[0]; k != nil; k = k.previous {
 		if k != end { // frames may be missing at the end alone

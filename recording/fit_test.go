@@ -171,6 +171,18 @@ func TestFitDoubt(t *testing.T) {
 	}
 }
 
+// TestFitAllSilent: a file that is silent from beginning to end shows no edge of its
+// pauses, and they stay where the clock has them.
+func TestFitAllSilent(t *testing.T) {
+	clock := []Span{{ToMS: 1500, State: StateRecording}, {FromMS: 1500, ToMS: 2900, State: StatePaused}}
+	for _, wrote := range []int64{-1, 2900, 4000} {
+		got := fit(slices.Clone(clock), sound.Analysis{DurationMS: 2900, Silences: []sound.Silence{{ToMS: 2900}}}, clocked{wrote: wrote})
+		if !reflect.DeepEqual(got, clock) {
+			t.Errorf("written for %d ms: got %+v, want %+v", wrote, got, clock)
+		}
+	}
+}
+
 // TestFitMoment: a wait of less than a packet is no span, even if it becomes so short
 // only when it is fitted to the sound.
 func TestFitMoment(t *testing.T) {
