@@ -43,6 +43,9 @@ func (a *absence) catchUp(s survey.Survey, now time.Time) {
 		a.catchUpWait(s, now)
 		a.catchUpKeys(s, now)
 		a.catchUpFile(s, now)
+		if data := s.Data[anchor]; data != nil {
+			c.codecIs(codecOf(data), now)
+		}
 		a.catchUpCodes(s)
 	}
 	c.rethink(now)

@@ -13,7 +13,7 @@ import (
 
 // Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "PRESENCE_PROBE", "DTMF",
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "CODEC", "PRESENCE_PROBE", "DTMF",
 	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass, queueSubclass}
 
 // Watched takes an event from the watch link of a switch. The link calls it in the
@@ -62,6 +62,8 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 		if c := ctl.callOn(uuid); c != nil {
 			c.disclaimer.stopped(uuid, ev, now)
 		}
+	case "CODEC":
+		ctl.codecChanged(uuid, ev, now)
 	case "PRESENCE_PROBE":
 		ctl.probed(switchName, ev, now)
 	case "DTMF":
@@ -169,7 +171,7 @@ func (ctl *Controller) recordStarted(switchName, uuid string, ev *esl.Event, now
 	if c == nil {
 		return
 	}
-	p.Parties = partiesOf(ev)
+	p.Parties, p.Codec = partiesOf(ev), codecOf(ev)
 	p.Made, _ = madeAt(ev)
 	p.Begin(ctl.switches.when(switchName, ev, now))
 	if len(p.Edges) == 0 {

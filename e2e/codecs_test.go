@@ -3,7 +3,9 @@ package e2e
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"tapedeck/e2e/lab"
 )
@@ -62,6 +64,46 @@ func withCodec(codec string, rate int, parties []string) func(*talk) {
 	}
 }
 
+// changesCodec is a call whose outside party sends a re-INVITE with another codec. The
+// recording goes on in a further file.
+func changesCodec(to string) func(*talk) {
+	return func(t *talk) {
+		t.expects = []string{"lost"}
+		outside, alice := fromOutside(t)
+		anchor := t.leg(outside)
+		before, since := t.speak(speech), t.suite.lab.Switch.Seen()
+		changed := time.Now()
+		_, err := t.suite.lab.Phones.API(t.ctx, "uuid_media_reneg", outside.UUID+" ="+to)
+		t.do(err)
+		e, err := t.suite.lab.Switch.WaitSince(t.ctx, since, "further file", lab.Is("RECORD_START", anchor))
+		t.do(err)
+		after := t.speak(speech)
+		pause := period{from: t.pressFor(alice, anchor, "paused")}
+		t.speak(speech)
+		pause.to = t.pressFor(alice, anchor, "on")
+		t.speak(speech)
+		t.hangUp(outside, alice)
+		first, second := strings.Replace(e.Get("Record-File-Path"), ".part2.wav", ".wav", 1), e.Get("Record-File-Path")
+		r := t.listenPart(first)
+		r.heard(before, only(lab.Outside), only(lab.Alice))
+		if late := r.Length - changed.Sub(r.began); late > maxWrongSpeed {
+			t.Errorf("the first file goes on for %v after the change: %s", late, r.Sound)
+		}
+		own, hears := only(lab.Outside), only(lab.Alice)
+		if to == opusStereo {
+			own, hears = only(lab.Outside, lab.Alice), only(lab.Outside, lab.Alice)
+		}
+		t.expects = nil
+		r = t.listen(second)
+		r.heard(after, own, hears)
+		r.silentExactly(pause)
+	}
+}
+
+// maxWrongSpeed is how much may be written into a file after the codec changed: 60 ms at
+// 48 kHz with two channels are 720 ms of a file at 8 kHz.
+const maxWrongSpeed = 800 * time.Millisecond
+
 // TestRates lets calls of each codec be recorded at each rate that may be set.
 func TestRates(t *testing.T) {
 	ctx, binary := begin(t)
@@ -76,7 +118,19 @@ func TestRates(t *testing.T) {
 			scenarios = append(scenarios, scenario{o.name, settings{numbers: map[int]string{lab.ToAlice: "yes"}, onDemand: digits}, withCodec(o.codec, rate, o.parties)})
 		}
 	}
+	changes := len(scenarios)
+	for _, to := range []string{opusMono, opusStereo, g722} {
+		scenarios = append(scenarios, scenario{"G.711, then " + to, settings{numbers: map[int]string{lab.ToAlice: "yes"}, onDemand: digits}, changesCodec(to)})
+	}
 	s := start(t, ctx, binary, scenarios)
+	t.Run("the codec changes", func(t *testing.T) {
+		for i := changes; i < len(scenarios); i++ {
+			t.Run(scenarios[i].name, func(t *testing.T) {
+				t.Parallel()
+				s.play(t, ctx, scenarios[i], lab.Org(i))
+			})
+		}
+	})
 	for i, rate := range rates {
 		must(t, s.tapedeck.SetRate(ctx, strconv.Itoa(rate)))
 		t.Run(strconv.Itoa(rate), func(t *testing.T) {

@@ -27,6 +27,7 @@ type Part struct {
 	Waiting   time.Time // since when it does so now; zero: it does not
 	Origin    Origin
 	Parties   []string // who is in each channel, as in the sidecar; nil: not known
+	Codec     string   // of the recorded leg when the file began; "": not known
 	Problems  []string // as in the sidecar
 	Growth    Growth
 }

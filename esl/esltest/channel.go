@@ -37,6 +37,7 @@ type Channel struct {
 	recordings []*recording
 	displaced  []*displacement
 	bugs       int              // ever put on the channel
+	codecRate  string           // samples in a second; "": 8000
 	machines   [2]*digitMachine // self, peer
 	meta       *metaKeys        // nil: none
 	pressed    string           // digits pressed while it held the other party

@@ -1,6 +1,7 @@
 package esltest
 
 import (
+	"cmp"
 	"fmt"
 )
 
@@ -68,7 +69,7 @@ func (c *Channel) describeBasic(e *event) {
 			break // no codec yet
 		}
 		e.add("Channel-"+way+"-Codec-Name", "PCMU")
-		e.add("Channel-"+way+"-Codec-Rate", "8000")
+		e.add("Channel-"+way+"-Codec-Rate", cmp.Or(c.codecRate, "8000"))
 		e.add("Channel-"+way+"-Codec-Bit-Rate", "64000")
 	}
 	c.profile.write(e, "Caller")

@@ -25,6 +25,7 @@ var sources = map[string]source{
 	"CHANNEL_UNHOLD":          {"switch_channel.c", "switch_channel_mark_hold", "5180"},
 	"RECORD_START":            {"switch_ivr_async.c", "record_callback", "1481"},
 	"RECORD_STOP":             {"switch_ivr_async.c", "send_record_stop_event", "1240"},
+	"CODEC":                   {"switch_core_codec.c", "switch_core_session_set_real_read_codec", "168"},
 	"DTMF":                    {"switch_channel.c", "switch_channel_dequeue_dtmf", "677"},
 }
 
