@@ -35,7 +35,7 @@ func (as answerers) ask(l *leg, data channelData, now time.Time) {
 		return
 	}
 	names, named := namesOn(data)
-	l.lookup = lookup{found: names, domain: hostForLog(domainOf(data)), told: data.Variable("sip_gateway_name") != "" && !named}
+	l.lookup = lookup{found: names, domain: hostForLog(domainOf(data)), told: isNoPhone(data) && !named}
 	contact, profile := data.Variable("sip_destination_url"), data.Variable("sip_profile_name")
 	at := readAddress(contact)
 	if named || l.lookup.told || !isPlain(at.user) || !isPlain(at.host) || !isPlain(profile) {
@@ -55,6 +55,13 @@ func (as answerers) ask(l *leg, data channelData, now time.Time) {
 		}
 		as.known(l, registeredAs(ctl.cfg.Policy(), contact, text), now)
 	}, now)
+}
+
+// isNoPhone reports whether a dialled leg leads to no phone of this FreeSWITCH: it goes
+// through a gateway, or to an application, as the sample dialplan's to the voicemail
+// (loopback/app=voicemail:...).
+func isNoPhone(data channelData) bool {
+	return data.Variable("sip_gateway_name") != "" || strings.HasPrefix(data.Variable("channel_name"), "loopback/app=")
 }
 
 // known takes the user of a leg that FreeSWITCH was asked for; the zero

@@ -24,7 +24,7 @@ type candidate struct {
 // presence_id. FusionPBX sets dialed_extension; the sample dialplan does, too, but
 // exports it to every leg that the caller dials later, without a domain, so it comes
 // after presence_id. sofia/profile/user%domain leaves sip_local_url. Nothing is read
-// that the answering phone sends. On a leg through a gateway, which leads out, only
+// that the answering phone sends. On a leg through a gateway or to an application only
 // user/ counts: a transfer or a follow-me may have left the other names there
 // (docs/freeswitch.md, "Who answers").
 func candidates(data channelData) []candidate {
@@ -32,7 +32,7 @@ func candidates(data channelData) []candidate {
 		return []candidate{{variable: "user_name", user: data.Variable("user_name"), domain: domainOf(data)}}
 	}
 	found := []candidate{{variable: "dialed_user", user: data.Variable("dialed_user"), domain: domainOf(data)}}
-	if data.Variable("sip_gateway_name") != "" {
+	if isNoPhone(data) {
 		return found
 	}
 	user, domain, _ := strings.Cut(data.Variable("presence_id"), "@")

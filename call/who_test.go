@@ -41,6 +41,7 @@ func TestUserOf(t *testing.T) {
 		{"the same with the caller's exported domain", dialled("sip_destination_url", "sip:1002@carrier.example", "domain_name", acme), "acme/- acme.example.net"},
 		{"a gateway, with what a follow-me left behind", dialled("sip_gateway_name", "carrier", "presence_id", "1002@"+acme,
 			"dialed_extension", "1002", "domain_name", acme, "sip_destination_url", "sip:1002@acme.example.net"), "acme/- acme.example.net"},
+		{"the voicemail, with what the dialplan exports", dialled("channel_name", "loopback/app=voicemail:default acme.example.net 1002-a", "dialed_extension", "1002", "domain_name", acme), "acme/- acme.example.net"},
 		{"a user who is reached through a gateway", dialled("sip_gateway_name", "carrier", "dialed_user", "1002", "dialed_domain", acme), "acme/bob acme.example.net"},
 		{"what the answering phone sends", dialled("sip_to_user", "1002", "sip_to_host", acme, "sip_req_user", "1002", "sip_contact_user", "1002"), "-/-"},
 		{"the dialplan says which organisation", dialled("tapedeck_org", "acme", "presence_id", "1002@pbx.internal"), "acme/bob pbx.internal"},
@@ -186,6 +187,7 @@ func TestAnsweredByNobody(t *testing.T) {
 		"a wrong domain":                     {map[string]string{"dialed_user": "1002", "dialed_domain": "acme.example"}, 1, "dialed_user=1002@acme.example"},
 		"an outside party without a gateway": {map[string]string{"sip_destination_url": "sip:07700900555@192.0.2.7"}, 1, "sip_destination_url=(number)@192.0.2.7"},
 		"an unreadable name":                 {map[string]string{"presence_id": "a\nb{c@acme.example.net"}, 1, "presence_id=(unreadable)@acme.example.net"},
+		"the voicemail":                      {map[string]string{"dialed_extension": "1002", "sip_destination_url": "", "channel_name": "loopback/app=voicemail:default x 1002"}, 0, ""},
 		"forwarded through a gateway":        {map[string]string{"sip_gateway_name": "carrier", "presence_id": "07700900555@x"}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -92,7 +92,9 @@ func TestCalls(t *testing.T) {
 	t.Logf("%d pauses: their edges and the presses that made them differ by %v at most", s.pauses, s.latest)
 	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", s.spans, s.furthest)
 	for _, line := range s.tapedeck.Complaints("") {
-		t.Errorf("tapedeck complained: %s", line)
+		if !strings.Contains(line, ofNobody) { // unknownNumber looks at these
+			t.Errorf("tapedeck complained: %s", line)
+		}
 	}
 }
 

@@ -72,7 +72,13 @@ func unknownNumber(t *talk) {
 			t.Errorf("%s went from %v to %v, want one more", series, before, after)
 		}
 	}
+	if lines := t.suite.tapedeck.Complaints(ofNobody); len(lines) != 1 || !strings.Contains(lines[0], "number="+number) {
+		t.Errorf("tapedeck complained of calls of nobody: %q, want one line with %s", lines, number)
+	}
 }
+
+// ofNobody is what Tapedeck's log says of a call that belongs to no organisation.
+const ofNobody = "call of no organisation"
 
 func notRunning(t *talk) {
 	caller := t.inboundVia("away", t.org.Number(lab.Direct))
