@@ -16,14 +16,14 @@ import (
 // the silences know where an edge can be. align finds the drift at each edge that
 // fits both with the fewest frames.
 const (
-	maxDrift     = 1500 // ms of frames that are too many and missing besides what the length shows
-	mostPlaces   = 24   // of one edge that are tried
-	mostSkipped  = 8    // edges in a row that no silence shows
-	sameLength   = 60   // ms by which a pause and its silence may differ to be taken for each other
-	most4length  = 2000 // ms that the length of a silence counts as evidence
-	unseenExact  = 200  // ms of drift that are less likely than an edge without a silence: in a file of the right length
-	unseenDrift  = 1000 // the same, in a file that is longer or shorter than its time
-	silentDrift  = 300  // like unseenDrift, if both parties are silent there anyway
+	maxDrift    = 1500 // ms of frames that are too many and missing besides what the length shows
+	mostPlaces  = 24   // of one edge that are tried
+	mostSkipped = 8    // edges in a row that no silence shows
+	sameLength  = 60   // ms by which a pause and its silence may differ to be taken for each other
+	most4length = 2000 // ms that the length of a silence counts as evidence
+	unseenExact = 200  // ms of drift that are less likely than an edge without a silence: in a file of the right length
+	unseenDrift = 1000 // the same, in a file that is longer or shorter than its time
+	silentDrift = 300  // like unseenDrift, if both parties are silent there anyway
 )
 
 // clocked is what the clock says of a whole file.
