@@ -157,12 +157,16 @@ func TestAnsweredWhileAsking(t *testing.T) {
 	fx := newFixture(t)
 	a := fx.inbound("+442079460001")
 	b := fx.group(a, bob, map[string]string{"sip_destination_url": contact})
-	fx.settle()
 	var l *leg
-	fx.ctl.ask(t.Context(), func(time.Time) {
-		l = fx.ctl.legs.get(b.UUID())
-		l.lookup.asking = true
+	fx.until("FreeSWITCH to have answered the real question", func() (asked bool) {
+		fx.ctl.ask(t.Context(), func(time.Time) {
+			if l = fx.ctl.legs.get(b.UUID()); l != nil && !l.lookup.asking {
+				l.lookup.asking, asked = true, true
+			}
+		})
+		return asked
 	})
+	fx.settle()
 	fx.answer(b)
 	fx.talk(second)
 	fx.wantWritten("0s-1s -|-")
