@@ -30,6 +30,7 @@ func killed() []fault {
 		{"tapedeck killed, the call ends before it is back", faultSettings, needs{}, killedUntilEnd},
 		{"tapedeck killed, the call ends before it is back, redis", faultSettings, needs{redis: true}, killedUntilEnd},
 		{"tapedeck killed, *1 before it is back", faultSettings, needs{}, pressedWhileKilled},
+		{"tapedeck killed during a conference", settings{numbers: map[int]string{lab.ToRoom: "yes"}, onDemand: digits}, needs{}, killedInRoom},
 	}
 }
 
@@ -62,6 +63,41 @@ func killedDuringPause(c *faultTalk) {
 	atAlice.prompt("en", "is-being-recorded", pause.to)
 	atOutside.noPrompt()
 	c.hasMetric(instance, adopted, 1)
+}
+
+// killedInRoom: bob leaves the conference while nobody listens. Who is in the room is
+// known again afterwards.
+func killedInRoom(c *faultTalk) {
+	m, instance := meet(c.talk), c.instances[0]
+	before := c.speak(speech)
+	instance.Kill()
+	c.speak(speech)
+	c.hangUp(m.bob)
+	c.do(instance.Restart(c.ctx))
+	for _, leg := range m.outside {
+		c.awaitLog(instance, adoptedSoon, "call taken over", leg)
+	}
+	c.speak(speech)
+	since := c.suite.lab.Switch.Seen()
+	pause := period{from: c.press(m.alice)}
+	c.awaitStates(since, "paused", m.outside, m.users[0])
+	c.speak(speech)
+	since = c.suite.lab.Switch.Seen()
+	pause.to = c.press(m.alice)
+	c.awaitStates(since, "on", m.outside, m.users[0])
+	after := c.speak(speech)
+	for _, phone := range []*lab.Telephone{m.alice, m.one, m.two} {
+		c.hangUp(phone)
+	}
+	takes := c.recordings()
+	if len(takes) != 2 {
+		c.Fatalf("there are %d recordings, want one of each outside party", len(takes))
+	}
+	for _, r := range takes {
+		r.heard(before, only(lab.Outside), only(lab.Outside, lab.Alice, lab.Bob))
+		r.silentExactly(pause)
+		r.heard(after, only(lab.Outside), only(lab.Outside, lab.Alice))
+	}
 }
 
 func killedUntilEnd(c *faultTalk) {
