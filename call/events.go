@@ -12,7 +12,7 @@ import (
 )
 
 // Events are the events that a watch link has to subscribe to.
-var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE",
+var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
 	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "CODEC", "PRESENCE_PROBE", "DTMF",
 	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass, queueSubclass}
 
@@ -44,6 +44,8 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 			c.fact(toggle.Fact{What: toggle.HungUp}, now)
 		}
 		ctl.unbridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), now)
+	case "CHANNEL_HOLD", "CHANNEL_UNHOLD":
+		queues{ctl}.held(switchName, uuid, ev.Name() == "CHANNEL_HOLD", ev, now)
 	case "RECORD_START":
 		if file := ev.Get("Record-File-Path"); isMarker(file) {
 			ctl.markers.remove(file)
@@ -199,7 +201,7 @@ func (ctl *Controller) recordStopped(switchName, uuid string, ev *esl.Event, now
 	if err != nil {
 		ms = 0
 	}
-	p.End(ctl.switches.when(switchName, ev, now), ms)
+	c.files.End(p, ctl.switches.when(switchName, ev, now), ms)
 	if p != c.files.Last() {
 		return
 	}

@@ -40,6 +40,20 @@ func (q queues) bridged(switchName string, ev *esl.Event, now time.Time) {
 	}
 }
 
+// held takes that a phone holds the other party (on), or holds it no longer. While the
+// recorded phone does, it may send nothing, and FreeSWITCH writes nothing then.
+func (q queues) held(switchName, uuid string, on bool, ev *esl.Event, now time.Time) {
+	c := q.ctl.callAnchored(uuid)
+	if c == nil {
+		return
+	}
+	if at := q.ctl.switches.when(switchName, ev, now); on {
+		c.files.Hold(at)
+	} else {
+		c.files.Unhold(at)
+	}
+}
+
 // begin notes that FreeSWITCH writes nothing since a time.
 func (queues) begin(c *call, since, now time.Time) {
 	if c.files.Waiting() {

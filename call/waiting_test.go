@@ -113,3 +113,32 @@ func TestQueue(t *testing.T) {
 		})
 	}
 }
+
+// TestHeldFileMayRest: while the recorded phone holds the other party a file need not
+// grow, and afterwards it has to. While the user's phone holds, the outside party hears
+// music, which is written.
+func TestHeldFileMayRest(t *testing.T) {
+	for _, outside := range []bool{true, false} {
+		fx := newFixture(t)
+		a := fx.inbound("+442079460001")
+		b := fx.ring(a, "1004")
+		fx.answer(b)
+		holds, while := b, 1
+		if outside {
+			holds, while = a, 0
+		}
+		holds.Hold()
+		fx.settle()
+		fx.look(8)
+		if n := fx.meter.get("problem " + recording.NotGrowing); n != while {
+			t.Errorf("the outside party holds %v: %d problems, want %d", outside, n, while)
+		}
+		holds.Unhold()
+		fx.settle()
+		fx.look(4)
+		if n := fx.meter.get("problem " + recording.NotGrowing); n != 1 {
+			t.Errorf("the outside party held %v: %d problems, want 1", outside, n)
+		}
+		a.Hangup("")
+	}
+}

@@ -72,7 +72,7 @@ func (c *call) fileLooked(l look, now time.Time) {
 	if l.err != nil && !errors.Is(l.err, fs.ErrNotExist) { // the disk fails; that says nothing about the file
 		c.log.Warn("recording cannot be looked at", "error", l.err)
 	}
-	if c.files.Waiting() && l.err == nil {
+	if c.files.MayRest() && l.err == nil {
 		l.part.Growth.Rest(l.bytes)
 		return
 	}

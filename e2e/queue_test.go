@@ -63,6 +63,18 @@ func queueGivenUp(t *talk) {
 	t.waitedFor(anchor, entered, ended.Sub(entered)).heard(said, only(lab.Outside), only(lab.Alice))
 }
 
+// soundOf is the path of the only recording of a leg.
+func (t *talk) soundOf(leg string) string {
+	t.Helper()
+	files, err := t.suite.tapedeck.Files(t.org)
+	t.do(err)
+	files = slices.DeleteFunc(files, func(path string) bool { return !strings.HasSuffix(path, ".wav") })
+	if len(files) != 1 || !strings.HasSuffix(files[0], leg+".wav") {
+		t.Fatalf("there are the files %q, want one of %s", files, leg)
+	}
+	return files[0]
+}
+
 // queued waits until mod_fifo says what a leg does, and returns when that was.
 func (t *talk) queued(leg, action string) time.Time {
 	t.Helper()
@@ -90,13 +102,7 @@ func (t *talk) bridgedAfter(leg string, after time.Time) time.Time {
 // waitedFor is the only recording of a leg that waited for so long.
 func (t *talk) waitedFor(leg string, since time.Time, waited time.Duration) take {
 	t.Helper()
-	files, err := t.suite.tapedeck.Files(t.org)
-	t.do(err)
-	files = slices.DeleteFunc(files, func(path string) bool { return !strings.HasSuffix(path, leg+".wav") })
-	if len(files) != 1 {
-		t.Fatalf("the leg has the files %q, want one", files)
-	}
-	r := t.listenPart(files[0])
+	r := t.listenPart(t.soundOf(leg))
 	r.lasts(r.ended.Sub(r.began) - waited)
 	var found []string
 	for _, span := range r.about.Spans {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tapedeck/internal/testkit"
+	"tapedeck/recording/sound"
 )
 
 // packet is what one packet of 20 ms is in a file.
@@ -184,3 +185,54 @@ func TestWaitingSilence(t *testing.T) {
 
 // length is how long a clip is, in ms.
 func length(c *testkit.Clip) int64 { return int64(len(c.Frames)) * 1000 / int64(c.Rate) }
+
+// TestFitHolds: whatever the spans and the silences are, the spans that come of them
+// cover the file, and only a wait of which nothing is in the file has no length.
+func TestFitHolds(t *testing.T) {
+	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
+	for range 20_000 {
+		var spans []Span
+		at := int64(0)
+		for range rnd.IntN(14) {
+			s := Span{FromMS: at, State: []string{StateRecording, StatePaused, StateWaiting}[rnd.IntN(3)]}
+			if rnd.IntN(6) == 0 {
+				s.State, s.WaitedMS = StateWaiting, 1+rnd.Int64N(3000)
+			} else {
+				at += rnd.Int64N(2000)
+			}
+			s.ToMS = at
+			if rnd.IntN(5) == 0 {
+				s.SlackMS = rnd.Int64N(1000)
+			}
+			spans = append(spans, s)
+		}
+		h := sound.Analysis{DurationMS: max(0, at+rnd.Int64N(3000)-1500)}
+		pos := int64(0)
+		for pos < h.DurationMS {
+			from := pos
+			if rnd.IntN(3) > 0 {
+				from += rnd.Int64N(1500)
+			}
+			to := min(h.DurationMS, from+60+rnd.Int64N(1500))
+			if from >= h.DurationMS-60 {
+				break
+			}
+			h.Silences = append(h.Silences, sound.Silence{FromMS: from, ToMS: to})
+			pos = to + 1
+		}
+		c := clocked{wrote: -1, concluded: rnd.IntN(4) == 0}
+		if rnd.IntN(2) == 0 {
+			c.wrote = at
+		}
+		got := fit(spans, h, c)
+		end := int64(0)
+		for i, s := range got {
+			if s.FromMS != end || s.ToMS < s.FromMS || s.ToMS == s.FromMS && !s.gap() || s.ToMS > h.DurationMS || i > 0 && s.SlackMS < 0 {
+				t.Fatalf("%v\n%v %v\n%v", spans, h, c, got)
+			}
+			end = s.ToMS
+		}
+		mismatches(got, h.Silences)
+		misplaced(got, h.Silences)
+	}
+}

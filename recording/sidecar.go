@@ -74,7 +74,8 @@ func (f File) Mixed() bool {
 // It is certain from FromMS on. Its state may have begun up to SlackMS before,
 // because FreeSWITCH confirmed nothing for so long.
 //
-// While a caller waits in a queue (mod_fifo), FreeSWITCH writes nothing. Such time is
+// While a caller waits in a queue (mod_fifo), or the recorded phone holds the other
+// party and sends nothing, FreeSWITCH writes nothing. Such time is
 // a span of StateWaiting without length, whose WaitedMS says how long it lasted.
 type Span struct {
 	FromMS   int64  `json:"from_ms"`

@@ -16,12 +16,13 @@ import (
 type Files struct {
 	parts       []*Part
 	waiting     time.Time // since when FreeSWITCH writes nothing because the call waits; zero: it writes
+	held        time.Time // since when the recorded phone holds the other party; zero: it does not
 	unsureSince time.Time // since when it is uncertain what the last file holds; zero: it is certain
 }
 
 // Add makes path the call's next file.
 func (f *Files) Add(path string) *Part {
-	p := &Part{N: len(f.parts) + 1, Path: path, Waiting: f.waiting}
+	p := &Part{N: len(f.parts) + 1, Path: path, rests: rests{Waiting: f.waiting}}
 	f.parts = append(f.parts, p)
 	return p
 }
@@ -71,6 +72,34 @@ func (f *Files) Waits() int {
 	}
 	return n
 }
+
+// Hold notes that the recorded phone holds the other party since a time.
+func (f *Files) Hold(at time.Time) {
+	if f.held.IsZero() {
+		f.held = at
+	}
+}
+
+// Unhold notes that it holds the other party no longer.
+func (f *Files) Unhold(at time.Time) {
+	if !f.held.IsZero() && at.After(f.held) {
+		p := f.Last()
+		p.Holds = append(p.Holds, Wait{f.held, at})
+	}
+	f.held = time.Time{}
+}
+
+// End takes RECORD_STOP of a file, as Part.End does.
+func (f *Files) End(p *Part, at time.Time, ms int) {
+	if !f.held.IsZero() && at.After(f.held) {
+		p.Holds = append(p.Holds, Wait{f.held, at})
+	}
+	p.End(at, ms)
+}
+
+// MayRest reports whether the file that is written need not grow: the call waits, or
+// the recorded phone holds the other party.
+func (f *Files) MayRest() bool { return f.Waiting() || !f.held.IsZero() }
 
 // Waiting reports whether FreeSWITCH writes nothing because the call waits.
 func (f *Files) Waiting() bool { return !f.waiting.IsZero() }

@@ -126,7 +126,7 @@ func TestEnd(t *testing.T) {
 		{"concluded, with a wait", false, false, 700, 6500, []Wait{{at(2000), at(5000)}}, 500},
 		{"no length", false, false, 700, 0, nil, 700},
 	} {
-		p := Part{Waits: tc.waits, Began: at(tc.began), Confirmed: tc.confirmed, Edges: []Edge{{At: at(tc.began), Since: at(tc.began), State: recording.StateRecording}}}
+		p := Part{rests: rests{Waits: tc.waits}, Began: at(tc.began), Confirmed: tc.confirmed, Edges: []Edge{{At: at(tc.began), Since: at(tc.began), State: recording.StateRecording}}}
 		if tc.made {
 			p.Made = at(tc.began)
 		}
@@ -197,6 +197,39 @@ func TestWaitGoesOn(t *testing.T) {
 	f.Wait(at(9000))
 	if next := f.Add("/spool/b.wav"); next.Waiting != at(9000) {
 		t.Errorf("the next file waits since %v", next.Waiting)
+	}
+}
+
+// TestHold: what a file lacks while the recorded phone held the other party is a wait;
+// what it lacks beyond that is missing.
+func TestHold(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		ms     int
+		unhold int // 0: not before the end
+		want   string
+	}{
+		{"sound all along", 10_000, 7000, "0-10000 recording "},
+		{"nothing was written", 6000, 7000, "0-3000 recording ; 3000 waiting for 4000; 3000-6000 recording "},
+		{"some of it was written", 8500, 7000, "0-3000 recording ; 3000 waiting for 1500; 3000-8500 recording "},
+		{"more is missing", 4000, 7000, "0-3000 recording ; 3000 waiting for 4000; 3000-6000 recording "},
+		{"until the end", 3000, 0, "0-3000 recording ; 3000 waiting for 7000; 3000-3000 recording "},
+	} {
+		var f Files
+		p := f.Add("/spool/a.wav")
+		p.Began, p.Made, p.Confirmed = at(0), at(0), true
+		p.Edges = []Edge{{At: at(0), Since: at(0), State: recording.StateRecording}}
+		f.Hold(at(3000))
+		if !f.MayRest() {
+			t.Errorf("%s: it must grow", tc.name)
+		}
+		if tc.unhold > 0 {
+			f.Unhold(at(tc.unhold))
+		}
+		f.End(p, at(10_000), tc.ms)
+		if got := spans(p); got != tc.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", tc.name, got, tc.want)
+		}
 	}
 }
 

@@ -23,13 +23,19 @@ type Part struct {
 	Stopped   time.Time // time of RECORD_STOP; zero: it has not come
 	Unmasked  bool      // the answer started it without a mask, and nothing is confirmed since
 	Edges     []Edge
-	Waits     []Wait    // when FreeSWITCH wrote nothing because the call waited, in order
-	Waiting   time.Time // since when it does so now; zero: it does not
-	Origin    Origin
-	Parties   []string // who is in each channel, as in the sidecar; nil: not known
-	Codec     string   // of the recorded leg when the file began; "": not known
-	Problems  []string // as in the sidecar
-	Growth    Growth
+	rests
+	Origin   Origin
+	Parties  []string // who is in each channel, as in the sidecar; nil: not known
+	Codec    string   // of the recorded leg when the file began; "": not known
+	Problems []string // as in the sidecar
+	Growth   Growth
+}
+
+// rests are the times in which nothing is written, or need not be.
+type rests struct {
+	Waits   []Wait    // when FreeSWITCH wrote nothing because the call waited, in order
+	Waiting time.Time // since when it does so now; zero: it does not
+	Holds   []Wait    // when the recorded phone held the other party: nothing need be written then
 }
 
 // Edge is where a file changes between speech and silence.
@@ -108,6 +114,9 @@ func (p *Part) End(at time.Time, ms int) {
 	if ms <= 0 {
 		return
 	}
+	if p.Confirmed {
+		p.explain(at.Sub(p.Began) - time.Duration(ms)*time.Millisecond)
+	}
 	began := at.Add(-time.Duration(ms) * time.Millisecond)
 	for _, w := range slices.Backward(p.Waits) {
 		if began.Before(w.To) {
@@ -117,6 +126,25 @@ func (p *Part) End(at time.Time, ms int) {
 	if !p.Confirmed || p.Made.IsZero() && p.Began.Sub(began) > clockSlack {
 		p.Begin(began)
 	}
+}
+
+// leastExplained is what a file may lack without a reason: packets get lost.
+const leastExplained = 500 * time.Millisecond
+
+// explain takes what a file lacks as waits in the times in which the recorded phone
+// held the other party: many phones send nothing then, and hear nothing.
+func (p *Part) explain(missing time.Duration) {
+	for _, w := range p.Waits {
+		missing -= w.To.Sub(maxTime(w.From, p.Began))
+	}
+	for _, h := range p.Holds {
+		if from := maxTime(h.From, p.Began); missing > leastExplained && p.Stopped.After(from) {
+			long := min(missing, minTime(h.To, p.Stopped).Sub(from))
+			p.Waits = append(p.Waits, Wait{from, from.Add(long)})
+			missing -= long
+		}
+	}
+	slices.SortFunc(p.Waits, func(a, b Wait) int { return a.From.Compare(b.From) })
 }
 
 // Empty notes that no packet came and FreeSWITCH has deleted the file.

@@ -226,7 +226,7 @@ func waitsOf(spans []recording.Span, length int64) []waitView {
 		x, width := share(s, length)
 		cause := awaited
 		if s.WaitedMS > 0 {
-			cause = "in a queue; FreeSWITCH wrote nothing, so this time is not in the file"
+			cause = "in a queue, or held by the outside party; FreeSWITCH wrote nothing, so this time is not in the file"
 		}
 		waits = append(waits, waitView{At: place(s.FromMS), Long: place(long), Cause: cause, X: percent(x), Width: percent(max(width, 0.15))})
 	}

@@ -217,7 +217,7 @@ func TestWaits(t *testing.T) {
 	}
 	got := waitsOf(spans, 100_000)
 	want := []waitView{
-		{"0:10.0", "1:12.0", "in a queue; FreeSWITCH wrote nothing, so this time is not in the file", "10.000%", "0.150%"},
+		{"0:10.0", "1:12.0", "in a queue, or held by the outside party; FreeSWITCH wrote nothing, so this time is not in the file", "10.000%", "0.150%"},
 		{"1:15.0", "0:25.0", "until it was known who answered", "75.000%", "25.000%"},
 	}
 	if !slices.Equal(got, want) {
