@@ -19,6 +19,7 @@ type announced struct {
 	call    *call
 	last    announcement // the last announcement that was sent
 	sending bool         // the last announcement has no reply yet
+	stale   bool         // its legs may have something else: it has to be sent again
 	lamps   lamps
 }
 
@@ -65,27 +66,45 @@ func stronger(one, two toggle.Status) toggle.Status {
 func (a *announced) send(now time.Time) {
 	c := a.call
 	is := a.latest()
-	if a.sending || a.last == is || !c.isLive() || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None || c.talk.asks != "" {
+	if a.sending || a.last == is && !a.stale || !c.isLive() || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None || c.talk.asks != "" {
 		return
 	}
 	if is.status != a.last.status {
 		c.trace.add(recording.Note{What: recording.NoteTold, State: string(is.status)}, now)
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
-	send := a.commands(is)
+	send, told := a.commands(is), strings.Fields(is.tells+" "+a.last.peer)
 	if (rooms{c.ctl}).wantsSpeech(c) {
 		a.tellOtherwise(is, now)
 	}
-	a.last, a.sending = is, true
+	a.last, a.sending, a.stale = is, true, false
 	c.line.send(send, func(_ []esl.Reply, err error, now time.Time) {
 		a.sending = false
 		if err != nil { // it may not have arrived: the next change sends it again, at the latest a new link
-			a.last = announcement{}
+			a.stale = true
 			return
 		}
 		a.send(now)
-		rooms{c.ctl}.retell(strings.Fields(is.tells), c, now)
+		a.giveWay(told, now)
 	}, now)
+}
+
+// giveWay lets the calls in which these legs talk by now tell them again. Each call's
+// commands arrive in their order, but those of two calls may not: what this call has
+// told a leg may have come after it had gone to another one.
+func (a *announced) giveWay(told []string, now time.Time) {
+	mine := strings.Fields(a.latest().tells)
+	for _, uuid := range told {
+		if c := a.call.ctl.callOn(uuid); c != nil && c != a.call && (!a.call.isLive() || !slices.Contains(mine, uuid)) {
+			c.announced.again(now)
+		}
+	}
+}
+
+// again sends the last announcement again.
+func (a *announced) again(now time.Time) {
+	a.stale = true
+	a.send(now)
 }
 
 // tellOtherwise tells each user who was told "Recorded" last that he is being recorded
@@ -152,7 +171,7 @@ func (a *announced) sendEnd(now time.Time) {
 	if a.last.status == toggle.On || a.last.status == toggle.Paused {
 		send = append(send, a.event(announcement{status: toggle.Off, anchor: a.call.route.anchor}))
 	}
-	if len(send) > 0 {
-		a.call.line.send(send, ignored, now)
+	if told := a.last.peer; len(send) > 0 {
+		a.call.line.send(send, func(_ []esl.Reply, _ error, now time.Time) { a.giveWay([]string{told}, now) }, now)
 	}
 }

@@ -158,9 +158,10 @@ func (ctl *Controller) bridged(a, b string, now time.Time) {
 
 // unbridged takes the end of a bridge.
 func (ctl *Controller) unbridged(a, b string, now time.Time) {
+	ctl.legs.unbridge(a, b)
+	ctl.legs.unbridge(b, a)
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		this, other := pair[0], pair[1]
-		ctl.legs.unbridge(this, other)
 		if c := ctl.callAnchored(this); c != nil && c.route.peer == other {
 			c.left(other, now)
 		}

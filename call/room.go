@@ -74,6 +74,15 @@ func (r rooms) hungUp(uuid string, now time.Time) {
 	r.move(uuid, "", now)
 }
 
+// inDialplan notes that a leg reached the dialplan at a time. It has left the room that
+// it was in until then: the event that says so comes on another connection, and may
+// still be on its way.
+func (r rooms) inDialplan(uuid string, came, now time.Time) {
+	if l := r.ctl.legs.get(uuid); l != nil && l.at.since.Before(came) {
+		r.move(uuid, "", now)
+	}
+}
+
 // roomOf is the conference room that a leg is in by its channel data; "" if none.
 // conference_uuid stays on a leg that has left; conference_call_key does not
 // (conference_member.c, conference_member_add and conference_member_del).
@@ -138,6 +147,7 @@ func (ls *legs) move(uuid, to string, now time.Time) (from string, moved bool) {
 	from = l.at.room
 	if m := ls.rooms[from]; m != nil {
 		m.members = slices.DeleteFunc(m.members, func(member string) bool { return member == uuid })
+		delete(m.presses, uuid)
 		if len(m.members) == 0 {
 			delete(ls.rooms, from)
 		}

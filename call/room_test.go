@@ -472,3 +472,27 @@ func TestRoomWithAnotherInstance(t *testing.T) {
 	r.states("paused", one, dave)
 	r.heard(dave, "recorded")
 }
+
+// TestRoomLeftUnseen: a user's leg is in the dialplan again before the event has come
+// that it has left its room. Its call is recorded again.
+func TestRoomLeftUnseen(t *testing.T) {
+	w := newProxiedWith(t, pressPolicy(t), Prompts{})
+	one := w.inbound("+442079460001")
+	one.Conference("3000")
+	alice := w.from("1001", "3000")
+	alice.Conference("3000")
+	w.settle()
+	w.proxy.judgeBy(func(kind, _ string) verdict {
+		if kind == "event" {
+			return stall
+		}
+		return pass
+	})
+	alice.LeaveConference()
+	w.element(alice, "application/survey")
+	w.proxy.release()
+	w.settle()
+	w.wantState(alice, "on")
+	w.wantState(one, "on")
+	w.endAll()
+}

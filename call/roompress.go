@@ -171,9 +171,10 @@ func (g *roomPress) tell(status toggle.Status, err error) {
 	g.answer = nil
 }
 
-// yield gives the press up: another instance has taken one of the calls over.
+// yield gives the press up: another instance has taken one of the calls over, or the
+// call has become part of another one. Nothing more is told about it.
 func (g *roomPress) yield() {
-	g.replied = true
+	g.open, g.replied = 0, true
 	g.tell(g.status(), toggle.ErrNoCall)
 }
 

@@ -127,26 +127,16 @@ func (r rooms) serving(l *leg) *call {
 	return nil
 }
 
-// tellOff tells a phone on no call that it is in no recording.
+// tellOff tells a phone on no call that it is in no recording. If a call tells it
+// something by then, that call tells it again: the commands of the two may arrive in
+// any order.
 func (r rooms) tellOff(uuid string, now time.Time) {
 	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
 		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
-		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) { r.retell([]string{uuid}, nil, now) }, now)
-	}
-}
-
-// retell lets the call that tells these phones now tell them again, unless it is by,
-// which has told them. Each call's commands arrive in their order, but those of two
-// calls may not.
-func (r rooms) retell(phones []string, by *call, now time.Time) {
-	for _, uuid := range phones {
-		l := r.ctl.legs.get(uuid)
-		if l == nil || l.at.room == "" {
-			continue
-		}
-		if c := r.serving(l); c != nil && c != by {
-			c.announced.last.tells = ""
-			c.announced.send(now)
-		}
+		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) {
+			if c := r.ctl.callOn(uuid); c != nil {
+				c.announced.again(now)
+			}
+		}, now)
 	}
 }

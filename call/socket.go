@@ -24,7 +24,10 @@ func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	e := readEntry(ctl.cfg.Policy(), leg.Data)
 	e.begun = ctl.begun.ask(ctx, e)
 	var t turn
-	work := func(now time.Time) { t = ctl.enter(e, now) }
+	work := func(now time.Time) {
+		rooms{ctl}.inDialplan(e.leg, began, now)
+		t = ctl.enter(e, now)
+	}
 	for {
 		if !ctl.ask(ctx, work) {
 			ctl.post(func(now time.Time) { t.replied(nil, errLeft, now) })

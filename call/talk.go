@@ -201,8 +201,7 @@ func (t *talk) dissolve(into, with string, here *call, now time.Time) {
 	send := append(t.letGo(with, now), esl.SetVar(leg, handover.Variable, ""), esl.SetVar(leg, "tapedeck_call", into))
 	c.line.send(send, func(_ []esl.Reply, _ error, now time.Time) {
 		if busy && here != nil && here.isLive() && here.route.peer == leg { // what was on its way to the leg may have come late
-			here.announced.last.peer = ""
-			here.announced.send(now)
+			here.announced.again(now)
 		}
 		c.followUp(now)
 	}, now)

@@ -289,6 +289,59 @@ func TestConsultationFromTheCaller(t *testing.T) {
 	}
 }
 
+// TestConsultationEndsLate: what the call of a consultation tells a phone does not come
+// after what the call tells it to which the phone has been transferred, even if the
+// former has other commands to send before.
+func TestConsultationEndsLate(t *testing.T) {
+	fx, _ := newTalk(t)
+	a := fx.inbound("+442079460001")
+	one := fx.ring(a, "1001")
+	fx.answer(one)
+	two := fx.from("1001", "1006") // grace may not press
+	b := fx.ring(two, "1006")
+	fx.answer(b)
+	fx.wantState(b, "on")
+	var consultation *call
+	fx.ctl.ask(context.Background(), func(time.Time) { consultation = fx.ctl.callOf(two.UUID()) })
+	fx.sw.DelayReplies(20 * time.Millisecond)
+	for range 4 { // so many prompts are to be played
+		b.PressDigits("*1")
+	}
+	one.AttendedTransfer(two)
+	fx.until("the consultation's last command is done", func() (done bool) {
+		fx.ctl.ask(context.Background(), func(time.Time) {
+			done = !consultation.isLive() && len(consultation.line.orders) == 0
+		})
+		return done
+	})
+	fx.sw.DelayReplies(0)
+	fx.settle()
+	fx.toldTrue()
+	fx.wantState(a, "on")
+	fx.wantState(b, "on")
+	a.Hangup("")
+	fx.settle()
+}
+
+// TestUserLeavesAndStays: a user's leg that has left a call, and is still there, is told
+// that its voice is in no file.
+func TestUserLeavesAndStays(t *testing.T) {
+	fx, _ := newTalk(t)
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.wantState(d, "on")
+	d.Set("confirm_blind_transfer", "true")
+	if d.ConfirmedTransfer("6001") == nil {
+		t.Fatal("the outside party is not transferred")
+	}
+	fx.settle()
+	fx.wantState(d, "off")
+	fx.wantState(a, "on")
+	a.Hangup("")
+	fx.settle()
+}
+
 // TestTwoOutsideParties: two outside parties who are joined keep one file each. The
 // state on each leg is the stronger of the two files', because each voice is in both.
 func TestTwoOutsideParties(t *testing.T) {
