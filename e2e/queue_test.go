@@ -19,6 +19,7 @@ func queues() []scenario {
 	return []scenario{
 		{"a caller waits in a queue", recorded, queue},
 		{"a caller gives up in a queue", recorded, queueGivenUp},
+		{"the outside party puts the user on hold", recorded, heldByOutside},
 	}
 }
 
@@ -61,6 +62,30 @@ func queueGivenUp(t *talk) {
 	t.hangUp(caller)
 	ended := t.moment(t.hungUp(anchor), "Caller-Channel-Hangup-Time")
 	t.waitedFor(anchor, entered, ended.Sub(entered)).heard(said, only(lab.Outside), only(lab.Alice))
+}
+
+// heldByOutside is a call whose outside party puts alice on hold, and whose phone sends
+// nothing meanwhile.
+func heldByOutside(t *talk) {
+	caller := t.inbound(lab.ToAlice)
+	alice := t.rings(lab.UserAlice)
+	t.pickUp(alice, caller)
+	anchor, before := t.leg(caller), t.speak(speech)
+	t.do(caller.Hold(t.ctx))
+	t.speak(waits)
+	t.do(caller.Unhold(t.ctx))
+	after := t.speak(speech)
+	t.hangUp(caller, alice)
+
+	r := t.listenPart(t.soundOf(anchor))
+	var waited time.Duration
+	for _, span := range r.about.Spans {
+		waited += time.Duration(span.WaitedMS) * time.Millisecond
+	}
+	t.Logf("held for %v: FreeSWITCH wrote nothing for %v", waits, waited)
+	r.lasts(r.ended.Sub(r.began) - waited)
+	r.heard(before, only(lab.Outside), only(lab.Alice))
+	r.heard(after.earlier(waited), only(lab.Outside), only(lab.Alice))
 }
 
 // soundOf is the path of the only recording of a leg.

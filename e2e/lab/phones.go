@@ -191,6 +191,12 @@ func (t *Telephone) Hold(ctx context.Context) error {
 	return err
 }
 
+// Unhold ends Hold.
+func (t *Telephone) Unhold(ctx context.Context) error {
+	_, err := t.phones.API(ctx, "uuid_hold", "off "+t.UUID)
+	return err
+}
+
 // Transfer sends the other party to an extension (REFER), and the telephone leaves the
 // call.
 func (t *Telephone) Transfer(ctx context.Context, to string) error {
