@@ -167,13 +167,9 @@ func (t *talk) dissolveHere(into *call, now time.Time) {
 	if c.presses.toClear != "" {
 		into.presses.toClear = c.presses.toClear
 	}
-	wasPaused := c.rec.Person == toggle.TurnedOff
 	t.dissolve(into.id, into.route.anchor, into, now)
 	into.route.meet(leg, now)
 	into.rethink(now)
-	if wasPaused && into.rec.Wish() == toggle.Speech && into.rec.Status() == toggle.On { // "Recorded" was the last that he has heard
-		into.play(leg, isBeingRecorded, now)
-	}
 }
 
 // dissolve makes the call part of another one, whose anchor its user talks to: into is
