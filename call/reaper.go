@@ -93,7 +93,7 @@ func (r reaper) isOver(ctx context.Context, s recording.Sidecar) bool {
 // isFollowed reports whether a call is live here, or its files are being closed or
 // described here.
 func (r reaper) isFollowed(id string) bool {
-	return talks{r.ctl}.followed(id) != nil || r.ctl.describer.busy(id)
+	return talks(r).followed(id) != nil || r.ctl.describer.busy(id)
 }
 
 // notFollowed are the drafts whose call is not followed here.
