@@ -14,6 +14,7 @@ func lanes() []lane {
 			{"one user calls another", internalCall},
 			{"digits on the recorded leg", recordedDigits},
 			{"a second call while the first is on hold", callWaiting},
+			{"a ring group of the sample, group_call", ringGroup},
 		}},
 		{1010, []vanillaScenario{
 			{"parked by blind transfer, picked up by another user", valetPark},
@@ -201,4 +202,23 @@ func attendedByCode(c *vanillaTalk) {
 	r.heard(withBob, only(lab.Outside), only(lab.Bob))
 	r.silentExactly(pause)
 	r.heard(last, only(lab.Outside), only(lab.Bob))
+}
+
+// ringGroup: the phones of the sample's ring group sales ring, which it dials with
+// group_call; bob answers. The group says nothing and bob says yes, so it is recorded
+// only if it is known that he has answered; and his press is obeyed.
+func ringGroup(c *vanillaTalk) {
+	outside := c.callIn("2000")
+	other, call := c.ringing(c.alice), c.ringing(c.bob)
+	c.do(call.Answer(c.ctx))
+	c.do(outside.Talking(c.ctx))
+	anchor, leg := c.leg(outside), c.legOf(call)
+	before := c.speak(speech)
+	pause := c.pause(call, anchor)
+	after := c.speak(speech)
+	c.do(outside.HangUp(c.ctx))
+	r := c.listen(c.onlyFile(anchor, leg, c.legOf(other)))
+	r.heard(before, only(lab.Outside), only(lab.Bob))
+	r.silentExactly(pause)
+	r.heard(after, only(lab.Outside), only(lab.Bob))
 }
