@@ -227,7 +227,8 @@ func (t talks) followed(id string) *call { return cmp.Or(t.ctl.calls[id], t.ctl.
 func (c *call) isDissolved() bool { return c.ctl.dissolved[c.id] == c }
 
 // conclude ends a call that has dissolved when its file is closed. A command that
-// failed is sent again until the file does not run any more.
+// failed is sent again until the file does not run any more. A file that was armed may
+// have started just before it was disarmed: its RECORD_START is waited for.
 func (t *talk) conclude(now time.Time) {
 	c, p := t.call, t.call.files.Last()
 	runs := !c.rec.Gone && c.rec.File >= toggle.Armed && c.rec.File < toggle.Closed
@@ -237,7 +238,7 @@ func (t *talk) conclude(now time.Time) {
 	case runs && c.rec.Held && !timers.retry.running():
 		timers.retry.start(c.ctl, retryAfter, timers.tryAgain)
 	case runs:
-	case p.Began.IsZero() || !p.Stopped.IsZero():
+	case p.Began.IsZero() && !c.rec.Doomed, !p.Stopped.IsZero():
 		c.end(now)
 	case !timers.closing.running():
 		timers.closing.start(c.ctl, startDeadline, c.end)

@@ -13,6 +13,7 @@ import (
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/toggle"
 )
 
 // toldTrue checks for each leg that its tapedeck_state is "on" if its voice is being
@@ -339,6 +340,34 @@ func TestUserLeavesAndStays(t *testing.T) {
 	fx.wantState(d, "off")
 	fx.wantState(a, "on")
 	a.Hangup("")
+	fx.settle()
+}
+
+// TestDissolvedWhileAnswered: the answer of a leg starts its file although its call has
+// dissolved and was disarmed: the answer was faster, and its event comes after the reply.
+// The file is stopped.
+func TestDissolvedWhileAnswered(t *testing.T) {
+	fx, _ := newTalk(t)
+	a := fx.parkedCall("+442079460001")
+	x := fx.from("1001", "6001") // alice: armed
+	fx.settle()
+	fx.sw.Fail(func(command, args string) (string, bool) { // too late
+		return "+OK\n", command == "uuid_setvar" && strings.Contains(args, "execute_on_answer_tapedeck")
+	})
+	var c *call
+	fx.ctl.ask(context.Background(), func(now time.Time) {
+		c = fx.ctl.callOf(x.UUID())
+		c.talk.dissolveHere(fx.ctl.callOf(a.UUID()), now)
+	})
+	fx.until("it is disarmed", func() (done bool) {
+		fx.ctl.ask(context.Background(), func(time.Time) { done = c.rec.File == toggle.NoFile && c.rec.Pending == toggle.None })
+		return done
+	})
+	x.Answer()
+	fx.until("the file is stopped", func() bool { return fx.meter.get("stop ok") == 1 })
+	fx.settle()
+	a.Hangup("")
+	x.Hangup("")
 	fx.settle()
 }
 
