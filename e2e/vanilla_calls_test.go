@@ -11,19 +11,26 @@ import (
 func lanes() []lane {
 	return []lane{
 		{1000, []vanillaScenario{
+			{"ring group by group_call", ringGroup("2000")},
 			{"one user calls another", internalCall},
-			{"digits on the recorded leg", recordedDigits},
 			{"a second call while the first is on hold", callWaiting},
 			{"a ring group of the sample, group_call", ringGroup},
+		}},
+		{1005, []vanillaScenario{
+			{"ring group by group/", ringGroup("2002")},
+			{"the outside party presses twenty digits", twentyDigits},
 		}},
 		{1010, []vanillaScenario{
 			{"parked by blind transfer, picked up by another user", valetPark},
 			{"picked up while it rings", pickUpRinging},
+			{"conference with an outside party", conference},
 		}},
 		{1015, []vanillaScenario{
 			{"a user answers", plain},
 			{"hold, and a blind transfer", holdAndTransfer},
 			{"attended transfer by the sample's *4", attendedByCode},
+			{"parked in a queue by blind transfer, picked up by another user", fifoPark},
+			{"waits in a queue", fifoWait},
 		}},
 	}
 }
@@ -110,6 +117,95 @@ func pickUpRinging(c *vanillaTalk) {
 	leg := c.legOf(c.ringing(c.alice))
 	r := pickedUp(c, outside, c.dial(c.bob, "**"+c.alice.Extension), leg)
 	r.lasts(r.ended.Sub(r.began))
+}
+
+func fifoPark(c *vanillaTalk) {
+	outside, call := c.answeredBy(c.alice)
+	leg := c.legOf(call)
+	first := c.speak(speech)
+	c.do(call.Transfer(c.ctx, "5900"))
+	c.hungUp(leg)
+	c.speak(speech)
+	r := pickedUp(c, outside, c.dial(c.bob, "5901"), leg)
+	r.heard(first, only(lab.Outside), only(lab.Alice))
+}
+
+// waitsLong is longer than Tapedeck takes to notice a file that does not grow.
+const waitsLong = 10 * time.Second
+
+func fifoWait(c *vanillaTalk) {
+	outside := c.callIn("5900")
+	c.do(outside.Talking(c.ctx))
+	c.speak(waitsLong)
+	pickedUp(c, outside, c.dial(c.bob, "5901"))
+}
+
+// ringGroup is a call to a group in which nobody is named as dialled_user. The users
+// say yes: so the recording begins when it is known who has answered.
+func ringGroup(number string) func(*vanillaTalk) {
+	return func(c *vanillaTalk) {
+		outside := c.callIn(number)
+		call, other := c.ringing(c.alice), c.ringing(c.bob)
+		c.do(call.Answer(c.ctx))
+		c.do(outside.Talking(c.ctx))
+		anchor, leg := c.leg(outside), c.legOf(call)
+		before := c.speak(speech)
+		pause := c.pause(call, anchor)
+		after := c.speak(speech)
+		c.do(outside.HangUp(c.ctx))
+		r := c.listen(c.onlyFile(anchor, leg, c.legOf(other)))
+		r.heard(before, only(lab.Outside), only(lab.Alice))
+		r.silentExactly(pause)
+		r.heard(after, only(lab.Outside), only(lab.Alice))
+	}
+}
+
+func conference(c *vanillaTalk) {
+	outside := c.callIn("3001")
+	c.do(outside.Talking(c.ctx))
+	alice, bob := c.dial(c.alice, "3001"), c.dial(c.bob, "3001")
+	anchor, legs := c.leg(outside), []string{c.legOf(alice), c.legOf(bob)}
+	before := c.speak(2 * speech)
+	pause := c.pause(alice, anchor, legs...)
+	after := c.speak(speech)
+	c.do(outside.HangUp(c.ctx))
+	c.do(alice.HangUp(c.ctx))
+	c.do(bob.HangUp(c.ctx))
+	r := c.listen(c.onlyFile(anchor, legs...))
+	both := only(lab.Alice, lab.Bob)
+	r.heard(before, only(lab.Outside), both)
+	r.silentExactly(pause)
+	r.heard(after, only(lab.Outside), both)
+}
+
+// twentyDigits: the outside party presses digits between two pauses, on a phone that
+// goes on sending its voice. FreeSWITCH writes more sound than there was, and the
+// sidecar still says where it is silent.
+func twentyDigits(c *vanillaTalk) {
+	phone, err := c.suite.lab.BaresipOutside(c.ctx, "+441632960007", c.dir)
+	c.do(err)
+	defer phone.Close()
+	c.do(phone.Call(c.ctx, lab.VanillaNumber(c.alice.Extension)))
+	call := c.ringing(c.alice)
+	c.do(call.Answer(c.ctx))
+	outside, err := phone.Answered(c.ctx)
+	c.do(err)
+	anchor, leg := c.legOf(outside), c.legOf(call)
+	c.speak(speech)
+	first := c.pause(call, anchor)
+	c.speak(speech / 2)
+	c.do(outside.Press(c.ctx, "12345678901234567890"))
+	c.do(c.suite.lab.Pressed(c.ctx, anchor, 20))
+	c.speak(speech / 2)
+	second := c.pause(call, anchor)
+	c.speak(speech)
+	c.do(outside.HangUp(c.ctx))
+	r := c.listenPart(c.onlyFile(anchor, leg))
+	c.Logf("the file is %v long, the call was %v", r.Length, r.ended.Sub(r.began))
+	r.silentFor(first, second)
+	if r.about.Started.After(r.answered.Add(momentSlip)) || r.about.Answered.After(r.about.Started.Add(momentSlip)) {
+		c.Errorf("the sidecar says answered %v, started %v; FreeSWITCH answered %v", r.about.Answered, r.about.Started, r.answered)
+	}
 }
 
 // silentFor asserts that there are these pauses, and how long each is. Where they are

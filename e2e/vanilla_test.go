@@ -37,8 +37,8 @@ type vanillaTalk struct {
 	firstEvent int            // of the switch, in this scenario
 }
 
-// vanillaCode is what users press: the sample dialplan takes every code that begins
-// with * for itself (freeswitch-conf/README.md, "Digits").
+// vanillaCode is what users press. It leaves the sample dialplan's own keys, such as
+// *4, as they are (freeswitch-conf/README.md, "Digits").
 const vanillaCode = "#1"
 
 // TestVanilla makes calls on FreeSWITCH's own sample configuration, in which only
