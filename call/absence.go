@@ -52,6 +52,15 @@ func (a *absence) catchUp(s survey.Survey, now time.Time) {
 	c.line.sendUnsent(now)
 }
 
+// catchUpStart takes a missed answer and RECORD_START of a leg that talks to another one
+// now: if its call dissolves, the file must be stopped.
+func (a *absence) catchUpStart(s survey.Survey, now time.Time) {
+	if c := a.call; s.Peers[c.route.anchor] != "" && c.ctl.callOf(c.route.anchor) == c {
+		c.answered(c.route.anchor, now)
+		a.catchUpFile(s, now)
+	}
+}
+
 // catchUpAnswer finds the leg that has answered an outgoing call.
 func (a *absence) catchUpAnswer(s survey.Survey, now time.Time) {
 	c := a.call

@@ -127,6 +127,7 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 	for _, c := range ctl.calls {
 		if c.line.switchName == switchName {
 			c.absence.catchUpAnswer(s, now)
+			c.absence.catchUpStart(s, now)
 		}
 	}
 	for uuid, l := range ctl.legs.all {

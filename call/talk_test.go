@@ -511,6 +511,22 @@ func TestPickUpUnseen(t *testing.T) {
 		up()
 		check(w.fixture, a, x)
 	})
+	t.Run("answered and picked up while the link was cut", func(t *testing.T) {
+		w := newProxiedWith(t, pressPolicy(t), Prompts{})
+		a := w.parkedCall("+442079460001")
+		x := w.from("1001", "6001") // armed
+		w.settle()
+		up := w.linkDown()
+		x.PickUpParked(a)
+		w.talk(second)
+		up()
+		w.settle()
+		w.talk(second)
+		if long, err := esltest.Length(x.Get("tapedeck_file")); err != nil || long > second+100*time.Millisecond {
+			t.Errorf("alice's own file has %v, %v: it goes on", long, err)
+		}
+		check(w.fixture, a, x)
+	})
 	t.Run("restart after the pick-up", func(t *testing.T) {
 		p := pressPolicy(t)
 		fx := newFixtureWith(t, p)
