@@ -18,6 +18,7 @@ func lanes() []lane {
 		{1005, []vanillaScenario{
 			{"a ring group of the sample, group/", groupByName},
 			{"the outside party presses twenty digits", twentyDigits},
+			{"digits on the recorded leg", recordedDigits},
 		}},
 		{1010, []vanillaScenario{
 			{"parked by blind transfer, picked up by another user", valetPark},
