@@ -15,7 +15,7 @@ func pressPolicy(t *testing.T) *flow.Policy {
 	return p
 }
 
-// pressCode presses the code on a phone. The digits take a third of a second.
+// pressCode presses the code on a phone. The digits take 0.1 s.
 func (fx *fixture) pressCode(phone *esltest.Channel) {
 	fx.Helper()
 	phone.PressDigits("*1")

@@ -77,7 +77,7 @@ func TestResumeRefusedIsUndone(t *testing.T) {
 	w.wantState(a, "on")
 	w.talk(second)
 	w.endAll()
-	w.wantWritten("0s-200ms 440|2200; 200ms-1.6s -|-; 1.6s-2.6s 440|2200")
+	w.wantWritten("0s-100ms 440|2200; 100ms-1.3s -|-; 1.3s-2.3s 440|2200") // a press takes 0.1 s
 }
 
 // TestPressBetweenTwoFiles: a user resumes while the file is given up. The recording

@@ -32,7 +32,7 @@ func TestAdoption(t *testing.T) {
 	}
 	for range 2 {
 		b.PressDigits("*1")
-		talk(st.sw, 700)
+		talk(st.sw, 800)
 	}
 	for range 4 {
 		st.asked()

@@ -64,7 +64,7 @@ func playDigits(st *stage) {
 	st.command()
 	st.talk(980)
 	a.PressDigits("*1") // the outside party's own digits do nothing
-	st.talk(1100)
+	st.talk(1200)
 	b.PressDigits("*1")
 	st.command()
 	st.talk(1200)

@@ -37,13 +37,17 @@ const (
 // PressDigits lets the party of leg c press keys: one DTMF event for each, 0.1 s
 // apart. The action that bind_digit_action bound to them runs at the last digit
 // (exec[i]) or 0.12 s after it (exec). PressDigits takes that time of the switch's
-// clock. Only digits of the same PressDigits match together. Digits that match
+// clock, and none after the last action: what follows from a press is not in a race
+// with the clock. Only digits of the same PressDigits match together. Digits that match
 // nothing are in last_non_matching_digits afterwards (FreeSWITCH waits 1.5 s for
 // more of them first). Digits that are pressed while c has the other party on hold
 // come at Unhold, as measured.
 func (c *Channel) PressDigits(digits string) {
 	pressed := ""
-	for _, digit := range strings.Split(digits, "") {
+	for i, digit := range strings.Split(digits, "") {
+		if i > 0 {
+			c.sw.pass(betweenDigits)
+		}
 		c.sw.mu.Lock()
 		if c.held {
 			c.pressed += digit
@@ -55,14 +59,12 @@ func (c *Channel) PressDigits(digits string) {
 		if c.meta.swallows(digit, false) { // before the event is made
 			pressed = ""
 			c.sw.mu.Unlock()
-			c.sw.pass(betweenDigits)
 			continue
 		}
 		c.fire("DTMF", header{"DTMF-Digit", digit}, header{"DTMF-Duration", "800"}, header{"DTMF-Source", "RTP"})
 		if c.partner != nil && c.partner.meta.swallows(digit, true) {
 			pressed = ""
 			c.sw.mu.Unlock()
-			c.sw.pass(betweenDigits)
 			continue
 		}
 		pressed += digit
@@ -71,12 +73,11 @@ func (c *Channel) PressDigits(digits string) {
 			c.act(owner, found, pressed)
 		}
 		c.sw.mu.Unlock()
-		c.sw.pass(betweenDigits)
 		if found == nil {
 			continue
 		}
 		if !found.inPlace() {
-			c.sw.pass(digitsSettle - betweenDigits)
+			c.sw.pass(digitsSettle)
 			c.sw.mu.Lock()
 			c.act(owner, found, pressed)
 			c.sw.mu.Unlock()

@@ -65,7 +65,7 @@ func TestPressCounted(t *testing.T) {
 		if e.get("variable_presses") != want || e.get("Unique-ID") != b.UUID() || e.get("Digits") != "*1" {
 			t.Errorf("presses %q of %s, digits %q; want %q", e.get("variable_presses"), e.get("Unique-ID"), e.get("Digits"), want)
 		}
-		if got := sw.Now().Sub(before); got != 200*time.Millisecond {
+		if got := sw.Now().Sub(before); got != 100*time.Millisecond {
 			t.Errorf("two digits took %v", got)
 		}
 	}
