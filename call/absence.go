@@ -155,8 +155,8 @@ func (a *absence) checkCode(uuid, code string, now time.Time) {
 			c.presses.codeCleared(uuid)
 		case c.presses.clearing == uuid:
 			a.reportLatePress(uuid, now)
-		default:
-			c.presses.toClear = uuid
+		default: // cleared here: a second phone may have one, too
+			c.line.send([]esl.Command{esl.SetVar(uuid, lastDigits, "")}, ignored, now)
 			a.refuseMissed(toggle.DTMF, uuid, now)
 		}
 	}, now)

@@ -148,7 +148,21 @@ func (a *announced) forsaken(leg string) []esl.Command {
 	if !wasTold || a.last.voice == toggle.Off || ctl.legs.get(leg) == nil || ctl.callOn(leg) != nil {
 		return nil
 	}
+	if !ctl.cfg.Calls.Alone() {
+		time.AfterFunc(recheckAfter, func() { ctl.post(func(now time.Time) { a.forsakenStill(leg, now) }) })
+		return nil
+	}
 	return []esl.Command{esl.SetVar(leg, "tapedeck_state", string(toggle.Off))}
+}
+
+// forsakenStill tells a leg that its voice is in no file, if by now it talks to
+// nobody. Other instances may exist: had it been told at once, the leg could have come
+// to a call of one of them, and our "off" after its "on".
+func (a *announced) forsakenStill(leg string, now time.Time) {
+	ctl := a.call.ctl
+	if l := ctl.legs.get(leg); l != nil && l.peer == "" && l.at.room == "" && ctl.callOn(leg) == nil {
+		ctl.send(l.switchName, []esl.Command{esl.SetVar(leg, "tapedeck_state", string(toggle.Off))}, ignored, now)
+	}
 }
 
 // event is the event for other programs.

@@ -371,6 +371,7 @@ func (b *browser) switchesLive() {
 	leg, alice := b.call("+442079460001", "sales", "1001")
 	row := fmt.Sprintf(`document.getElementById("call-%s")`, leg.UUID())
 	b.until("the call is shown", "%s", row+` != null && `+row+`.dataset.state == "on"`)
+	b.until("its user is known, who may pause", "%s", row+`.querySelector("button.act-pause") != null`)
 	b.shoot("live")
 	b.run(row + `.querySelector("button.act-pause").click()`)
 	b.soon("the lamp says paused", row+`.dataset.state == "paused"`)
