@@ -14,16 +14,17 @@ import (
 const Password = "lab-secret"
 
 var modules = strings.Fields(`mod_logfile mod_event_socket mod_sofia mod_loopback mod_commands mod_dptools mod_expr
-	mod_hash mod_db mod_fifo mod_dialplan_xml mod_conference mod_sndfile mod_native_file mod_tone_stream mod_local_stream mod_spandsp mod_opus mod_valet_parking`)
+	mod_hash mod_db mod_fifo mod_dialplan_xml mod_conference mod_sndfile mod_native_file mod_tone_stream mod_local_stream mod_spandsp mod_opus mod_h26x mod_valet_parking`)
 
 // profile is a SIP profile: one context, one port.
 type profile struct {
 	Name    string
 	Port    int
 	Context string
-	Auth    bool // phones are asked for their password
-	Carrier int  // port of the gateway "carrier"; 0: none
-	Keys    bool // the phones have a Record key (record-key.xml) and lamp keys
+	Auth    bool   // phones are asked for their password
+	Carrier int    // port of the gateway "carrier"; 0: none
+	Keys    bool   // the phones have a Record key (record-key.xml) and lamp keys
+	Late    string // what happens to an INVITE without SDP (enable-3pcc); "": it is refused
 }
 
 // user is a directory user.
@@ -80,8 +81,9 @@ var freeswitchXML = template.Must(template.New("freeswitch.xml").Parse(`<documen
       <param name="sip-ip" value="127.0.0.1"/><param name="rtp-ip" value="127.0.0.1"/><param name="sip-port" value="{{.Port}}"/>
       <param name="context" value="{{.Context}}"/><param name="dialplan" value="XML"/>
       <param name="auth-calls" value="{{.Auth}}"/><param name="challenge-realm" value="auto_from"/><param name="accept-blind-reg" value="true"/>
-      <param name="inbound-codec-prefs" value="PCMU,G722,OPUS"/><param name="outbound-codec-prefs" value="PCMU"/>
-      <param name="rtp-timer-name" value="soft"/><param name="dtmf-type" value="rfc2833"/>
+      <param name="inbound-codec-prefs" value="PCMU,G722,OPUS,H264"/><param name="outbound-codec-prefs" value="PCMU"/>
+      <param name="rtp-timer-name" value="soft"/><param name="dtmf-type" value="rfc2833"/><param name="liberal-dtmf" value="true"/>
+      {{if .Late}}<param name="enable-3pcc" value="{{.Late}}"/>{{end}}
       {{if .Keys}}<X-PRE-PROCESS cmd="include" data="sip_profiles/tapedeck/record-key.xml"/>
       {{end}}<param name="manage-presence" value="{{.Keys}}"/><param name="disable-rtp-auto-adjust" value="true"/><param name="apply-nat-acl" value="none"/>
     </settings></profile>{{end}}

@@ -13,7 +13,7 @@ import (
 // What the switch under test does with a call to the k-th number of an organisation
 // (Org.Number). The users' context is as README.md in freeswitch-conf says: extensions
 // ring users, everything else goes to the carrier. `**` and a leg's UUID picks that leg
-// up, Org.Slot is a place where a call can be parked.
+// up, `*0` eavesdrops on it, `*3` joins it as a third party (three_way), Org.Slot is a place where a call can be parked.
 const (
 	ToRoom       = 0 // the organisation's conference room (Org.Room)
 	ToAlice      = 1 // transferred to alice's extension in the users' context
@@ -100,6 +100,12 @@ const users = `<extension name="queue"><condition field="destination_number" exp
 </condition></extension>
 <extension name="pick-up"><condition field="destination_number" expression="^\*\*([-0-9a-f]+)$">
   <action application="intercept" data="$1"/>
+</condition></extension>
+<extension name="eavesdrop"><condition field="destination_number" expression="^\*0([-0-9a-f]+)$">
+  <action application="answer"/><action application="eavesdrop" data="$1"/>
+</condition></extension>
+<extension name="three-way"><condition field="destination_number" expression="^\*3([-0-9a-f]+)$">
+  <action application="answer"/><action application="three_way" data="$1"/>
 </condition></extension>
 <extension name="park"><condition field="destination_number" expression="^6\d{3,4}$">
   <action application="answer"/>

@@ -54,7 +54,9 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 		case "default":
 			pr.Name, pr.Auth, pr.Keys = "internal", true, true
 		case "public":
-			pr.Name, pr.Carrier = "external", phones
+			pr.Name, pr.Carrier, pr.Late = "external", phones, "proxy"
+		case "strict":
+			pr.Late = "true"
 		}
 		under.Profiles = append(under.Profiles, pr)
 	}

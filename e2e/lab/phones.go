@@ -45,11 +45,12 @@ func (p *Phones) CallWithCodec(ctx context.Context, context, from, number, codec
 		fmt.Sprintf("sofia/phones/%s@127.0.0.1:%d", number, port))
 }
 
-// CallFromUser lets a user's phone dial.
-func (p *Phones) CallFromUser(ctx context.Context, o Org, who Person, number string) (*Telephone, error) {
+// CallFromUser lets a user's phone dial. more are further variables of its channel.
+func (p *Phones) CallFromUser(ctx context.Context, o Org, who Person, number string, more ...string) (*Telephone, error) {
 	ext := o.Extension(who)
 	vars := fmt.Sprintf("origination_caller_id_number=%s,sip_invite_domain=%s,sip_auth_username=%s,sip_auth_password=pw%s",
 		ext, o.Domain(), ext, ext)
+	vars = strings.Join(append([]string{vars}, more...), ",")
 	return p.originate(ctx, who.Tone(), vars, fmt.Sprintf("sofia/phones/%s@127.0.0.1:%d", number, p.lab.ports["default"]))
 }
 
@@ -185,6 +186,24 @@ func (t *Telephone) Listened(ctx context.Context, path string) (s *Sound, began 
 	return s, time.UnixMicro(us), err
 }
 
+// Join lets a telephone join two of its calls by itself: it and the other parties of both
+// hear each other.
+func (p *Phones) Join(ctx context.Context, one, two *Telephone) error {
+	room := "join-" + one.UUID
+	for _, call := range []*Telephone{one, two} {
+		if _, err := p.API(ctx, "uuid_transfer", call.UUID+" conference:"+room+"@default inline"); err != nil {
+			return err
+		}
+		if _, err := p.Wait(ctx, "joining of two calls", func(e *esl.Event) bool {
+			return IsCustom("conference::maintenance", "Unique-ID", call.UUID)(e) && e.Get("Action") == "add-member"
+		}); err != nil {
+			return err
+		}
+	}
+	_, err := p.API(ctx, "conference", fmt.Sprintf("%s play tone_stream://%%(1000,0,%d);loops=-1", room, one.tone))
+	return err
+}
+
 // Hold puts the other party on hold.
 func (t *Telephone) Hold(ctx context.Context) error {
 	_, err := t.phones.API(ctx, "uuid_hold", t.UUID)
@@ -206,16 +225,25 @@ func (t *Telephone) Transfer(ctx context.Context, to string) error {
 // TransferInto connects the other party with the other party of a second call of the
 // same telephone (REFER with Replaces).
 func (t *Telephone) TransferInto(ctx context.Context, consult *Telephone, to string) error {
+	replaces, err := consult.Replaces(ctx)
+	if err != nil {
+		return err
+	}
+	escaped := strings.NewReplacer(";", "%3B", "=", "%3D").Replace(replaces)
+	return t.refer(ctx, fmt.Sprintf("<sip:%s@127.0.0.1:%d?Replaces=%s>", to, t.phones.lab.ports["default"], escaped))
+}
+
+// Replaces names the telephone's SIP dialogue as the header Replaces does (RFC 3891).
+func (t *Telephone) Replaces(ctx context.Context) (string, error) {
 	var values [3]string
 	for i, name := range []string{"sip_call_id", "sip_to_tag", "sip_from_tag"} {
-		v, err := t.phones.API(ctx, "uuid_getvar", consult.UUID+" "+name)
+		v, err := t.phones.API(ctx, "uuid_getvar", t.UUID+" "+name)
 		if err != nil {
-			return err
+			return "", err
 		}
 		values[i] = v
 	}
-	return t.refer(ctx, fmt.Sprintf("<sip:%s@127.0.0.1:%d?Replaces=%s%%3Bto-tag%%3D%s%%3Bfrom-tag%%3D%s>",
-		to, t.phones.lab.ports["default"], values[0], values[1], values[2]))
+	return fmt.Sprintf("%s;to-tag=%s;from-tag=%s", values[0], values[1], values[2]), nil
 }
 
 // refer sends a REFER and returns at once: FreeSWITCH as a phone waits for the result

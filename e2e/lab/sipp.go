@@ -16,16 +16,50 @@ import (
 // ErrNoSIPp says what to install.
 var ErrNoSIPp = errors.New("lab: no sipp: put sipp 3.6 or later into PATH (Debian: sip-tester)")
 
-// SIPPhone is dave's phone, which sipp plays from a scenario file. It does what
-// FreeSWITCH as a phone cannot do, such as to go on talking after a refused REFER.
+// SIPPhone is a phone that sipp plays from a scenario file. It does what FreeSWITCH as
+// a phone cannot do, such as to go on talking after a refused REFER.
 type SIPPhone struct {
 	*Process
-	log string
+	log    string
+	lab    *Lab
+	callID string // of a phone that calls
+}
+
+// sippCall is who calls with sipp, or is called.
+type sippCall struct {
+	context string // in which its requests arrive on the switch under test
+	tone    Tone   // what it speaks, from the file voice.ulaw
+	port    int    // its own
+	args    []string
 }
 
 // SIPPhone starts dave's phone. The scenario has the keys user, domain and keys. The
 // phone's voice is the file voice.ulaw. pause is how long a <pause/> lasts.
 func (l *Lab) SIPPhone(o Org, scenario, dir string, pause time.Duration, keys map[string]string, more ...string) (*SIPPhone, error) {
+	as := o.Extension(UserDave)
+	return l.sipp(sippCall{"default", Dave, l.own[o], append(more, "-key", "user", as, "-key", "domain", o.Domain(), "-au", as, "-ap", "pw"+as)},
+		scenario, dir, pause, keys)
+}
+
+// SIPOutside starts the phone of an outside party that calls. The scenario has the keys
+// user, which is the caller's number, and keys.
+func (l *Lab) SIPOutside(ctx context.Context, context, number, scenario, dir string, pause time.Duration, keys map[string]string) (*SIPPhone, error) {
+	port, err := FreePorts(1)
+	if err != nil {
+		return nil, err
+	}
+	id, err := l.Phones.API(ctx, "create_uuid", "")
+	if err != nil {
+		return nil, err
+	}
+	p, err := l.sipp(sippCall{context, Outside, port[0], []string{"-cid_str", id, "-key", "user", number}}, scenario, dir, pause, keys)
+	if err == nil {
+		p.callID = id
+	}
+	return p, err
+}
+
+func (l *Lab) sipp(as sippCall, scenario, dir string, pause time.Duration, keys map[string]string) (*SIPPhone, error) {
 	program, err := exec.LookPath("sipp")
 	if err != nil {
 		return nil, ErrNoSIPp
@@ -33,27 +67,29 @@ func (l *Lab) SIPPhone(o Org, scenario, dir string, pause time.Duration, keys ma
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("lab: sipp: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "voice.ulaw"), ulawTone(Dave), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "voice.ulaw"), ulawTone(as.tone), 0o644); err != nil {
 		return nil, fmt.Errorf("lab: sipp: %w", err)
 	}
 	media, err := FreePorts(1)
 	if err != nil {
 		return nil, err
 	}
-	p := &SIPPhone{log: filepath.Join(dir, "said.log")}
-	args := []string{fmt.Sprintf("127.0.0.1:%d", l.ports["default"]), "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1",
-		"-p", strconv.Itoa(l.own[o]), "-mp", strconv.Itoa(media[0] &^ 1), "-m", "1", "-nostdin",
-		"-d", strconv.Itoa(int(pause.Milliseconds())), "-trace_logs", "-log_file", p.log, "-trace_err", "-error_file", filepath.Join(dir, "errors.log"),
-		"-key", "user", o.Extension(UserDave), "-key", "domain", o.Domain(), "-au", o.Extension(UserDave), "-ap", "pw" + o.Extension(UserDave)}
+	p := &SIPPhone{log: filepath.Join(dir, "said.log"), lab: l}
+	args := []string{fmt.Sprintf("127.0.0.1:%d", l.ports[as.context]), "-sf", scenario, "-i", "127.0.0.1", "-mi", "127.0.0.1",
+		"-p", strconv.Itoa(as.port), "-mp", strconv.Itoa(media[0] &^ 1), "-m", "1", "-nostdin",
+		"-d", strconv.Itoa(int(pause.Milliseconds())), "-trace_logs", "-log_file", p.log, "-trace_err", "-error_file", filepath.Join(dir, "errors.log")}
 	for name, value := range keys {
 		args = append(args, "-key", name, value)
 	}
-	p.Process, err = startProcessIn(dir, filepath.Join(dir, "output.log"), program, append(args, more...)...)
+	p.Process, err = startProcessIn(dir, filepath.Join(dir, "output.log"), program, append(args, as.args...)...)
 	if err != nil {
 		return nil, err
 	}
-	return p, p.listening(l.own[o])
+	return p, p.listening(as.port)
 }
+
+// Leg is the UUID of the channel of a phone that calls, on the switch under test.
+func (p *SIPPhone) Leg(ctx context.Context) (string, error) { return p.lab.legOf(ctx, p.callID) }
 
 // listening waits until sipp listens on its port. sipp does not say so.
 func (p *SIPPhone) listening(port int) error {
