@@ -37,7 +37,7 @@ type announcement struct {
 func (a *announced) latest() announcement {
 	c := a.call
 	is := announcement{status: c.rec.Status(), anchor: c.route.anchor, peer: c.route.peer, voice: rooms{c.ctl}.status(c, "")}
-	tells := c.route.room.serves
+	tells := slices.Concat(c.route.room.serves, c.route.listeners())
 	switch other := c.talk.other(); {
 	case other != nil: // the peer is its anchor
 		is.voice = stronger(is.voice, other.rec.Status())

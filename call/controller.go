@@ -11,6 +11,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -188,8 +189,8 @@ func (ctl *Controller) callAnchored(uuid string) *call {
 }
 
 // callOn returns the live call in which a leg talks: the leg is its anchor, or is
-// bridged with its anchor, or was dialled into its conference room. It returns nil if
-// there is none.
+// bridged with its anchor, was dialled into its conference room, or listens to it. It
+// returns nil if there is none.
 func (ctl *Controller) callOn(uuid string) *call {
 	if c := ctl.callAnchored(uuid); c != nil {
 		return c
@@ -198,7 +199,7 @@ func (ctl *Controller) callOn(uuid string) *call {
 	if l == nil {
 		return nil
 	}
-	if c := ctl.callAnchored(l.peer); c != nil || l.at.room == "" {
+	if c := cmp.Or(ctl.callAnchored(l.peer), eavesdropping{ctl}.callOf(uuid)); c != nil || l.at.room == "" {
 		return c
 	}
 	return rooms{ctl}.serving(l)

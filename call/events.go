@@ -13,7 +13,7 @@ import (
 
 // Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
-	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_STOP", "CODEC", "PRESENCE_PROBE", "DTMF",
+	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_START", "MEDIA_BUG_STOP", "CODEC", "PRESENCE_PROBE", "DTMF",
 	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass, queueSubclass}
 
 // Watched takes an event from the watch link of a switch. The link calls it in the
@@ -60,10 +60,11 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 		} else {
 			ctl.recordStopped(switchName, uuid, ev, now)
 		}
-	case "MEDIA_BUG_STOP":
-		if c := ctl.callOn(uuid); c != nil {
+	case "MEDIA_BUG_START", "MEDIA_BUG_STOP":
+		if c := ctl.callOn(uuid); c != nil && ev.Name() == "MEDIA_BUG_STOP" {
 			c.disclaimer.stopped(uuid, ev, now)
 		}
+		eavesdropping{ctl}.event(uuid, ev, now)
 	case "CODEC":
 		ctl.codecChanged(uuid, ev, now)
 	case "PRESENCE_PROBE":
@@ -146,6 +147,7 @@ func (ctl *Controller) bridged(a, b string, now time.Time) {
 	ctl.legs.bridge(b, a)
 	for _, uuid := range []string{a, b} { // a profile with suppress-events reports no del-member
 		rooms{ctl}.move(uuid, "", now)
+		eavesdropping{ctl}.end(uuid, now)
 	}
 	talks{ctl}.meet(a, b, now)
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
@@ -242,6 +244,7 @@ func hasHungUp(ev *esl.Event) bool { return ev.Get("Answer-State") == "hangup" }
 // is known with its first leg.
 func (ctl *Controller) hungUp(uuid string, now time.Time) {
 	rooms{ctl}.hungUp(uuid, now)
+	eavesdropping{ctl}.hungUp(uuid, now)
 	if c := ctl.callOf(uuid); c != nil {
 		if c.route.has(uuid) {
 			c.end(now)

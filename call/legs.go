@@ -58,11 +58,13 @@ type legs struct {
 	gone  map[string]time.Time
 	rooms map[string]*meeting // by Conference-Unique-ID
 
+	listening map[string]string // by leg: the leg to which it listens (eavesdrop.go)
+
 	unowned unownedTold
 }
 
 func newLegs() *legs {
-	ls := &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}}
+	ls := &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}, listening: map[string]string{}}
 	ls.unowned.Limit, ls.unowned.Keep = maxUnowned, toldAgainAfter
 	return ls
 }

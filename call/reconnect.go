@@ -49,6 +49,7 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 		r.connected(switchName, core, known, s, now)
 		r.meet(switchName, s, drafts, now)
 		rooms{ctl}.refresh(s, asked, now)
+		eavesdropping{ctl}.refresh(s, now)
 		ctl.work.Go(func() { r.lookAgain(ctx, switchName, conn) })
 	})
 	return nil
@@ -102,6 +103,7 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 		r.learn(switchName, s, now)
 		r.meet(switchName, s, drafts, now)
 		rooms{ctl}.refresh(s, asked, now)
+		eavesdropping{ctl}.refresh(s, now)
 		r.endUnanswered(switchName, s, now)
 		for _, c := range ctl.calls {
 			if c.line.switchName == switchName && c.route.awaitsAnchor() {

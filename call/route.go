@@ -321,7 +321,7 @@ func (r *route) keyPhones() []string {
 			phones = append(phones, uuid)
 		}
 	}
-	return append(phones, r.room.serves...)
+	return slices.Concat(phones, r.room.serves, r.listeners())
 }
 
 // userOn is the id of the organisation's user whose phone a leg is; "" if it is

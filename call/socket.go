@@ -26,6 +26,7 @@ func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	var t turn
 	work := func(now time.Time) {
 		rooms{ctl}.inDialplan(e.leg, began, now)
+		eavesdropping{ctl}.end(e.leg, now)
 		t = ctl.enter(e, now)
 	}
 	for {

@@ -110,7 +110,7 @@ func (s *Switch) apiBuglist(args string) string {
 	return b.String() + "</media-bugs>\n"
 }
 
-// mediaBugs are the channel's recordings and displacements, each with its function
+// mediaBugs are the channel's recordings, displacements and eavesdroppers, each with its function
 // and target, in the order in which they were started. A mask is not visible here.
 func (c *Channel) mediaBugs() []header {
 	byOrder := map[int]header{}
@@ -119,6 +119,11 @@ func (c *Channel) mediaBugs() []header {
 	}
 	for _, d := range c.displaced {
 		byOrder[d.order] = header{"displace", d.path}
+	}
+	for _, other := range c.sw.order {
+		if other.eavesdrops == c {
+			byOrder[other.listensBy] = c.eavesdropBug()
+		}
 	}
 	var bugs []header
 	for _, order := range slices.Sorted(maps.Keys(byOrder)) {

@@ -29,9 +29,11 @@ type Channel struct {
 	queued     bool // it waits in a queue: its recordings do not grow
 	cause      string
 	partner    *Channel
-	room       *room  // the conference room that it is in; nil if none
-	member     string // its Member-ID there
-	isA        bool   // of the bridge
+	eavesdrops *Channel // the leg to which it listens; nil if none
+	listensBy  int      // the place of its media bug among those of that leg
+	room       *room    // the conference room that it is in; nil if none
+	member     string   // its Member-ID there
+	isA        bool     // of the bridge
 	dialer     *Channel
 	dialing    []*Channel
 	recordings []*recording

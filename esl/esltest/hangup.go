@@ -80,6 +80,8 @@ func (c *Channel) goDown(cause string) {
 // finish ends a leg that has hung up: its recordings, the report, its events.
 func (c *Channel) finish() {
 	c.leaveRoom()
+	c.stopEavesdropping()
+	c.stopEavesdroppers()
 	if c.parked {
 		c.parked = false
 		c.fire("CHANNEL_UNPARK")

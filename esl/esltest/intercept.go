@@ -59,12 +59,17 @@ func (c *Channel) stopDialling() {
 }
 
 // WrittenTo are the files into which the voice of leg c is being written now: those of
-// the recordings of c and of the leg that it talks to that are not masked.
+// the recordings of c, of the leg that it talks to, and of the talk in which it
+// eavesdrops and may be heard, that are not masked.
 func (c *Channel) WrittenTo() []string {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()
 	var files []string
-	for _, leg := range []*Channel{c, c.partner} {
+	legs := []*Channel{c, c.partner}
+	if c.eavesdrops != nil {
+		legs = append(legs, c.eavesdrops, c.eavesdrops.partner)
+	}
+	for _, leg := range legs {
 		if leg == nil {
 			continue
 		}
