@@ -31,6 +31,7 @@ type Channel struct {
 	partner    *Channel
 	eavesdrops *Channel // the leg to which it listens; nil if none
 	listensBy  int      // the place of its media bug among those of that leg
+	unread     []packet // messages that came while it listened
 	room       *room    // the conference room that it is in; nil if none
 	member     string   // its Member-ID there
 	isA        bool     // of the bridge

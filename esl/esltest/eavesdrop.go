@@ -5,7 +5,7 @@ import "slices"
 // Eavesdrop runs the application eavesdrop or three_way on leg c, which has called: c
 // answers and hears the target and whoever talks to it, until one of the two ends or
 // StopEavesdropping. Whether they hear c is not simulated: by three_way they do, by
-// eavesdrop after a key (switch_ivr_async.c, switch_ivr_eavesdrop_session).
+// eavesdrop after a key. Messages to c wait meanwhile (switch_ivr_async.c, switch_ivr_eavesdrop_session).
 func (c *Channel) Eavesdrop(app string, target *Channel) {
 	c.sw.mu.Lock()
 	defer c.sw.mu.Unlock()
@@ -32,6 +32,11 @@ func (c *Channel) stopEavesdropping() {
 	if target := c.eavesdrops; target != nil {
 		c.eavesdrops = nil
 		target.fireEavesdropBug("MEDIA_BUG_STOP")
+		unread := c.unread
+		c.unread = nil
+		for _, p := range unread {
+			c.privateEvent(p)
+		}
 	}
 }
 

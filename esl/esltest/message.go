@@ -18,7 +18,11 @@ func (l *listener) sendmsg(p packet, uuid string) string {
 	if c == nil {
 		return fmt.Sprintf("-ERR invalid session id [%s]", uuid)
 	}
-	c.privateEvent(p)
+	if c.eavesdrops != nil { // it takes them when it listens no more
+		c.unread = append(c.unread, p)
+	} else {
+		c.privateEvent(p)
+	}
 	return "+OK"
 }
 
