@@ -38,6 +38,7 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	case "CHANNEL_BRIDGE":
 		ctl.legs.learnRate(uuid, ev)
 		queues{ctl}.bridged(switchName, ev, now)
+		replacements{ctl}.bridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), ev, now)
 		ctl.bridged(ev.Get("Bridge-A-Unique-ID"), ev.Get("Bridge-B-Unique-ID"), now)
 	case "CHANNEL_UNBRIDGE":
 		if c := ctl.callAnchored(uuid); c != nil && hasHungUp(ev) {
@@ -153,6 +154,7 @@ func (ctl *Controller) bridged(a, b string, now time.Time) {
 	for _, pair := range [][2]string{{a, b}, {b, a}} {
 		if c := ctl.callAnchored(pair[0]); c != nil {
 			c.joined(pair[1], now)
+			replacements{ctl}.note(pair[1], c)
 		}
 		answerers{ctl}.note(ctl.legs.get(pair[1]), now)
 	}

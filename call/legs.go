@@ -59,12 +59,13 @@ type legs struct {
 	rooms map[string]*meeting // by Conference-Unique-ID
 
 	listening map[string]string // by leg: the leg to which it listens (eavesdrop.go)
+	talked    map[string]*call  // by user's leg: the call in which it talked last (replaced.go)
 
 	unowned unownedTold
 }
 
 func newLegs() *legs {
-	ls := &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}, listening: map[string]string{}}
+	ls := &legs{all: map[string]*leg{}, gone: map[string]time.Time{}, rooms: map[string]*meeting{}, listening: map[string]string{}, talked: map[string]*call{}}
 	ls.unowned.Limit, ls.unowned.Keep = maxUnowned, toldAgainAfter
 	return ls
 }
@@ -88,6 +89,7 @@ func (ls *legs) add(l *leg) *leg {
 // hangUp removes a leg, and remembers for a while that it is gone.
 func (ls *legs) hangUp(uuid string, now time.Time) {
 	delete(ls.all, uuid)
+	delete(ls.talked, uuid)
 	ls.gone[uuid] = now
 }
 

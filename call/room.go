@@ -356,10 +356,15 @@ func (r rooms) keepPauses(paused, calls []*call, now time.Time) {
 // takeOver lets a pause that a person made on another recording of the same talk
 // hold for this one.
 func (ps *presses) takeOver(by press, at, now time.Time) {
+	ps.call.log.Info("pause of the conference room holds for this recording")
+	ps.inherit(by, at, toggle.TurnedOff, now)
+}
+
+// inherit lets what a person wanted of another recording count for this one.
+func (ps *presses) inherit(by press, at time.Time, wants toggle.Person, now time.Time) {
 	c := ps.call
 	ps.last, ps.lastAt = press{method: by.method, user: by.user, account: by.account}, at
 	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(by.method), User: by.user, By: by.account, Result: recording.ResultOK}, now)
-	c.log.Info("pause of the conference room holds for this recording")
-	c.happened(toggle.Fact{What: toggle.Stands, Person: toggle.TurnedOff}, now)
+	c.happened(toggle.Fact{What: toggle.Stands, Person: wants}, now)
 	ps.keepResume(now)
 }

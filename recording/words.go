@@ -36,6 +36,7 @@ const (
 	NoteAdopted    = "adopted"    // this Tapedeck took the call over, after a restart or from another instance
 	NoteJoined     = "joined"     // a user came with a call of his own, Note.Call, which became part of this one
 	NoteDissolved  = "dissolved"  // this call became part of another one, Note.Call: its user talks there
+	NoteReplaced   = "replaced"   // another phone took the outside party's place in the call Note.Call, which ends: this one is its talk from then on
 	NoteCut        = "cut"        // lines were left out: the trace was too long
 )
 

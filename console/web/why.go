@@ -138,6 +138,9 @@ func (w *walk) note(n recording.Note) {
 	case recording.NoteDissolved:
 		step.Words = "The user came to talk in another call"
 		step.Effect = "this recording ends here; it goes on as call " + n.Call
+	case recording.NoteReplaced:
+		step.Words = "Another phone took the outside party's place"
+		step.Effect = "what was said before is in call " + n.Call
 	case recording.NoteCut:
 		step.Words = n.Result
 	default:
