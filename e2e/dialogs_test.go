@@ -30,7 +30,8 @@ func dialogs() []scenario {
 		{"a call with video", yes, sipCall("public", "video.xml", []string{"m=video"})},
 		{"*1 by SIP INFO", settings{alice: "{ outbound: yes }", onDemand: digits}, codeByInfo},
 		{"a user takes another user's place (Replaces)", yes, userReplaced},
-		{"an outside party takes another one's place (Replaces)", yes, outsideReplaced},
+		{"an outside party takes another one's place (Replaces)", yes, outsideReplaced(false)},
+		{"an outside party takes another one's place (Replaces) during a pause", yes, outsideReplaced(true)},
 		{"a phone joins two calls by itself", internal, joinedByPhone},
 	}
 }
@@ -205,29 +206,61 @@ func (t *talk) codeArrives(leg, anchor, state string) time.Time {
 }
 
 // outsideReplaced: another phone takes the outside party's place in a call (INVITE with
-// Replaces). FreeSWITCH hangs the recorded leg up and asks no dialplan for the new one:
-// the recording ends there, and nobody is told that he is recorded
-// (docs/guarantees.md, "What it cannot do").
-func outsideReplaced(t *talk) {
-	outside, alice := fromOutside(t)
-	anchor, hers := t.leg(outside), t.leg(alice)
-	withOne := t.speak(speech)
-	replaces, err := outside.Replaces(t.ctx)
-	t.do(err)
-	phone := t.sipOutside("public", t.org.Number(lab.ToAlice), "replaces.xml", map[string]string{"replaces": replaces})
-	_, err = outside.Ended(t.ctx)
-	t.do(err)
-	next := t.replacedBy(hers, anchor)
-	t.speak(speech / 2)
-	t.hasState(hers, "off")
-	t.hasState(next, "_undef_")
-	t.do(alice.HangUp(t.ctx))
-	t.hungUp(next)
-	_, err = phone.Finished(t.ctx)
-	t.do(err)
-	r := t.recording()
-	r.heardFromStart(only(lab.Outside), only(lab.Alice))
-	r.heard(withOne, only(lab.Outside), only(lab.Alice))
+// Replaces). FreeSWITCH hangs the recorded leg up and asks no dialplan for the new one: its
+// talk is a call of its own, with a file of its own (docs/design.md, section 12, rule 18).
+// A pause of before lasts.
+func outsideReplaced(paused bool) func(*talk) {
+	return func(t *talk) {
+		outside, alice := fromOutside(t)
+		anchor, hers := t.leg(outside), t.leg(alice)
+		withOne := t.speak(speech)
+		state := "on"
+		if paused {
+			state = "off" // there is no file yet
+			t.pressFor(alice, anchor, "paused")
+		}
+		replaces, err := outside.Replaces(t.ctx)
+		t.do(err)
+		phone := t.sipOutside("public", t.org.Number(lab.ToAlice), "replaces.xml", map[string]string{"replaces": replaces})
+		_, err = outside.Ended(t.ctx)
+		t.do(err)
+		next := t.replacedBy(hers, anchor)
+		t.becomes(next, "tapedeck_call", next)
+		t.becomes(next, "tapedeck_state", state)
+		t.becomes(hers, "tapedeck_state", state)
+		t.speak(speech / 2)
+		if paused {
+			t.pressFor(alice, next, "on")
+		}
+		withNext := t.speak(speech)
+		pause := period{from: t.pressFor(alice, next, "paused")}
+		t.speak(speech / 2)
+		pause.to = t.pressFor(alice, next, "on")
+		t.speak(speech / 2)
+		t.do(alice.HangUp(t.ctx))
+		t.hungUp(next)
+		_, err = phone.Finished(t.ctx)
+		t.do(err)
+		r := t.recordingOf(anchor)
+		r.heardFromStart(only(lab.Outside), only(lab.Alice))
+		r.heard(withOne, only(lab.Outside), only(lab.Alice))
+		r = t.recordingOf(next)
+		r.heard(withNext, only(lab.Outside), only(lab.Alice))
+		r.silentExactly(pause)
+		if before := r.about.otherCall("replaced"); before != anchor {
+			t.Errorf("the second sidecar names the call %q, want %s", before, anchor)
+		}
+		began := t.answered(next)
+		if late := r.began.Sub(began); !paused && late > near+noise.Between(began, r.began) {
+			t.Errorf("the second file begins %v after the leg was answered", late)
+		}
+	}
+}
+
+// answered is when FreeSWITCH answered a leg that has ended.
+func (t *talk) answered(leg string) time.Time {
+	t.Helper()
+	return t.moment(t.hungUp(leg), "Caller-Channel-Answered-Time")
 }
 
 // joinedByPhone: alice's phone itself joins her call with an outside party and her call
