@@ -19,6 +19,7 @@ func lanes() []lane {
 			{"a ring group of the sample, group/", groupByName},
 			{"the outside party presses twenty digits", twentyDigits},
 			{"digits on the recorded leg", recordedDigits},
+			{"a supervisor listens, 88 and the extension", listensByExtension},
 		}},
 		{1010, []vanillaScenario{
 			{"parked by blind transfer, picked up by another user", valetPark},
