@@ -38,7 +38,7 @@ func (as answerers) ask(l *leg, data channelData, now time.Time) {
 	l.lookup = lookup{found: names, domain: hostForLog(domainOf(data)), told: isNoPhone(data) && !named}
 	contact, profile := data.Variable("sip_destination_url"), data.Variable("sip_profile_name")
 	at := readAddress(contact)
-	if named || l.lookup.told || !isPlain(at.user) || !isPlain(at.host) || !isPlain(profile) {
+	if named || l.lookup.told || !isPlain(at.user) && !isNumber(at.user) || !isPlain(at.host) || !isPlain(profile) {
 		return
 	}
 	l.lookup.asking = true
@@ -53,7 +53,9 @@ func (as answerers) ask(l *leg, data channelData, now time.Time) {
 		if err == nil {
 			text = replies[0].Text()
 		}
-		as.known(l, registeredAs(ctl.cfg.Policy(), contact, text), now)
+		whose, nobody := registeredAs(ctl.cfg.Policy(), contact, text)
+		l.lookup.told = nobody && isNumber(at.user) // forwarded to an outside number, without a gateway
+		as.known(l, whose, now)
 	}, now)
 }
 
@@ -85,9 +87,9 @@ func (as answerers) known(l *leg, whose user, now time.Time) {
 
 // registeredAs is the user who is registered with a contact (mod_sofia.c,
 // cmd_xml_status and show_reg_callback_xml); the zero value if it is nobody's or
-// several users'. FreeSWITCH searches for a part of the contact; it is found only
+// several users'. nobody reports that FreeSWITCH knows of no phone at all there. It searches for a part of the contact; it is found only
 // where the whole of it is the same, with the way through a NAT.
-func registeredAs(p *flow.Policy, contact, text string) (whose user) {
+func registeredAs(p *flow.Policy, contact, text string) (whose user, nobody bool) {
 	var answer struct {
 		Registrations []struct {
 			User    string `xml:"user"`
@@ -95,17 +97,19 @@ func registeredAs(p *flow.Policy, contact, text string) (whose user) {
 		} `xml:"registrations>registration"`
 	}
 	if len(text) > maxRegistrations {
-		return user{}
+		return user{}, false
 	}
 	decoder := xml.NewDecoder(strings.NewReader(strings.ToValidUTF8(text, "?"))) // it says ISO-8859-1, and sends what phones have sent
 	decoder.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
 	if decoder.Decode(&answer) != nil {
-		return user{}
+		return user{}, false
 	}
+	nobody = true
 	for _, r := range answer.Registrations {
 		if !sameContact(r.Contact, contact) {
 			continue
 		}
+		nobody = false
 		name, domain, _ := strings.Cut(r.User, "@")
 		org, known := p.OrganisationByDomain(domain)
 		if !known {
@@ -113,11 +117,11 @@ func registeredAs(p *flow.Policy, contact, text string) (whose user) {
 		}
 		id, _, _ := org.FindUser(name)
 		if whose.id != "" && (whose.id != id || whose.org != org.ID) {
-			return user{}
+			return user{}, false
 		}
 		whose = user{org.ID, id, domain}
 	}
-	return whose
+	return whose, nobody
 }
 
 // sameContact reports whether a registration's contact is the address that was
@@ -143,7 +147,7 @@ const maxRegistrations = 128 << 10
 // note tells the administrator that nobody is known to have answered: the leg
 // that FreeSWITCH dialled counts as no user on the call, so no user's setting counts,
 // and its presses are refused. The outside party's own leg, and a leg through a
-// gateway, are nobody's by right.
+// gateway or to an outside number, are nobody's by right.
 func (as answerers) note(l *leg, now time.Time) {
 	ctl := as.ctl
 	if l == nil || !l.dialled || !l.answered || l.user.id != "" || l.lookup.asking || l.lookup.told {
@@ -179,17 +183,17 @@ func namesOn(data channelData) (names string, named bool) {
 // telephone number, which may be an outside party's.
 func userForLog(name string) string {
 	switch {
-	case !isPlain(name):
-		return "(unreadable)"
 	case isNumber(name):
 		return "(number)"
+	case !isPlain(name):
+		return "(unreadable)"
 	}
 	return tidy.Text(name, maxExternal)
 }
 
 // isNumber reports whether a user's name may be a telephone number.
 func isNumber(name string) bool {
-	return len(name) >= shortestNumber && strings.Trim(name, "0123456789.-") == ""
+	return len(name) >= shortestNumber && strings.Trim(strings.TrimPrefix(name, "+"), "0123456789.-") == ""
 }
 
 // hostForLog is a SIP domain from outside as the log may have it.

@@ -87,8 +87,8 @@ func TestRegisteredAs(t *testing.T) {
 	other := strings.Replace(contact, "203.0.113.5", "203.0.113.6", 1)
 	for _, tc := range []struct{ name, text, want string }{
 		{"the user", registrations("1002@acme.example.net", contact), "acme/bob"},
-		{"nobody", registrations(), "/"},
-		{"the same private address behind another NAT", registrations("1001@plain.example.net", other), "/"},
+		{"nobody", registrations(), "nobody"},
+		{"the same private address behind another NAT", registrations("1001@plain.example.net", other), "nobody"},
 		{"both", registrations("1001@plain.example.net", other, "1002@acme.example.net", contact), "acme/bob"},
 		{"one contact of two users", registrations("1003@acme.example.net", contact, "1002@acme.example.net", contact), "/"},
 		{"twice the same user", registrations("bob@acme.example.net", contact, "1002@acme.example.net", contact), "acme/bob"},
@@ -98,8 +98,13 @@ func TestRegisteredAs(t *testing.T) {
 		{"too much", registrations("1002@acme.example.net", contact) + strings.Repeat(" ", maxRegistrations), "/"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got := registeredAs(testPolicy(t), contact, tc.text); got.org+"/"+got.id != tc.want {
-				t.Errorf("got %s/%s, want %s", got.org, got.id, tc.want)
+			whose, nobody := registeredAs(testPolicy(t), contact, tc.text)
+			got := whose.org + "/" + whose.id
+			if nobody {
+				got = "nobody"
+			}
+			if got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
 			}
 		})
 	}
@@ -182,20 +187,27 @@ func TestAnsweredWhileAsking(t *testing.T) {
 // TestAnsweredByNobody: a leg that answers and is nobody's is told to the
 // administrator once, without anybody's telephone number.
 func TestAnsweredByNobody(t *testing.T) {
+	atContact := map[string]string{"sip_destination_url": "sip:07700900555@192.0.2.7"}
 	for name, tc := range map[string]struct {
-		variables map[string]string
-		answers   int
-		log       string
+		variables  map[string]string
+		answers    int
+		log        string
+		registered string // what FreeSWITCH says of the address
 	}{
-		"an extension that the policy does not have": {map[string]string{"presence_id": "1099@acme.example.net"}, 1, "presence_id=1099@acme.example.net"},
-		"a wrong domain":                     {map[string]string{"dialed_user": "1002", "dialed_domain": "acme.example"}, 1, "dialed_user=1002@acme.example"},
-		"an outside party without a gateway": {map[string]string{"sip_destination_url": "sip:07700900555@192.0.2.7"}, 1, "sip_destination_url=(number)@192.0.2.7"},
-		"an unreadable name":                 {map[string]string{"presence_id": "a\nb{c@acme.example.net"}, 1, "presence_id=(unreadable)@acme.example.net"},
-		"the voicemail":                      {map[string]string{"dialed_extension": "1002", "sip_destination_url": "", "channel_name": "loopback/app=voicemail:default x 1002"}, 0, ""},
-		"forwarded through a gateway":        {map[string]string{"sip_gateway_name": "carrier", "presence_id": "07700900555@x"}, 0, ""},
+		"an extension that the policy does not have": {map[string]string{"presence_id": "1099@acme.example.net"}, 1, "presence_id=1099@acme.example.net", ""},
+		"a wrong domain":              {map[string]string{"dialed_user": "1002", "dialed_domain": "acme.example"}, 1, "dialed_user=1002@acme.example", ""},
+		"an unreadable name":          {map[string]string{"presence_id": "a\nb{c@acme.example.net"}, 1, "presence_id=(unreadable)@acme.example.net", ""},
+		"the voicemail":               {map[string]string{"dialed_extension": "1002", "sip_destination_url": "", "channel_name": "loopback/app=voicemail:default x 1002"}, 0, "", ""},
+		"forwarded through a gateway": {map[string]string{"sip_gateway_name": "carrier", "presence_id": "07700900555@x"}, 0, "", ""},
+		"forwarded without a gateway": {atContact, 0, "", registrations()},
+		"forwarded without a gateway to an international number":            {map[string]string{"sip_destination_url": "sip:+447700900555@192.0.2.7"}, 0, "", registrations()},
+		"a telephone number, and FreeSWITCH does not say who is registered": {atContact, 1, "sip_destination_url=(number)@192.0.2.7", "-ERR\n"},
+		"a phone of another domain whose contact is a number":               {atContact, 1, "sip_destination_url=(number)@192.0.2.7", registrations("1002@elsewhere.example", "sip:07700900555@192.0.2.7")},
+		"an address of a few digits":                                        {map[string]string{"sip_destination_url": "sip:1002@192.0.2.7"}, 1, "sip_destination_url=1002@192.0.2.7", registrations()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fx := newFixture(t)
+			fx.registered(tc.registered)
 			a := fx.inbound("+442079460001")
 			fx.answer(fx.group(a, bob, tc.variables))
 			fx.until("the answer to be counted", func() bool { return fx.meter.get("unknown answer") >= tc.answers })
