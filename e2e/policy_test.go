@@ -38,7 +38,7 @@ func (s settings) yaml(o lab.Org) string {
 		say("    %s", s.more)
 	}
 	say("    numbers:")
-	for k := lab.ToRoom; k <= lab.DirectDave; k++ {
+	for k := lab.ToRoom; k <= lab.LastNumber; k++ {
 		record("      ", fmt.Sprintf("%q", o.Number(k)), s.numbers[k])
 	}
 	say("    ring_groups:")

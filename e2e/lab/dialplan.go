@@ -25,6 +25,12 @@ const (
 	ToOperator   = 7 // transferred to 5000 of the sample dialplan in the users' context
 	ToDave       = 8 // transferred to dave's extension in the users' context
 	DirectDave   = 9 // dave's phone rings, in the context where the call arrived
+
+	ToSequence    = 10 // ring group "team", alice's phone rings for a second, then bob's
+	ToFollowMe    = 11 // alice's phone rings, and after a second her mobile (OutsideNumber 2), which has to press 1
+	ToForward     = 12 // forwarded to OutsideNumber 2 through the carrier
+	ToForwardBare = 13 // forwarded to OutsideNumber 2 by its address alone, without a gateway
+	LastNumber    = ToForwardBare
 )
 
 var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := .}}
@@ -76,6 +82,20 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 </condition></extension>
 <extension name="{{.ID}}-direct-dave"><condition field="destination_number" expression="{{.Dialled 9}}">
   <action application="bridge" data="user/{{.Extension 4}}@{{.Domain}}"/>
+</condition></extension>
+<extension name="{{.ID}}-sequence"><condition field="destination_number" expression="{{.Dialled 10}}">
+  <action application="set" data="tapedeck_element=ring_group/team"/>
+  <action application="socket" data="{{$.Socket}} full"/>
+  <action application="bridge" data="[leg_timeout=1]user/{{.Extension 1}}@{{.Domain}}|user/{{.Extension 2}}@{{.Domain}}"/>
+</condition></extension>
+<extension name="{{.ID}}-follow-me"><condition field="destination_number" expression="{{.Dialled 11}}">
+  <action application="bridge" data="{ignore_early_media=true}[leg_timeout=20]user/{{.Extension 1}}@{{.Domain}},[leg_delay_start=1,leg_timeout=20,group_confirm_key=1,group_confirm_file=tone_stream://%(300\\,300\\,{{$.App}})]sofia/gateway/carrier/{{.OutsideNumber 2}}"/>
+</condition></extension>
+<extension name="{{.ID}}-forward"><condition field="destination_number" expression="{{.Dialled 12}}">
+  <action application="bridge" data="sofia/gateway/carrier/{{.OutsideNumber 2}}"/>
+</condition></extension>
+<extension name="{{.ID}}-forward-bare"><condition field="destination_number" expression="{{.Dialled 13}}">
+  <action application="bridge" data="sofia/external/{{.OutsideNumber 2}}@127.0.0.1:{{$.Phones}}"/>
 </condition></extension>
 {{end}}<extension name="unknown"><condition field="destination_number" expression="^(\+?\d+)$">
   <action application="bridge" data="sofia/external/$1@127.0.0.1:{{.Phones}}"/>

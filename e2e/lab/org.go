@@ -41,7 +41,7 @@ func (o Org) Slot() string { return fmt.Sprintf("6%02d1", int(o)) }
 // with a call to it (dialplan.go).
 func (o Org) Number(k int) string { return "+44" + o.national(k) }
 
-func (o Org) national(k int) string { return fmt.Sprintf("207946%03d%d", int(o), k) }
+func (o Org) national(k int) string { return fmt.Sprintf("20794%d%03d%d", 6+k/10, int(o), k%10) }
 
 // OutsideNumber is the number, as a user dials it, of an outside party that only this
 // organisation calls.
