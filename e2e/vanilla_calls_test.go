@@ -33,7 +33,21 @@ func lanes() []lane {
 			{"parked in a queue by blind transfer, picked up by another user", fifoPark},
 			{"waits in a queue", fifoWait},
 		}},
+		{1012, append(callCenter(), vanillaScenario{"nobody answers, the caller speaks to voicemail", voicemail})},
+		{1017, []vanillaScenario{
+			{"a ring group by sofia_contact", contacts},
+			{"redial (870) and call return (869)", callsAgain},
+		}},
 	}
+}
+
+// alone are the scenarios that dial whatever phone of the sample was called last: no
+// other scenario may run at the same time.
+func alone() lane {
+	return lane{1010, []vanillaScenario{
+		{"picked up by the group's intercept (*8)", intercepted("*8")},
+		{"picked up by the global intercept (886)", intercepted("886")},
+	}}
 }
 
 func plain(c *vanillaTalk) {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +86,7 @@ func TestVanilla(t *testing.T) {
 			})
 		}
 	})
+	t.Run("lane/alone", func(t *testing.T) { s.playLane(t, ctx, alone(), filepath.Join(dir, "baresip-alone")) })
 	var said string
 	verified := testkit.Happens(describedIn, func() bool { // a picture of the last waveform may be on its way
 		var err error
@@ -142,8 +144,8 @@ func (c *vanillaTalk) cleanUp() {
 	_ = c.bob.HangUpAll(c.ctx)
 }
 
-// vanillaPolicy is the policy: every number says yes, but those of ring groups, and
-// users of group billing say yes themselves.
+// vanillaPolicy is the policy: every number says yes, but those of ring groups. Users up
+// to 1009 say yes themselves, and some others what their scenarios need.
 func vanillaPolicy() string {
 	var b strings.Builder
 	b.WriteString(policyHead)
@@ -154,14 +156,16 @@ func vanillaPolicy() string {
 	for extension := 1000; extension < 1020; extension++ {
 		number(fmt.Sprint(extension), "yes")
 	}
-	number("5900", "yes")
-	number("3001", "yes")
+	for _, extension := range []string{"5900", "3001", lab.VanillaCallCenter, lab.VanillaContacts} {
+		number(extension, "yes")
+	}
 	for _, group := range []string{"2000", "2001", "2002"} {
 		number(group, "dont-care")
 	}
 	b.WriteString("    users:\n")
+	own := map[int]string{1013: "no", 1017: "{ internal: yes }", 1018: "{ internal: yes }"}
 	for extension := 1000; extension < 1020; extension++ {
-		record := "dont-care"
+		record := cmp.Or(own[extension], "dont-care")
 		if extension < 1010 {
 			record = "yes"
 		}

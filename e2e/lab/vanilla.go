@@ -112,6 +112,8 @@ func (c switchConfig) vanillaEdits(ports map[string]int, websocket int) []edit {
 		{"autoload_configs/event_socket.conf.xml", `value="8021"`, `value="` + number(c.ESL) + `"`},
 		{"autoload_configs/event_socket.conf.xml", `value="ClueCon"`, `value="` + Password + `"`},
 		include("public"), include("default"),
+		// what an administrator switches on who has a call center; the sample has its queue
+		{"autoload_configs/modules.conf.xml", `<!--<load module="mod_callcenter"/>-->`, `<load module="mod_callcenter"/>`},
 	}
 }
 
@@ -129,10 +131,36 @@ const vanillaNumbers = `<include>
 </include>
 `
 
+// vanillaExtensions is the file with extensions of their own that an administrator puts
+// into dialplan/default: the sample's call center queue, and a ring group that dials
+// the addresses at which its members are registered.
+const vanillaExtensions = `<include>
+  <extension name="lab_call_center">
+    <condition field="destination_number" expression="^` + VanillaCallCenter + `$">
+      <action application="answer"/>
+      <action application="callcenter" data="` + VanillaQueue + `"/>
+    </condition>
+  </extension>
+  <extension name="lab_ring_group">
+    <condition field="destination_number" expression="^` + VanillaContacts + `$">
+      <action application="bridge" data="${sofia_contact(internal/1017@$${domain})},${sofia_contact(internal/1018@$${domain})}"/>
+    </condition>
+  </extension>
+</include>
+`
+
+// What vanillaExtensions adds to the sample dialplan, and the queue of the sample's
+// callcenter.conf.xml.
+const (
+	VanillaCallCenter = "7101"
+	VanillaContacts   = "7102" // 1017 and 1018
+	VanillaQueue      = "support@default"
+)
+
 // copyVanilla copies the sample configuration, changes it, and puts Tapedeck's dialplan
 // files into it.
 func (c switchConfig) copyVanilla(conf string, lab Config, ports map[string]int, websocket int) error {
-	for _, dir := range append([]string{"sounds/music/8000"}, folders...) {
+	for _, dir := range folders {
 		if err := os.MkdirAll(filepath.Join(c.Base, dir), 0o755); err != nil {
 			return fmt.Errorf("lab: configure %s: %w", c.Name, err)
 		}
@@ -158,15 +186,41 @@ func (c switchConfig) copyVanilla(conf string, lab Config, ports map[string]int,
 			return fmt.Errorf("lab: configure %s: %w", c.Name, err)
 		}
 	}
-	// FreeSWITCH's music on hold is a package of its own. Here it is a tone.
-	if err := writeTone(filepath.Join(c.Base, "sounds", "music", "8000", "hold.wav"), App, 10); err != nil {
+	if err := writeSounds(filepath.Join(c.Base, "sounds")); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(to, "dialplan", "public", "10_lab.xml"), []byte(vanillaNumbers), 0o644); err != nil {
-		return fmt.Errorf("lab: configure %s: %w", c.Name, err)
+	for context, text := range map[string]string{"public": vanillaNumbers, "default": vanillaExtensions} {
+		if err := os.WriteFile(filepath.Join(to, "dialplan", context, "10_lab.xml"), []byte(text), 0o644); err != nil {
+			return fmt.Errorf("lab: configure %s: %w", c.Name, err)
+		}
 	}
 	return nil
 }
+
+// writeSounds writes tones in place of FreeSWITCH's sounds, which are packages of their
+// own: the music on hold, and what the voicemail says (at once, but for a second before
+// its beep). Without these the voicemail hangs up.
+func writeSounds(dir string) error {
+	seconds := map[string]int{"music/8000/hold.wav": 10, voices + "voicemail/8000/vm-record_message.wav": 1}
+	for _, name := range []string{"person", "not_available", "goodbye"} {
+		seconds[voices+"voicemail/8000/vm-"+name+".wav"] = 0
+	}
+	for digit := range 10 {
+		seconds[fmt.Sprintf(voices+"digits/8000/%d.wav", digit)] = 0
+	}
+	for name, long := range seconds {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return fmt.Errorf("lab: write a tone: %w", err)
+		}
+		if err := writeTone(path, App, long); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const voices = "en/us/callie/" // below sounds
 
 func (e edit) apply(conf string) error {
 	path := filepath.Join(conf, e.file)
