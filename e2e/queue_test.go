@@ -60,8 +60,7 @@ func queue(t *talk) {
 func queueGivenUp(t *talk) {
 	caller, anchor, said, entered := t.parked()
 	t.hangUp(caller)
-	ended := t.moment(t.hungUp(anchor), "Caller-Channel-Hangup-Time")
-	t.waitedFor(anchor, entered, ended.Sub(entered)).heard(said, only(lab.Outside), only(lab.Alice))
+	t.waitedFor(anchor, entered, t.goneAt(anchor).Sub(entered)).heard(said, only(lab.Outside), only(lab.Alice))
 }
 
 // heldByOutside is a call whose outside party puts alice on hold, and whose phone sends

@@ -32,8 +32,8 @@ type Switch struct {
 
 // watched are the events that the lab subscribes to.
 var watched = []string{"CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_MEDIA", "CHANNEL_ANSWER", "CHANNEL_BRIDGE",
-	"CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "PRESENCE_IN", "PLAYBACK_START",
-	"MEDIA_BUG_START", "MEDIA_BUG_STOP", "DTMF", "tapedeck::toggle", "tapedeck::state", "conference::maintenance", "fifo::info"}
+	"CHANNEL_UNBRIDGE", "CHANNEL_PARK", "CHANNEL_HANGUP", "CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP",
+	"PRESENCE_IN", "PLAYBACK_START", "MEDIA_BUG_START", "MEDIA_BUG_STOP", "DTMF", "tapedeck::toggle", "tapedeck::state", "conference::maintenance", "fifo::info"}
 
 // startSwitch starts FreeSWITCH and waits until its event socket and its SIP profiles
 // are up.
