@@ -87,8 +87,9 @@ func (as answerers) known(l *leg, whose user, now time.Time) {
 
 // registeredAs is the user who is registered with a contact (mod_sofia.c,
 // cmd_xml_status and show_reg_callback_xml); the zero value if it is nobody's or
-// several users'. nobody reports that FreeSWITCH knows of no phone at all there. It searches for a part of the contact; it is found only
-// where the whole of it is the same, with the way through a NAT.
+// several users'. nobody reports that FreeSWITCH knows of no phone at all there. It
+// searches for a part of the contact; a contact is found only where the whole of it is
+// the same, with the way through a NAT.
 func registeredAs(p *flow.Policy, contact, text string) (whose user, nobody bool) {
 	var answer struct {
 		Registrations []struct {
