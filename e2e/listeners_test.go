@@ -35,15 +35,9 @@ func (t *talk) listens(bob *lab.Telephone, target, state string) {
 // keyed lets bob press a key of the application eavesdrop, and lets people talk.
 func (t *talk) keyed(bob *lab.Telephone, key string) period {
 	t.Helper()
-	at, n := t.leg(bob), 0
 	since := t.suite.lab.Switch.Seen()
 	t.do(bob.Press(t.ctx, key))
-	_, err := t.suite.lab.Switch.WaitSince(t.ctx, since, "key "+key, func(e *esl.Event) bool {
-		if lab.Is("DTMF", at)(e) {
-			n++
-		}
-		return n > 0
-	})
+	_, err := t.suite.lab.Switch.WaitSince(t.ctx, since, "key "+key, lab.Is("DTMF", t.leg(bob)))
 	t.do(err)
 	return t.speak(speech * 2 / 3)
 }
@@ -132,6 +126,7 @@ func listensAtUser(t *talk) {
 	his, after := t.leg(bob), t.speak(speech)
 	t.hangUp(outside, alice)
 	t.hungUp(his)
+	calls := 0
 	for _, r := range t.parts() {
 		if r.anchor == his { // from the answer until he listens, 60 ms at most
 			if r.Length > lengthSlip+noise.Between(r.began, r.began.Add(time.Second)) || r.about.otherCall("dissolved") != anchor {
@@ -139,11 +134,15 @@ func listensAtUser(t *talk) {
 			}
 			continue
 		}
+		calls++
 		r.heard(silent, only(lab.Outside), only(lab.Alice))
 		r.heard(toOutside, only(lab.Outside), only(lab.Alice, lab.Bob))
 		r.heard(toAlice, only(lab.Outside), only(lab.Alice))
 		r.silentExactly(pause)
 		r.heard(after, only(lab.Outside), only(lab.Alice))
+	}
+	if calls != 1 {
+		t.Errorf("there are %d files beside bob's own, want the call's alone", calls)
 	}
 }
 

@@ -159,8 +159,15 @@ func fifoWait(c *vanillaTalk) {
 // Nobody is named as dialled_user, and the users say yes: so the recording begins when
 // it is known who has answered.
 func groupByName(c *vanillaTalk) {
-	outside := c.callIn("2002")
-	call, other := c.ringing(c.alice), c.ringing(c.bob)
+	groupCall(c, "2002", c.alice, c.bob, lab.Alice)
+}
+
+// groupCall is a call from outside to a group of two phones. One of them answers, and
+// its user pauses once.
+func groupCall(c *vanillaTalk, number string, answers, other *lab.Baresip, voice lab.Tone) take {
+	c.Helper()
+	outside := c.callIn(number)
+	call, ringing := c.ringing(answers), c.ringing(other)
 	c.do(call.Answer(c.ctx))
 	c.do(outside.Talking(c.ctx))
 	anchor, leg := c.leg(outside), c.legOf(call)
@@ -168,10 +175,11 @@ func groupByName(c *vanillaTalk) {
 	pause := c.pause(call, anchor)
 	after := c.speak(speech)
 	c.do(outside.HangUp(c.ctx))
-	r := c.listen(c.onlyFile(anchor, leg, c.legOf(other)))
-	r.heard(before, only(lab.Outside), only(lab.Alice))
+	r := c.listen(c.onlyFile(anchor, leg, c.legOf(ringing)))
+	r.heard(before, only(lab.Outside), only(voice))
 	r.silentExactly(pause)
-	r.heard(after, only(lab.Outside), only(lab.Alice))
+	r.heard(after, only(lab.Outside), only(voice))
+	return r
 }
 
 func conference(c *vanillaTalk) {

@@ -23,20 +23,8 @@ func intercepted(by string) func(*vanillaTalk) {
 // contacts: two phones ring at once that are dialled by the addresses at which they are
 // registered. No leg says whose phone it is, but by its registration.
 func contacts(c *vanillaTalk) {
-	outside := c.callIn(lab.VanillaContacts)
-	other, call := c.ringing(c.alice), c.ringing(c.bob)
-	c.do(call.Answer(c.ctx))
-	c.do(outside.Talking(c.ctx))
-	anchor, leg := c.leg(outside), c.legOf(call)
-	before := c.speak(speech)
-	pause := c.pause(call, anchor)
-	after := c.speak(speech)
-	c.do(outside.HangUp(c.ctx))
-	r := c.listen(c.onlyFile(anchor, leg, c.legOf(other)))
+	r := groupCall(c, lab.VanillaContacts, c.bob, c.alice, lab.Bob)
 	r.heardFromFirstPacket(only(lab.Outside), only(lab.Bob))
-	r.heard(before, only(lab.Outside), only(lab.Bob))
-	r.silentExactly(pause)
-	r.heard(after, only(lab.Outside), only(lab.Bob))
 }
 
 // voicemail: bob's phone refuses the call, and the sample dialplan connects the caller
@@ -74,9 +62,9 @@ func (c *vanillaTalk) partnerOf(leg string) string {
 	return c.partner(leg)
 }
 
-// callsAgain: alice calls bob, who does not answer. She redials him (870), and they talk. Then he
-// calls back whoever has called him last (869). Each of the two calls has one file, and
-// both may press.
+// callsAgain: alice calls bob, who does not answer. She redials him (870), and they talk.
+// Then he calls back whoever has called him last (869). Each of the two calls has one
+// file, and both may press.
 func callsAgain(c *vanillaTalk) {
 	c.do(c.alice.Call(c.ctx, c.bob.Extension))
 	leg := c.legOf(c.ringing(c.bob))
@@ -121,7 +109,7 @@ func agent(contact string) func(*vanillaTalk) {
 		outside := c.callIn(lab.VanillaCallCenter)
 		c.do(outside.Talking(c.ctx))
 		anchor := c.leg(outside)
-		c.speak(holdBegins + speech) // the sample's music takes up to 1.5 s to begin when nobody has heard it before
+		c.speak(holdBegins + speech) // the sample's music began after 1.7 s once
 		c.told("on", anchor)
 		name := c.alice.Extension
 		for _, command := range []string{
