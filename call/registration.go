@@ -1,9 +1,6 @@
 package call
 
 import (
-	"encoding/xml"
-	"io"
-	"net/url"
 	"strings"
 	"time"
 
@@ -49,12 +46,16 @@ func (as answerers) ask(l *leg, data channelData, now time.Time) {
 	}
 	ask := esl.API("sofia", "xmlstatus", "profile", profile, "reg", part)
 	ctl.send(l.switchName, []esl.Command{ask}, func(replies []esl.Reply, err error, now time.Time) {
-		text := ""
+		var phones []esl.Registration
 		if err == nil {
-			text = replies[0].Text()
+			phones, err = esl.ReadRegistrations(replies[0].Text())
 		}
-		whose, nobody := registeredAs(ctl.cfg.Policy(), contact, text)
-		l.lookup.told = nobody && isNumber(at.user) // forwarded to an outside number, without a gateway
+		var whose user
+		if err == nil {
+			var nobody bool
+			whose, nobody = registeredAs(ctl.cfg.Policy(), contact, phones)
+			l.lookup.told = nobody && isNumber(at.user) // forwarded to an outside number, without a gateway
+		}
 		as.known(l, whose, now)
 	}, now)
 }
@@ -85,65 +86,28 @@ func (as answerers) known(l *leg, whose user, now time.Time) {
 	as.note(l, now)
 }
 
-// registeredAs is the user who is registered with a contact (mod_sofia.c,
-// cmd_xml_status and show_reg_callback_xml); the zero value if it is nobody's or
-// several users'. nobody reports that FreeSWITCH knows of no phone at all there. It
-// searches for a part of the contact; a contact is found only where the whole of it is
-// the same, with the way through a NAT.
-func registeredAs(p *flow.Policy, contact, text string) (whose user, nobody bool) {
-	var answer struct {
-		Registrations []struct {
-			User    string `xml:"user"`
-			Contact string `xml:"contact"`
-		} `xml:"registrations>registration"`
-	}
-	if len(text) > maxRegistrations {
-		return user{}, false
-	}
-	decoder := xml.NewDecoder(strings.NewReader(strings.ToValidUTF8(text, "?"))) // it says ISO-8859-1, and sends what phones have sent
-	decoder.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
-	if decoder.Decode(&answer) != nil {
-		return user{}, false
-	}
+// registeredAs is the user whose phone is registered with a contact; the zero value if
+// it is nobody's or several users'. nobody reports that FreeSWITCH knows of no phone at
+// all there.
+func registeredAs(p *flow.Policy, contact string, phones []esl.Registration) (whose user, nobody bool) {
 	nobody = true
-	for _, r := range answer.Registrations {
-		if !sameContact(r.Contact, contact) {
+	for _, phone := range phones {
+		if !phone.IsAt(contact) {
 			continue
 		}
 		nobody = false
-		name, domain, _ := strings.Cut(r.User, "@")
-		org, known := p.OrganisationByDomain(domain)
+		org, known := p.OrganisationByDomain(phone.Domain)
 		if !known {
 			continue
 		}
-		id, _, _ := org.FindUser(name)
+		id, _, _ := org.FindUser(phone.User)
 		if whose.id != "" && (whose.id != id || whose.org != org.ID) {
 			return user{}, false
 		}
-		whose = user{org.ID, id, domain}
+		whose = user{org.ID, id, phone.Domain}
 	}
 	return whose, nobody
 }
-
-// sameContact reports whether a registration's contact is the address that was
-// dialled. An event leaves a percent sign that encodes something as it is
-// (switch_utils.c, switch_url_encode_opt), so it has come decoded.
-func sameContact(registered, dialled string) bool {
-	if _, inner, has := strings.Cut(registered, "<"); has {
-		registered, _, _ = strings.Cut(inner, ">")
-	}
-	plain := func(text string) string {
-		if decoded, err := url.PathUnescape(text); err == nil {
-			return decoded
-		}
-		return text
-	}
-	return plain(registered) == plain(dialled)
-}
-
-// maxRegistrations is how much FreeSWITCH may say of one contact, in bytes: about a
-// hundred registrations.
-const maxRegistrations = 128 << 10
 
 // note tells the administrator that nobody is known to have answered: the leg
 // that FreeSWITCH dialled counts as no user on the call, so no user's setting counts,
