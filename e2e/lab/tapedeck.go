@@ -246,11 +246,12 @@ func (t *Tapedeck) Complaints(text string) (lines []string) {
 	return lines
 }
 
-// Log returns the lines of Tapedeck's log that contain text.
+// Log returns the lines of Tapedeck's log that contain text. If the log cannot be read,
+// it returns one line of level ERROR that says so: no complaint must not mean no log.
 func (t *Tapedeck) Log(text string) (lines []string) {
 	data, err := os.ReadFile(t.log)
 	if err != nil {
-		return []string{err.Error()}
+		return []string{"level=ERROR " + err.Error()}
 	}
 	for line := range strings.Lines(string(data)) {
 		if strings.Contains(line, text) {
