@@ -1,6 +1,7 @@
 package esltest
 
 import (
+	"slices"
 	"time"
 )
 
@@ -109,13 +110,14 @@ func (c *clock) next(end time.Time) *alarm {
 	return first
 }
 
-func (c *clock) remove(a *alarm) {
-	for i, other := range c.alarms {
-		if other == a {
-			c.alarms = append(c.alarms[:i], c.alarms[i+1:]...)
-			return
-		}
+// remove takes an alarm off the list. It reports false if it is not there: it was called,
+// or taken back.
+func (c *clock) remove(a *alarm) bool {
+	i := slices.Index(c.alarms, a)
+	if i >= 0 {
+		c.alarms = slices.Delete(c.alarms, i, i+1)
 	}
+	return i >= 0
 }
 
 // after arranges that do is called, with the lock held, when d has passed. The
@@ -129,8 +131,7 @@ func (s *Switch) after(d time.Duration, do func()) *alarm {
 			defer s.wg.Done()
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if !s.closed {
-				s.clock.remove(a)
+			if !s.closed && s.clock.remove(a) { // it may have been taken back while it waited for the lock
 				a.do()
 			}
 		})
