@@ -7,6 +7,7 @@ import (
 	"tapedeck/call/files"
 	"tapedeck/call/handover"
 	"tapedeck/call/survey"
+	"tapedeck/call/who"
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
@@ -111,8 +112,8 @@ func (a *absence) recallRoute(k handover.Snapshot, history []recording.Sidecar) 
 // recallUser takes whose phone a leg is from the snapshot, if the leg's own data does
 // not say: the previous owner had asked FreeSWITCH, and has acted on the answer.
 func (a *absence) recallUser(e flow.Element, uuid string) {
-	if l := a.call.ctl.legs.get(uuid); l != nil && e.Kind == flow.User && l.user.id == "" {
-		l.user = user{org: a.call.route.org.ID, id: e.ID}
+	if l := a.call.ctl.legs.get(uuid); l != nil && e.Kind == flow.User && l.user.ID == "" {
+		l.user = who.User{Org: a.call.route.org.ID, ID: e.ID}
 	}
 }
 

@@ -1,11 +1,11 @@
 package call
 
 import (
-	"cmp"
 	"path"
 	"strings"
 
 	"tapedeck/call/handover"
+	"tapedeck/call/who"
 	"tapedeck/flow"
 	"tapedeck/internal/tidy"
 	"tapedeck/toggle"
@@ -32,7 +32,7 @@ type entry struct {
 	external      string         // the outside party's number, as it came
 	begun         int            // how many calls have begun on the leg; 0 if the channel data does not say
 	fromDialplan
-	unowned unowned // what was looked up, if no organisation was found
+	unowned who.Unowned // what was looked up, if no organisation was found
 }
 
 // fromDialplan is what the dialplan has set on the leg, as it wrote it.
@@ -54,17 +54,17 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		snapshot:    data.Variable(handover.Variable),
 		relayed:     data.Variable(handover.RelayedVariable),
 		answered:    data.Get("Answer-State") == "answered",
-		dialledLeg:  isDialled(data),
+		dialledLeg:  who.IsDialled(data),
 	}
 	e.hint, e.metaKey = data.Variable("tapedeck_element"), data.Variable("bind_meta_key")
 	if file := data.Variable("tapedeck_file"); file != "" { // without a file, tapedeck_call only says that Tapedeck was asked
 		// a call that began on the leg and has dissolved left only its file's name
 		e.begun = max(begunBy(e.leg, e.call), begunBy(e.leg, strings.TrimSuffix(path.Base(file), ".wav")))
 	}
-	e.org, e.user, e.domain = userOf(p, data)
+	e.org, e.user, e.domain = who.Of(p, data)
 	number := e.readParties(p, data)
 	if e.org == nil {
-		e.unowned = unownedOf(p, data)
+		e.unowned = who.LookedUp(p, data)
 		return e
 	}
 	e.external = externalOf(p, data, e.direction)
@@ -146,30 +146,10 @@ func directionOf(own, owner *flow.Organisation, dialled string) flow.Direction {
 	if _, _, isUser := own.FindUser(dialled); isUser || owner == own {
 		return flow.Internal
 	}
-	if digits := strings.TrimPrefix(dialled, "+"); len(digits) >= shortestNumber && strings.Trim(digits, "0123456789") == "" {
+	if digits := strings.TrimPrefix(dialled, "+"); len(digits) >= who.ShortestNumber && strings.Trim(digits, "0123456789") == "" {
 		return flow.Outbound
 	}
 	return flow.Internal
-}
-
-// shortestNumber is the fewest digits that count as a telephone number. Emergency
-// numbers and the like are shorter; for them the dialplan sets tapedeck_direction.
-const shortestNumber = 7
-
-// isDialled reports whether FreeSWITCH dialled the leg.
-func isDialled(data channelData) bool { return data.Get("Call-Direction") == "outbound" }
-
-func organisationOf(p *flow.Policy, data channelData) *flow.Organisation {
-	if org, ok := p.Organisations[data.Variable("tapedeck_org")]; ok {
-		return org
-	}
-	org, _ := p.OrganisationByDomain(domainOf(data))
-	return org
-}
-
-// domainOf is the SIP domain of a leg's user.
-func domainOf(data channelData) string {
-	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), data.Variable("sip_from_host"))
 }
 
 // dialledNumber finds the dialled number and its organisation. If the dialplan has

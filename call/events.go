@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tapedeck/call/files"
+	"tapedeck/call/who"
 	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -108,9 +109,9 @@ func (ctl *Controller) created(switchName, uuid string, data channelData, now ti
 	if !ctl.legs.isNew(uuid) {
 		return
 	}
-	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), dialled: isDialled(data)})
-	if org, id, domain := userOf(ctl.cfg.Policy(), data); id != "" {
-		l.user = user{org.ID, id, domain}
+	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), dialled: who.IsDialled(data)})
+	if org, id, domain := who.Of(ctl.cfg.Policy(), data); id != "" {
+		l.user = who.User{Org: org.ID, ID: id, Domain: domain}
 	} else {
 		answerers{ctl}.ask(l, data, now)
 	}

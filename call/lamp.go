@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tapedeck/esl"
+	"tapedeck/internal/tidy"
 	"tapedeck/toggle"
 )
 
@@ -28,10 +29,10 @@ func (c *call) lampsOf() lamps {
 	}
 	for _, uuid := range append([]string{c.route.anchor, c.route.peer}, c.route.room.others...) {
 		l, org := c.ctl.legs.get(uuid), c.route.org
-		if !l.is(org.ID) || !isPlain(l.user.domain) || org.Users[l.user.id] == nil {
+		if !l.is(org.ID) || !tidy.IsWord(l.user.Domain) || org.Users[l.user.ID] == nil {
 			continue
 		}
-		show[lamp{cmp.Or(org.Users[l.user.id].Extension, l.user.id), l.user.domain}] = c.rec.Status()
+		show[lamp{cmp.Or(org.Users[l.user.ID].Extension, l.user.ID), l.user.Domain}] = c.rec.Status()
 	}
 	return show
 }
@@ -133,7 +134,7 @@ func (ctl *Controller) probed(switchName string, ev *esl.Event, now time.Time) {
 	if !isOurs {
 		return
 	}
-	if org, ok := ctl.cfg.Policy().OrganisationByDomain(domain); !ok || !isPlain(domain) {
+	if org, ok := ctl.cfg.Policy().OrganisationByDomain(domain); !ok || !tidy.IsWord(domain) {
 		return
 	} else if _, _, known := org.FindUser(extension); !known {
 		return
@@ -143,12 +144,4 @@ func (ctl *Controller) probed(switchName string, ev *esl.Event, now time.Time) {
 		return
 	}
 	ctl.send(switchName, []esl.Command{ctl.lamps.presence(l)}, ignored, now)
-}
-
-// isPlain reports whether a domain is safe in an application's arguments. A phone
-// chooses the port of the domain that it names, and may write anything there.
-func isPlain(domain string) bool {
-	return domain != "" && !strings.ContainsFunc(domain, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-:[]_", r)
-	})
 }

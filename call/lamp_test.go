@@ -123,15 +123,6 @@ func TestProbe(t *testing.T) {
 	fx.wantNext(lamps, "from", "record+1001@acme.example.net")
 }
 
-func TestPlainDomain(t *testing.T) {
-	for domain, want := range map[string]bool{"acme.example.net": true, "127.0.0.1:5060": true, "[::1]:5060": true, "": false,
-		"acme.example.net:${system(reboot)}": false, "acme.example.net:,a=b": false, "acme.example.net:5060 x": false, "acme\n": false} {
-		if isPlain(domain) != want {
-			t.Errorf("%q: got %t", domain, !want)
-		}
-	}
-}
-
 // TestLampAfterYield: after another instance has taken a call over, the user's lamp
 // shows the next call.
 func TestLampAfterYield(t *testing.T) {

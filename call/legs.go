@@ -4,16 +4,18 @@ import (
 	"maps"
 	"strconv"
 	"time"
+
+	"tapedeck/call/who"
 )
 
 // leg is one channel of a FreeSWITCH.
 type leg struct {
 	uuid       string
-	switchName string // name of the switch that has it; "" if it is not known yet
-	core       string // UUID of its FreeSWITCH (Core-UUID); "" if the watch link reported the leg
-	call       string // id of the call that it belongs to; "" if none
-	user       user   // whose phone it is
-	begun      int    // how many calls have begun on it
+	switchName string   // name of the switch that has it; "" if it is not known yet
+	core       string   // UUID of its FreeSWITCH (Core-UUID); "" if the watch link reported the leg
+	call       string   // id of the call that it belongs to; "" if none
+	user       who.User // whose phone it is
+	begun      int      // how many calls have begun on it
 	answered   bool
 	dialled    bool   // FreeSWITCH dialled it (Call-Direction: outbound)
 	rate       int    // sampling rate of what it hears, in Hz; 0 until it is known
@@ -37,16 +39,9 @@ type place struct {
 	since time.Time
 }
 
-// user names the user whose phone a leg is. The zero value is no user.
-type user struct {
-	org    string // id of the organisation
-	id     string
-	domain string // SIP domain of the leg
-}
-
 // is reports whether the leg is the phone of a user of this organisation. A nil leg
 // is not.
-func (l *leg) is(org string) bool { return l != nil && l.user.id != "" && l.user.org == org }
+func (l *leg) is(org string) bool { return l != nil && l.user.ID != "" && l.user.Org == org }
 
 // unsure reports whether it is not known yet whose phone the leg is. A nil leg is
 // not known at all.

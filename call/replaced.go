@@ -30,7 +30,7 @@ func (r replacements) bridged(a, b string, ev *esl.Event, now time.Time) {
 	}
 	l, before := ctl.legs.get(next), ctl.legs.talked[phone]
 	switch {
-	case l == nil, l.dialled, l.user.id != "", ctl.callOf(next) != nil, ev.Variable(replacesVariable) == "":
+	case l == nil, l.dialled, l.user.ID != "", ctl.callOf(next) != nil, ev.Variable(replacesVariable) == "":
 	case before == nil, before.route.direction == flow.Internal:
 	default:
 		r.begin(l, phone, before, ev.Get("Core-UUID"), now)

@@ -309,10 +309,10 @@ func (r *route) assemble(others []string, now time.Time) {
 		if !l.is(r.org.ID) || slices.ContainsFunc(r.passed, func(s step) bool { return s.leg == uuid }) {
 			continue
 		}
-		if !slices.Contains(r.talked, l.user.id) {
-			r.talked = append(r.talked, l.user.id)
+		if !slices.Contains(r.talked, l.user.ID) {
+			r.talked = append(r.talked, l.user.ID)
 		}
-		r.enter(flow.Element{Kind: flow.User, ID: l.user.id}, uuid, now)
+		r.enter(flow.Element{Kind: flow.User, ID: l.user.ID}, uuid, now)
 	}
 }
 

@@ -131,7 +131,7 @@ func (r rooms) serving(l *leg) *call {
 // something by then, that call tells it again: the commands of the two may arrive in
 // any order.
 func (r rooms) tellOff(uuid string, now time.Time) {
-	if l := r.ctl.legs.get(uuid); l != nil && l.user.id != "" {
+	if l := r.ctl.legs.get(uuid); l != nil && l.user.ID != "" {
 		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
 		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) {
 			if c := r.ctl.callOn(uuid); c != nil {

@@ -93,7 +93,7 @@ func (r *route) join(uuid string, now time.Time) {
 		r.drop(func(s step) bool { return s.Element.Kind == flow.User && s.leg != r.anchor })
 		return
 	}
-	user := flow.Element{Kind: flow.User, ID: l.user.id}
+	user := flow.Element{Kind: flow.User, ID: l.user.ID}
 	if !slices.Contains(r.talked, user.ID) {
 		r.talked = append(r.talked, user.ID)
 	}
@@ -188,7 +188,7 @@ func (r *route) coming(answered bool) flow.SettingSet {
 	var set flow.SettingSet
 	for uuid := range r.ringing {
 		if l := r.legs.get(uuid); l.is(r.org.ID) {
-			set.Add(r.setting(flow.Element{Kind: flow.User, ID: l.user.id}).Setting)
+			set.Add(r.setting(flow.Element{Kind: flow.User, ID: l.user.ID}).Setting)
 		}
 	}
 	return set
@@ -199,7 +199,7 @@ func (r *route) coming(answered bool) flow.SettingSet {
 func (r *route) objector() (flow.Step, bool) {
 	for uuid := range r.ringing {
 		if l := r.legs.get(uuid); l.is(r.org.ID) {
-			user := r.setting(flow.Element{Kind: flow.User, ID: l.user.id})
+			user := r.setting(flow.Element{Kind: flow.User, ID: l.user.ID})
 			var set flow.SettingSet
 			set.Add(user.Setting)
 			if r.effective().CouldEnd(r.org.Precedence, set) {
@@ -328,7 +328,7 @@ func (r *route) keyPhones() []string {
 // none's.
 func (r *route) userOn(uuid string) string {
 	if l := r.legs.get(uuid); l.is(r.org.ID) {
-		return l.user.id
+		return l.user.ID
 	}
 	return ""
 }

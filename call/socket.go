@@ -8,6 +8,7 @@ import (
 
 	"tapedeck/call/handover"
 	"tapedeck/call/survey"
+	"tapedeck/call/who"
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/toggle"
@@ -161,7 +162,7 @@ func (ctl *Controller) knowEntry(e entry) {
 		l = ctl.legs.add(&leg{uuid: e.leg, switchName: ctl.switches.nameOf(e.core), core: e.core})
 	}
 	if !l.dialled && e.user != "" {
-		l.user = user{e.org.ID, e.user, e.domain}
+		l.user = who.User{Org: e.org.ID, ID: e.user, Domain: e.domain}
 	}
 }
 

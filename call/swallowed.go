@@ -64,7 +64,7 @@ type spellings struct{ ctl *Controller }
 func (sp spellings) pressed(uuid, digit string, now time.Time) {
 	ctl := sp.ctl
 	l := ctl.legs.get(uuid)
-	if l == nil || l.user.id == "" {
+	if l == nil || l.user.ID == "" {
 		return
 	}
 	c := ctl.callOn(uuid)
@@ -105,7 +105,7 @@ func swallowed(c *call, l *leg, runs string, now time.Time) {
 
 // applicationForLog is the name of the application that runs on a leg.
 func applicationForLog(name string) string {
-	if name == "" || strings.HasPrefix(name, "_undef_") || strings.HasPrefix(name, "-ERR") || !isPlain(name) {
+	if name == "" || strings.HasPrefix(name, "_undef_") || strings.HasPrefix(name, "-ERR") || !tidy.IsWord(name) {
 		return "-"
 	}
 	return tidy.Text(name, maxExternal)

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tapedeck/call/who"
 	"tapedeck/esl/esltest"
 )
 
@@ -37,36 +38,9 @@ func TestCallOfNobody(t *testing.T) {
 		t.Errorf("the caller's number is in the log: %q", warned())
 	}
 	for i := range maxUnowned + 10 {
-		fx.ctl.legs.unowned.tell(fx.ctl.cfg.Log, "x", unowned{number: strconv.Itoa(i)})
+		fx.ctl.legs.unowned.tell(fx.ctl.cfg.Log, "x", who.Unowned{Number: strconv.Itoa(i)})
 	}
 	if n := len(fx.ctl.legs.unowned.All()); n > maxUnowned {
 		t.Errorf("%d are remembered", n)
-	}
-}
-
-// TestUnownedOf: what the log says of a call of nobody has no number of an outside
-// party and nothing that a stranger has written.
-func TestUnownedOf(t *testing.T) {
-	p := testPolicy(t)
-	for _, tc := range []struct {
-		name string
-		data fakeData
-		want unowned
-	}{
-		{"from outside", fromOutside("+442079469999"), unowned{"192.0.2.1", "+442079469999", "domain number"}},
-		{"a user in a domain of nobody calls a user", dials("1001", "acme.example", "1002"), unowned{"acme.example", "1002", "domain number"}},
-		{"he calls an outside party", dials("1001", "acme.example", "07700900123"), unowned{"acme.example", "(number)", "domain number"}},
-		{"an organisation that is not there", fromOutside("+442079469999").with("tapedeck_org", "acmee"), unowned{"192.0.2.1", "+442079469999", "domain number tapedeck_org"}},
-		{"nothing", fakeData{}, unowned{"-", "-", "domain number"}},
-		{"a stranger's words", fromOutside("sales\nlevel=ERROR").with("sip_from_host", "a b\n"), unowned{"(unreadable)", "(unreadable)", "domain number"}},
-		{"a stranger's many words", fromOutside(strings.Repeat("9", 10_000)).with("sip_from_host", strings.Repeat("a", 10_000)),
-			unowned{"(unreadable)", "(unreadable)", "domain number"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			e := readEntry(p, tc.data)
-			if e.unowned != tc.want {
-				t.Errorf("got %+v, want %+v", e.unowned, tc.want)
-			}
-		})
 	}
 }

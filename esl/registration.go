@@ -13,7 +13,7 @@ import (
 // show_reg_callback_xml).
 type Registration struct {
 	User, Domain string // of user@domain; Domain is "" if FreeSWITCH says none
-	contact      string // a name-addr or a SIP URI, with its parameters
+	Contact      string // a name-addr or a SIP URI, with its parameters
 }
 
 // maxRegistrations is how much FreeSWITCH may say of the phones at one contact, in
@@ -40,7 +40,7 @@ func ReadRegistrations(text string) ([]Registration, error) {
 	found := make([]Registration, 0, len(answer.Registrations))
 	for _, r := range answer.Registrations {
 		user, domain, _ := strings.Cut(r.User, "@")
-		found = append(found, Registration{User: user, Domain: domain, contact: r.Contact})
+		found = append(found, Registration{User: user, Domain: domain, Contact: r.Contact})
 	}
 	return found, nil
 }
@@ -51,7 +51,7 @@ func ReadRegistrations(text string) ([]Registration, error) {
 // that encodes something as it is (switch_utils.c, switch_url_encode_opt), so the
 // variable has come decoded.
 func (r Registration) IsAt(dialled string) bool {
-	registered := r.contact
+	registered := r.Contact
 	if _, inner, has := strings.Cut(registered, "<"); has {
 		registered, _, _ = strings.Cut(inner, ">")
 	}

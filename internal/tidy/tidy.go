@@ -70,3 +70,12 @@ func Time(t time.Time) time.Time {
 	}
 	return t
 }
+
+// IsWord reports whether a text from outside is safe as one argument of a command or an
+// application: a name, a domain, an address with its port. It has at least one character,
+// and no others than ASCII letters, digits and . - _ : [ ].
+func IsWord(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-:[]_", r)
+	})
+}

@@ -29,6 +29,15 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestIsWord(t *testing.T) {
+	for text, want := range map[string]bool{"acme.example.net": true, "127.0.0.1:5060": true, "[::1]:5060": true, "": false,
+		"acme.example.net:${system(reboot)}": false, "acme.example.net:,a=b": false, "acme.example.net:5060 x": false, "acme\n": false} {
+		if IsWord(text) != want {
+			t.Errorf("%q: got %t", text, !want)
+		}
+	}
+}
+
 func FuzzText(f *testing.F) {
 	f.Add("a\x00\u202eb", 10)
 	f.Fuzz(func(t *testing.T, text string, max int) {

@@ -1,4 +1,7 @@
-package call
+// Package who says whose phone a leg is, from what FreeSWITCH says of the leg, and what
+// an administrator is told of a leg that is nobody's. It is pure: it needs no
+// FreeSWITCH.
+package who
 
 import (
 	"cmp"
@@ -6,6 +9,20 @@ import (
 
 	"tapedeck/flow"
 )
+
+// Data is what FreeSWITCH says of a leg: an event, or the data that a leg brings to the
+// socket.
+type Data interface {
+	Get(header string) string
+	Variable(name string) string
+}
+
+// User names the user whose phone a leg is. The zero value is no user.
+type User struct {
+	Org    string // id of the organisation
+	ID     string
+	Domain string // SIP domain of the leg
+}
 
 // candidate is a user whose phone a leg may be, as one channel variable says.
 type candidate struct {
@@ -27,8 +44,8 @@ type candidate struct {
 // that the answering phone sends. On a leg through a gateway or to an application only
 // user/ counts: a transfer or a follow-me may have left the other names there
 // (docs/freeswitch.md, "Who answers").
-func candidates(data channelData) []candidate {
-	if !isDialled(data) {
+func candidates(data Data) []candidate {
+	if !IsDialled(data) {
 		return []candidate{{variable: "user_name", user: data.Variable("user_name"), domain: domainOf(data)}}
 	}
 	found := []candidate{{variable: "dialed_user", user: data.Variable("dialed_user"), domain: domainOf(data)}}
@@ -61,10 +78,10 @@ func (c candidate) in(p *flow.Policy, hinted *flow.Organisation) *flow.Organisat
 	return nil
 }
 
-// userOf finds the user whose phone a leg is, and the SIP domain by which he was
-// found. If the leg is nobody's, id is "", and the organisation is the one that
-// tapedeck_org or the leg's domain names; nil if neither names one.
-func userOf(p *flow.Policy, data channelData) (org *flow.Organisation, id, domain string) {
+// Of finds the user whose phone a leg is, and the SIP domain by which he was found. If
+// the leg is nobody's, id is "", and the organisation is the one that tapedeck_org or
+// the leg's domain names; nil if neither names one.
+func Of(p *flow.Policy, data Data) (org *flow.Organisation, id, domain string) {
 	org, domain = organisationOf(p, data), domainOf(data)
 	if org != nil {
 		if id, _, ok := org.FindUser(data.Variable("tapedeck_user")); ok {
@@ -82,29 +99,47 @@ func userOf(p *flow.Policy, data channelData) (org *flow.Organisation, id, domai
 	return org, "", domain
 }
 
-// address is a SIP URI.
-type address struct {
-	text       string // without parameters and headers: sip:user@host:port
-	user, host string // host has the port, if the URI has one
+// IsDialled reports whether FreeSWITCH dialled the leg.
+func IsDialled(data Data) bool { return data.Get("Call-Direction") == "outbound" }
+
+// isNoPhone reports whether a dialled leg leads to no phone of this FreeSWITCH: it goes
+// through a gateway, or to an application, as the sample dialplan's to the voicemail
+// (loopback/app=voicemail:...).
+func isNoPhone(data Data) bool {
+	return data.Variable("sip_gateway_name") != "" || strings.HasPrefix(data.Variable("channel_name"), "loopback/app=")
 }
+
+func organisationOf(p *flow.Policy, data Data) *flow.Organisation {
+	if org, ok := p.Organisations[data.Variable("tapedeck_org")]; ok {
+		return org
+	}
+	org, _ := p.OrganisationByDomain(domainOf(data))
+	return org
+}
+
+// domainOf is the SIP domain of a leg's user.
+func domainOf(data Data) string {
+	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), data.Variable("sip_from_host"))
+}
+
+// address is who a SIP URI names.
+type address struct{ user, host string } // host has the port, if the URI has one
 
 // readAddress reads a SIP URI, with or without its scheme, alone or as a name-addr. It
 // returns the zero value for a text that is none.
 func readAddress(uri string) address {
-	text := uri
 	if _, inner, has := strings.Cut(uri, "<"); has { // sofia/profile/user%domain: "" <sip:user@host>
-		text, _, _ = strings.Cut(inner, ">")
+		uri, _, _ = strings.Cut(inner, ">")
 	}
-	if i := strings.IndexAny(text, ";?"); i >= 0 {
-		text = text[:i]
+	if i := strings.IndexAny(uri, ";?"); i >= 0 {
+		uri = uri[:i]
 	}
-	bare := text
-	if scheme, rest, has := strings.Cut(text, ":"); has && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips")) {
-		bare = rest
+	if scheme, rest, has := strings.Cut(uri, ":"); has && (strings.EqualFold(scheme, "sip") || strings.EqualFold(scheme, "sips")) {
+		uri = rest
 	}
-	user, host, is := strings.Cut(bare, "@")
+	user, host, is := strings.Cut(uri, "@")
 	if !is || user == "" || host == "" {
 		return address{}
 	}
-	return address{text, user, host}
+	return address{user, host}
 }
