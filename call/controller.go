@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"tapedeck/call/keyfile"
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -60,7 +61,7 @@ type Controller struct {
 	loop
 	cfg     Config
 	begun   begunLookups
-	markers markerFiles
+	markers keyfile.Remover
 	lost    lostCalls
 
 	// owned by Run
@@ -90,7 +91,7 @@ func New(cfg Config) *Controller {
 		loop:      loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
 		cfg:       cfg,
 		begun:     make(begunLookups),
-		markers:   make(markerFiles, 1024),
+		markers:   keyfile.NewRemover(),
 		calls:     map[string]*call{},
 		dissolved: map[string]*call{},
 		legs:      newLegs(),
@@ -115,7 +116,7 @@ func (ctl *Controller) Run(ctx context.Context) error {
 	ctl.work.Go(func() { watchdog{ctl}.run(ctx, lookEvery) })
 	ctl.work.Go(func() { reaper{ctl}.run(ctx) })
 	ctl.work.Go(func() { ctl.begun.serve(ctx, ctl.cfg.Recordings) })
-	ctl.work.Go(func() { ctl.markers.serve(ctx, ctl.cfg.Recordings, ctl.cfg.Log) })
+	ctl.work.Go(func() { ctl.markers.Serve(ctx, ctl.cfg.Recordings.String(), ctl.cfg.Log) })
 	for {
 		select {
 		case work := <-ctl.inbox:

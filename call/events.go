@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tapedeck/call/files"
+	"tapedeck/call/keyfile"
 	"tapedeck/call/who"
 	"tapedeck/esl"
 	"tapedeck/recording"
@@ -49,15 +50,15 @@ func (ctl *Controller) event(switchName string, ev *esl.Event, now time.Time) {
 	case "CHANNEL_HOLD", "CHANNEL_UNHOLD":
 		queues{ctl}.held(switchName, uuid, ev.Name() == "CHANNEL_HOLD", ev, now)
 	case "RECORD_START":
-		if file := ev.Get("Record-File-Path"); isMarker(file) {
-			ctl.markers.remove(file)
+		if file := ev.Get("Record-File-Path"); keyfile.Is(file) {
+			ctl.markers.Remove(file)
 			ctl.markerStarted(uuid, file, ev, now)
 		} else {
 			ctl.recordStarted(switchName, uuid, ev, now)
 		}
 	case "RECORD_STOP":
-		if file := ev.Get("Record-File-Path"); isMarker(file) {
-			ctl.markers.remove(file) // FreeSWITCH may have put it there only now (audio_spool_path)
+		if file := ev.Get("Record-File-Path"); keyfile.Is(file) {
+			ctl.markers.Remove(file) // FreeSWITCH may have put it there only now (audio_spool_path)
 			ctl.markerStopped(uuid, ev, now)
 		} else {
 			ctl.recordStopped(switchName, uuid, ev, now)

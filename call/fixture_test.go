@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/call/keyfile"
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
@@ -303,7 +304,7 @@ func (fx *fixture) writtenTones() string {
 func (fx *fixture) files() []string {
 	var files []string
 	_ = filepath.WalkDir(fx.dir, func(path string, e fs.DirEntry, err error) error {
-		if err == nil && !e.IsDir() && !isMarker(path) {
+		if err == nil && !e.IsDir() && !keyfile.Is(path) {
 			files = append(files, path)
 		}
 		return nil

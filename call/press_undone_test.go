@@ -17,7 +17,7 @@ import (
 // recordFails makes one action of uuid_record fail until mended is called.
 func (fx *fixture) recordFails(action string) (mended func()) {
 	fx.sw.Fail(func(command, args string) (string, bool) {
-		return "-ERR Cannot do that!\n", command == "uuid_record" && strings.Contains(args, " "+action+" ") && !strings.Contains(args, markerPrefix)
+		return "-ERR Cannot do that!\n", command == "uuid_record" && strings.Contains(args, " "+action+" ") && !aboutMarker(args)
 	})
 	return func() { fx.sw.Fail(func(string, string) (string, bool) { return "", false }) }
 }
@@ -118,7 +118,7 @@ func TestTwoPressesResumeRefused(t *testing.T) {
 	mended := w.recordFails("unmask")
 	var stalled atomic.Bool
 	w.proxy.judgeBy(func(kind, about string) verdict {
-		if kind == "command" && strings.HasPrefix(about, "api uuid_record ") && strings.Contains(about, " mask ") && !strings.Contains(about, markerPrefix) {
+		if kind == "command" && strings.HasPrefix(about, "api uuid_record ") && strings.Contains(about, " mask ") && !aboutMarker(about) {
 			stalled.Store(true)
 			return stall
 		}

@@ -135,7 +135,7 @@ func TestDisclaimer(t *testing.T) {
 // markers of the Record key.
 func (fx *fixture) maskFails() {
 	fx.sw.Fail(func(command, args string) (string, bool) {
-		return "-ERR Cannot mask recording session!\n", command == "uuid_record" && strings.Contains(args, " mask ") && !strings.Contains(args, markerPrefix)
+		return "-ERR Cannot mask recording session!\n", command == "uuid_record" && strings.Contains(args, " mask ") && !aboutMarker(args)
 	})
 }
 

@@ -1,11 +1,10 @@
 package call
 
 import (
-	"path"
 	"strconv"
-	"strings"
 	"time"
 
+	"tapedeck/call/keyfile"
 	"tapedeck/esl"
 	"tapedeck/toggle"
 )
@@ -14,7 +13,7 @@ import (
 // a recording of the phone's own leg, to the path that the profile's record-path and
 // record-template give, `off` stops it (sofia.c, sofia_handle_sip_i_info). Those
 // recordings are only markers: they are masked, and their files are removed
-// (keyfiles.go). FreeSWITCH holds back 500 ms of their audio but for the first packet
+// (package keyfile). FreeSWITCH holds back 500 ms of their audio but for the first packet
 // (RECORD_PRE_BUFFER_FRAMES; switch_core_media_bug.c, switch_core_media_bug_read). A
 // mask takes effect sooner, so one packet of the talk gets into a marker at most. On
 // the leg no variable is set that a recording reads: it would count for everybody's
@@ -23,7 +22,6 @@ import (
 // A marker runs on each phone exactly while the call is being recorded. So a key
 // that asks for a change makes an event: `on` starts a marker, `off` stops it. A key
 // that asks for the present state makes none.
-const markerPrefix = "tapedeck-key-"
 
 // markerMinSec is RECORD_MIN_SEC of the markers that we start, in seconds: FreeSWITCH
 // deletes a shorter file by itself, even if Tapedeck has ended meanwhile.
@@ -35,13 +33,9 @@ type marker struct {
 	serial string // "" if the key started it, anySerial if it is not known who did
 }
 
-// isMarker reports whether a file is a marker, by its name.
-func isMarker(file string) bool { return strings.HasPrefix(path.Base(file), markerPrefix) }
-
-// markerFile is the path of a phone's marker, as the profile makes it from
-// freeswitch-conf's record-path and record-template.
+// markerFile is the path of a phone's marker.
 func (ctl *Controller) markerFile(uuid string) string {
-	return path.Join(ctl.cfg.Recordings.String(), keyDir, markerPrefix+uuid+".wav")
+	return keyfile.Of(ctl.cfg.Recordings.String(), uuid)
 }
 
 // markerSerial is the recording variable that numbers the markers that we start. It

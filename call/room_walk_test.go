@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"tapedeck/call/keyfile"
 	"tapedeck/esl/esltest"
 	"tapedeck/internal/testkit"
 )
@@ -130,7 +131,7 @@ func (w *roomWalk) toldTrue() {
 		w.told = map[*esltest.Channel]string{}
 	}
 	for i, leg := range w.legs() {
-		files := slices.DeleteFunc(leg.RoomFiles(), isMarker)
+		files := slices.DeleteFunc(leg.RoomFiles(), keyfile.Is)
 		if !testkit.Happens(time.Second, func() bool { return (len(files) > 0) == (leg.Get("tapedeck_state") == "on") }) {
 			w.fail("tapedeck_state of leg %d is %q, and its voice is written into %q", i, leg.Get("tapedeck_state"), files)
 		}
@@ -139,7 +140,7 @@ func (w *roomWalk) toldTrue() {
 		for _, prompt := range phone.Hears() {
 			w.told[phone] = prompt
 		}
-		files := slices.DeleteFunc(phone.RoomFiles(), isMarker)
+		files := slices.DeleteFunc(phone.RoomFiles(), keyfile.Is)
 		if strings.HasSuffix(w.told[phone], "/recorded.wav") && len(files) > 0 {
 			w.note("(user %d was told %s)", i, w.told[phone])
 			w.fail("user %d was told \"Recorded\", and is written into %q", i, files)

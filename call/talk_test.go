@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tapedeck/call/handover"
+	"tapedeck/call/keyfile"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/recording"
@@ -21,7 +22,7 @@ import (
 func (fx *fixture) toldTrue() {
 	fx.Helper()
 	for _, leg := range fx.sw.Channels() {
-		files := slices.DeleteFunc(leg.WrittenTo(), isMarker)
+		files := slices.DeleteFunc(leg.WrittenTo(), keyfile.Is)
 		if state := leg.Get("tapedeck_state"); len(files) > 0 && state != "on" {
 			fx.Errorf("tapedeck_state of %s is %q, and its voice is written into %q", leg.UUID(), state, files)
 		}
@@ -476,7 +477,7 @@ func TestPickUpUnseen(t *testing.T) {
 		fx.Helper()
 		fx.waitState(a, "on")
 		fx.waitState(x, "on")
-		fx.until("alice's own file is closed", func() bool { return len(slices.DeleteFunc(x.WrittenTo(), isMarker)) == 1 })
+		fx.until("alice's own file is closed", func() bool { return len(slices.DeleteFunc(x.WrittenTo(), keyfile.Is)) == 1 })
 		fx.settle()
 		fx.toldTrue()
 		fx.pressCode(x)
@@ -599,7 +600,7 @@ func TestPickUpAcrossInstances(t *testing.T) {
 			fx.wantState(a, "on")
 			fx.wantState(x, "on")
 			fx.toldTrue()
-			if files := slices.DeleteFunc(x.WrittenTo(), isMarker); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+			if files := slices.DeleteFunc(x.WrittenTo(), keyfile.Is); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
 				t.Errorf("alice is written into %q", files)
 			}
 			for i, state := range []string{"paused", "on"} { // the marker on alice's phone was the other instance's

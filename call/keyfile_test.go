@@ -3,8 +3,12 @@ package call
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/call/keyfile"
 )
 
 // TestKeySparesOtherRecordings: what somebody else records on a user's leg is kept
@@ -68,13 +72,13 @@ func TestLeftKeyMarkersAreRemoved(t *testing.T) {
 	a := fx.inbound("+442079460004")
 	d := fx.ring(a, "1004")
 	fx.answer(d)
-	keep := filepath.Join(fx.dir, keyDir, "notes.txt")
+	keep := filepath.Join(filepath.Dir(keyfile.Of(fx.dir, "")), "notes.txt")
 	fx.restart(policy, func() {
 		d.RecordKey(true)
 		if len(fx.markers()) != 1 {
 			t.Error("the key has begun no file")
 		}
-		left := filepath.Join(fx.dir, keyDir, markerPrefix+"gone.wav")
+		left := keyfile.Of(fx.dir, "gone")
 		for _, path := range []string{left, keep} {
 			fx.must(os.WriteFile(path, nil, 0o600))
 		}
@@ -89,40 +93,14 @@ func TestLeftKeyMarkersAreRemoved(t *testing.T) {
 	}
 }
 
-// TestSweepSparesNewKeyMarkers: FreeSWITCH may be about to look for a file that it has
-// just created.
-func TestSweepSparesNewKeyMarkers(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, markerPrefix+"new.wav")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for age, left := range map[time.Duration]bool{markerAge - time.Millisecond: true, markerAge: false} {
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Chtimes(path, info.ModTime(), info.ModTime()); err != nil {
-			t.Fatal(err)
-		}
-		if err := sweepMarkers(dir, info.ModTime().Add(age)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := os.Stat(path); (err == nil) != left {
-			t.Errorf("%v old: %v", age, err)
-		}
-	}
-	if err := sweepMarkers(filepath.Join(dir, "none"), time.Now()); err != nil {
-		t.Errorf("without the folder: %v", err)
-	}
-}
-
 // markers are the files of markers that exist.
 func (fx *fixture) markers() []string {
-	left, err := filepath.Glob(filepath.Join(fx.dir, keyDir, markerPrefix+"*"))
+	left, err := filepath.Glob(keyfile.Of(fx.dir, "*"))
 	fx.must(err)
 	return left
+}
+
+// aboutMarker reports whether a command is about the file of a marker.
+func aboutMarker(command string) bool {
+	return slices.ContainsFunc(strings.Fields(command), keyfile.Is)
 }
