@@ -22,7 +22,7 @@ type call struct {
 	trace      trace
 	presses    presses
 	line       line
-	permits    permits
+	permits    startPermits
 	ownership  ownership
 	announced  announced
 	talk       talk
@@ -59,7 +59,7 @@ func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
 	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
 	c.presses.call, c.line.call, c.ownership.call = c, c, c
-	c.permits = permits{call: c, given: map[string]bool{}}
+	c.permits = startPermits{call: c, given: map[string]bool{}}
 	c.announced.call, c.talk.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c, c
 	c.line.switchName = switchName
 	return c

@@ -41,7 +41,7 @@ type timers struct {
 	confirm     timer         // after a start whose commands may have run in any order, until the state is sent again
 	retry       timer         // while the file may get speech that must not be in it
 	resume      timer         // from a person's pause to its end by itself
-	permit      timer         // from the answer of a phone with a permit until the recorded leg's must have come
+	permit      timer         // from the answer of a phone with a start permit until the recorded leg's must have come
 	restart     timer         // while a recording is wanted and none is running
 	closing     timer         // of a call that has dissolved: until the end of its file counts as missed
 	restartWait time.Duration // how long restart waits before the next attempt

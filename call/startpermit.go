@@ -9,21 +9,21 @@ import (
 	"tapedeck/toggle"
 )
 
-// permits let a recording begin with speech although somebody who may answer the
+// startPermits let a recording begin with speech although somebody who may answer the
 // call does not want to be recorded. The answer then starts the file masked. While
-// only phones ring whose users may be recorded, each of them has a permit: a command
-// that FreeSWITCH runs when that phone is answered, and that takes the mask out of
-// what the recorded leg runs when it is answered after the phone. Whoever takes the
-// call otherwise (an application, a user who picks it up, a phone that is dialled
-// later) has no permit, and the file begins silent. A permit that comes too late
-// does nothing. So no order of events lets speech into a file that must be silent.
-type permits struct {
+// only phones ring whose users may be recorded, each of them has a start permit, for
+// short a permit: a command that FreeSWITCH runs when that phone is answered, and that
+// takes the mask out of what the recorded leg runs when it is answered after the phone.
+// Whoever takes the call otherwise (an application, a user who picks it up, a phone that
+// is dialled later) has no permit, and the file begins silent. A permit that comes too
+// late does nothing. So no order of events lets speech into a file that must be silent.
+type startPermits struct {
 	call  *call
 	given map[string]bool // legs that may have a permit; false: one by the owner before
 }
 
-// permitVariable is the variable of a dialled leg with its permit. FreeSWITCH runs it
-// before the dialling leg notices the answer (switch_channel.c,
+// permitVariable is the variable of a dialled leg with its start permit. FreeSWITCH
+// runs it before the dialling leg notices the answer (switch_channel.c,
 // switch_channel_perform_mark_answered).
 const permitVariable = "api_on_answer_tapedeck"
 
@@ -32,7 +32,7 @@ const maskVariable = "execute_on_answer_tapedeck_2"
 
 // keep gives permits and takes them back, so that exactly those legs have one whose
 // answer may start the file with speech.
-func (p *permits) keep(now time.Time) {
+func (p *startPermits) keep(now time.Time) {
 	c := p.call
 	if c.route.direction == flow.Outbound || c.rec.Gone || c.rec.Pending != toggle.None {
 		return
@@ -50,7 +50,7 @@ func (p *permits) keep(now time.Time) {
 // give gives a permit to each leg that rings. A leg that has had one, was answered
 // and rings no more has taken the mask out (a phone that refused the call after its
 // answer): the mask is set again.
-func (p *permits) give(now time.Time) {
+func (p *startPermits) give(now time.Time) {
 	c := p.call
 	var send []esl.Command
 	for uuid := range p.given {
@@ -80,7 +80,7 @@ const permitLasts = 500 * time.Millisecond
 
 // used notes that a phone was answered. If it had a permit and then does not take the
 // call, the permit lapses.
-func (p *permits) used(uuid string) {
+func (p *startPermits) used(uuid string) {
 	if c := p.call; p.given[uuid] && !c.rec.Answered {
 		c.timers.permit.start(c.ctl, permitLasts, p.lapse)
 	}
@@ -88,7 +88,7 @@ func (p *permits) used(uuid string) {
 
 // lapse takes the permits back if the call is still not answered. Phones that only
 // ring get new ones.
-func (p *permits) lapse(now time.Time) {
+func (p *startPermits) lapse(now time.Time) {
 	c := p.call
 	if !c.rec.Answered && !c.rec.Gone && c.rec.Pending == toggle.None {
 		p.takeBack(c.rec.File == toggle.ArmedMasked, now)
@@ -98,7 +98,7 @@ func (p *permits) lapse(now time.Time) {
 
 // takeBack takes all permits back. If the answer is to start the file masked, it sets
 // the mask again, because a permit may have been used just now.
-func (p *permits) takeBack(armed bool, now time.Time) {
+func (p *startPermits) takeBack(armed bool, now time.Time) {
 	c := p.call
 	var send []esl.Command
 	for uuid := range p.given {
@@ -116,7 +116,7 @@ func (p *permits) takeBack(armed bool, now time.Time) {
 }
 
 // recall notes that the owner before may have given permits to the legs that ring.
-func (p *permits) recall() {
+func (p *startPermits) recall() {
 	for uuid := range p.call.route.ringing {
 		p.given[uuid] = false
 	}
