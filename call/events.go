@@ -16,7 +16,7 @@ import (
 // Events are the events that a watch link has to subscribe to.
 var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHANNEL_UNBRIDGE", "CHANNEL_HOLD", "CHANNEL_UNHOLD",
 	"CHANNEL_HANGUP_COMPLETE", "RECORD_START", "RECORD_STOP", "MEDIA_BUG_START", "MEDIA_BUG_STOP", "CODEC", "PRESENCE_PROBE", "DTMF",
-	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, roomSubclass, queueSubclass}
+	armedSubclass, toggleSubclass, enteredSubclass, adoptedSubclass, dissolvedSubclass, roomSubclass, queueSubclass}
 
 // Watched takes an event from the watch link of a switch. The link calls it in the
 // order of the events. It waits while the Controller is busy.
@@ -98,6 +98,8 @@ func (ctl *Controller) custom(switchName, uuid string, ev *esl.Event, now time.T
 		queues{ctl}.event(switchName, uuid, ev, now)
 	case adoptedSubclass:
 		ctl.takeover.adoptedElsewhere(ev)
+	case dissolvedSubclass:
+		talks{ctl}.dissolvedElsewhere(ev, now)
 	case roomSubclass:
 		rooms{ctl}.event(ev, now)
 	}

@@ -195,6 +195,10 @@ func (t *talk) dissolve(into, with string, here *call, now time.Time) {
 	}
 	t.asks = ""
 	send := append(t.letGo(with, now), esl.SetVar(leg, handover.Variable, ""), esl.SetVar(leg, "tapedeck_call", into))
+	if here == nil {
+		send = append(send, esl.SendEvent("CUSTOM", esl.Header{Name: "Event-Subclass", Value: dissolvedSubclass}, esl.Header{Name: "Tapedeck-Call", Value: into}))
+	}
+	c.ownership.save(now) // a Tapedeck that comes after this one knows it from the draft
 	c.line.send(send, func(_ []esl.Reply, _ error, now time.Time) {
 		if busy && here != nil && here.isLive() && here.route.peer == leg { // what was on its way to the leg may have come late
 			here.announced.again(now)
@@ -203,6 +207,18 @@ func (t *talk) dissolve(into, with string, here *call, now time.Time) {
 	}, now)
 	c.line.carryOut(c.fact(toggle.Fact{What: toggle.Dissolved}, now), now)
 	c.followUp(now)
+}
+
+// dissolvedSubclass is the subclass of the event that tells the owner of a call that a
+// call of another instance has become part of it.
+const dissolvedSubclass = "tapedeck::dissolved"
+
+// dissolvedElsewhere takes that event. What the other instance had told the leg may have
+// come after what this one has: the leg is told again.
+func (t talks) dissolvedElsewhere(ev *esl.Event, now time.Time) {
+	if c := t.ctl.calls[ev.Get("Tapedeck-Call")]; c != nil {
+		c.announced.again(now)
+	}
 }
 
 // letGo are the commands that tell a phone and the lamps that the call is not with them
@@ -238,7 +254,7 @@ func (t *talk) conclude(now time.Time) {
 	case runs && c.rec.Held && !timers.retry.running():
 		timers.retry.start(c.ctl, retryAfter, timers.tryAgain)
 	case runs:
-	case p.Began.IsZero() && !c.rec.Doomed, !p.Stopped.IsZero():
+	case p.Began.IsZero() && (!c.rec.Doomed || c.rec.Problems&toggle.NotStarted != 0), !p.Stopped.IsZero():
 		c.end(now)
 	case !timers.closing.running():
 		timers.closing.start(c.ctl, startDeadline, c.end)

@@ -100,7 +100,7 @@ func (s State) overdue() State {
 	if !s.Answered || !s.unstarted() {
 		return s
 	}
-	if s.Wish() != Nothing || s.File == Armed { // it was wanted at the answer
+	if s.Wish() != Nothing || s.File == Armed || s.Doomed && s.File != NoFile { // it was wanted at the answer
 		s.Problems |= NotStarted
 	}
 	s.File = NoFile

@@ -147,8 +147,9 @@ func (p *Part) explain(missing time.Duration) {
 	slices.SortFunc(p.Waits, func(a, b Wait) int { return a.From.Compare(b.From) })
 }
 
-// Empty notes that no packet came and FreeSWITCH has deleted the file.
-func (p *Part) Empty() { p.Began, p.Stopped, p.Edges, p.Waits = time.Time{}, time.Time{}, nil, nil }
+// Empty notes that no packet came and FreeSWITCH has deleted the file. That it has
+// ended stays known.
+func (p *Part) Empty() { p.Began, p.Edges, p.Waits = time.Time{}, nil, nil }
 
 // maxProblems is how many problems a file may have before each kind is noted only
 // once.
