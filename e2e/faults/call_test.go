@@ -26,7 +26,8 @@ type call struct {
 	presses  []*press
 	entries  []entering
 	followed bool      // a Tapedeck has answered its first socket
-	ended    time.Time // when its people hung up
+	ended    time.Time // when its people hung up, or it dissolved
+	into     *call     // into which it has dissolved
 	stayed   bool      // it lasted until all faults were healed
 	agreed   time.Time // since then, what is recorded is what is wanted
 }
@@ -253,8 +254,11 @@ const early = 50 * time.Millisecond
 // isOf reports whether a line of the trace is of this press. A line that is a little
 // earlier belongs to the press before, if the same leg has made one.
 func (c *call) isOf(p *press, line time.Time) bool {
+	next := slices.ContainsFunc(c.presses, func(q *press) bool {
+		return q.leg == p.leg && q.method == p.method && (q.bound || q.method != "dtmf") && q.at.After(p.at) && !line.Before(q.at)
+	})
 	switch {
-	case !p.until.IsZero() && !line.Before(p.until):
+	case next:
 		return false
 	case !line.Before(p.at):
 		return true
@@ -286,6 +290,9 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 				result = n.Result
 			}
 		}
+	}
+	if heard == "is-being-recorded" && result != "" && result != "ok" {
+		heard = "not-permitted" // the prompt was no answer: the recording was resumed
 	}
 	return heard, result
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tapedeck/esl/esltest"
 )
 
 // How long things may take once every fault is healed.
@@ -41,13 +43,13 @@ func (s *stage) converge() {
 		var at *ruled
 		agrees := s.untilCalm(max(time.Second, patience-time.Since(began)), func() bool {
 			at = c.stand(time.Now(), s.sidecars(true))
-			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on")
+			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on") && at.toldAlike()
 		})
 		switch {
 		case c.over():
 		case !agrees && s.excused(c):
 		case !agrees:
-			s.fails("%s %.8s is %q, and wanted is %t, %v after everything was healed", c.name, c.id(), c.anchor.Get("tapedeck_state"), at.wanted(),
+			s.fails("%s %.8s is %q (%s), and wanted is %t, %v after everything was healed", c.name, c.id(), c.anchor.Get("tapedeck_state"), at.toldPeer(), at.wanted(),
 				time.Since(s.quietFrom).Round(time.Millisecond))
 		case c.followed && at.sure():
 			c.agreed = time.Now()
@@ -57,6 +59,20 @@ func (s *stage) converge() {
 	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
 	time.Sleep(500 * time.Millisecond) // of talk that must be in the file, or not
+}
+
+// toldAlike reports whether the phone that talks to the recorded leg has been told the same.
+func (c *ruled) toldAlike() bool {
+	told := func(leg *esltest.Channel) string { return cmp.Or(leg.Get("tapedeck_state"), "off") }
+	return c.peer == nil || told(c.peer) == told(c.anchor)
+}
+
+// toldPeer is what the phone that talks to the recorded leg has been told.
+func (c *ruled) toldPeer() string {
+	if c.peer == nil {
+		return "alone"
+	}
+	return "its peer " + c.peer.Get("tapedeck_state")
 }
 
 // owned reports whether the instance that last claimed a call still runs. What a dead

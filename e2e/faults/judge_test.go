@@ -22,6 +22,9 @@ func (s *stage) judge() {
 	}
 	for _, c := range s.everyCall() {
 		s.judgeCall(c, all, heard)
+		if c.into != nil {
+			s.judgePickUp(c, all, heard)
+		}
 	}
 	s.judgeOwners()
 	s.judgeHandovers()

@@ -155,6 +155,9 @@ func (p *player) dial() bool {
 	if phone == nil || !p.sleep(20*ms, 300*ms) {
 		return false
 	}
+	if p.rand.IntN(6) == 0 {
+		return p.takes("while it rings") && !p.over()
+	}
 	phone.Answer()
 	p.peer, p.held = phone, false
 	p.happens(moment{what: "joins", user: users[p.ext], leg: phone})
@@ -163,7 +166,7 @@ func (p *player) dial() bool {
 
 // step lets somebody do something random while they talk.
 func (p *player) step() {
-	n := p.rand.IntN(20)
+	n := p.rand.IntN(23)
 	if p.plan.still {
 		n = p.rand.IntN(13)
 	}
@@ -180,6 +183,8 @@ func (p *player) step() {
 		p.blind()
 	case n < 19:
 		p.attended()
+	case n < 22:
+		p.pickUp()
 	}
 }
 
@@ -267,17 +272,23 @@ func (p *player) blind() {
 	p.dial()
 }
 
+// begins lets a user begin an internal call during this one.
+func (p *player) begins(name, ext, to string) *player {
+	own := &player{call: &call{s: p.s, name: p.name + " " + name, kind: internal, way: p.way}, rand: p.rand, ext: ext}
+	own.first = own.from(ext, to, "")
+	own.anchor = own.first
+	own.happens(moment{what: "anchors", leg: own.first})
+	own.happens(moment{what: "first", user: users[ext], leg: own.first})
+	own.has(own.first)
+	p.join(own.call)
+	own.followed = own.enter(own.first, "")
+	return own
+}
+
 // attended lets the phone call another one and transfer the call to it.
 func (p *player) attended() {
 	to := p.pick(extensions...)
-	consult := &player{call: &call{s: p.s, name: p.name + " consult", kind: internal, way: p.way}, rand: p.rand, ext: to}
-	consult.first = consult.from(p.ext, to, "")
-	consult.anchor = consult.first
-	consult.happens(moment{what: "anchors", leg: consult.first})
-	consult.happens(moment{what: "first", user: users[p.ext], leg: consult.first})
-	consult.has(consult.first)
-	p.join(consult.call)
-	consult.followed = consult.enter(consult.first, "")
+	consult := p.begins("consult", p.ext, to)
 	consult.happens(moment{what: "rings"})
 	phone := consult.ring(consult.first, to)
 	if phone == nil || !p.sleep(20*ms, 300*ms) {

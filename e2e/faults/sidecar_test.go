@@ -43,8 +43,8 @@ type sidecar struct {
 		Cause   struct{ Element, Setting, Toggle, User string }
 	}
 	Trace []struct {
-		At                                                  time.Time
-		What, Element, Setting, Method, User, Result, State string
+		At                                                        time.Time
+		What, Element, Setting, Method, User, Result, State, Call string
 	}
 	Previous, Next string
 	Complete       bool

@@ -9,8 +9,8 @@ import (
 // only 45 ms before the second was made. One line is of one press.
 func TestLineOfATrace(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(1000, 0).Add(time.Duration(ms) * time.Millisecond) }
-	first := &press{at: at(1765), until: at(2130), method: "dtmf", ext: "1002"}
-	second := &press{at: at(2130), method: "dtmf", ext: "1002"}
+	first := &press{at: at(1765), until: at(2130), method: "dtmf", ext: "1002", bound: true}
+	second := &press{at: at(2130), method: "dtmf", ext: "1002", bound: true}
 	c := &call{presses: []*press{first, second}}
 	for _, tc := range []struct {
 		line          int
