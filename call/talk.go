@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"tapedeck/call/handover"
@@ -105,7 +106,10 @@ func (t *talk) ask(leg string, now time.Time) {
 	t.asks, t.theirs = "", ""
 	l := c.ctl.legs.get(leg)
 	switch {
-	case c.ctl.cfg.Calls.Alone(), l != nil && l.call == c.id:
+	case l != nil && l.call == c.id:
+		t.joinedUnseen(l, now)
+		return
+	case c.ctl.cfg.Calls.Alone():
 		return
 	case c.asMet().outside && l.is(c.route.org.ID):
 		t.joinedFromElsewhere(leg, now)
@@ -136,6 +140,18 @@ func (t *talk) joinedFromElsewhere(leg string, now time.Time) {
 	l := t.call.ctl.legs.get(leg)
 	if l.is(t.call.route.org.ID) && l.call != t.call.id && begunBy(leg, l.call) > 0 {
 		t.joinedBy(leg, l.call, now)
+	}
+}
+
+// joinedUnseen notes that a user had come with a call of his own before anybody followed
+// this one: only such a leg has the id of this call without having been dialled for it.
+func (t *talk) joinedUnseen(l *leg, now time.Time) {
+	c := t.call
+	known := slices.ContainsFunc(c.trace, func(n recording.Note) bool {
+		return n.What == recording.NoteJoined && begunBy(l.uuid, n.Call) > 0
+	})
+	if l.is(c.route.org.ID) && !l.dialled && l.uuid != c.route.first && !known {
+		t.joinedBy(l.uuid, idOf(l.uuid, max(0, l.begun-1)), now)
 	}
 }
 

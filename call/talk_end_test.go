@@ -3,8 +3,11 @@ package call
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"tapedeck/call/handover"
 )
 
 // TestDissolvedWithoutAStart: the disk was full when the picking user's leg was answered,
@@ -74,6 +77,27 @@ func TestPickUpToldLate(t *testing.T) {
 	close(waits)
 	fx.waitState(x, "on")
 	fx.toldTrue()
+	a.Hangup("")
+	fx.settle()
+}
+
+// TestJoinedWhileNobodyFollowed: the picking user's call has dissolved at another instance
+// while nobody followed the outside party's call. Whoever takes that over finds it out.
+func TestJoinedWhileNobodyFollowed(t *testing.T) {
+	p := pressPolicy(t)
+	fx := newFixtureWith(t, p)
+	a := fx.parkedCall("+442079460001")
+	x := fx.from("1001", "6001")
+	fx.settle()
+	fx.restart(p, func() {
+		x.PickUpParked(a)
+		x.Set(handover.Variable, "")
+		x.Set("tapedeck_call", a.UUID())
+	})
+	fx.waitState(x, "on")
+	if got := fx.log.Lines("user came with a call of his own"); len(got) != 1 || !strings.Contains(got[0], "other="+x.UUID()) {
+		t.Errorf("the log says %q", got)
+	}
 	a.Hangup("")
 	fx.settle()
 }
