@@ -2,6 +2,7 @@ package faults
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
 	"tapedeck/esl/esltest"
@@ -101,9 +102,9 @@ func (s *stage) judgePickUp(c *call, all []sidecar, heard map[string]*audio) {
 		if a == nil || began.IsZero() {
 			continue
 		}
-		if end := began.Add(a.length); end.After(latest) {
-			s.fails("%s %.8s: its user is in another call since %v, and %s ends at %v", c.name, c.id(), c.ended.Sub(s.began).Round(ms),
-				filepath.Base(d.wav()), end.Sub(s.began).Round(ms))
+		if at, found := a.speech(latest.Sub(began), a.length); found {
+			s.fails("%s %.8s: its user is in another call since %v, and somebody is heard in %s at %v", c.name, c.id(), c.ended.Sub(s.began).Round(ms),
+				filepath.Base(d.wav()), began.Add(at).Sub(s.began).Round(ms))
 		}
 	}
 	if len(own) == 0 {
@@ -116,6 +117,17 @@ func (s *stage) judgePickUp(c *call, all []sidecar, heard map[string]*audio) {
 	if len(others) > 0 && !names(others, "joined", c.id()) {
 		s.fails("%s %.8s has a sidecar that does not say that %.8s is part of it", c.into.name, c.into.id(), c.id())
 	}
+}
+
+// inOtherFiles reports whether what is said in the call is being written into the file of
+// another one: of a user who has picked it up, or of one who has left.
+func (c *call) inOtherFiles(peer *esltest.Channel) bool {
+	for _, leg := range []*esltest.Channel{c.anchor, peer} {
+		if leg != nil && slices.ContainsFunc(leg.WrittenTo(), func(path string) bool { return !isMarker(path) && callOf(path) != c.id() }) {
+			return true
+		}
+	}
+	return false
 }
 
 // unseen reports whether a user came to the call on this leg while something was broken,

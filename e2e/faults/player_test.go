@@ -251,6 +251,9 @@ func (p *player) unheard(what *press) {
 
 func (p *player) hold() {
 	if p.held = !p.held; p.held {
+		p.s.mu.Lock()
+		p.s.held[p.peer.UUID()] = true
+		p.s.mu.Unlock()
 		p.peer.Hold()
 	} else {
 		p.peer.Unhold()

@@ -36,7 +36,8 @@ type stage struct {
 	calls []*call
 	wrong []error
 
-	deleted []string // calls whose file a fault has deleted
+	deleted []string        // calls whose file a fault has deleted
+	held    map[string]bool // legs whose phone has held the other party: it says nothing then
 
 	quietFrom time.Time // since then every fault is healed
 	settled   time.Duration
@@ -57,7 +58,7 @@ func (s *stage) host(n int) string {
 }
 
 func newStage(t *testing.T, seed uint64) *stage {
-	s := &stage{t: t, plan: newPlan(seed), began: time.Now()}
+	s := &stage{t: t, plan: newPlan(seed), began: time.Now(), held: map[string]bool{}}
 	s.tap = newTap(s.note)
 	var err error
 	s.dir, err = os.MkdirTemp("", "tapedeck-fault-")
