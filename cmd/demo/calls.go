@@ -46,7 +46,7 @@ var exampleCalls = []struct {
 		p.answer("1003")
 		p.talk()
 	}},
-	{"inbound, the reception switches off, the survey on again", func(p *play) {
+	{"inbound, the reception turns it off, the survey on again", func(p *play) {
 		p.inbound("+442079460001")
 		p.first.Answer()
 		p.talk()
@@ -243,10 +243,22 @@ func (p *play) verdict(c calls.Call) string {
 	if org == nil {
 		return "its organisation has left the policy"
 	}
-	if b := c.Because; b.Toggle != "" {
-		return fmt.Sprintf("recorded, because %s switched it %s (%s)", b.User, c.State, b.Toggle)
+	if c.Because.Toggle != "" {
+		return pressedVerdict(c)
 	}
 	return flow.Explain(policy.Precedence, org.Recording, c.Chain).Verdict
+}
+
+// pressedVerdict says what a press has led to, if a press was the last to decide.
+func pressedVerdict(c calls.Call) string {
+	words := "recorded, because %s turned it on (%s)"
+	switch c.State {
+	case calls.Paused:
+		words = "recorded, and then paused by %s (%s)"
+	case calls.Off:
+		words = "turned off by %s (%s)"
+	}
+	return fmt.Sprintf(words, c.Because.User, c.Because.Toggle)
 }
 
 // turnedAway says why Tapedeck left a call alone.

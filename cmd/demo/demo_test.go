@@ -17,6 +17,7 @@ import (
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/internal/testkit"
+	"tapedeck/store/calls"
 )
 
 var (
@@ -235,6 +236,21 @@ func TestDemoFollowsItsPolicy(t *testing.T) {
 	}
 	if files := wavFiles(t, dir); len(files) > 0 {
 		t.Errorf("recorded: %v", files)
+	}
+}
+
+// TestPressedVerdict: what a press led to is said in the words of the rest, whatever the
+// edited policy makes of the press.
+func TestPressedVerdict(t *testing.T) {
+	for state, want := range map[calls.State]string{
+		calls.On:     "recorded, because dave turned it on (dtmf)",
+		calls.Paused: "recorded, and then paused by dave (dtmf)",
+		calls.Off:    "turned off by dave (dtmf)",
+	} {
+		c := calls.Call{State: state, Because: calls.Cause{Toggle: "dtmf", User: "dave"}}
+		if got := pressedVerdict(c); got != want {
+			t.Errorf("%s: %q, want %q", state, got, want)
+		}
 	}
 }
 
