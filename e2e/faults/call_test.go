@@ -281,15 +281,19 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 	case p.method == "dtmf" && !p.bound:
 		return "", ""
 	}
-	if h, ok := c.s.tap.heard(p.leg.UUID(), p.at, until); ok {
-		heard = h.name
-	}
+	taken := p.at // when Tapedeck took it: what the phone heard before answered an earlier press
 	for _, s := range known {
 		for _, n := range s.Trace {
 			if s.Call == c.id() && n.What == "pressed" && n.Method == p.method && n.User == users[p.ext] && c.isOf(p, n.At) {
 				result = n.Result
+				if n.At.After(taken) {
+					taken = n.At
+				}
 			}
 		}
+	}
+	if h, ok := c.s.tap.heard(p.leg.UUID(), taken, until); ok {
+		heard = h.name
 	}
 	if heard == "is-being-recorded" && result != "" && result != "ok" {
 		heard = "not-permitted" // the prompt was no answer: the recording was resumed

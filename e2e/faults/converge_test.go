@@ -43,7 +43,7 @@ func (s *stage) converge() {
 		var at *ruled
 		agrees := s.untilCalm(max(time.Second, patience-time.Since(began)), func() bool {
 			at = c.stand(time.Now(), s.sidecars(true))
-			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on") && at.toldAlike() && !c.inOtherFiles(at.peer)
+			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on") && (at.wanted() || !c.isWritten()) && at.toldAlike() && !c.inOtherFiles(at.peer)
 		})
 		switch {
 		case c.over():
@@ -73,6 +73,12 @@ func (c *ruled) toldPeer() string {
 		return "alone"
 	}
 	return "its peer " + c.peer.Get("tapedeck_state")
+}
+
+// isWritten reports whether the outside party's voice is written into a file of the
+// call now. What the call's state says may be late: a command is on its way.
+func (c *call) isWritten() bool {
+	return slices.ContainsFunc(c.anchor.WrittenTo(), func(path string) bool { return callOf(path) == c.id() })
 }
 
 // owned reports whether the instance that last claimed a call still runs. What a dead

@@ -204,12 +204,27 @@ func (s *stage) judgeLength(c *call, own []sidecar, heard map[string]*audio) {
 	}
 }
 
+// block is how much sound FreeSWITCH keeps in memory before it writes it (64 KB of
+// stereo). What is in memory when the disk is full is lost.
+const block = 2100 * time.Millisecond
+
+// calmUntil is when the first fault took something away.
+func (s *stage) calmUntil() time.Time {
+	until := s.firstFault()
+	for _, f := range s.plan.faults {
+		if lost := f.struck.Add(-block); f.kind == diskFull && !f.struck.IsZero() && lost.Before(until) {
+			until = lost
+		}
+	}
+	return until
+}
+
 // judgeCalm checks the audio of the call until the first fault.
 func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broken bool) {
 	if !c.followed {
 		return
 	}
-	until := s.firstFault()
+	until := s.calmUntil()
 	if !c.ended.IsZero() && c.ended.Before(until) {
 		until = c.ended
 	}

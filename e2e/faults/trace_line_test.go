@@ -1,8 +1,12 @@
 package faults
 
 import (
+	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
+
+	"tapedeck/esl/esltest"
 )
 
 // TestLineOfATrace: two presses 365 ms apart, on a machine that traced the first one
@@ -27,5 +31,51 @@ func TestLineOfATrace(t *testing.T) {
 		if got := c.isOf(second, at(tc.line)); got != tc.second {
 			t.Errorf("the line at %d ms is of the second press: %t", tc.line, got)
 		}
+	}
+}
+
+// TestLateAnswer: on a slow link a phone hears the answer to its first press only after
+// it has pressed again, and is gone before the second is taken. What it heard does not
+// answer the second.
+func TestLateAnswer(t *testing.T) {
+	at := func(ms int) time.Time { return time.Now().Add(time.Duration(ms-10_000) * time.Millisecond) }
+	sw := esltest.New(esltest.Options{})
+	defer sw.Close()
+	leg := sw.Incoming(esltest.Leg{Number: "1003"})
+	first := &press{at: at(2405), until: at(2737), leg: leg, method: "dtmf", ext: "1003", bound: true}
+	second := &press{at: at(2737), leg: leg, method: "dtmf", ext: "1003", bound: true}
+	s := &stage{tap: newTap(t.Logf)}
+	c := &call{s: s, first: leg, presses: []*press{first, second}}
+	var known sidecar
+	if err := json.Unmarshal(fmt.Appendf(nil, `{"call":%q,"trace":[{"at":%q,"what":"pressed","method":"dtmf","user":"carol","result":"ok"},
+		{"at":%q,"what":"pressed","method":"dtmf","user":"carol","result":"ok"}]}`,
+		leg.UUID(), at(2624).Format(time.RFC3339Nano), at(3392).Format(time.RFC3339Nano)), &known); err != nil {
+		t.Fatal(err)
+	}
+	s.tap.prompts = []prompt{{at(3381), leg.UUID(), "is-being-recorded"}}
+	if heard, result := c.answer(second, []sidecar{known}); heard != "" || result != "ok" {
+		t.Errorf("the second press was answered by %q, %q", heard, result)
+	}
+	s.tap.prompts = append(s.tap.prompts, prompt{at(3400), leg.UUID(), "recorded"})
+	if heard, _ := c.answer(second, []sidecar{known}); heard != "recorded" {
+		t.Errorf("the second press was answered by %q", heard)
+	}
+}
+
+// TestLateSnapshot: an owner before, which stood still, writes its snapshot after its
+// successor has. That is no takeover.
+func TestLateSnapshot(t *testing.T) {
+	s := &stage{plan: &plan{}, tap: newTap(t.Logf)}
+	s.tap.lives["a"], s.tap.lives["b"] = "tapedeck1", "tapedeck2"
+	s.tap.owners = []owned{{call: "c", owner: "a", token: 1}, {call: "c", owner: "b", token: 2}}
+	s.judgeHandovers()
+	if len(s.wrong) != 1 {
+		t.Errorf("a takeover that nothing explains: %v", s.wrong)
+	}
+	s.tap.owners = append(s.tap.owners, owned{call: "c", owner: "a", token: 1})
+	s.wrong = nil
+	s.judgeHandovers()
+	if len(s.wrong) != 1 {
+		t.Errorf("with the late snapshot: %v", s.wrong)
 	}
 }
