@@ -271,32 +271,45 @@ func (c *call) isOf(p *press, line time.Time) bool {
 // answer is the prompt that the phone heard after a press, and the press's result in
 // the trace; "" if there is none.
 func (c *call) answer(p *press, known []sidecar) (heard, result string) {
-	until := p.until
-	if until.IsZero() {
-		until = time.Now()
-	}
 	switch {
 	case p.refused:
 		return "not-permitted", ""
 	case p.method == "dtmf" && !p.bound:
 		return "", ""
 	}
-	taken := p.at // when Tapedeck took it: what the phone heard before answered an earlier press
+	taken, later, traced := p.at, false, false // taken: what the phone heard before answered an earlier press
 	for _, s := range known {
 		for _, n := range s.Trace {
-			if s.Call == c.id() && n.What == "pressed" && n.Method == p.method && n.User == users[p.ext] && c.isOf(p, n.At) {
+			traced = traced || s.Call == c.id()
+			switch {
+			case s.Call != c.id() || n.What != "pressed" || n.Method != p.method || n.User != users[p.ext]:
+			case c.isOf(p, n.At):
 				result = n.Result
 				if n.At.After(taken) {
 					taken = n.At
 				}
+			case !p.until.IsZero() && !n.At.Before(p.until):
+				later = true
 			}
 		}
 	}
-	if h, ok := c.s.tap.heard(p.leg.UUID(), taken, until); ok {
-		heard = h.name
+	if result == "" && (later || traced && !c.s.struck(killed)) {
+		return "", "" // it is not taken yet, or was taken so late that its line may be any press's
 	}
+	heard = c.hears(p, taken)
 	if heard == "is-being-recorded" && result != "" && result != "ok" {
 		heard = "not-permitted" // the prompt was no answer: the recording was resumed
 	}
 	return heard, result
+}
+
+// hears is the last prompt that the phone has heard since a time, until it pressed
+// again; "" if there is none.
+func (c *call) hears(p *press, since time.Time) string {
+	until := p.until
+	if until.IsZero() {
+		until = time.Now()
+	}
+	h, _ := c.s.tap.heard(p.leg.UUID(), since, until)
+	return h.name
 }

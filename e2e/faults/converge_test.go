@@ -30,6 +30,7 @@ func (s *stage) converge() {
 	if !linked {
 		s.fails("%d of %d links are up %v after everything was healed", s.sw.Links(), len(s.instances), linkTime)
 	}
+	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	for _, c := range s.everyCall() {
 		if !c.stayed {
 			continue
@@ -56,7 +57,6 @@ func (s *stage) converge() {
 			s.note("%s %.8s is as wanted: %t, person %d", c.name, c.id(), at.wanted(), at.person)
 		}
 	}
-	s.untilCalm(answerTime, func() bool { return s.unanswered() == 0 })
 	s.settled = time.Since(began)
 	time.Sleep(500 * time.Millisecond) // of talk that must be in the file, or not
 }

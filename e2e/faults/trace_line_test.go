@@ -44,7 +44,7 @@ func TestLateAnswer(t *testing.T) {
 	leg := sw.Incoming(esltest.Leg{Number: "1003"})
 	first := &press{at: at(2405), until: at(2737), leg: leg, method: "dtmf", ext: "1003", bound: true}
 	second := &press{at: at(2737), leg: leg, method: "dtmf", ext: "1003", bound: true}
-	s := &stage{tap: newTap(t.Logf)}
+	s := &stage{plan: &plan{}, tap: newTap(t.Logf)}
 	c := &call{s: s, first: leg, presses: []*press{first, second}}
 	var known sidecar
 	if err := json.Unmarshal(fmt.Appendf(nil, `{"call":%q,"trace":[{"at":%q,"what":"pressed","method":"dtmf","user":"carol","result":"ok"},
@@ -56,6 +56,12 @@ func TestLateAnswer(t *testing.T) {
 	if heard, result := c.answer(second, []sidecar{known}); heard != "" || result != "ok" {
 		t.Errorf("the second press was answered by %q, %q", heard, result)
 	}
+	s.tap.prompts = []prompt{{at(2500), leg.UUID(), "is-being-recorded"}}
+	first.until, second.at = at(2420), at(2420) // both lines are in the second's time
+	if heard, result := c.answer(first, []sidecar{known}); heard != "" || result != "" {
+		t.Errorf("the first press was answered by %q, %q", heard, result)
+	}
+	known.Trace = known.Trace[:0]
 	s.tap.prompts = append(s.tap.prompts, prompt{at(3400), leg.UUID(), "recorded"})
 	if heard, _ := c.answer(second, []sidecar{known}); heard != "recorded" {
 		t.Errorf("the second press was answered by %q", heard)
