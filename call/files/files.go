@@ -151,6 +151,9 @@ func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, n
 		p.Began = now
 	}
 	before.File = Assumed(before)
+	if before.File == toggle.NoFile && before.Pending == toggle.None && !before.Begun { // the answer came just before it was disarmed
+		before.File = toggle.ArmedUnsure
+	}
 	f.addEdge(before, after, why(), now)
 	f.settleDoubt(before, after, now)
 	if after.File != toggle.Open {

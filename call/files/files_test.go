@@ -77,6 +77,17 @@ func TestFollow(t *testing.T) {
 		{"two short waits one after the other, and speech around them", with(toggle.Armed, toggle.None),
 			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Masked, toggle.None)}, {2010, with(toggle.Recording, toggle.None)},
 				{3000, with(toggle.Masked, toggle.None)}, {3010, with(toggle.Recording, toggle.None)}}, "0-10000 recording number/1"},
+		{"a wait that may have been longer: the mask's reply came late", with(toggle.Armed, toggle.None),
+			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, pausing(toggle.Recording, toggle.Mask)}, {2480, with(toggle.Masked, toggle.Unmask)},
+				{2485, with(toggle.Recording, toggle.None)}},
+			"0-2480 recording number/1; 2480-2485 waiting number/1 slack 480; 2485-10000 recording number/1 slack 5"},
+		{"the replies to mask and unmask came late, at once", with(toggle.Armed, toggle.None),
+			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, pausing(toggle.Recording, toggle.Mask)}, {2480, with(toggle.Masked, toggle.Unmask)},
+				{2480, with(toggle.Recording, toggle.None)}},
+			"0-2479 recording number/1; 2479-2480 waiting number/1 slack 479; 2480-10000 recording number/1"},
+		{"disarmed, but the answer was earlier and has started it masked", with(toggle.NoFile, toggle.None),
+			[]step{{0, with(toggle.Open, toggle.Unmask)}, {700, with(toggle.Recording, toggle.None)}},
+			"0-700 waiting number/1; 700-10000 recording number/1 slack 700"},
 		{"what might have started has not", with(toggle.Open, toggle.None),
 			[]step{{0, with(toggle.Open, toggle.None)}, {500, with(toggle.NoFile, toggle.None)}}, ""},
 	} {
@@ -92,6 +103,27 @@ func TestFollow(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestFollowPastTheEnd: the reply to a mask came after the file had ended. Its pause was
+// in the file: FreeSWITCH would have refused it later.
+func TestFollowPastTheEnd(t *testing.T) {
+	rec := toggle.State{On: true, Answered: true, Begun: true, File: toggle.Recording}
+	var f Files
+	f.Add("/spool/a.wav")
+	armed := rec
+	armed.File = toggle.Armed
+	f.Follow(armed, rec, because("number/1"), at(0))
+	asked := rec
+	asked.Person, asked.Pending = toggle.TurnedOff, toggle.Mask
+	f.Follow(rec, asked, because("number/1"), at(4700))
+	masked := asked
+	masked.File, masked.Pending = toggle.Masked, toggle.None
+	f.Follow(asked, masked, because("user/bob"), at(5300))
+	f.Last().End(at(5000), 5000)
+	if got, want := spans(f.Last()), "0-4999 recording number/1; 4999-5000 paused user/bob slack 299"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 

@@ -175,8 +175,8 @@ func (p *Part) AddProblem(problem, detail string) bool {
 const packet = 20 * time.Millisecond
 
 // Spans are the spans of the file between its edges. The last one ends when the file
-// was stopped, or at end if it was not. A wait of less than a packet belongs to the
-// span after it. A time in which nothing was written has a span without length.
+// was stopped, or at end if it was not. A wait that was certainly shorter than a packet
+// belongs to the span after it. A time in which nothing was written has a span without length.
 func (p *Part) Spans(end time.Time) []recording.Span {
 	end = cmp.Or(p.Stopped, end)
 	waits, edges := p.waits(end), p.audible()
@@ -206,11 +206,11 @@ func (p *Part) Spans(end time.Time) []recording.Span {
 	return spans
 }
 
-// audible are the edges without the waits of less than a packet.
+// audible are the edges without the waits that were certainly shorter than a packet.
 func (p *Part) audible() []Edge {
 	edges := make([]Edge, 0, len(p.Edges))
 	for _, e := range p.Edges {
-		if n := len(edges); n > 0 && edges[n-1].State == recording.StateWaiting && e.At.Sub(edges[n-1].At) < packet {
+		if n := len(edges); n > 0 && edges[n-1].State == recording.StateWaiting && e.At.Sub(edges[n-1].Since) < packet {
 			e.At, e.Since = edges[n-1].At, edges[n-1].Since
 			edges = edges[:n-1]
 		}
@@ -218,6 +218,23 @@ func (p *Part) audible() []Edge {
 			continue
 		}
 		edges = append(edges, e)
+	}
+	return p.apart(edges)
+}
+
+// apart moves edges so that none is at or behind the next one, or the end of the file,
+// if it was earlier by a packet perhaps: replies that come late come together, or after
+// the end. What is between two edges is then not lost, and the sound shows its length.
+func (p *Part) apart(edges []Edge) []Edge {
+	next := p.Stopped
+	for i := len(edges) - 1; i > 0; i-- {
+		e := &edges[i]
+		if latest := next.Add(-time.Millisecond); !next.IsZero() && e.At.After(latest) && next.Sub(e.Since) >= packet {
+			e.At = latest
+		}
+		if next.IsZero() || e.At.Before(next) {
+			next = e.At
+		}
 	}
 	return edges
 }
