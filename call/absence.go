@@ -19,6 +19,7 @@ type absence struct {
 	call         *call
 	endMissed    bool // its end was found by a survey; no event reported it
 	firstLegGone bool // its first leg is gone, and it is not known yet whether anybody has answered
+	keyUnsure    bool // a phone may not have been sent its marker or its state: they say nothing about its Record key
 }
 
 // catchUp takes from a survey what a live call has missed: its answer (if only one
@@ -186,7 +187,7 @@ func (a *absence) refuseMissed(m toggle.Method, uuid string, now time.Time) {
 }
 
 // catchUpKeys finds out which markers run on the phones. keepMarkers then starts and
-// stops them.
+// stops them, and announced sends the state again.
 func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 	c := a.call
 	if !c.route.org.OnDemand.RecordKey {
@@ -206,10 +207,11 @@ func (a *absence) catchUpKeys(s survey.Survey, now time.Time) {
 		case runs, had != "": // its start may still be on its way
 			c.sendMarker(now, esl.Record(uuid, esl.RecordStop, file))
 		}
-		if a.keyMissed(runs, s.Variable(uuid, "tapedeck_state")) {
+		if !a.keyUnsure && a.keyMissed(runs, s.Variable(uuid, "tapedeck_state")) {
 			a.refuseMissed(toggle.RecordKey, uuid, now)
 		}
 	}
+	a.keyUnsure = false
 }
 
 // keyMissed reports whether a phone's Record key was pressed unseen: its marker does

@@ -1,6 +1,8 @@
 package call
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -81,8 +83,10 @@ func (a *announced) send(now time.Time) {
 	c.line.send(send, func(_ []esl.Reply, err error, now time.Time) {
 		a.sending = false
 		if err != nil { // it may not have arrived: the next change sends it again, at the latest a new link
-			a.stale = true
-			return
+			a.stale, c.absence.keyUnsure = true, true
+			if !errors.Is(err, context.DeadlineExceeded) { // the link is up, and no new one may ever come
+				return
+			}
 		}
 		a.send(now)
 		a.giveWay(told, now)

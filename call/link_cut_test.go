@@ -342,3 +342,22 @@ func TestRelayOfALegThatIsGone(t *testing.T) {
 	})
 	a.Hangup("")
 }
+
+// TestAnnouncementUnanswered: FreeSWITCH takes so long for an announcement that its
+// replies count as lost, and meanwhile another user comes on the call. The link stays
+// up, and nothing else happens: his leg is told all the same.
+func TestAnnouncementUnanswered(t *testing.T) {
+	t.Parallel()
+	w := newProxied(t)
+	a := talkingTo("+442079460005", "1004")(w)
+	w.settle()
+	w.sw.DelayReplies(commandDeadline + 500*time.Millisecond) // of each command that comes now
+	attendedTo("1002")(w, a)
+	w.waitFor("the announcement is on its way, and bob is there", func(ctl *Controller) bool {
+		c := ctl.calls[a.UUID()]
+		return c.announced.sending && c.route.peer == w.peerOf(a).UUID()
+	})
+	w.sw.DelayReplies(0)
+	w.waitState(w.peerOf(a), "on")
+	w.endAll()
+}

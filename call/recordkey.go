@@ -119,6 +119,7 @@ func (c *call) keepMarkers(now time.Time) {
 // up or the marker has stopped already.
 func (c *call) sendMarker(now time.Time, commands ...esl.Command) {
 	c.line.send(commands, func(replies []esl.Reply, err error, _ time.Time) {
+		c.absence.keyUnsure = c.absence.keyUnsure || err != nil
 		for _, r := range replies {
 			if what := refusal(toggle.Stop, r.Text()); err == nil && what != toggle.HungUp && what != toggle.Missing {
 				err = r.Err()

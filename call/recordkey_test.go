@@ -2,6 +2,8 @@ package call
 
 import (
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -25,6 +27,40 @@ func TestKeyAfterCut(t *testing.T) {
 		w := newProxiedWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
 		return w.fixture, w.whileLinkIsCut
 	})
+}
+
+// TestKeyNotPressedAtTheCut: what a phone was to be sent after a press of the code is
+// lost with the link, and what it was told before is old. That is no press of its
+// Record key, and nothing is refused.
+func TestKeyNotPressedAtTheCut(t *testing.T) {
+	sounds, err := filepath.Abs("../freeswitch-conf/sounds")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newProxiedWith(t, pressPolicy(t), Prompts{Dir: sounds, Language: "en"})
+	a := w.inbound("+442079460001")
+	d := w.ring(a, "1004")
+	w.answer(d)
+	w.wantState(d, "on")
+	var once atomic.Bool
+	w.proxy.judgeBy(func(kind, about string) verdict {
+		if kind == "command" && strings.HasPrefix(about, "api uuid_record "+d.UUID()+" stop ") && once.CompareAndSwap(false, true) {
+			d.Set("tapedeck_state", "off")
+			return cut
+		}
+		return pass
+	})
+	d.PressDigits("*1")
+	w.until("the link is cut", once.Load)
+	w.reconnected()
+	w.waitState(a, "paused")
+	w.settle()
+	if n := w.meter.get("toggle record_key missed"); n != 0 {
+		t.Errorf("%d presses of the Record key were refused", n)
+	}
+	w.pressKey(d, true)
+	w.waitState(a, "on")
+	a.Hangup("")
 }
 
 func afterInterruption(t *testing.T, begin func(*testing.T) (*fixture, func(meanwhile func()))) {
