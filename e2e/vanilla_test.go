@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -75,9 +74,6 @@ func TestVanilla(t *testing.T) {
 			t.Errorf("tapedeck serve, after SIGTERM: %v", err)
 		}
 	})
-	// If two calls make the folder of the day at the same moment, FreeSWITCH starts one
-	// recording and fails the other (docs/guarantees.md, "What it cannot do").
-	must(t, os.MkdirAll(filepath.Join(s.tapedeck.Recordings, lab.Org(0).ID(), time.Now().UTC().Format("2006/01/02")), 0o755))
 	t.Run("lane", func(t *testing.T) {
 		for _, l := range lanes() {
 			t.Run(fmt.Sprint(l.first), func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"tapedeck/internal/durable"
 )
@@ -20,6 +21,20 @@ func (d Dir) makeDirs(path string) error {
 		return fmt.Errorf("%w: create the folder, or mount its disk", err)
 	}
 	return makeLike(filepath.Dir(path), d.root, root)
+}
+
+// MakeMonth makes the folder of an organisation's recordings of the month, in UTC, in
+// which a moment is. If it is there already, nothing changes. FreeSWITCH makes missing
+// folders by itself, but if two recordings begin at the same moment and the month's
+// folder is missing, it may fail one of them (docs/freeswitch.md, "uuid_record").
+func (d Dir) MakeMonth(organisation string, moment time.Time) error {
+	if !isOrganisation(organisation) {
+		return fmt.Errorf("recording: make month: organisation %.80q is no id of 1 to %d characters a-z, 0-9 and -", organisation, maxToken)
+	}
+	if err := d.makeDirs(d.dayPath(organisation, moment.UTC())); err != nil {
+		return fmt.Errorf("recording: make month: %w", err)
+	}
+	return nil
 }
 
 func makeLike(dir, root string, like fs.FileInfo) error {

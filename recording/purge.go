@@ -52,7 +52,7 @@ type Purged struct {
 // audit log: without it nothing is deleted. All parts of a call are deleted
 // together, once the time of each is over, and none while one of them is live, held,
 // or has a sidecar that cannot be read. Purge also removes empty folders of past
-// days, and files that interrupted writes left behind. What cannot be walked is an
+// days and months, and files that interrupted writes left behind. What cannot be walked is an
 // error; the rest is purged all the same.
 func Purge(ctx context.Context, cfg PurgeConfig) (Purged, error) {
 	p := purge{PurgeConfig: cfg, done: Purged{Kept: map[KeptReason]int{}}}
@@ -60,6 +60,9 @@ func Purge(ctx context.Context, cfg PurgeConfig) (Purged, error) {
 		p.purgeDay(ctx, day)
 		return ctx.Err()
 	})
+	if !p.Dry {
+		p.purgeMonths(ctx)
+	}
 	return p.done, err
 }
 
@@ -87,10 +90,27 @@ func (p *purge) purgeDay(ctx context.Context, day Day) {
 	for _, name := range day.Leftovers {
 		removeTemp(filepath.Join(day.Path, name), p.Now)
 	}
-	if p.Now.Sub(day.Date) > 48*time.Hour { // nothing new begins there
-		for dir := day.Path; dir != filepath.Join(p.Dir.root, day.Organisation); dir = filepath.Dir(dir) {
-			if syscall.Rmdir(dir) != nil { // it is not empty
-				break
+	if p.Now.Sub(day.Date) > nothingBegins {
+		_ = syscall.Rmdir(day.Path) // it may not be empty
+	}
+}
+
+// nothingBegins is how long after the beginning of a day no recording begins in its
+// folder, because no call is so long.
+const nothingBegins = 48 * time.Hour
+
+// purgeMonths removes the empty folders of months that are over, and of years without
+// a month. A month in which a recording may begin keeps its folder (MakeMonth).
+func (p *purge) purgeMonths(ctx context.Context) {
+	organisations, _ := p.Dir.organisations() // what cannot be read stays
+	for _, organisation := range organisations {
+		months, _ := p.Dir.months(organisation)
+		for _, month := range months {
+			if last := month.AddDate(0, 1, -1); ctx.Err() == nil && p.Now.Sub(last) > nothingBegins {
+				path := p.Dir.monthPath(organisation, month)
+				if syscall.Rmdir(path) == nil {
+					_ = syscall.Rmdir(filepath.Dir(path))
+				}
 			}
 		}
 	}

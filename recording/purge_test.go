@@ -177,6 +177,44 @@ func TestPurgeCleans(t *testing.T) {
 	}
 }
 
+// TestPurgeMonths: empty folders of past months go; that of a month in which a
+// recording may still begin stays (MakeMonth).
+func TestPurgeMonths(t *testing.T) {
+	d := tempDir(t)
+	now := time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
+	for _, moment := range []time.Time{now.AddDate(-1, 0, 0), now.AddDate(0, -2, 0), now, now.AddDate(0, 0, 1)} {
+		if err := d.MakeMonth("acme", moment); err != nil {
+			t.Fatal(err)
+		}
+	}
+	testkit.WriteFile(t, filepath.Join(d.String(), "acme/2026/02/note"), nil)
+	for _, path := range []string{"acme/2026/03/09", "acme/empty"} { // a day that is over, and what is not ours
+		if err := os.Mkdir(filepath.Join(d.String(), path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now, Retention: keep(month), Audit: audit.New(d.String()), Dry: true}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(d.String(), "acme/2025/03")); err != nil {
+		t.Errorf("a dry run: %v", err)
+	}
+	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now, Retention: keep(month), Audit: audit.New(d.String())}); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]bool{"2025": false, "2026/01": false, "2026/02": true, "2026/03/09": false, "2026/03": true, "2026/04": true, "empty": true} {
+		if _, err := os.Stat(filepath.Join(d.String(), "acme", path)); (err == nil) != want {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now.AddDate(0, 0, 1), Retention: keep(month), Audit: audit.New(d.String())}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(d.String(), "acme/2026/03")); err != nil {
+		t.Errorf("a recording of a call that began on 31 March may still begin: %v", err)
+	}
+}
+
 func TestSetHold(t *testing.T) {
 	d := tempDir(t)
 	path, log := put(t, d, sample(call)), audit.New(d.String())

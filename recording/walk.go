@@ -101,23 +101,33 @@ func (d Dir) organisations() ([]string, error) {
 	return folders(d.root, isOrganisation)
 }
 
-// days returns the days on which an organisation has a folder, in order.
-func (d Dir) days(organisation string) ([]time.Time, error) {
-	var days []time.Time
-	var errs []error
+// months returns the months, in UTC, for which an organisation has a folder, in order.
+func (d Dir) months(organisation string) (months []time.Time, err error) {
 	top := filepath.Join(d.root, organisation)
 	years, err := folders(top, digitsOf(4))
-	errs = append(errs, err)
+	errs := []error{err}
 	for _, year := range years {
-		months, err := folders(filepath.Join(top, year), digitsOf(2))
+		names, err := folders(filepath.Join(top, year), digitsOf(2))
 		errs = append(errs, err)
-		for _, month := range months {
-			dates, err := folders(filepath.Join(top, year, month), digitsOf(2))
-			errs = append(errs, err)
-			for _, date := range dates {
-				if day, err := time.Parse("2006/01/02", year+"/"+month+"/"+date); err == nil {
-					days = append(days, day)
-				}
+		for _, name := range names {
+			if month, err := time.Parse("2006/01", year+"/"+name); err == nil {
+				months = append(months, month)
+			}
+		}
+	}
+	return months, errors.Join(errs...)
+}
+
+// days returns the days on which an organisation has a folder, in order.
+func (d Dir) days(organisation string) (days []time.Time, err error) {
+	months, err := d.months(organisation)
+	errs := []error{err}
+	for _, month := range months {
+		names, err := folders(d.monthPath(organisation, month), digitsOf(2))
+		errs = append(errs, err)
+		for _, name := range names {
+			if day, err := time.Parse("2006/01/02", month.Format("2006/01/")+name); err == nil {
+				days = append(days, day)
 			}
 		}
 	}
@@ -127,6 +137,10 @@ func (d Dir) days(organisation string) ([]time.Time, error) {
 // digitsOf returns a function that accepts names of n digits.
 func digitsOf(n int) func(string) bool {
 	return func(name string) bool { return len(name) == n && only(digits, name) }
+}
+
+func (d Dir) monthPath(organisation string, date time.Time) string {
+	return filepath.Join(d.root, organisation, date.Format("2006/01"))
 }
 
 func (d Dir) dayPath(organisation string, date time.Time) string {

@@ -237,7 +237,7 @@ func TestServeRefusesStrangers(t *testing.T) {
 		t.Errorf("served: %+v", stats)
 	}
 	s.Metric(`tapedeck_outbound_rejected_total{reason="peer_not_allowed"}`, "1")
-	if left, err := filepath.Glob(s.Folder + "/spool/*"); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(s.Folder + "/spool/*/*/*/*"); err != nil || len(left) > 0 {
 		t.Errorf("something was recorded: %q %v", left, err)
 	}
 }

@@ -1,6 +1,7 @@
 // Package maintenance looks after recordings that no live call is about: it makes the
 // index in Redis from the sidecars, describes files that were left without a
-// description, and deletes what is older than its organisation keeps it.
+// description, deletes what is older than its organisation keeps it, and makes the
+// folders of months before they are needed.
 package maintenance
 
 import (
@@ -87,10 +88,11 @@ const (
 // goroutine behind.
 func (m *Maintenance) Run(ctx context.Context) error {
 	ended := untilEnd(ctx, func(ctx context.Context) {
-		var indexing sync.WaitGroup
-		defer indexing.Wait()
+		var beside sync.WaitGroup
+		defer beside.Wait()
+		beside.Go(func() { m.keepMonths(ctx) })
 		if !m.alone {
-			indexing.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
+			beside.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
 		}
 		m.atStart(ctx, time.Now())
 		everyDay(ctx, time.Hour+rand.N[time.Duration](60)*time.Minute, m.daily)
