@@ -18,8 +18,8 @@ import (
 )
 
 // fault is one row of TestFaults: calls during which something breaks. Each has
-// instances of Tapedeck, a folder of recordings and an organisation of its own. All
-// share the switches, so they run one after the other.
+// instances of Tapedeck, a folder of recordings and an organisation of its own. While it
+// runs, it has the switches for itself.
 type fault struct {
 	name     string
 	settings settings
@@ -45,40 +45,72 @@ type faultTalk struct {
 }
 
 // TestFaults makes calls while a process is killed, a connection cut, or a disk
-// full.
+// full. Two faults run at the same time, each on switches of its own.
 func TestFaults(t *testing.T) {
 	ctx, binary := begin(t)
 	dir := workDir(t)
 	program := build(t, ctx, dir)
 	faults := allFaults()
-	orgs := make([]lab.Org, len(faults))
+	confDir, err := filepath.Abs("../freeswitch-conf")
+	must(t, err)
+	free := make(chan *faultLab, faultLabs)
+	for i := range faultLabs {
+		free <- startFaultLab(t, ctx, binary, filepath.Join(dir, fmt.Sprintf("lab%d", i+1)), confDir, len(faults))
+	}
+	total := &suite{}
+	t.Cleanup(func() { // after the last fault
+		t.Logf("%d pauses are heard: the sidecars' differ by %v at most", total.spans, total.furthest)
+	})
+	for i, f := range faults {
+		t.Run(f.name, func(t *testing.T) {
+			t.Parallel()
+			l := <-free
+			t.Cleanup(func() { free <- l })
+			ctx, cancel := context.WithTimeout(ctx, faultLimit)
+			defer cancel()
+			s := stage{program: program, dir: filepath.Join(dir, fmt.Sprintf("fault%02d", i)), prompts: filepath.Join(confDir, "sounds"), sockets: l.sockets}
+			c := s.set(t, ctx, f, l.Lab, lab.Org(i))
+			f.run(c)
+			c.verified()
+			total.add(c.suite)
+		})
+	}
+}
+
+// add takes over what a fault has noted of its pauses, for the summary.
+func (s *suite) add(one *suite) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spans, s.furthest = s.spans+one.spans, max(s.furthest, one.furthest)
+}
+
+// faultLabs is how many faults run at the same time.
+const faultLabs = 2
+
+// faultLab is the switches that one fault at a time has for itself, and where their
+// dialplan looks for Tapedeck.
+type faultLab struct {
+	*lab.Lab
+	sockets []string
+}
+
+// startFaultLab starts switches with so many organisations. t's cleanup stops them.
+func startFaultLab(t *testing.T, ctx context.Context, binary, dir, confDir string, organisations int) *faultLab {
+	t.Helper()
+	orgs := make([]lab.Org, organisations)
 	for i := range orgs {
 		orgs[i] = lab.Org(i)
 	}
 	ports, err := lab.FreePorts(2)
 	must(t, err)
-	confDir, err := filepath.Abs("../freeswitch-conf")
-	must(t, err)
-	sockets := []string{fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])}
-	l, err := lab.Start(ctx, lab.Config{
-		FreeSWITCH: binary, Dir: filepath.Join(dir, "lab"), ConfDir: confDir, Socket: strings.Join(sockets, "|"), Orgs: orgs,
-		Recordings: filepath.Join(dir, "keys"), Log: slog.New(slog.DiscardHandler),
+	l := &faultLab{sockets: []string{fmt.Sprintf("127.0.0.1:%d", ports[0]), fmt.Sprintf("127.0.0.1:%d", ports[1])}}
+	l.Lab, err = lab.Start(ctx, lab.Config{
+		FreeSWITCH: binary, Dir: dir, ConfDir: confDir, Socket: strings.Join(l.sockets, "|"), Orgs: orgs,
+		Recordings: dir + ".keys", Log: slog.New(slog.DiscardHandler),
 	})
 	must(t, err)
 	t.Cleanup(l.Stop)
-	total := &suite{lab: l}
-	for i, f := range faults {
-		t.Run(f.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(ctx, faultLimit)
-			defer cancel()
-			s := stage{program: program, dir: filepath.Join(dir, fmt.Sprintf("fault%02d", i)), prompts: filepath.Join(confDir, "sounds"), sockets: sockets}
-			c := s.set(t, ctx, f, l, lab.Org(i))
-			f.run(c)
-			c.verified()
-			total.spans, total.furthest = total.spans+c.suite.spans, max(total.furthest, c.suite.furthest)
-		})
-	}
-	t.Logf("%d pauses are heard: the sidecars' differ by %v at most", total.spans, total.furthest)
+	return l
 }
 
 // faultLimit is how long one fault may take. The long form waits longer.
