@@ -172,12 +172,12 @@ func snap(spans []Span, silences []sound.Silence) {
 }
 
 // moveEdge moves the beginning of a span to a place that is certain. Edges between
-// spans of one state that are in the way move too.
+// spans that are alike, all silent or all speech, and are in the way move too.
 func moveEdge(spans []Span, i int, at int64) {
-	for j := i; j > 0 && (j == i || spans[j].State == spans[i-1].State && spans[j].FromMS > at); j-- {
+	for j := i; j > 0 && (j == i || spans[j].Silent() == spans[i-1].Silent() && spans[j].FromMS > at); j-- {
 		spans[j].FromMS, spans[j-1].ToMS = at, at
 	}
-	for j := i + 1; j < len(spans) && spans[j].State == spans[i].State && spans[j].FromMS < at; j++ {
+	for j := i + 1; j < len(spans) && spans[j].Silent() == spans[i].Silent() && spans[j].FromMS < at; j++ {
 		spans[j].FromMS, spans[j-1].ToMS = at, at
 	}
 	spans[i].SlackMS = 0

@@ -124,6 +124,22 @@ func TestFitPauseOfTwoCauses(t *testing.T) {
 	}
 }
 
+// TestFitPauseInParts: a pause that a short wait interrupts is silent as a whole. Its
+// edges move to the silence's, beyond the edges inside it.
+func TestFitPauseInParts(t *testing.T) {
+	bob, undecided, press := Cause{Element: "user/bob"}, Cause{Setting: Undecided}, Cause{Toggle: "dtmf"}
+	clock := []Span{{ToMS: 5000, State: StateRecording}, {FromMS: 5000, ToMS: 5030, State: StatePaused, Cause: bob},
+		{FromMS: 5030, ToMS: 5055, State: StateWaiting, Cause: undecided}, {FromMS: 5055, ToMS: 5080, State: StatePaused, Cause: press},
+		{FromMS: 5080, ToMS: 9000, State: StateRecording, Cause: press}}
+	for _, silence := range []sound.Silence{{FromMS: 4960, ToMS: 5010}, {FromMS: 5070, ToMS: 5140}, {FromMS: 5000, ToMS: 5050}} {
+		got := fit(slices.Clone(clock), sound.Analysis{DurationMS: 9000, Silences: []sound.Silence{silence}}, clocked{wrote: -1})
+		first := slices.IndexFunc(got, Span.Silent)
+		if last := len(got) - 2; first != 1 || got[first].FromMS != silence.FromMS || got[last].ToMS != silence.ToMS || !got[last].Silent() {
+			t.Errorf("silent %v: got %+v", silence, got)
+		}
+	}
+}
+
 // TestFitOneTick: a file of a packet or two may begin and end within one tick of
 // FreeSWITCH's clock. Its last span has all of it.
 func TestFitOneTick(t *testing.T) {
