@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,45 @@ func TestRoomPauseHolds(t *testing.T) {
 	}
 	r.settle()
 	r.noSoundIn(two.Get("tapedeck_file"))
+}
+
+// TestRoomGuestHasNoProblem: a user's call that gives its file up when an outside party
+// comes has no problem of it, in whatever state the file was.
+func TestRoomGuestHasNoProblem(t *testing.T) {
+	for _, presses := range []int{0, 1, 2} { // recorded, paused, resumed
+		t.Run(strconv.Itoa(presses), func(t *testing.T) {
+			fx, sidecars := newTalk(t)
+			r := &conferenceRoom{fixture: fx}
+			alice, dave := r.user("1001"), r.user("1004")
+			r.talk(second)
+			for range presses {
+				r.pressCode(dave)
+			}
+			one := r.outside("+442079460001")
+			r.talk(second)
+			if presses == 1 {
+				r.pressCode(dave)
+			}
+			r.states("on", one, alice, dave)
+			r.talk(second)
+			for _, leg := range []*esltest.Channel{alice, one, dave} {
+				leg.Hangup("")
+			}
+			r.settle()
+			for _, leg := range []*esltest.Channel{alice, one} {
+				if s, written := sidecars.of(leg.UUID()); !written || len(s.Problems) > 0 {
+					t.Errorf("sidecar of %s: written %t, problems %q", leg.Get("tapedeck_call"), written, s.Problems)
+				}
+			}
+			fx.meter.mu.Lock()
+			defer fx.meter.mu.Unlock()
+			for name, n := range fx.meter.of {
+				if strings.HasPrefix(name, "problem") {
+					t.Errorf("%d times %s", n, name)
+				}
+			}
+		})
+	}
 }
 
 // TestRoomPauseGoesOn: when the outside party whose recording is paused leaves, the

@@ -94,3 +94,30 @@ func TestAdopted(t *testing.T) {
 		})
 	}
 }
+
+// TestGivenUp: a call that gives its file up, because the talk is in the files of
+// others (Broken, Stands, and the chain wants nothing), has no problem of it, whatever
+// was on its way, and whether RECORD_STOP or the reply comes first.
+func TestGivenUp(t *testing.T) {
+	for file := Open; file < Closed; file++ {
+		for _, pending := range []Command{None, Start, Mask, Unmask, Stop} {
+			for _, person := range []Person{Nobody, TurnedOn, TurnedOff} {
+				for _, stopFirst := range []bool{false, true} {
+					s := State{On: true, Answered: true, File: file, Pending: pending, Person: person, Begun: true, Doomed: pending == Stop}
+					for _, f := range []Fact{{What: Broken}, {What: Stands}, {What: Chain}} {
+						s, _ = Next(s, f)
+					}
+					for range 3 {
+						if s.Pending == Stop && stopFirst {
+							s, _ = Next(s, Fact{What: Stopped})
+						}
+						s, _ = Next(s, Fact{What: Done, Command: s.Pending})
+					}
+					if s.Problems != 0 || s.File != Closed {
+						t.Errorf("%s, %s on its way, %v: %+v", file, pending, person, s)
+					}
+				}
+			}
+		}
+	}
+}
