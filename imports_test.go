@@ -24,10 +24,11 @@ var mayImport = map[string][]string{
 	"cmd/storeclient":       {"cmd/config", "cmd/words", "store", "store/calls", "store/index", "store/policy"},
 	"cmd/words":             {},
 
-	"call":                {"call/files", "call/handover", "call/keyfile", "call/survey", "call/who", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call":                {"call/files", "call/handover", "call/keyfile", "call/roomrules", "call/survey", "call/who", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
 	"call/files":          {"internal/tidy", "recording", "toggle"},
 	"call/handover":       {"flow", "recording", "store/calls", "toggle"},
 	"call/keyfile":        {},
+	"call/roomrules":      {"flow", "toggle"},
 	"call/survey":         {"call/handover", "esl"},
 	"call/who":            {"esl", "flow", "internal/tidy"},
 	"console":             {"console/access", "console/api", "console/identity", "console/ops", "console/respond", "console/web", "flow", "recording", "recording/audit"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"tapedeck/call/roomrules"
 	"tapedeck/call/survey"
 	"tapedeck/esl"
 	"tapedeck/flow"
@@ -212,8 +213,8 @@ func (r rooms) assemble(room string, left []string, now time.Time) {
 	}
 	paused := pausedCalls(all)
 	var guests []*call // that have just become guests
-	for _, c := range calls {
-		if r.seat(c, room, r.mustBeGuest(c, calls), now) {
+	for i, guest := range roomrules.Guests(asInRoom(calls)) {
+		if c := calls[i]; r.seat(c, room, guest, now) {
 			guests = append(guests, c)
 		}
 	}
@@ -230,6 +231,15 @@ func (r rooms) assemble(room string, left []string, now time.Time) {
 	}
 }
 
+// asInRoom are the calls in a room as the rules need them.
+func asInRoom(calls []*call) []roomrules.Call {
+	all := make([]roomrules.Call, len(calls))
+	for i, c := range calls {
+		all[i] = roomrules.Call{Org: c.route.org.ID, Internal: c.route.direction == flow.Internal, Guest: c.route.room.guest}
+	}
+	return all
+}
+
 // adopted seats a call that was taken over in the room in which its anchor is. Who
 // is a guest there is decided a little later (recheck), when the other calls of the
 // room are taken over, too.
@@ -243,25 +253,6 @@ func (r rooms) adopted(c *call) {
 // others are the other legs in the room of the call's anchor.
 func (r rooms) others(c *call) []string {
 	return slices.DeleteFunc(slices.Clone(r.ctl.legs.rooms[c.route.room.id].members), func(uuid string) bool { return uuid == c.route.anchor })
-}
-
-// mustBeGuest reports whether a call in a room has its talk in the file of another
-// one: only internal calls have, and of those that are alone one has the file.
-func (r rooms) mustBeGuest(c *call, calls []*call) bool {
-	if c.route.direction != flow.Internal {
-		return false
-	}
-	var host *call
-	for _, other := range calls {
-		switch {
-		case other.route.org.ID != c.route.org.ID:
-		case other.route.direction != flow.Internal:
-			return true
-		case host == nil, host.route.room.guest && !other.route.room.guest:
-			host = other
-		}
-	}
-	return host != c
 }
 
 // seat notes who is in the room with the call's anchor, and whether the call is a

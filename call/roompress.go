@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tapedeck/call/handover"
+	"tapedeck/call/roomrules"
 	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -93,18 +94,12 @@ func (r rooms) phone(c *call, user string) string {
 // nothing changes on any of them.
 func (g *roomPress) take(now time.Time) {
 	first, asked := g.calls[0], g.press
-	refusal := toggle.Permitted
+	var all []roomrules.Recording
 	for _, c := range g.calls {
-		if refusal == toggle.Permitted {
-			refusal = toggle.Permit(c.route.org, g.user, g.method, c.route.effective())
-		}
-		if c.rec.Wanted() && g.ask == toggle.Turn {
-			g.ask = toggle.TurnOff
-		}
+		all = append(all, roomrules.Recording{Org: c.route.org, Effective: c.route.effective(), Wanted: c.rec.Wanted()})
 	}
-	if g.ask == toggle.Turn {
-		g.ask = toggle.TurnOn
-	}
+	var refusal toggle.Refusal
+	g.ask, refusal = roomrules.Press(all, g.user, g.method, g.ask)
 	result := string(refusal)
 	if refusal == toggle.Permitted {
 		result = recording.ResultOK
@@ -178,17 +173,13 @@ func (g *roomPress) yield() {
 	g.tell(g.status(), toggle.ErrNoCall)
 }
 
-// status is the state of the recordings: on before paused before off.
+// status is the state of the recordings of calls that are not over.
 func (g *roomPress) status() toggle.Status {
-	is := toggle.Off
+	var files []toggle.Status
 	for _, c := range g.calls {
-		switch s := c.rec.Status(); {
-		case c.rec.Gone:
-		case s == toggle.On:
-			return s
-		case s == toggle.Paused:
-			is = s
+		if !c.rec.Gone {
+			files = append(files, c.rec.Status())
 		}
 	}
-	return is
+	return roomrules.State(files...)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"tapedeck/call/roomrules"
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/toggle"
@@ -14,25 +15,20 @@ import (
 // first call of its organisation.
 
 // status is the state of the recordings in which the voice of the call's anchor is
-// being written: on before paused before off (docs/design.md, section 12, rule 13).
+// being written (docs/design.md, section 12, rule 13).
 // org limits it to those of one organisation; "" does not.
 func (r rooms) status(c *call, org string) toggle.Status {
-	is := c.rec.Status()
-	if c.route.room.id == "" || is == toggle.On {
-		return is
+	own := c.rec.Status()
+	if c.route.room.id == "" || own == toggle.On {
+		return own
 	}
+	files := []toggle.Status{own}
 	for _, other := range r.calls(c.route.room.id) {
-		if org != "" && other.route.org.ID != org {
-			continue
-		}
-		switch other.rec.Status() {
-		case toggle.On:
-			return toggle.On
-		case toggle.Paused:
-			is = toggle.Paused
+		if org == "" || other.route.org.ID == org {
+			files = append(files, other.rec.Status())
 		}
 	}
-	return is
+	return roomrules.State(files...)
 }
 
 // wantsSpeech reports whether the voice of the call's anchor is being written for its
