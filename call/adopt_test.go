@@ -10,7 +10,6 @@ import (
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
-	"tapedeck/flow"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
@@ -105,20 +104,27 @@ func TestPressUnseen(t *testing.T) {
 	fx.talk(2 * second) // its prompt ends
 	fx.restart(policy, func() { b.PressDigits("*1") })
 	fx.waitState(a, "paused")
-	fx.until("the press is refused", func() bool { return fx.meter.get("toggle dtmf missed") == 1 })
-	fx.settle()
-	if heard := b.Hears(); len(heard) != 1 || filepath.Base(heard[0]) != "not-permitted.wav" {
-		t.Errorf("the user hears %q", heard)
-	}
-	if left := b.Get(lastDigits); left != "" {
-		t.Errorf("%s is still %q", lastDigits, left)
-	}
+	fx.missed(b)
 	fx.pressCode(b)
 	fx.waitState(a, "on")
 	fx.restart(policy, func() {})
 	fx.settle()
 	if n := fx.meter.get("toggle dtmf missed"); n != 1 {
 		t.Errorf("%d presses missed", n)
+	}
+}
+
+// missed waits until the code that a phone has pressed unseen is refused: its user hears
+// "Not permitted", and the leg's note of the press is cleared.
+func (fx *fixture) missed(phone *esltest.Channel) {
+	fx.Helper()
+	fx.until("the press is refused", func() bool { return fx.meter.get("toggle dtmf missed") == 1 })
+	fx.settle()
+	if heard := phone.Hears(); len(heard) != 1 || filepath.Base(heard[0]) != "not-permitted.wav" {
+		fx.Errorf("the user hears %q", heard)
+	}
+	if left := phone.Get(lastDigits); left != "" {
+		fx.Errorf("%s is still %q", lastDigits, left)
 	}
 }
 
@@ -198,7 +204,7 @@ func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	b := fx.out(a)
 	fx.settle()
 	fx.stop()
-	fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Calls: sharedStore{}, Index: noIndex{}, Archive: noArchive{}})
+	fx.serve(Config{Policy: testPolicyOf(p), Calls: sharedStore{}})
 	b.Answer()
 	if a.BlindTransfer("1005") != b {
 		t.Fatal("the leg that has answered is not transferred")
@@ -265,21 +271,14 @@ func TestPressBetweenSurveyAndAdoption(t *testing.T) {
 	k, err := handover.Read(a.Get(handover.Variable))
 	fx.must(err)
 	fx.stop()
-	fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Index: noIndex{}, Archive: noArchive{},
+	fx.serve(Config{Policy: testPolicyOf(p),
 		Calls: claimMeanwhile{happens: func() {
 			b.PressDigits("*1")
 			fx.until("the press is nobody's", func() bool { return strings.Contains(fx.log.String(), "press on a leg of no call") })
 		}}})
 	fx.ctl.Orphans([]calls.Call{k.LiveCall(k.Encode())})
-	fx.until("the press is refused", func() bool { return fx.meter.get("toggle dtmf missed") == 1 })
-	fx.settle()
+	fx.missed(b)
 	fx.wantState(a, "on")
-	if heard := b.Hears(); len(heard) != 1 || filepath.Base(heard[0]) != "not-permitted.wav" {
-		t.Errorf("the user hears %q", heard)
-	}
-	if left := b.Get(lastDigits); left != "" {
-		t.Errorf("%s is still %q", lastDigits, left)
-	}
 	fx.pressCode(b)
 	fx.waitState(a, "paused")
 }

@@ -16,6 +16,7 @@ import (
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 )
 
@@ -145,7 +146,7 @@ func newLoadedController(b *testing.B, p *flow.Policy, seen func(*esl.Event), sp
 		spy.Link = link
 		watch = spy
 	}
-	ctl := New(Config{Policy: func() *flow.Policy { return p }, Recordings: dir, Stereo: true,
+	ctl := New(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true,
 		Switches: map[string]Link{"fs1": watch}, Calls: noStore{}, Index: noIndex{}, Archive: noArchive{}, Meter: &countingMeter{of: map[string]int{}}, Log: log})
 	up := make(chan struct{})
 	once := sync.OnceFunc(func() { close(up) })
@@ -183,8 +184,9 @@ func newLoadedController(b *testing.B, p *flow.Policy, seen func(*esl.Event), sp
 		}
 		f.legs = append(f.legs, a)
 	}
-	for live := 0; live < 1000; time.Sleep(time.Millisecond) {
-		ctl.ask(b.Context(), func(now time.Time) { live = len(ctl.calls) })
-	}
+	testkit.Until(b, "1,000 live calls", func() (live bool) {
+		ctl.ask(b.Context(), func(now time.Time) { live = len(ctl.calls) == 1000 })
+		return live
+	})
 	return f
 }

@@ -138,7 +138,7 @@ func newFixtureWith(t *testing.T, p *flow.Policy) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fx.ctl, fx.socket = fx.start(address, Config{Policy: func() *flow.Policy { return p }, Calls: noStore{}, Index: noIndex{}, Archive: noArchive{}})
+	fx.ctl, fx.socket = fx.start(address, Config{Policy: testPolicyOf(p)})
 	t.Cleanup(func() {
 		_ = fx.sw.Close()
 		if t.Failed() {
@@ -149,8 +149,14 @@ func newFixtureWith(t *testing.T, p *flow.Policy) *fixture {
 	return fx
 }
 
-// start runs a Controller on the switch, with its watch link and its socket, until
-// fx.stop is called.
+// serve runs another Controller on the switch, with its watch link and its socket, until
+// fx.stop is called. Its store and archive keep nothing, unless cfg says other ones.
+func (fx *fixture) serve(cfg Config) {
+	fx.Helper()
+	fx.ctl, fx.socket = fx.start(fx.address, cfg)
+}
+
+// start is serve for a Controller beside fx.ctl.
 func (fx *fixture) start(address string, cfg Config) (d *Controller, socket string) {
 	fx.Helper()
 	dir, err := recording.NewDir(fx.dir)
@@ -163,6 +169,15 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 	}
 	log := slog.New(slog.NewTextHandler(fx.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	link := &esl.Link{Name: "fs1", Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events, Logger: log}
+	if cfg.Calls == nil {
+		cfg.Calls = noStore{}
+	}
+	if cfg.Index == nil {
+		cfg.Index = noIndex{}
+	}
+	if cfg.Archive == nil {
+		cfg.Archive = noArchive{}
+	}
 	cfg.Prompts, cfg.Recordings, cfg.Stereo = Prompts{Dir: sounds, Language: "en"}, dir, !fx.mono
 	cfg.Switches, cfg.Meter, cfg.Log = map[string]Link{"fs1": link}, fx.meter, log
 	d = New(cfg)
@@ -198,20 +213,16 @@ func (fx *fixture) settle() {
 	fx.Helper()
 	mark := fx.sw.Incoming(esltest.Leg{Number: "mark"})
 	defer mark.Hangup("")
-	deadline := time.Now().Add(5 * time.Second)
-	for time.Now().Before(deadline) {
-		quiet := false
+	if testkit.Happens(5*time.Second, func() (quiet bool) {
 		fx.ctl.ask(context.Background(), func(now time.Time) {
-			quiet = fx.ctl.legs.all[mark.UUID()] != nil
+			quiet = fx.ctl.legs.all[mark.UUID()] != nil && len(fx.ctl.dissolved) == 0
 			for _, c := range fx.ctl.calls {
 				quiet = quiet && c.rec.Pending == 0 && !c.announced.sending && len(c.line.orders) == 0
 			}
-			quiet = quiet && len(fx.ctl.dissolved) == 0
 		})
-		if quiet {
-			return
-		}
-		time.Sleep(time.Millisecond)
+		return quiet
+	}) {
+		return
 	}
 	fx.ctl.ask(context.Background(), func(now time.Time) {
 		for _, c := range fx.ctl.calls {
@@ -345,18 +356,12 @@ func (fx *fixture) restart(p *flow.Policy, between func()) {
 	fx.settle()
 	fx.stop()
 	between()
-	fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Calls: laterStore{}, Index: noIndex{}, Archive: noArchive{}})
+	fx.serve(Config{Policy: testPolicyOf(p), Calls: laterStore{}})
 	fx.settle()
 }
 
 // waitState waits until tapedeck_state of a leg has this value.
 func (fx *fixture) waitState(leg *esltest.Channel, want string) {
 	fx.Helper()
-	deadline := time.Now().Add(5 * time.Second)
-	for leg.Get("tapedeck_state") != want {
-		if time.Now().After(deadline) {
-			fx.Fatalf("tapedeck_state is %q, want %q", leg.Get("tapedeck_state"), want)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	fx.until("tapedeck_state is "+want, func() bool { return leg.Get("tapedeck_state") == want })
 }

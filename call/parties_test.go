@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"tapedeck/flow"
 	"tapedeck/recording"
 )
 
@@ -44,7 +43,7 @@ func TestParties(t *testing.T) {
 			p := testPolicy(t)
 			fx.stop()
 			fx.mono = tc.mono
-			fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Calls: noStore{}, Index: noIndex{}, Archive: kept})
+			fx.serve(Config{Policy: testPolicyOf(p), Archive: kept})
 			a := fx.inbound("+442079460001")
 			if tc.channels != "" {
 				a.Set("rtp_use_codec_channels", tc.channels)
@@ -71,7 +70,7 @@ func TestRate(t *testing.T) {
 		fx := newFixture(t)
 		p := testPolicy(t)
 		fx.stop()
-		fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Calls: noStore{}, Index: noIndex{}, Archive: noArchive{}, Rate: rate})
+		fx.serve(Config{Policy: testPolicyOf(p), Rate: rate})
 		a := fx.inbound("+442079460001")
 		if got := a.Get("execute_on_answer_tapedeck_1"); !strings.HasSuffix(got, "tapedeck_call="+a.UUID()+want+"}") {
 			t.Errorf("rate %d: %q", rate, got)

@@ -13,7 +13,6 @@ import (
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
-	"tapedeck/flow"
 	"tapedeck/toggle"
 )
 
@@ -484,7 +483,7 @@ func TestRoomWithAnotherInstance(t *testing.T) {
 	r := newRoom(t)
 	r.stop()
 	p := pressPolicy(t)
-	r.ctl, r.socket = r.start(r.address, Config{Policy: func() *flow.Policy { return p }, Calls: sharedStore{}, Index: noIndex{}, Archive: noArchive{}})
+	r.serve(Config{Policy: testPolicyOf(p), Calls: sharedStore{}})
 	one, dave := r.outside("+442079460001"), r.user("1004")
 	theirs := r.sw.Incoming(esltest.Leg{Number: "+447700900555", ToneHz: outside})
 	snapshot := handover.Snapshot{Version: handover.Version, Owner: "other", Token: 1, Call: theirs.UUID(), Organisation: "acme", First: theirs.UUID(),

@@ -54,7 +54,7 @@ func TestTakeoverOfMany(t *testing.T) {
 	fx := newFixture(t)
 	reads, left := &atomic.Int32{}, claimingStore{mu: &sync.Mutex{}, mine: map[string]bool{}}
 	fx.stop()
-	fx.ctl, _ = fx.start(fx.address, Config{Policy: fx.ctl.cfg.Policy, Calls: left, Index: noIndex{}, Archive: countingArchive{reads: reads}})
+	fx.ctl, _ = fx.start(fx.address, Config{Policy: fx.ctl.cfg.Policy, Calls: left, Archive: countingArchive{reads: reads}})
 	orphans := make([]calls.Call, many)
 	for i := range orphans {
 		id := fmt.Sprintf("c0ffee00-0000-4000-8000-%012d", i)

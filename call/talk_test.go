@@ -12,7 +12,7 @@ import (
 	"tapedeck/call/handover"
 	"tapedeck/call/keyfile"
 	"tapedeck/esl/esltest"
-	"tapedeck/flow"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/toggle"
 )
@@ -45,11 +45,12 @@ func (d *describing) Finish(s recording.Sidecar, then func(recording.Sidecar, er
 
 // of is the sidecar of a call that has ended: it waits until that is written.
 func (d *describing) of(call string) (s recording.Sidecar, written bool) {
-	for deadline := time.Now().Add(5 * time.Second); !written && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	written = testkit.Happens(5*time.Second, func() (written bool) {
 		d.mu.Lock()
+		defer d.mu.Unlock()
 		s, written = d.done[call]
-		d.mu.Unlock()
-	}
+		return written
+	})
 	return s, written
 }
 
@@ -76,7 +77,7 @@ func newTalk(t *testing.T) (*fixture, *describing) {
 	fx.settle()
 	fx.stop()
 	sidecars := &describing{done: map[string]recording.Sidecar{}}
-	fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Calls: noStore{}, Index: noIndex{}, Archive: sidecars})
+	fx.serve(Config{Policy: testPolicyOf(p), Archive: sidecars})
 	return fx, sidecars
 }
 
@@ -573,7 +574,7 @@ func TestPickUpAcrossInstances(t *testing.T) {
 			fx.stop()
 			sidecars := &describing{done: map[string]recording.Sidecar{}}
 			start := func(name string) (*Controller, string, func()) {
-				ctl, socket := fx.start(fx.address, Config{Policy: func() *flow.Policy { return p }, Calls: named{name: name}, Index: noIndex{}, Archive: sidecars})
+				ctl, socket := fx.start(fx.address, Config{Policy: testPolicyOf(p), Calls: named{name: name}, Archive: sidecars})
 				return ctl, socket, fx.stop
 			}
 			one, socketOne, stopOne := start("one")

@@ -29,7 +29,7 @@ func newArchived(t *testing.T) (fx *fixture, saved func() []index.Recording) {
 	t.Cleanup(func() { stop(); running.Wait() })
 	var entries lockedIndex
 	fx.stop()
-	fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: testPolicyOf(testPolicy(t)), Calls: laterStore{}, Index: &entries, Archive: archive})
+	fx.serve(Config{Policy: testPolicyOf(testPolicy(t)), Calls: laterStore{}, Index: &entries, Archive: archive})
 	return fx, entries.all
 }
 

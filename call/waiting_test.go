@@ -89,7 +89,7 @@ func TestQueue(t *testing.T) {
 			fx := newFixture(t)
 			drafts := make(chan recording.Sidecar, 4)
 			fx.stop()
-			fx.ctl, fx.socket = fx.start(fx.address, Config{Policy: testPolicyOf(testPolicy(t)), Calls: noStore{}, Index: noIndex{}, Archive: finishingArchive{drafts: drafts}})
+			fx.serve(Config{Policy: testPolicyOf(testPolicy(t)), Archive: finishingArchive{drafts: drafts}})
 			q := &queueCall{fx, fx.inbound("+442079460001")}
 			q.a.Answer()
 			fx.settle()
