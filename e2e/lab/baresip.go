@@ -34,11 +34,11 @@ type Baresip struct {
 	reading   sync.WaitGroup
 	log       string
 
-	mu     sync.Mutex
-	asked  int // commands so far
-	taken  map[string]bool
-	events []baresipEvent
-	more   chan struct{} // closed and replaced at every event
+	events inbox[baresipEvent]
+
+	mu    sync.Mutex
+	asked int // commands so far
+	taken map[string]bool
 }
 
 // baresipEvent is what baresip tells on its control connection (modules/ctrl_tcp): an
@@ -112,7 +112,7 @@ func (l *Lab) baresip(ctx context.Context, user, profile string, tone Tone, dir 
 	if err := configureBaresip(dir, account, tone, p); err != nil {
 		return nil, err
 	}
-	b := &Baresip{Extension: user, lab: l, port: l.ports[profile], log: filepath.Join(dir, "baresip.log"), taken: map[string]bool{}, more: make(chan struct{})}
+	b := &Baresip{Extension: user, lab: l, port: l.ports[profile], log: filepath.Join(dir, "baresip.log"), taken: map[string]bool{}}
 	if b.process, err = StartProcess(b.log, program, "-4", "-f", dir); err != nil {
 		return nil, err
 	}
@@ -211,11 +211,7 @@ func (p *Baresip) read() {
 		}
 		var e baresipEvent
 		if json.Unmarshal(text[:n], &e) == nil {
-			p.mu.Lock()
-			p.events = append(p.events, e)
-			close(p.more)
-			p.more = make(chan struct{})
-			p.mu.Unlock()
+			p.events.add(e)
 		}
 	}
 }
@@ -230,26 +226,11 @@ func (p *Baresip) Close() {
 // wait returns the first event that matches, of those that have come already or come
 // within patience.
 func (p *Baresip) wait(ctx context.Context, what string, match func(baresipEvent) bool) (baresipEvent, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for seen := 0; ; {
-		p.mu.Lock()
-		fresh, more := p.events[seen:], p.more
-		p.mu.Unlock()
-		for _, e := range fresh {
-			if match(e) {
-				return e, nil
-			}
-		}
-		seen += len(fresh)
-		select {
-		case <-more:
-		case <-p.process.Done():
-			return baresipEvent{}, fmt.Errorf("lab: baresip %s: no %s: it has ended\n%s", p.Extension, what, tail(p.log, 20))
-		case <-ctx.Done():
-			return baresipEvent{}, fmt.Errorf("lab: baresip %s: no %s: %w\n%s", p.Extension, what, ctx.Err(), tail(p.log, 20))
-		}
+	e, err := p.events.wait(ctx, 0, p.process.Done(), match)
+	if err != nil {
+		return e, fmt.Errorf("lab: baresip %s: no %s: %w\n%s", p.Extension, what, err, tail(p.log, 20))
 	}
+	return e, nil
 }
 
 // do gives baresip a command of its menu (modules/menu).

@@ -64,16 +64,27 @@ func Start(ctx context.Context, c Config) (*Lab, error) {
 	if err != nil {
 		return nil, err
 	}
-	played := switchConfig{
-		Name: "phones", Base: filepath.Join(c.Dir, "phones"), Modules: modules, ESL: esl2, Password: Password, Domain: "phones.lab",
-		Profiles: []profile{{Name: "phones", Port: phones, Context: "phones"}},
-	}
+	played := c.played(esl2, phones)
 	if under.RTP, played.RTP, err = freeRTP(); err != nil {
 		return nil, err
 	}
 	if l.Switch, err = configureAndStart(ctx, c, under, files); err != nil {
 		return nil, err
 	}
+	return l.startPhones(ctx, c, played)
+}
+
+// played is the switch that plays phones and outside parties, with its ports.
+func (c Config) played(eventSocket, sip int) switchConfig {
+	return switchConfig{
+		Name: "phones", Base: filepath.Join(c.Dir, "phones"), Modules: modules, ESL: eventSocket, Password: Password, Domain: "phones.lab",
+		Profiles: []profile{{Name: "phones", Port: sip, Context: "phones"}},
+	}
+}
+
+// startPhones starts the switch that plays the phones beside the one under test. If it
+// fails, it ends both.
+func (l *Lab) startPhones(ctx context.Context, c Config, played switchConfig) (*Lab, error) {
 	s, err := configureAndStart(ctx, c, played, map[string]string{"dialplan/phones.xml": phoneDialplan})
 	if err != nil {
 		l.Switch.Stop()

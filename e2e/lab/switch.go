@@ -24,10 +24,7 @@ type Switch struct {
 	link    *esl.Link
 	stop    context.CancelFunc
 	running sync.WaitGroup
-
-	mu     sync.Mutex
-	events []*esl.Event
-	more   chan struct{} // closed and replaced at every event
+	events  inbox[*esl.Event]
 }
 
 // watched are the events that the lab subscribes to.
@@ -38,7 +35,7 @@ var watched = []string{"CHANNEL_CREATE", "CHANNEL_PROGRESS", "CHANNEL_PROGRESS_M
 // startSwitch starts FreeSWITCH and waits until its event socket and its SIP profiles
 // are up.
 func startSwitch(ctx context.Context, binary string, c switchConfig, log *slog.Logger) (*Switch, error) {
-	s := &Switch{Name: c.Name, Base: c.Base, binary: binary, config: c, more: make(chan struct{})}
+	s := &Switch{Name: c.Name, Base: c.Base, binary: binary, config: c}
 	if err := s.run(); err != nil {
 		return nil, err
 	}
@@ -47,7 +44,7 @@ func startSwitch(ctx context.Context, binary string, c switchConfig, log *slog.L
 	s.link = &esl.Link{
 		Name: c.Name, Address: fmt.Sprintf("127.0.0.1:%d", c.ESL), Password: esl.NewSecret(Password), Subscribe: watched,
 		OnConnect: func(context.Context, *esl.Conn) error { once.Do(func() { close(up) }); return nil },
-		OnEvent:   s.add, Logger: log, MaxBackoff: 200 * time.Millisecond,
+		OnEvent:   s.events.add, Logger: log, MaxBackoff: 200 * time.Millisecond,
 	}
 	linkCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = cancel
@@ -126,22 +123,13 @@ func (s *Switch) API(ctx context.Context, command, arguments string) (string, er
 	return text, nil
 }
 
-func (s *Switch) add(e *esl.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.events = append(s.events, e)
-	close(s.more)
-	s.more = make(chan struct{})
-}
-
 // Events returns the events so far that match.
 func (s *Switch) Events(match func(*esl.Event) bool) []*esl.Event { return s.EventsSince(0, match) }
 
 // EventsSince is Events without the first seen events (see Seen).
 func (s *Switch) EventsSince(seen int, match func(*esl.Event) bool) (found []*esl.Event) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, e := range s.events[seen:] {
+	fresh, _ := s.events.since(seen)
+	for _, e := range fresh {
 		if match(e) {
 			found = append(found, e)
 		}
@@ -159,32 +147,15 @@ func (s *Switch) Wait(ctx context.Context, what string, match func(*esl.Event) b
 }
 
 // Seen is how many events have come so far.
-func (s *Switch) Seen() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.events)
-}
+func (s *Switch) Seen() int { return s.events.seen() }
 
 // WaitSince is Wait without the first seen events (see Seen).
 func (s *Switch) WaitSince(ctx context.Context, seen int, what string, match func(*esl.Event) bool) (*esl.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		s.mu.Lock()
-		fresh, more := s.events[seen:], s.more
-		s.mu.Unlock()
-		for _, e := range fresh {
-			if match(e) {
-				return e, nil
-			}
-		}
-		seen += len(fresh)
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("lab: %s: no %s: %w", s.Name, what, ctx.Err())
-		}
+	e, err := s.events.wait(ctx, seen, nil, match)
+	if err != nil {
+		return nil, fmt.Errorf("lab: %s: no %s: %w", s.Name, what, err)
 	}
+	return e, nil
 }
 
 // Is matches an event of a name about one channel.

@@ -52,10 +52,7 @@ func StartVanilla(ctx context.Context, c Config) (*Lab, error) {
 	}
 	l := &Lab{ESL: p[0], ports: map[string]int{"default": p[2], "public": p[3]}, own: map[Org]int{}}
 	under := switchConfig{Name: "fs1", Base: filepath.Join(c.Dir, "fs1"), ESL: p[0], Profiles: make([]profile, 2)}
-	played := switchConfig{
-		Name: "phones", Base: filepath.Join(c.Dir, "phones"), Modules: modules, ESL: p[1], Password: Password, Domain: "phones.lab",
-		Profiles: []profile{{Name: "phones", Port: p[4], Context: "phones"}},
-	}
+	played := c.played(p[1], p[4])
 	if under.RTP, played.RTP, err = freeRTP(); err != nil {
 		return nil, err
 	}
@@ -66,17 +63,7 @@ func StartVanilla(ctx context.Context, c Config) (*Lab, error) {
 	if l.Switch, err = startSwitch(ctx, c.FreeSWITCH, under, c.Log); err != nil {
 		return nil, err
 	}
-	s, err := configureAndStart(ctx, c, played, map[string]string{"dialplan/phones.xml": phoneDialplan})
-	if err != nil {
-		l.Switch.Stop()
-		return nil, err
-	}
-	l.Phones = &Phones{Switch: s, lab: l, taken: map[string]bool{}}
-	if err := l.warmUp(ctx); err != nil {
-		l.Stop()
-		return nil, err
-	}
-	return l, nil
+	return l.startPhones(ctx, c, played)
 }
 
 // edit is one change of a file: the text from is replaced by to.
