@@ -50,6 +50,15 @@ func alone() lane {
 	}}
 }
 
+// star are the scenarios that are played last, with the code *1: other users' calls would
+// lose the sample's own keys.
+func star() lane {
+	return lane{1012, []vanillaScenario{
+		{"*1 of a called user, which the sample binds", boundCode},
+		{"a ring group of the sample, who answers says no", groupSaysNo},
+	}}
+}
+
 func plain(c *vanillaTalk) {
 	outside, call := c.answeredBy(c.alice)
 	anchor, leg := c.leg(outside), c.legOf(call)

@@ -36,6 +36,7 @@ type vanillaTalk struct {
 	alice, bob *lab.Baresip
 	outside    *lab.Telephone // of the scenario's last call from outside
 	firstEvent int            // of the switch, in this scenario
+	code       string         // what users press
 }
 
 // vanillaCode is what users press. It leaves the sample dialplan's own keys, such as
@@ -66,7 +67,7 @@ func TestVanilla(t *testing.T) {
 	must(t, err)
 	t.Cleanup(s.lab.Stop)
 	s.tapedeck, err = lab.StartTapedeck(ctx, lab.TapedeckConfig{
-		Program: program, Dir: own, Prompts: filepath.Join(confDir, "sounds"), Socket: socket, Switch: s.lab.ESL, Policy: vanillaPolicy(),
+		Program: program, Dir: own, Prompts: filepath.Join(confDir, "sounds"), Socket: socket, Switch: s.lab.ESL, Policy: vanillaPolicy(vanillaCode),
 	})
 	must(t, err)
 	t.Cleanup(func() {
@@ -83,6 +84,8 @@ func TestVanilla(t *testing.T) {
 		}
 	})
 	t.Run("lane/alone", func(t *testing.T) { s.playLane(t, ctx, alone(), filepath.Join(dir, "baresip-alone")) })
+	must(t, s.tapedeck.SetPolicy(ctx, vanillaPolicy(code)))
+	t.Run("lane/star", func(t *testing.T) { s.playLane(t, ctx, star(), filepath.Join(dir, "baresip-star")) })
 	var said string
 	verified := testkit.Happens(describedIn, func() bool { // a picture of the last waveform may be on its way
 		var err error
@@ -119,7 +122,7 @@ func (s *suite) playLane(t *testing.T, ctx context.Context, l lane, dir string) 
 			defer cancel()
 			c := &vanillaTalk{
 				talk: &talk{T: t, ctx: ctx, suite: s, org: lab.Org(0)}, dir: filepath.Join(dir, fmt.Sprintf("%d-%d", l.first, i)),
-				alice: users[0], bob: users[1], firstEvent: s.lab.Switch.Seen(),
+				alice: users[0], bob: users[1], firstEvent: s.lab.Switch.Seen(), code: vanillaCode,
 			}
 			defer c.cleanUp()
 			sc.run(c)
@@ -142,20 +145,20 @@ func (c *vanillaTalk) cleanUp() {
 
 // vanillaPolicy is the policy: every number says yes, but those of ring groups. Users up
 // to 1009 say yes themselves, and some others what their scenarios need.
-func vanillaPolicy() string {
+func vanillaPolicy(code string) string {
 	var b strings.Builder
 	b.WriteString(policyHead)
-	fmt.Fprintf(&b, "  %s:\n    domains: [%s]\n    on_demand: { dtmf: %q }\n    numbers:\n", lab.Org(0).ID(), lab.VanillaDomain, vanillaCode)
+	fmt.Fprintf(&b, "  %s:\n    domains: [%s]\n    on_demand: { dtmf: %q }\n    numbers:\n", lab.Org(0).ID(), lab.VanillaDomain, code)
 	number := func(extension, record string) {
 		fmt.Fprintf(&b, "      %q: { record: %s }\n", lab.VanillaNumber(extension), record)
 	}
 	for extension := 1000; extension < 1020; extension++ {
 		number(fmt.Sprint(extension), "yes")
 	}
-	for _, extension := range []string{"5900", "3001", lab.VanillaCallCenter, lab.VanillaContacts} {
+	for _, extension := range []string{"2001", "5900", "3001", lab.VanillaCallCenter, lab.VanillaContacts} {
 		number(extension, "yes")
 	}
-	for _, group := range []string{"2000", "2001", "2002"} {
+	for _, group := range []string{"2000", "2002"} {
 		number(group, "dont-care")
 	}
 	b.WriteString("    users:\n")
@@ -241,7 +244,7 @@ func (c *vanillaTalk) told(state string, legs ...string) {
 func (c *vanillaTalk) codeFor(call *lab.BaresipCall, state, anchor string, legs ...string) time.Time {
 	c.Helper()
 	leg, since := c.legOf(call), c.suite.lab.Switch.Seen()
-	c.do(call.Press(c.ctx, vanillaCode))
+	c.do(call.Press(c.ctx, c.code))
 	e, err := c.suite.lab.Switch.WaitSince(c.ctx, since, "press of "+leg, lab.IsCustom("tapedeck::toggle", "Unique-ID", leg))
 	c.do(err)
 	c.awaitState(since, anchor, state)

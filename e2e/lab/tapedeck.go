@@ -159,6 +159,17 @@ func (t *Tapedeck) SetRate(ctx context.Context, rate string) error {
 	return t.Restart(ctx)
 }
 
+// SetPolicy restarts Tapedeck with another policy.
+func (t *Tapedeck) SetPolicy(ctx context.Context, policy string) error {
+	if err := t.Stop(10 * time.Second); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(t.Config), "policy.yaml"), []byte(policy), 0o600); err != nil {
+		return fmt.Errorf("lab: configure tapedeck: %w", err)
+	}
+	return t.Restart(ctx)
+}
+
 // Run runs another command of the same program with the same daemon file, such
 // as `recordings verify`, and returns what it printed.
 func (t *Tapedeck) Run(ctx context.Context, command ...string) (string, error) {
