@@ -12,6 +12,7 @@ import (
 // where "" is dont-care.
 type settings struct {
 	off                      bool           // recording: false
+	domain                   string         // of its users, if it is not Org.Domain
 	numbers                  map[int]string // by the number's index, lab.ToAlice...
 	team                     string         // the ring group; so is "sales" of the sample dialplan
 	welcome, reception, desk string         // applications
@@ -29,7 +30,7 @@ func (s settings) yaml(o lab.Org) string {
 		say("%s%s: { record: %s }", indent, key, cmp.Or(value, "dont-care"))
 	}
 	say("  %s:", o.ID())
-	say("    domains: [%s]", o.Domain())
+	say("    domains: [%s]", cmp.Or(s.domain, o.Domain()))
 	say("    recording: %v", !s.off)
 	if s.onDemand != "" {
 		say("    on_demand: { %s }", s.onDemand)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
 // troubles are calls that fail, or are not recorded.
@@ -18,6 +19,8 @@ func troubles() []scenario {
 		{"outgoing, caller gives up before the answer", settings{alice: "yes"}, callerGivesUpOutgoing},
 		{"organisation without recording", off, withoutRecording},
 		{"unknown number, also with the mandatory dialplan", settings{}, unknownNumber},
+		{"a domain that no organisation has", settings{domain: "elsewhere.lab", alice: "yes"}, wrongDomain},
+		{"answered by nobody whom the policy knows", settings{numbers: map[int]string{lab.ToStranger: "yes"}, onDemand: digits}, stranger},
 		{"tapedeck not running", yes, notRunning},
 		{"mandatory dialplan, tapedeck running", yes, mandatoryRunning},
 		{"mandatory dialplan, tapedeck not running", yes, mandatoryNotRunning},
@@ -72,13 +75,61 @@ func unknownNumber(t *talk) {
 			t.Errorf("%s went from %v to %v, want one more", series, before, after)
 		}
 	}
-	if lines := t.suite.tapedeck.Complaints(ofNobody); len(lines) != 1 || !strings.Contains(lines[0], "number="+number) {
-		t.Errorf("tapedeck complained of calls of nobody: %q, want one line with %s", lines, number)
-	}
+	t.complainedOnce(ofNobody, "number="+number)
 }
 
-// ofNobody is what Tapedeck's log says of a call that belongs to no organisation.
-const ofNobody = "call of no organisation"
+// wrongDomain lets alice call bob twice. The policy has another domain for her
+// organisation: nothing is recorded, and one line says which domain and which number
+// belong to nobody.
+func wrongDomain(t *talk) {
+	for range 2 {
+		alice := t.dials(lab.UserAlice, t.org.Extension(lab.UserBob))
+		bob := t.rings(lab.UserBob)
+		t.pickUp(bob, alice)
+		t.speak(speech / 2)
+		t.hangUp(alice, bob)
+	}
+	t.noFile()
+	t.complainedOnce(ofNobody, "domain="+t.org.Domain()+" number="+t.org.Extension(lab.UserBob))
+}
+
+// stranger: a phone answers that is in the users' domain and no user's. The number says
+// yes: the call is recorded. Nobody may switch the recording, and the log says why.
+func stranger(t *talk) {
+	caller := t.inbound(lab.ToStranger)
+	phone, err := t.suite.lab.Phones.Ringing(t.ctx, t.org.Stranger(), lab.Carol)
+	t.do(err)
+	t.pickUp(phone, caller)
+	anchor, said := t.leg(caller), t.speak(speech)
+	t.press(phone)
+	testkit.Within(t, near, "refusal of the code", func() bool {
+		return mentions(t.suite.tapedeck.Log("call="+anchor+" "), "method=dtmf ask=\"turn over\" result=not_its_user")
+	})
+	t.hasState(anchor, "on")
+	t.hangUp(caller, phone)
+	r := t.recording()
+	r.heardFromStart(only(lab.Outside), only(lab.Carol))
+	r.heard(said, only(lab.Outside), only(lab.Carol))
+	r.silentExactly()
+	t.complainedOnce(answeredByNobody, "call="+anchor+" ")
+	t.complainedOnce(answeredByNobody, "presence_id="+t.org.Stranger()+"@"+t.org.Domain())
+}
+
+// What Tapedeck's log says of a call that belongs to no organisation, and of a phone that
+// answers and is no user's. The scenarios that cause such lines look at them.
+const (
+	ofNobody         = "call of no organisation"
+	answeredByNobody = "answered by nobody"
+)
+
+// complainedOnce asserts that one warning of Tapedeck's log has both texts.
+func (t *talk) complainedOnce(text, and string) {
+	t.Helper()
+	lines := slices.DeleteFunc(t.suite.tapedeck.Complaints(text), func(line string) bool { return !strings.Contains(line, and) })
+	if len(lines) != 1 {
+		t.Errorf("tapedeck complained %d times with %q and %q, want once; all its lines with the first: %q", len(lines), text, and, t.suite.tapedeck.Log(text))
+	}
+}
 
 func notRunning(t *talk) {
 	caller := t.inboundVia("away", t.org.Number(lab.Direct))

@@ -30,7 +30,8 @@ const (
 	ToFollowMe    = 11 // alice's phone rings, and after a second her mobile (OutsideNumber 2), which has to press 1
 	ToForward     = 12 // forwarded to OutsideNumber 2 through the carrier
 	ToForwardBare = 13 // forwarded to OutsideNumber 2 by its address alone, without a gateway
-	LastNumber    = ToForwardBare
+	ToStranger    = 14 // the phone Stranger rings, which is in the users' domain and no user's
+	LastNumber    = ToStranger
 )
 
 var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := .}}
@@ -96,6 +97,9 @@ var routes = template.Must(template.New("routes").Parse(`{{range .Orgs}}{{$o := 
 </condition></extension>
 <extension name="{{.ID}}-forward-bare"><condition field="destination_number" expression="{{.Dialled 13}}">
   <action application="bridge" data="sofia/external/{{.OutsideNumber 2}}@127.0.0.1:{{$.Phones}}"/>
+</condition></extension>
+<extension name="{{.ID}}-stranger"><condition field="destination_number" expression="{{.Dialled 14}}">
+  <action application="bridge" data="[presence_id={{.Stranger}}@{{.Domain}}]sofia/internal/{{.Stranger}}@127.0.0.1:{{$.Phones}}"/>
 </condition></extension>
 {{end}}<extension name="unknown"><condition field="destination_number" expression="^(\+?\d+)$">
   <action application="bridge" data="sofia/external/$1@127.0.0.1:{{.Phones}}"/>

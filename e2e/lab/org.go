@@ -31,6 +31,9 @@ func (o Org) Domain() string { return o.ID() + ".lab" }
 // Extension is the extension of a user.
 func (o Org) Extension(p Person) string { return fmt.Sprintf("1%02d%d", int(o), p) }
 
+// Stranger is the extension of a phone in the users' domain that is no user's.
+func (o Org) Stranger() string { return fmt.Sprintf("1%02d9", int(o)) }
+
 // Room is what a user dials to come into the organisation's conference room.
 func (o Org) Room() string { return fmt.Sprintf("3%02d0", int(o)) }
 
