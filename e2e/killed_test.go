@@ -10,7 +10,7 @@ import (
 // ring in the sample dialplan's group.
 func allFaults() []fault {
 	var all []fault
-	for _, group := range [][]fault{takeovers(), killed(), cutOff(), lostFiles()} {
+	for _, group := range [][]fault{takeovers(), killed(), cutOff(), lostFiles(), admitted()} {
 		all = append(all, group...)
 	}
 	return all

@@ -37,6 +37,7 @@ type sidecar struct {
 		Cause    struct{ Element, Setting, Toggle, User string }
 	}
 	Trace    []struct{ What, Method, User, Result, State, Element, Call string }
+	Decided  struct{ Element, Setting, Toggle, User string }
 	Complete bool
 	Problems []string
 }
