@@ -1,9 +1,13 @@
 package e2e
 
 import (
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
 // allFaults are the rows of TestFaults. The first has organisation 0, whose users
@@ -108,6 +112,7 @@ func killedUntilEnd(c *faultTalk) {
 	pause := period{from: c.pressFor(alice, anchor, "paused")}
 	c.speak(speech)
 	pause.to = c.pressFor(alice, anchor, "on")
+	c.drafted(anchor, "recording")
 	instance.Kill()
 	after := c.speak(2 * speech)
 	c.hangUp(outside, alice)
@@ -120,6 +125,17 @@ func killedUntilEnd(c *faultTalk) {
 		c.Errorf("problems %q, complete %v; want no stop event, and complete", r.about.Problems, r.about.Complete)
 	}
 	c.hasMetric(instance, `tapedeck_adopted_calls_total{outcome="ended"}`, 1)
+}
+
+// drafted waits until the draft of a recording says that its last span is of a state.
+// What the draft does not say when Tapedeck is killed is lost with the call's end.
+func (c *faultTalk) drafted(call, state string) {
+	c.Helper()
+	testkit.Within(c, time.Second, "draft that ends in "+state, func() bool {
+		var s sidecar
+		text, err := os.ReadFile(filepath.Join(c.disk, ".live", call+".json"))
+		return err == nil && json.Unmarshal(text, &s) == nil && len(s.Spans) > 0 && s.Spans[len(s.Spans)-1].State == state
+	})
 }
 
 // pressedWhileKilled is a press while no Tapedeck runs. It is refused aloud as soon
