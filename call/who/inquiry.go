@@ -58,7 +58,10 @@ func (q Inquiry) Answer(p *flow.Policy, phones []esl.Registration) (whose User, 
 		if !known {
 			continue
 		}
-		id, _, _ := org.FindUser(phone.User)
+		id, _, isUser := org.FindUser(phone.User)
+		if !isUser {
+			continue
+		}
 		if whose.ID != "" && (whose.ID != id || whose.Org != org.ID) {
 			return User{}, false
 		}
