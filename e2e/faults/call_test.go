@@ -17,6 +17,7 @@ type call struct {
 	name string
 	kind string
 	way  *rand.Rand // draws which instance a leg connects to first
+	callOfRoom
 
 	mu       sync.Mutex
 	first    *esltest.Channel
@@ -30,6 +31,13 @@ type call struct {
 	into     *call     // into which it has dissolved
 	stayed   bool      // it lasted until all faults were healed
 	agreed   time.Time // since then, what is recorded is what is wanted
+}
+
+// callOfRoom is what only a call in a conference room has.
+type callOfRoom struct {
+	room   *room
+	ext    string // extension of its user; "": it is an outside party's
+	number string // that the outside party has dialled
 }
 
 // moment is an event that matters to the rules (docs/design.md, section 2).
@@ -46,6 +54,7 @@ type moment struct {
 type press struct {
 	at     time.Time
 	until  time.Time // when the same leg presses again
+	gone   time.Time // when the leg left the conference room
 	leg    *esltest.Channel
 	ext    string // extension; "": the outside party's
 	method string // dtmf, record_key
@@ -95,7 +104,11 @@ func (c *call) enter(leg *esltest.Channel, element string) bool {
 	ctx, cancel := c.s.context()
 	defer cancel()
 	e := entering{at: time.Now()}
-	stats, err := leg.Socket(ctx, c.s.socket(c.way.IntN(2)))
+	first := c.way.IntN(2)
+	if c.room != nil {
+		first = c.room.socket
+	}
+	stats, err := leg.Socket(ctx, c.s.socket(first))
 	e.took, e.left, e.err = stats.Total, stats.Exit && err == nil, err
 	c.mu.Lock()
 	c.entries = append(c.entries, e)
@@ -105,6 +118,9 @@ func (c *call) enter(leg *esltest.Channel, element string) bool {
 		leg.Set("tapedeck_element", "") // the dialplan enters another element later
 		if err == nil || !strings.Contains(err.Error(), esltest.ErrNoController.Error()) {
 			c.happens(moment{what: "unsure"}) // the connection broke: the element may have been entered or not
+			if c.room != nil {
+				c.room.happens("unsure", c, nil)
+			}
 		}
 	}
 	return e.left
@@ -145,6 +161,12 @@ func (c *call) hangUp() {
 
 // stand is the state of the call by the rules, at a time.
 func (c *call) stand(until time.Time, known []sidecar) *ruled {
+	if c.room != nil {
+		if is := c.room.stand(until, known).of[c]; is != nil {
+			return is
+		}
+		return &ruled{policy: c.s.plan.policy, direction: c.kind}
+	}
 	at := &ruled{policy: c.s.plan.policy, direction: c.kind}
 	c.mu.Lock()
 	moments := slices.Clone(c.moments)
@@ -258,7 +280,7 @@ func (c *call) isOf(p *press, line time.Time) bool {
 		return q.leg == p.leg && q.method == p.method && (q.bound || q.method != "dtmf") && q.at.After(p.at) && !line.Before(q.at)
 	})
 	switch {
-	case next:
+	case next, !p.gone.IsZero() && line.After(p.gone):
 		return false
 	case !line.Before(p.at):
 		return true
@@ -267,6 +289,9 @@ func (c *call) isOf(p *press, line time.Time) bool {
 		return q.leg == p.leg && q.method == p.method && q.until.Equal(p.at) && !q.at.After(line)
 	})
 }
+
+// covers reports whether the presses of this call's people are in the trace of a call.
+func (c *call) covers(id string) bool { return id == c.id() || c.room != nil && c.room.has(id) }
 
 // answer is the prompt that the phone heard after a press, and the press's result in
 // the trace; "" if there is none.
@@ -280,9 +305,9 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 	taken, later, traced := p.at, false, false // taken: what the phone heard before answered an earlier press
 	for _, s := range known {
 		for _, n := range s.Trace {
-			traced = traced || s.Call == c.id()
+			traced = traced || c.covers(s.Call)
 			switch {
-			case s.Call != c.id() || n.What != "pressed" || n.Method != p.method || n.User != users[p.ext]:
+			case !c.covers(s.Call) || n.What != "pressed" || n.Method != p.method || n.User != users[p.ext]:
 			case c.isOf(p, n.At):
 				result = n.Result
 				if n.At.After(taken) {
@@ -310,6 +335,6 @@ func (c *call) hears(p *press, since time.Time) string {
 	if until.IsZero() {
 		until = time.Now()
 	}
-	h, _ := c.s.tap.heard(p.leg.UUID(), since, until)
+	h, _ := c.s.tap.heard(p.leg.UUID(), since, until, c.room != nil)
 	return h.name
 }

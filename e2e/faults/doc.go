@@ -1,5 +1,6 @@
 // Package faults makes calls on a simulated FreeSWITCH while it kills, freezes and
-// cuts off real Tapedeck processes and a real Redis, and fills the disk. Then it
+// cuts off real Tapedeck processes and a real Redis, and fills the disk. Calls are
+// transferred and picked up, and there are conference rooms. Then it
 // listens to every file and reads every sidecar. It has only tests.
 //
 // A seed is one run: its policy, its calls and its faults are drawn from the seed.

@@ -170,10 +170,13 @@ func (s *stage) judgeEntry(who string, e entering) {
 func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 	heard, result := c.answer(p, own)
 	tally.count("presses", 1)
-	before := c.stand(p.at.Add(-time.Microsecond), own)
+	before, permitted := c.stand(p.at.Add(-time.Microsecond), own), false
 	granted := map[string]bool{"dtmf": c.s.plan.policy.dtmf, "record_key": c.s.plan.policy.key}[p.method]
 	obeyed := heard == "recorded" || heard == "is-being-recorded"
-	if obeyed && !before.vague && !before.permits(users[p.ext], granted) {
+	if permitted = before.permits(users[p.ext], granted); c.room != nil {
+		permitted = granted && c.room.permits(p, own)
+	}
+	if obeyed && !before.vague && !permitted {
 		s.fails("%s %.8s: the %s of %q was obeyed (%s), and must not be", c.name, c.id(), p.method, p.ext, heard)
 	}
 	if heard == "" && result == "" && p.bound && p.ext != "" {
@@ -232,10 +235,13 @@ func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broke
 	for _, m := range c.moments {
 		edges = append(edges, m.at)
 	}
+	if c.room != nil {
+		edges = c.room.edges()
+	}
 	edges = append(edges, until)
 	for i := 0; i+1 < len(edges) && edges[i].Before(until); i++ {
 		at := c.stand(edges[i], own)
-		if at.sure() && at.peer != nil && !at.ringing && at.answered {
+		if at.sure() && (at.peer != nil && !at.ringing || at.inRoom) && at.answered {
 			next := slices.MinFunc([]time.Time{edges[i+1], until}, time.Time.Compare)
 			s.judgeTime(c, own, heard, edges[i].Add(reaction+2*noise.Between(edges[i], next)), next.Add(-60*ms), broken, "before anything broke")
 		}

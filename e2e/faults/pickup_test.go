@@ -107,7 +107,7 @@ func (s *stage) judgePickUp(c *call, all []sidecar, heard map[string]*audio) {
 				filepath.Base(d.wav()), began.Add(at).Sub(s.began).Round(ms))
 		}
 	}
-	if len(own) == 0 {
+	if len(own) == 0 || !c.followed {
 		return
 	}
 	tally.count("pick-ups by a user with a file of his own", 1)

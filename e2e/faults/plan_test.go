@@ -13,6 +13,7 @@ type plan struct {
 	instances int
 	embedded  bool // one instance, with the embedded Redis
 	calls     []callPlan
+	rooms     []roomPlan
 	faults    []*fault
 	disk      bool // the recordings are on a small disk
 	balanced  bool // each leg draws which instance it connects to first
@@ -102,6 +103,10 @@ func newPlan(seed uint64) *plan {
 		}
 		p.disk = p.disk || f.kind == diskFull
 		p.faults = append(p.faults, f)
+	}
+	for range r.IntN(3) {
+		p.rooms = append(p.rooms, roomPlan{seed: r.Uint64(), after: between(r, 0, time.Second), lasts: between(r, 2*time.Second, 4*time.Second),
+			internal: r.IntN(4) == 0, stays: r.IntN(3) != 0})
 	}
 	return p
 }

@@ -107,6 +107,16 @@ type ruled struct {
 	answered  bool
 	ringing   bool
 	peer      *esltest.Channel
+	seat
+}
+
+// seat is the state of a call in a conference room.
+type seat struct {
+	inRoom   bool
+	guest    bool   // its talk is in the files of other calls
+	explicit bool   // somebody with an explicit setting has come
+	soft     bool   // it is not known whether the last press has changed anything
+	by       string // the user who made it
 }
 
 type passed struct {
@@ -135,6 +145,9 @@ func (c *ruled) chain() (on, locked bool) {
 // wanted is what the last obeyed press says or, if there is none, the chain.
 func (c *ruled) wanted() bool {
 	on, _ := c.chain()
+	if c.guest {
+		return false
+	}
 	if c.person != 0 {
 		return c.person > 0 && c.policy.recording
 	}

@@ -34,12 +34,14 @@ type stage struct {
 	mu    sync.Mutex
 	notes []string
 	calls []*call
+	rooms []*room
 	wrong []error
 
 	deleted []string        // calls whose file a fault has deleted
 	held    map[string]bool // legs whose phone has held the other party: it says nothing then
 
 	quietFrom time.Time // since then every fault is healed
+	linked    time.Time // and since then every instance has its link; zero: not yet
 	settled   time.Duration
 	finished  time.Duration
 	dead      time.Time // when FreeSWITCH ended all calls; zero: never
@@ -141,6 +143,11 @@ func (s *stage) run() []error {
 	var acting sync.WaitGroup
 	for n, c := range s.plan.calls {
 		acting.Go(func() { newPlayer(s, n, c).play() })
+	}
+	for n, plan := range s.plan.rooms {
+		r := newRoomOf(s, n, plan)
+		s.rooms = append(s.rooms, r)
+		acting.Go(r.play)
 	}
 	for _, f := range s.plan.faults {
 		acting.Go(func() { s.strike(f) })

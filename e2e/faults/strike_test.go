@@ -38,10 +38,10 @@ func (s *stage) strike(f *fault) {
 		i.link.set(false, true)
 		heal = func() { i.link.set(true, false); i.link.set(false, false) }
 	case switchRestarts:
-		s.dead = time.Now()
+		s.die()
 		s.sw.Restart()
 	case switchShutdown:
-		s.dead = time.Now()
+		s.die()
 		s.sw.Shutdown()
 	case switchSlow:
 		s.sw.DelayReplies(50*time.Millisecond + time.Duration(f.n)*time.Millisecond/10)
@@ -55,6 +55,13 @@ func (s *stage) strike(f *fault) {
 	heal()
 	f.healed = time.Now()
 	s.note("healed: %s", f.kind)
+}
+
+// die notes that FreeSWITCH ends all calls.
+func (s *stage) die() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead = time.Now()
 }
 
 // strikeStore is strike for Redis and the disk. It returns what heals the fault.

@@ -171,13 +171,16 @@ func callOf(path string) string {
 }
 
 // heard is the last prompt on a leg in a period. If several presses were answered late,
-// the last answer counts.
-func (t *tap) heard(leg string, from, until time.Time) (last prompt, found bool) {
+// the last answer counts. With first it is the first one: in a conference room the user
+// is told, too, what others have pressed after him.
+func (t *tap) heard(leg string, from, until time.Time, first bool) (last prompt, found bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, p := range t.prompts {
 		if p.leg == leg && !p.at.Before(from) && p.at.Before(until) {
-			last, found = p, true
+			if last, found = p, true; first {
+				return last, found
+			}
 		}
 	}
 	return last, found
