@@ -46,7 +46,7 @@ func (s *stage) converge() {
 		var at *ruled
 		agrees := s.untilCalm(max(time.Second, patience-time.Since(began)), func() bool {
 			at = c.stand(time.Now(), s.sidecars(true))
-			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on") && (at.wanted() || !c.isWritten()) && at.toldAlike() && !c.inOtherFiles(at.peer)
+			return !c.followed || !at.sure() || c.over() || s.owned(c) && at.wanted() == (c.anchor.Get("tapedeck_state") == "on") && at.wanted() == c.isWritten() && at.toldAlike() && !c.inOtherFiles(at.peer)
 		})
 		switch {
 		case c.over():

@@ -53,11 +53,22 @@ func (s *stage) judgeSidecar(d sidecar) *audio {
 	if f.Bytes != a.bytes || f.SHA256 != a.sum || f.Name != filepath.Base(d.wav()) || max(f.DurationMS-a.length.Milliseconds(), a.length.Milliseconds()-f.DurationMS) > 1 {
 		s.fails("%s describes %s of %d bytes, %d ms, %.8s; it has %d bytes, %v, %.8s", name, f.Name, f.Bytes, f.DurationMS, f.SHA256, a.bytes, a.length, a.sum)
 	}
+	a.stall = s.stallAt(s.tap.started(d.wav()))
 	if !d.Complete && len(d.Problems) == 0 {
 		s.fails("%s is not complete, and does not say why", name)
 	}
 	s.judgeSpans(d, a)
 	return a
+}
+
+// stallAt is how long this machine stood still about when a recording began: the
+// beginning that the tap has noted, and that of RECORD_START, may differ by as much from
+// when the file began to be written.
+func (s *stage) stallAt(began time.Time) time.Duration {
+	if began.IsZero() {
+		return 0
+	}
+	return noise.Between(began.Add(-5*ms), began.Add(250*ms))
 }
 
 // judgeSpans compares the spans with the audio.
@@ -100,6 +111,8 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 		case paused:
 			s.fails("%s: the span from %v to %v is paused, and speech is heard at %v", name, from, to, at)
 		case shifted, s.held[d.Anchor]: // by a user who has picked up another call before this one had dissolved
+		case d.has("unconfirmed"): // what the file holds there is not certain (docs/operate.md)
+			tally.count("silence in a recording after a command without a reply", 1)
 		case d.has("silent"):
 			tally.count("silence in a recording, and said so", 1)
 		default:
@@ -263,6 +276,9 @@ func (s *stage) judgeTime(c *call, own []sidecar, heard map[string]*audio, from,
 		for _, h := range a.heard {
 			if len(h.Channels[0]) > 0 {
 				spoken = append(spoken, [2]time.Time{began.Add(h.From), began.Add(h.To)})
+				if n := len(spoken) - 1; at.wanted() {
+					spoken[n][1] = spoken[n][1].Add(a.stall)
+				}
 			}
 		}
 	}

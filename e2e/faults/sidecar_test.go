@@ -103,6 +103,7 @@ type audio struct {
 	sum    string
 	length time.Duration
 	heard  []esltest.Heard
+	stall  time.Duration // how long the simulated switch stood still when it began the file
 }
 
 func listen(path string) (*audio, error) {
@@ -134,8 +135,9 @@ func (a *audio) speech(from, to time.Duration) (at time.Duration, found bool) {
 }
 
 // silence is the first place between from and to where the recorded party is not heard
-// for longer than edge.
+// for longer than edge, and longer than the simulated switch stood still.
 func (a *audio) silence(from, to time.Duration) (at time.Duration, found bool) {
+	edge := edge + a.stall
 	at = from
 	for _, h := range a.heard {
 		start, end := max(h.From, from), min(h.To, to)
