@@ -132,24 +132,36 @@ func (c *Conn) Send(ctx context.Context, cmd Command) (Reply, error) {
 // as Send does. If one command is refused, none is written. On an error it
 // returns the replies that came; the *SendError says which command has none.
 func (c *Conn) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
-	for i, cmd := range cmds {
-		if err := cmd.Validate(); err != nil {
-			return nil, &SendError{Index: i, Name: cmd.Name(), Err: err}
-		}
-	}
-	if len(cmds) == 0 {
-		return nil, nil
-	}
 	if _, has := ctx.Deadline(); !has {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, c.lim.Reply)
 		defer cancel()
 	}
+	return c.Post(ctx, cmds)()
+}
+
+// Post is SendAll that does not wait: the commands are written behind all that were
+// posted before. The function that it returns waits for the replies, until ctx ends. It
+// is called once.
+func (c *Conn) Post(ctx context.Context, cmds []Command) (wait func() ([]Reply, error)) {
+	for i, cmd := range cmds {
+		if err := cmd.Validate(); err != nil {
+			return failed(&SendError{Index: i, Name: cmd.Name(), Err: err})
+		}
+	}
+	if len(cmds) == 0 {
+		return failed(nil)
+	}
 	b, err := c.enqueue(ctx, cmds)
 	if err != nil {
-		return nil, &SendError{Name: cmds[0].Name(), Err: err}
+		return failed(&SendError{Name: cmds[0].Name(), Err: err})
 	}
-	return c.await(ctx, b, cmds)
+	return func() ([]Reply, error) { return c.await(ctx, b, cmds) }
+}
+
+// failed is the result of commands that were not written.
+func failed(err error) func() ([]Reply, error) {
+	return func() ([]Reply, error) { return nil, err }
 }
 
 // enqueue gives the commands to the writer in one piece, and notes their places.

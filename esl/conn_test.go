@@ -201,6 +201,46 @@ func TestSendAll(t *testing.T) {
 	})
 }
 
+// TestPost: what is posted is written in that order, whoever waits first for the replies.
+func TestPost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		c, p := NewConn(near, Limits{}), newPeer(t, far)
+		go func() {
+			p.expect("api one", "api two", "api three", "api four")
+			for _, text := range []string{"1", "2", "3", "4"} {
+				p.write(apiText(text))
+			}
+			_ = far.Close()
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		first := c.Post(ctx, []Command{API("one"), API("two")})
+		second := c.Post(ctx, []Command{API("three")})
+		third := c.Post(ctx, []Command{API("four")})
+		refused := c.Post(ctx, []Command{API("five", "\n")})
+		var running sync.WaitGroup
+		running.Go(func() { _ = c.Run(context.Background()) })
+		for _, one := range []struct {
+			wait func() ([]Reply, error)
+			want string
+		}{{third, "4"}, {first, "1 2"}, {second, "3"}} {
+			replies, err := one.wait()
+			var got []string
+			for _, r := range replies {
+				got = append(got, r.Text())
+			}
+			if strings.Join(got, " ") != one.want || err != nil {
+				t.Errorf("got %q, %v, want %q", got, err, one.want)
+			}
+		}
+		if _, err := refused(); err == nil {
+			t.Error("a command of two lines was posted")
+		}
+		running.Wait()
+	})
+}
+
 // TestSendAllFailed: the error says which command has no reply. The replies that came
 // are returned.
 func TestSendAllFailed(t *testing.T) {

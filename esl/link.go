@@ -73,13 +73,27 @@ func (l *Link) Send(ctx context.Context, cmd Command) (Reply, error) {
 func (l *Link) SendAll(ctx context.Context, cmds []Command) ([]Reply, error) {
 	c := l.live()
 	if c == nil {
-		name := ""
-		if len(cmds) > 0 {
-			name = cmds[0].Name()
-		}
-		return nil, &SendError{Name: name, Err: ErrLinkDown}
+		return nil, linkDown(cmds)
 	}
 	return c.SendAll(ctx, cmds)
+}
+
+// Post is Conn.Post on the present connection. Without one it fails at once with
+// ErrLinkDown.
+func (l *Link) Post(ctx context.Context, cmds []Command) (wait func() ([]Reply, error)) {
+	c := l.live()
+	if c == nil {
+		return failed(linkDown(cmds))
+	}
+	return c.Post(ctx, cmds)
+}
+
+func linkDown(cmds []Command) error {
+	name := ""
+	if len(cmds) > 0 {
+		name = cmds[0].Name()
+	}
+	return &SendError{Name: name, Err: ErrLinkDown}
 }
 
 // Run keeps the link connected until ctx ends, and returns the cause of that. It
