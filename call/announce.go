@@ -22,6 +22,7 @@ type announced struct {
 	last    announcement // the last announcement that was sent
 	sending bool         // the last announcement has no reply yet
 	stale   bool         // its legs may have something else: it has to be sent again
+	early   []*call      // other calls whose legs this call has told that their voice is about to be written
 	lamps   lamps
 }
 
@@ -38,15 +39,18 @@ type announcement struct {
 // latest is what there is to announce now.
 func (a *announced) latest() announcement {
 	c := a.call
-	is := announcement{status: c.rec.Status(), anchor: c.route.anchor, peer: c.route.peer, voice: rooms{c.ctl}.status(c, "")}
+	is := announcement{status: c.rec.Status(), anchor: c.route.anchor, peer: c.route.peer, voice: rooms{c.ctl}.voice(c)}
 	tells := slices.Concat(c.route.room.serves, c.route.listeners())
 	switch other := c.talk.other(); {
 	case other != nil: // the peer is its anchor
-		is.voice = stronger(is.voice, other.rec.Status())
+		is.voice = stronger(is.voice, other.rec.Voice())
 	case is.peer != "" && c.talk.theirs != is.peer:
 		tells = append([]string{is.peer}, tells...)
 	}
 	is.tells = strings.Join(tells, " ")
+	if slices.ContainsFunc(append(tells, is.anchor), talks{c.ctl}.dissolving) {
+		is.voice = toggle.On
+	}
 	return is
 }
 
@@ -91,6 +95,46 @@ func (a *announced) send(now time.Time) {
 		a.send(now)
 		a.giveWay(told, now)
 	}, now)
+}
+
+// ahead are the commands that tell the legs "on" before a command that lets their voices
+// into the file. They are in other calls, too: those in the room, and the call of an
+// outside party who talks to this one. Once FreeSWITCH has replied, each call tells its
+// legs again how it is.
+func (a *announced) ahead(command toggle.Command) (send []esl.Command) {
+	if command != toggle.Start && command != toggle.Unmask {
+		return nil
+	}
+	calls := append(rooms{a.call.ctl}.calls(a.call.route.room.id), a.call)
+	if other := a.call.talk.other(); other != nil {
+		calls = append(calls, other)
+	}
+	slices.SortFunc(calls, func(a, b *call) int { return strings.Compare(a.id, b.id) })
+	for _, c := range slices.Compact(calls) {
+		is, of := c.announced.latest(), &c.announced
+		if of.last.voice == toggle.On && of.last.anchor == is.anchor && of.last.tells == is.tells && !of.stale {
+			continue
+		}
+		for _, leg := range strings.Fields(is.anchor + " " + is.tells) {
+			send = append(send, esl.SetVar(leg, "tapedeck_state", string(toggle.On)))
+		}
+		if of.stale = true; c != a.call {
+			a.early = append(a.early, c)
+		}
+	}
+	return send
+}
+
+// sendOthers lets the calls tell again whose legs this one has told something ahead.
+func (a *announced) sendOthers(now time.Time) {
+	if a.call.rec.Pending == toggle.Start || a.call.rec.Pending == toggle.Unmask {
+		return
+	}
+	early := a.early
+	a.early = nil
+	for _, c := range early {
+		c.announced.send(now)
+	}
 }
 
 // giveWay lets the calls in which these legs talk by now tell them again. Each call's

@@ -120,10 +120,13 @@ type observedLink struct {
 	handed, answered func([]esl.Command)
 }
 
-func (s observedLink) SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error) {
+func (s observedLink) Post(ctx context.Context, commands []esl.Command) func() ([]esl.Reply, error) {
 	s.handed(commands)
-	defer s.answered(commands)
-	return s.Link.SendAll(ctx, commands)
+	wait := s.Link.Post(ctx, commands)
+	return func() ([]esl.Reply, error) {
+		defer s.answered(commands)
+		return wait()
+	}
 }
 
 // newLoadedController makes a loadedController. seen, if not nil, gets every event

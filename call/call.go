@@ -142,6 +142,7 @@ func (c *call) publish(now time.Time) {
 		return
 	}
 	c.announced.send(now)
+	c.announced.sendOthers(now)
 	rooms{c.ctl}.tell(c, now)
 	if other := c.talk.other(); other != nil {
 		other.announced.send(now)

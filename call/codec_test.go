@@ -34,7 +34,8 @@ func TestCodecChanges(t *testing.T) {
 			fx.talk(second)
 			fx.pressCode(d)
 		}
-		fx.waitState(a, "on")
+		fx.waitState(a, "on") // told before the start is sent
+		fx.settle()
 		fx.talk(second)
 		a.Hangup("")
 		fx.settle()

@@ -125,18 +125,20 @@ type clears struct {
 // send go first. It can set variables of that leg only.
 func (l *line) onSocket(send []esl.Command, command toggle.Command, now time.Time) batch {
 	send = append(send, l.call.ownership.snapshotCommands(onSocket{}, now)...)
+	send = append(send, l.call.announced.ahead(command)...)
 	return batch{commands: append(send, l.recordingCommands(onSocket{}, command)...), command: command, from: len(send)}
 }
 
 // onLink builds the batch for the watch link. Before the recording command it clears
-// the code of a press and the relayed elements, and sets the snapshot if it has
-// changed.
+// the code of a press and the relayed elements, sets the snapshot if it has changed, and
+// tells the legs that their voices are about to be written.
 func (l *line) onLink(command toggle.Command, now time.Time) batch {
 	b := batch{command: command}
 	b.commands, b.cleared.code = l.call.presses.clearCode()
 	clearRelays, relays := l.call.ownership.clearRelays()
 	b.cleared.relays = relays
 	b.commands = append(append(b.commands, clearRelays...), l.call.ownership.snapshotCommands(onLink{}, now)...)
+	b.commands = append(b.commands, l.call.announced.ahead(command)...)
 	b.from = len(b.commands)
 	b.commands = append(b.commands, l.recordingCommands(onLink{}, command)...)
 	return b
@@ -229,18 +231,20 @@ func (l *line) next(now time.Time) {
 	}, now)
 }
 
-// send sends commands to a switch without waiting. Run calls then with the replies;
-// without a link to the switch, send calls it at once.
+// send sends commands to a switch without waiting, behind all that were sent to it
+// before, by whichever call. Run calls then with the replies; without a link to the
+// switch, send calls it at once.
 func (ctl *Controller) send(switchName string, commands []esl.Command, then outcome, now time.Time) {
 	link := ctl.cfg.Switches[switchName]
 	if link == nil {
 		then(nil, errNoLink, now)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctl.ctx, commandDeadline)
+	wait := link.Post(ctx, commands)
 	ctl.work.Go(func() {
-		ctx, cancel := context.WithTimeout(ctl.ctx, commandDeadline)
 		defer cancel()
-		replies, err := link.SendAll(ctx, commands)
+		replies, err := wait()
 		ctl.post(func(now time.Time) { then(replies, err, now) })
 	})
 }

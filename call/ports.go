@@ -10,10 +10,13 @@ import (
 	"tapedeck/store/index"
 )
 
-// Link is the watch link to one FreeSWITCH. SendAll writes all commands at once and
+// Link is the watch link to one FreeSWITCH. Post writes all commands at once, behind
+// those of every Post before it, without waiting; the function that it returns waits
+// for the replies, until ctx ends. SendAll writes all commands at once and
 // returns one reply for each, in the same order.
 type Link interface {
 	SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error)
+	Post(ctx context.Context, commands []esl.Command) (wait func() ([]esl.Reply, error))
 }
 
 // Meter counts. Its methods are called by several goroutines and must not block.

@@ -18,14 +18,22 @@ import (
 // being written (docs/design.md, section 12, rule 13).
 // org limits it to those of one organisation; "" does not.
 func (r rooms) status(c *call, org string) toggle.Status {
-	own := c.rec.Status()
+	return r.strongest(c, org, toggle.State.Status)
+}
+
+// voice is status as the legs are told it: of all organisations, and "on" before a
+// command is sent that makes it so.
+func (r rooms) voice(c *call) toggle.Status { return r.strongest(c, "", toggle.State.Voice) }
+
+func (r rooms) strongest(c *call, org string, of func(toggle.State) toggle.Status) toggle.Status {
+	own := of(c.rec.State)
 	if c.route.room.id == "" || own == toggle.On {
 		return own
 	}
 	files := []toggle.Status{own}
 	for _, other := range r.calls(c.route.room.id) {
 		if org == "" || other.route.org.ID == org {
-			files = append(files, other.rec.Status())
+			files = append(files, of(other.rec.State))
 		}
 	}
 	return roomrules.State(files...)

@@ -275,4 +275,18 @@ func (t *talk) conclude(now time.Time) {
 	case !timers.closing.running():
 		timers.closing.start(c.ctl, startDeadline, c.end)
 	}
+	if into := c.ctl.callOn(c.route.holder()); into != nil {
+		into.announced.send(now)
+	}
+}
+
+// dissolving reports whether the leg holds a call that is part of another one by now,
+// and whose file may still be written.
+func (t talks) dissolving(leg string) bool {
+	for _, c := range t.ctl.dissolved {
+		if c.route.holder() == leg && c.rec.Status() == toggle.On {
+			return true
+		}
+	}
+	return false
 }

@@ -58,6 +58,16 @@ func (s State) Status() Status {
 	return Off
 }
 
+// Voice is the state that a leg is told whose voice the file has. It is "on" already
+// while a command is on its way that lets speech into the file: who is recorded must not
+// learn it later (docs/design.md, section 12, rule 13).
+func (s State) Voice() Status {
+	if s.Pending == Start || s.Pending == Unmask {
+		return On
+	}
+	return s.Status()
+}
+
 // Adopted is the recording as a Tapedeck that takes the call over, and did not see
 // what happened since s was written down, has to assume it. answered says whether the
 // recorded leg has answered, runs whether FreeSWITCH is recording. A command that
