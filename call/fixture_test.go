@@ -1,6 +1,7 @@
 package call
 
 import (
+	"cmp"
 	"context"
 	"io/fs"
 	"log/slog"
@@ -48,9 +49,10 @@ type fixture struct {
 	log    *testkit.Log
 	meter  *countingMeter
 
-	address string // of the switch's event socket
-	stop    func() // ends the Controller that was started last
-	mono    bool   // Controllers that are started from now on ask for one channel
+	address string        // of the switch's event socket
+	stop    func()        // ends the Controller that was started last
+	mono    bool          // Controllers that are started from now on ask for one channel
+	story   func() string // what a random walk has done
 }
 
 // countingMeter is a Meter that remembers.
@@ -131,9 +133,16 @@ func newFixtureWith(t *testing.T, p *flow.Policy) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(base) })
-	fx := &fixture{T: t, dir: base, log: &testkit.Log{}, meter: &countingMeter{of: map[string]int{}}}
+	fx := &fixture{T: t, dir: base, log: &testkit.Log{}, meter: &countingMeter{of: map[string]int{}}, story: func() string { return "" }}
 	log := slog.New(slog.NewTextHandler(fx.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	fx.sw = esltest.New(esltest.Options{Clock: esltest.Manual, Logger: log, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
+	fx.sw.CheckTold(esltest.Told{
+		Ignore: func(path string) bool { return keyfile.Is(path) || filepath.Dir(path) == base },
+		Foreign: func(variable func(string) string, path string) bool {
+			org, _, is := strings.Cut(cmp.Or(variable("domain_name"), variable("dialed_domain")), ".")
+			return is && !strings.HasPrefix(path, filepath.Join(base, org)+"/")
+		},
+	})
 	address, err := fx.sw.Listen("127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -222,6 +231,7 @@ func (fx *fixture) settle() {
 		})
 		return quiet
 	}) {
+		fx.toldTrue()
 		return
 	}
 	fx.ctl.ask(context.Background(), func(now time.Time) {
@@ -354,6 +364,8 @@ func (laterStore) Instance() string { return "later" }
 func (fx *fixture) restart(p *flow.Policy, between func()) {
 	fx.Helper()
 	fx.settle()
+	fx.sw.ExcuseTold(true) // nobody is there, and then not everything is taken over
+	defer fx.sw.ExcuseTold(false)
 	fx.stop()
 	between()
 	fx.serve(Config{Policy: testPolicyOf(p), Calls: laterStore{}})

@@ -61,6 +61,7 @@ func newWalk(t *testing.T, seed uint64) *walk {
 	w.text = walkPolicy(w.rand)
 	w.policy = flowtest.Policy(t, w.text)
 	w.fixture = newFixtureWith(t, w.policy)
+	w.story = func() string { return fmt.Sprintf("seed %d\n\t%s\n%s", seed, strings.Join(w.script, "\n\t"), w.text) }
 	w.begin()
 	return w
 }
@@ -159,7 +160,6 @@ func (w *walk) step() {
 		w.stepDialplan()
 	}
 	w.settle()
-	w.toldTrue()
 }
 
 func (w *walk) stepDialplan() {

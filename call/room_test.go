@@ -489,6 +489,7 @@ func TestRoomWithAnotherInstance(t *testing.T) {
 	snapshot := handover.Snapshot{Version: handover.Version, Owner: "other", Token: 1, Call: theirs.UUID(), Organisation: "acme", First: theirs.UUID(),
 		Anchor: theirs.UUID(), Part: 1}
 	theirs.Set(handover.Variable, snapshot.Encode())
+	theirs.Set("tapedeck_state", "on") // its instance says so: it hears the voice of `one`
 	r.joins(theirs)
 	r.pressCode(dave) // that one has no file
 	r.states("paused", one, dave)

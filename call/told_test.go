@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"tapedeck/call/keyfile"
 	"tapedeck/esl/esltest"
 )
 
@@ -67,7 +68,7 @@ func (fx *fixture) hear(names map[*esltest.Channel]string, refuse string) (said 
 		switch {
 		case command == "uuid_setvar" && len(w) == 3 && w[1] == "tapedeck_state":
 			all = append(all, byUUID[w[0]]+" "+w[2])
-		case command == "uuid_record" && !isMarker(w[2]):
+		case command == "uuid_record" && !keyfile.Is(w[2]):
 			all = append(all, w[1])
 			return "-ERR no\n", w[1] == refuse
 		}

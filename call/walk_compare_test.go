@@ -12,7 +12,7 @@ import (
 
 func (w *walk) fail(format string, args ...any) {
 	w.Helper()
-	w.Fatalf("seed %d: %s\n\t%s\n%s", w.seed, fmt.Sprintf(format, args...), strings.Join(w.script, "\n\t"), w.text)
+	w.Fatalf("%s\n%s", fmt.Sprintf(format, args...), w.story())
 }
 
 // finish ends the walk and listens to the files.

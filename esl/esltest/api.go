@@ -9,7 +9,9 @@ import (
 // An unknown command gets FreeSWITCH's error text.
 func (s *Switch) api(name, args string) string {
 	reply, intercept := s.intercepted(name, args)
-	if !intercept {
+	if intercept {
+		s.toldNothing(name, args)
+	} else {
 		do, known := apiCommands[strings.ToLower(name)]
 		if !known {
 			return fmt.Sprintf("-ERR %s Command not found!\n", name)

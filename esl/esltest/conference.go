@@ -119,22 +119,3 @@ func (s *Switch) fireRoom(r *room, member *Channel, action string) {
 	e.add("Action", action)
 	s.fire(e)
 }
-
-// RoomFiles are the files into which the voices in the leg's conference room are
-// being written now: those of its members' recordings that are not masked.
-func (c *Channel) RoomFiles() []string {
-	c.sw.mu.Lock()
-	defer c.sw.mu.Unlock()
-	var files []string
-	if c.room == nil {
-		return nil
-	}
-	for _, m := range c.room.members {
-		for _, r := range m.recordings {
-			if !r.masked {
-				files = append(files, r.path)
-			}
-		}
-	}
-	return files
-}

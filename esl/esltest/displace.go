@@ -54,6 +54,7 @@ func (c *Channel) displace(path string) bool {
 	d := &displacement{path: path, order: c.nextBug()}
 	c.displaced = append(c.displaced, d)
 	c.fire("MEDIA_BUG_START", bug(path)...)
+	c.toldBy(path)
 	d.end = c.sw.after(length.Round(time.Millisecond), func() { c.stopDisplacing(path) })
 	return true
 }

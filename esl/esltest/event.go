@@ -150,6 +150,7 @@ func (s *Switch) newEvent(name string) *event {
 // fire gives an event to every connection that subscribed to it. The caller holds
 // the lock.
 func (s *Switch) fire(e *event) {
+	s.firing(e)
 	for l := range s.listeners {
 		if l.wantsEvent(e) {
 			l.push(e)

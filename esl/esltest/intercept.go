@@ -57,27 +57,3 @@ func (c *Channel) stopDialling() {
 		leg.hangup("ORIGINATOR_CANCEL")
 	}
 }
-
-// WrittenTo are the files into which the voice of leg c is being written now: those of
-// the recordings of c, of the leg that it talks to, and of the talk in which it
-// eavesdrops and may be heard, that are not masked.
-func (c *Channel) WrittenTo() []string {
-	c.sw.mu.Lock()
-	defer c.sw.mu.Unlock()
-	var files []string
-	legs := []*Channel{c, c.partner}
-	if c.eavesdrops != nil {
-		legs = append(legs, c.eavesdrops, c.eavesdrops.partner)
-	}
-	for _, leg := range legs {
-		if leg == nil {
-			continue
-		}
-		for _, r := range leg.recordings {
-			if !r.masked {
-				files = append(files, r.path)
-			}
-		}
-	}
-	return files
-}

@@ -129,7 +129,9 @@ func (l *listener) do(m packet) (reply []byte, leave bool) {
 	if l.cut() { // by Restart
 		return nil, true
 	}
+	l.sw.running(true, m)
 	reply = l.command(m)
+	l.sw.running(false, m)
 	if l.authed && l.channel == nil {
 		l.conn.SetReadDeadline(time.Time{})
 	}

@@ -59,6 +59,7 @@ type Switch struct {
 	listeners map[*listener]struct{}
 	sockets   []net.Listener
 	faults    faults
+	told      *told // nil: not checked
 }
 
 // New makes a switch without channels. It takes no connections before Listen.
