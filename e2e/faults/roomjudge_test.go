@@ -111,7 +111,7 @@ func (r *room) untrue(inside []*call) string {
 	return ""
 }
 
-// filesOf are the files into which the voices in the leg's room are being written.
+// filesOf are the files into which the voice of the leg can be written now.
 func filesOf(leg *esltest.Channel) []string {
-	return slices.DeleteFunc(leg.RoomFiles(), isMarker)
+	return slices.DeleteFunc(leg.WrittenTo(), isMarker)
 }
