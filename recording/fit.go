@@ -196,15 +196,23 @@ func ending(silences []sound.Silence, p stretch) (at int64, ok bool) {
 }
 
 // settleDoubt moves a pause of maxDoubt to the silence that it was, or removes it if
-// there is none.
+// there is none. Of several silences that may have been it, it chooses the longest.
 func settleDoubt(spans []Span, p stretch, silences []sound.Silence) {
-	i := after(silences, p.to-snapWindow)
-	if i == len(silences) || silences[i].FromMS > p.to || silences[i].ToMS > p.to+snapWindow {
+	var it sound.Silence
+	for _, r := range silences[after(silences, p.to-spans[p.last+1].SlackMS-snapWindow):] {
+		if r.FromMS > p.to {
+			break
+		}
+		if r.ToMS <= p.to+snapWindow && r.ToMS-r.FromMS > it.ToMS-it.FromMS {
+			it = r
+		}
+	}
+	if it.ToMS == 0 {
 		moveEdge(spans, p.last+1, p.from)
 		return
 	}
-	moveEdge(spans, p.first, max(silences[i].FromMS, p.from-p.slack))
-	moveEdge(spans, p.last+1, silences[i].ToMS)
+	moveEdge(spans, p.first, max(it.FromMS, p.from-p.slack))
+	moveEdge(spans, p.last+1, it.ToMS)
 }
 
 // doubtfulEnd returns the end of a pause that may not have happened: the end of the

@@ -187,6 +187,26 @@ func TestFitDoubt(t *testing.T) {
 	}
 }
 
+// TestFitDoubtUntilALateReply: the unmask that ended what may have been a pause was
+// carried out some time before its reply came.
+func TestFitDoubtUntilALateReply(t *testing.T) {
+	clock := []Span{{ToMS: 2979, State: StateRecording}, {FromMS: 2979, ToMS: 2980, SlackMS: 1700, State: StatePaused},
+		{FromMS: 2980, ToMS: 5000, SlackMS: 500, State: StateRecording}}
+	for _, tc := range []struct {
+		silences []sound.Silence
+		want     []Span
+	}{
+		{[]sound.Silence{{FromMS: 1640, ToMS: 2560}, {FromMS: 2700, ToMS: 2740}},
+			[]Span{{ToMS: 1640, State: StateRecording}, {FromMS: 1640, ToMS: 2560, State: StatePaused}, {FromMS: 2560, ToMS: 5000, State: StateRecording}}},
+		{[]sound.Silence{{FromMS: 1640, ToMS: 2300}}, []Span{{ToMS: 5000, State: StateRecording}}},
+	} {
+		got := fit(slices.Clone(clock), sound.Analysis{DurationMS: 5000, Silences: tc.silences}, clocked{wrote: -1})
+		if !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("silent %v: got %+v, want %+v", tc.silences, got, tc.want)
+		}
+	}
+}
+
 // TestFitAllSilent: a file that is silent from beginning to end shows no edge of its
 // pauses, and they stay where the clock has them.
 func TestFitAllSilent(t *testing.T) {

@@ -18,6 +18,7 @@ type Files struct {
 	waiting     time.Time // since when FreeSWITCH writes nothing because the call waits; zero: it writes
 	held        time.Time // since when the recorded phone holds the other party; zero: it does not
 	unsureSince time.Time // since when it is uncertain what the last file holds; zero: it is certain
+	asked       time.Time // when the last command that changes what it holds was sent; zero: never
 }
 
 // Add makes path the call's next file.
@@ -138,8 +139,12 @@ func ExpectedSpans(s toggle.State, cause recording.Cause) []recording.Span {
 // why returns the cause of what the file holds afterwards.
 func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, now time.Time) {
 	p := f.Last()
-	if before.Pending != after.Pending && after.Pending > toggle.Disarm && f.unsureSince.IsZero() {
-		f.unsureSince = now
+	asked := f.asked
+	if before.Pending != after.Pending && after.Pending > toggle.Disarm {
+		f.asked = now
+		if f.unsureSince.IsZero() {
+			f.unsureSince = now
+		}
 	}
 	if before.File == toggle.Open && after.File == toggle.NoFile { // the file that might have started has not
 		p.Began, p.Edges = time.Time{}, nil
@@ -154,21 +159,22 @@ func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, n
 	if before.File == toggle.NoFile && before.Pending == toggle.None && !before.Begun { // the answer came just before it was disarmed
 		before.File = toggle.ArmedUnsure
 	}
-	f.addEdge(before, after, why(), now)
+	f.addEdge(before, after, why(), asked, now)
 	f.settleDoubt(before, after, now)
 	if after.File != toggle.Open {
 		p.Unmasked = false
 	}
 }
 
-// addEdge adds the edge that the new state makes, if it makes one.
-func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, now time.Time) {
+// addEdge adds the edge that the new state makes, if it makes one. asked is when the
+// command was sent that led to it.
+func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, asked, now time.Time) {
 	p := f.Last()
 	state := p.state(before.File, after)
 	ends := after.Wish() == toggle.Speech // a pause that is about to end keeps its cause
 	if n := len(p.Edges); n > 0 && p.lastState() == state && (state == recording.StateRecording || ends || p.Edges[n-1].Cause == cause) {
 		if state == recording.StateRecording && before.File == toggle.Open && after.File == toggle.Recording && !f.unsureSince.IsZero() && !p.Unmasked {
-			p.addUncertainPause(f.unsureSince, now, cause)
+			p.addUncertainPause(f.unsureSince, asked, now, cause)
 		}
 		return
 	}

@@ -67,7 +67,7 @@ func TestFollow(t *testing.T) {
 		{"a mask that nobody confirmed, and then an unmask: silent in between, perhaps", with(toggle.Armed, toggle.None),
 			[]step{{0, with(toggle.Recording, toggle.None)}, {2000, with(toggle.Recording, toggle.Mask)}, {3000, with(toggle.Open, toggle.None)},
 				{3000, with(toggle.Open, toggle.Unmask)}, {4000, with(toggle.Recording, toggle.None)}},
-			"0-3999 recording number/1; 3999-4000 paused number/1 slack 1999; 4000-10000 recording number/1"},
+			"0-3999 recording number/1; 3999-4000 paused number/1 slack 1999; 4000-10000 recording number/1 slack 1000"},
 		{"armed masked: it waits from the first packet on", with(toggle.ArmedMasked, toggle.None),
 			[]step{{0, with(toggle.Masked, toggle.None)}}, "0-10000 waiting number/1"},
 		{"a wait of less than a packet is none", with(toggle.ArmedMasked, toggle.None),

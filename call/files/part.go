@@ -304,10 +304,11 @@ func (p *Part) lastState() string {
 	return ""
 }
 
-// addUncertainPause notes that the file may have been silent from since until now: a
-// mask was sent and not confirmed. Only the audio can tell.
-func (p *Part) addUncertainPause(since, now time.Time, cause recording.Cause) {
-	p.Edges = append(p.Edges, Edge{now.Add(-time.Millisecond), since, recording.StatePaused, cause}, Edge{now, now, recording.StateRecording, cause})
+// addUncertainPause notes that the file may have been silent from since until the unmask
+// that was sent when it was asked, and has its reply now: a mask was sent and not
+// confirmed. Only the audio can tell.
+func (p *Part) addUncertainPause(since, asked, now time.Time, cause recording.Cause) {
+	p.Edges = append(p.Edges, Edge{now.Add(-time.Millisecond), since, recording.StatePaused, cause}, Edge{now, maxTime(since, asked), recording.StateRecording, cause})
 }
 
 // recall restores the part from a sidecar or a draft.
