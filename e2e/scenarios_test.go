@@ -2,9 +2,11 @@ package e2e
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"tapedeck/e2e/lab"
+	"tapedeck/internal/testkit"
 )
 
 // allScenarios is the suite without closing. The first scenario has organisation 0,
@@ -15,10 +17,33 @@ func allScenarios() []scenario {
 
 // answeredBy is an inbound call to the k-th number that a user answers.
 func answeredBy(k int, who lab.Person, length time.Duration) func(*talk) period {
+	return answeredWhen(k, who, length, func(*talk, *lab.Telephone) {})
+}
+
+// answeredWithPermit is answeredBy where somebody else does not want to be recorded. The
+// user picks up when his phone has its start permit, some milliseconds after it rings.
+// Before that, the file would be silent until it is known who has answered.
+func answeredWithPermit(k int, who lab.Person, length time.Duration) func(*talk) period {
+	return answeredWhen(k, who, length, func(t *talk, phone *lab.Telephone) {
+		t.Helper()
+		leg := t.leg(phone)
+		testkit.Within(t, permitSoon, "the start permit of "+leg, func() bool {
+			got, err := t.suite.lab.Switch.API(t.ctx, "uuid_getvar", leg+" api_on_answer_tapedeck")
+			return err == nil && strings.HasPrefix(got, "uuid_setvar ")
+		})
+	})
+}
+
+// permitSoon is how soon a phone that rings has its start permit: before anybody can
+// pick it up.
+const permitSoon = 500 * time.Millisecond
+
+func answeredWhen(k int, who lab.Person, length time.Duration, ready func(*talk, *lab.Telephone)) func(*talk) period {
 	return func(t *talk) period {
 		t.Helper()
 		caller := t.inbound(k)
 		phone := t.rings(who)
+		ready(t, phone)
 		t.pickUp(phone, caller)
 		s := t.speak(length)
 		t.hangUp(caller, phone)
@@ -44,10 +69,10 @@ func inbound() []scenario {
 		{"inbound, number yes, no transfer between contexts", settings{numbers: map[int]string{lab.Direct: "yes"}},
 			recordedFromStart(answeredBy(lab.Direct, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number yes, another user no", settings{numbers: map[int]string{lab.ToAlice: "yes"}, bob: "no"},
-			recordedFromStart(answeredBy(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
+			recordedFromStart(answeredWithPermit(lab.ToAlice, lab.UserAlice, speech), lab.Alice)},
 		{"inbound, number yes, another user no, again and again", settings{numbers: map[int]string{lab.ToAlice: "yes"}, bob: "no"}, func(t *talk) {
 			for range 5 {
-				answeredBy(lab.ToAlice, lab.UserAlice, 600*time.Millisecond)(t)
+				answeredWithPermit(lab.ToAlice, lab.UserAlice, 600*time.Millisecond)(t)
 			}
 			for _, r := range t.recordings() {
 				r.heardFromFirstPacket(only(lab.Outside), only(lab.Alice))
