@@ -77,6 +77,7 @@ func newStage(t *testing.T, seed uint64) *stage {
 	s.must(os.WriteFile(s.dir+"/policy.yaml", []byte(s.plan.policy.yaml()), 0o600))
 	s.sw = esltest.New(esltest.Options{Name: "fs1", RecordTemplate: s.spool + "/.keys/tapedeck-key-${uuid}.wav"})
 	s.sw.Fail(s.tap.carriedOut)
+	s.watchTold()
 	_, err = s.sw.Listen(fmt.Sprintf("%s:%d", s.host(0), switchPort))
 	s.must(err)
 	s.startRedis()
@@ -156,6 +157,7 @@ func (s *stage) run() []error {
 	s.healAll()
 	s.quietFrom = time.Now()
 	s.converge()
+	s.judgeTold()
 	s.hangUpAll()
 	s.awaitSidecars()
 	for _, i := range s.instances {

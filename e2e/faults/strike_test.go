@@ -15,6 +15,9 @@ import (
 func (s *stage) strike(f *fault) {
 	time.Sleep(f.after)
 	f.struck = time.Now()
+	if f.silences() {
+		s.sw.ExcuseTold(true) // until judgeTold
+	}
 	s.note("FAULT %s", f)
 	i := s.instances[f.whom]
 	heal := func() {}
