@@ -269,10 +269,20 @@ func (r rooms) seat(c *call, room string, guest bool, now time.Time) (became boo
 	}
 	if became {
 		c.log.Info("talk in a conference room is in the file of another call")
+		r.giveUpUnstarted(c, now)
 		c.happened(toggle.Fact{What: toggle.Broken}, now)
 		c.happened(toggle.Fact{What: toggle.Stands}, now)
 	}
 	return became
+}
+
+// giveUpUnstarted notes that the file of a call that becomes a guest should have started
+// with its answer and has not: FreeSWITCH may have left an empty one (the disk is full).
+func (r rooms) giveUpUnstarted(c *call, now time.Time) {
+	if c.rec.Answered && !c.rec.starting && c.rec.File >= toggle.Armed && c.rec.File < toggle.Open {
+		c.rec.Problems |= toggle.NotStarted
+		c.fault(c.files.Last(), recording.NotStarted, "", now)
+	}
 }
 
 // nameEachOther lets the traces of a guest and of the calls that have its talk name

@@ -101,3 +101,24 @@ func TestJoinedWhileNobodyFollowed(t *testing.T) {
 	a.Hangup("")
 	fx.settle()
 }
+
+// TestGuestWithoutAStart: the disk was full when the leg of a user was answered in whose
+// conference room an outside party is. FreeSWITCH has left an empty file, and the
+// sidecar says so.
+func TestGuestWithoutAStart(t *testing.T) {
+	fx, sidecars := newTalk(t)
+	r := &conferenceRoom{fixture: fx}
+	a := r.outside("+442079460001")
+	x := fx.from("1001", "3000") // alice is recorded
+	fx.settle()
+	fx.sw.FailWrites(x.Get("tapedeck_file"), 0)
+	r.joins(x)
+	x.Hangup("")
+	fx.settle()
+	s, written := sidecars.of(x.UUID())
+	if !written || !slices.Contains(s.Problems, "not started") {
+		t.Errorf("alice's sidecar is written: %t, with the problems %q", written, s.Problems)
+	}
+	a.Hangup("")
+	fx.settle()
+}
