@@ -273,11 +273,12 @@ func (s *stage) killedAfter(press time.Time) bool {
 // noted after its digits are sent.
 const early = 50 * time.Millisecond
 
-// isOf reports whether a line of the trace is of this press. A line that is a little
-// earlier belongs to the press before, if the same leg has made one.
+// isOf reports whether a line of the trace is of this press. A line does not name the
+// leg: it is not of this press once its user has pressed again, on whichever leg. A line
+// that is a little earlier belongs to the press before, if the same leg has made one.
 func (c *call) isOf(p *press, line time.Time) bool {
 	next := slices.ContainsFunc(c.presses, func(q *press) bool {
-		return q.leg == p.leg && q.method == p.method && (q.bound || q.method != "dtmf") && q.at.After(p.at) && !line.Before(q.at)
+		return (q.leg == p.leg || q.ext == p.ext) && q.method == p.method && (q.bound || q.method != "dtmf") && q.at.After(p.at) && !line.Before(q.at)
 	})
 	switch {
 	case next, !p.gone.IsZero() && line.After(p.gone):

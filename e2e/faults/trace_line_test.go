@@ -68,6 +68,31 @@ func TestLateAnswer(t *testing.T) {
 	}
 }
 
+// TestAnswerOnAnotherLeg: a user presses, is transferred away, comes back on another leg,
+// and presses there while nobody listens. What he hears then does not answer the first.
+func TestAnswerOnAnotherLeg(t *testing.T) {
+	at := func(ms int) time.Time { return time.Now().Add(time.Duration(ms-20_000) * time.Millisecond) }
+	sw := esltest.New(esltest.Options{})
+	defer sw.Close()
+	before, now := sw.Incoming(esltest.Leg{Number: "1001"}), sw.Incoming(esltest.Leg{Number: "1001"})
+	first := &press{at: at(1573), leg: before, method: "dtmf", ext: "1001", bound: true}
+	second := &press{at: at(2951), leg: now, method: "dtmf", ext: "1001", bound: true}
+	c := &call{s: &stage{plan: &plan{}, tap: newTap(t.Logf)}, first: before, presses: []*press{first, second}}
+	var known sidecar
+	if err := json.Unmarshal(fmt.Appendf(nil, `{"call":%q,"trace":[{"at":%q,"what":"pressed","method":"dtmf","user":"alice","result":"ok"},
+		{"at":%q,"what":"pressed","method":"dtmf","user":"alice","result":"missed"}]}`,
+		before.UUID(), at(1650).Format(time.RFC3339Nano), at(7170).Format(time.RFC3339Nano)), &known); err != nil {
+		t.Fatal(err)
+	}
+	c.s.tap.prompts = []prompt{{at(1685), before.UUID(), "recorded"}, {at(7208), now.UUID(), "not-permitted"}}
+	if heard, result := c.answer(first, []sidecar{known}); heard != "recorded" || result != "ok" {
+		t.Errorf("the first press was answered by %q, %q", heard, result)
+	}
+	if heard, result := c.answer(second, []sidecar{known}); heard != "not-permitted" || result != "missed" {
+		t.Errorf("the second press was answered by %q, %q", heard, result)
+	}
+}
+
 // TestLateSnapshot: an owner before, which stood still, writes its snapshot after its
 // successor has. That is no takeover.
 func TestLateSnapshot(t *testing.T) {
