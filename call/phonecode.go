@@ -74,14 +74,14 @@ var freeOnBridge = [3]string{"execute_on_pre_bridge_tapedeck_1", "execute_on_pre
 // free are the commands that have the code freed: on the entering leg, and on the leg
 // that an outgoing call is about to dial, if that is the anchor. metaKey is what the
 // dialplan says in bind_meta_key; "" if nothing.
-func (r *route) free(metaKey string) []esl.Command {
+func (r *route) free(run execute, metaKey string) []esl.Command {
 	var send []esl.Command
 	for i, app := range r.freeing(metaKey) {
 		if r.direction != flow.Outbound || app == unbindKeys { // an outgoing call binds the code on the leg that answers
-			send = append(send, esl.Execute("set", freeOnBridge[i]+"="+app))
+			send = append(send, run("set", freeOnBridge[i]+"="+app))
 		}
 		if r.direction == flow.Outbound {
-			send = append(send, esl.Execute("export", r.onFirst(freeOnBridge[i])+"="+app))
+			send = append(send, run("export", r.onFirst(freeOnBridge[i])+"="+app))
 		}
 	}
 	return send
@@ -93,13 +93,13 @@ var bindOnAnswer = [2]string{"execute_on_answer_tapedeck_4", "execute_on_answer_
 
 // bind are the commands that bind the code: on the entering leg if it is the anchor,
 // otherwise on the leg that will be.
-func (r *route) bind() []esl.Command {
+func (r *route) bind(run execute) []esl.Command {
 	var send []esl.Command
 	for i, app := range r.bindings() {
 		if r.direction == flow.Outbound {
-			send = append(send, esl.Execute("export", r.onFirst(bindOnAnswer[i])+"="+app[0]+" "+app[1]))
+			send = append(send, run("export", r.onFirst(bindOnAnswer[i])+"="+app[0]+" "+app[1]))
 		} else {
-			send = append(send, esl.Execute(app[0], app[1]))
+			send = append(send, run(app[0], app[1]))
 		}
 	}
 	return send
@@ -108,7 +108,7 @@ func (r *route) bind() []esl.Command {
 // onPhones are the variables that the users' phones need for presses. They are set
 // on the phone that calls and exported to the legs that it dials. They are sent at
 // every entry, because a leg that was dialled does not pass them on.
-func (r *route) onPhones(entering string) []esl.Command {
+func (r *route) onPhones(run execute, entering string) []esl.Command {
 	app, prefix := "export", "nolocal:"
 	switch {
 	case r.direction == flow.Internal:
@@ -118,7 +118,7 @@ func (r *route) onPhones(entering string) []esl.Command {
 	}
 	disabled := "true"
 	var send []esl.Command
-	say := func(name, value string) { send = append(send, esl.Execute(app, prefix+name+"="+value)) }
+	say := func(name, value string) { send = append(send, run(app, prefix+name+"="+value)) }
 	if r.org.OnDemand.BlindTransfer != "" {
 		say("confirm_blind_transfer", "true")
 	}

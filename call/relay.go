@@ -34,7 +34,7 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 	r := &route{org: org, direction: s.Direction, first: s.First}
 	id := ctl.cfg.Calls.Instance() + "-" + strconv.FormatInt(ctl.serial(), 10)
 	ctl.relays.add(s.Call, relayed{id, e, now})
-	send := append(r.onPhones(e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
+	send := append(r.onPhones(esl.Execute, e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
 	if el, err := readElement(ctl.cfg.Policy(), org, e.hint); e.hint != "" && err == nil {
 		if text, ok := handover.AddRelayed(e.relayed, el); ok {
 			send = append(send, esl.Execute("set", handover.RelayedVariable+"="+text))

@@ -3,7 +3,6 @@ package call
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"tapedeck/call/handover"
@@ -55,8 +54,9 @@ var errLeft = errors.New("call: the leg left the socket before its commands were
 // wait for the batch's replies.
 type turn struct {
 	batch
-	call  *call // the call of the batch; nil if the batch has no recording command
-	exits bool
+	call   *call // the call of the batch; nil if the batch has no recording command
+	exits  bool
+	greets *greeting // the greeting that is in the batch; nil if none is
 }
 
 // leave is the turn that sends these commands and then leaves the socket.
@@ -77,6 +77,9 @@ func (c *call) turn(send []esl.Command, command toggle.Command, now time.Time) t
 // leg may have left the dialplan, so what follows goes over the watch link.
 func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 	c := t.call
+	if t.greets != nil && err != nil {
+		t.greets.again(now)
+	}
 	if c == nil || t.command == toggle.None {
 		return turn{}
 	}
@@ -138,9 +141,12 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 		if c = ctl.begin(e, now); c == nil {
 			return leave()
 		}
-		return c.arm(e, c.greeting(e.metaKey), now)
+		g := greeting{c, e.metaKey}
+		t := c.arm(e, append(g.commands(esl.Execute), esl.Execute("set", "tapedeck_state=off")), now)
+		t.greets = &g
+		return t
 	}
-	return c.arm(e, c.route.onPhones(e.leg), now)
+	return c.arm(e, c.route.onPhones(esl.Execute, e.leg), now)
 }
 
 // answeredBefore takes the answer of an outgoing call from the leg that answered,
@@ -225,16 +231,6 @@ func (ctl *Controller) begin(e entry, now time.Time) *call {
 	}
 	ctl.cfg.Meter.Call(e.direction.String(), stateName(c.route.effective().On))
 	return c
-}
-
-// greeting are the commands for the first leg of a new call: the id of the call,
-// which dialled legs inherit, and its state. metaKey is the leg's bind_meta_key.
-func (c *call) greeting(metaKey string) []esl.Command {
-	return append(slices.Concat(c.route.bind(), c.route.free(metaKey), c.route.onPhones(c.route.first)),
-		esl.Execute("export", "tapedeck_call="+c.id),
-		esl.Execute("set", "tapedeck_state=off"),
-		esl.Execute("set", "tapedeck_file="+c.files.Last().Path),
-	)
 }
 
 // arm enters the element that the dialplan named, if there is one, and brings the

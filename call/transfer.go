@@ -21,7 +21,7 @@ func (r *route) isToggleTransfer(e entry) bool {
 // switch_core_standard_on_execute).
 func (c *call) refuseTransfer(e entry, now time.Time) turn {
 	c.pressedByTransfer(e, now)
-	return leave(append(c.route.onPhones(e.leg), failTransfer()...)...) // the dialplan has set other values on its way here
+	return leave(append(c.route.onPhones(esl.Execute, e.leg), failTransfer()...)...) // the dialplan has set other values on its way here
 }
 
 // failTransfer are the commands that make a blind transfer fail.
