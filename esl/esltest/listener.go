@@ -77,6 +77,7 @@ func (l *listener) cut() bool {
 func (l *listener) unregister() {
 	l.sw.mu.Lock()
 	delete(l.sw.listeners, l)
+	l.sw.checkTold()
 	l.sw.mu.Unlock()
 	l.close()
 }
@@ -129,9 +130,9 @@ func (l *listener) do(m packet) (reply []byte, leave bool) {
 	if l.cut() { // by Restart
 		return nil, true
 	}
-	l.sw.running(true, m)
+	l.sw.running(l, m)
 	reply = l.command(m)
-	l.sw.running(false, m)
+	l.sw.ran()
 	if l.authed && l.channel == nil {
 		l.conn.SetReadDeadline(time.Time{})
 	}

@@ -163,7 +163,11 @@ func (s *Switch) DropLinks() {
 func (s *Switch) Links() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := 0
+	return s.links()
+}
+
+// links is Links. The caller holds the lock.
+func (s *Switch) links() (n int) {
 	for l := range s.listeners {
 		if l.channel == nil && l.authed {
 			n++

@@ -21,6 +21,21 @@ type Told struct {
 	// FreeSWITCH itself has changed who hears it, or the prompt after a start or a
 	// resume is still to come. 0: until Untold is called.
 	Within time.Duration
+
+	// Stall is how long this machine stood still in a period: so much is added to
+	// Within. nil: never.
+	Stall func(from, to time.Time) time.Duration
+
+	// Links is how many links the product has when it hears of everything. While there
+	// are fewer, it is deaf (Deafen). 0: it is not deaf, however many there are.
+	Links int
+
+	// Several says that the product is several controllers, each with an IP address of
+	// its own, and what one does the others need not know. Then only that is judged which
+	// one of them must know to be untrue: that it lets the voice of a leg into a file, or
+	// plays "Recorded" to it, although it was itself the last to tell that leg something
+	// else, and the last to give a command for that file. Legs in a room are left out.
+	Several bool
 }
 
 // told checks, after every event and every command, what each leg is told of the
@@ -29,8 +44,12 @@ type Told struct {
 type told struct {
 	Told
 	legs     map[*Channel]*toldLeg
-	command  bool // a command of the product runs
-	excused  bool // what is untrue now is nobody's fault
+	sender   string // the IP address whose command runs; "": none runs
+	opens    string // the file into which it lets voices; "": it lets none
+	excused  bool   // what is untrue now is nobody's fault
+	deaf     deafness
+	writers  map[string]string // by recording: who gave the last command for it
+	weighed  Weighed
 	history  []string
 	untruths []string
 }
@@ -39,6 +58,8 @@ type told struct {
 type toldLeg struct {
 	hears   []string            // the legs that hear it, and their recordings, masked or not
 	stirred time.Time           // when FreeSWITCH itself last changed that; zero: not since the product was at rest
+	unheard bool                // the product is deaf, and cannot know of it
+	teller  string              // who last set tapedeck_state
 	off     bool                // the last prompt that began on the leg says that nothing is recorded
 	since   map[string]untruth  // by the rule that is broken now
 	known   map[string]struct{} // rules whose break was reported, until it ends
@@ -86,7 +107,7 @@ func (c *Channel) WrittenTo() []string {
 func (s *Switch) CheckTold(o Told) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told = &told{Told: o, legs: map[*Channel]*toldLeg{}}
+	s.told = &told{Told: o, legs: map[*Channel]*toldLeg{}, writers: map[string]string{}}
 }
 
 // Untold returns what legs are told now and is untrue, and what was untrue too long
@@ -103,6 +124,9 @@ func (s *Switch) Untold() []string {
 	for _, c := range s.order {
 		l := t.legs[c]
 		l.stirred = time.Time{}
+		if t.Several {
+			continue
+		}
 		for _, rule := range []string{stateRule, promptRule} {
 			if u, broken := l.since[rule]; broken && !t.excused {
 				all = append(all, t.report(u.text))
@@ -148,6 +172,7 @@ func (s *Switch) checkTold() {
 			delete(t.legs, c)
 		}
 	}
+	s.listen()
 	for _, c := range s.order {
 		l := t.legs[c]
 		if l == nil {
@@ -157,12 +182,13 @@ func (s *Switch) checkTold() {
 		hears, written := t.heardBy(c)
 		if !slices.Equal(hears, l.hears) {
 			l.hears = hears
-			if !t.command {
-				l.stirred = time.Now()
+			if t.sender == "" {
+				l.stirred, l.unheard = time.Now(), t.deaf.is
 			}
 		}
+		t.weigh(l, written)
 		state, _ := c.vars.get("tapedeck_state")
-		t.judge(l, stateRule, len(written) > 0 && state != "on", true,
+		t.judge(l, stateRule, len(written) > 0 && state != "on", t.answersFor(c, written) && (!t.Several || l.teller == t.sender),
 			"tapedeck_state of leg %s is %q, and its voice is written into %q", c.uuid, state, written)
 		written = t.own(c, written)
 		t.judge(l, promptRule, len(written) > 0 && l.off, false,
@@ -184,13 +210,27 @@ func (t *told) judge(l *toldLeg, rule string, broken, atOnce bool, format string
 	}
 	u.text = fmt.Sprintf(format, args...)
 	l.since[rule] = u
-	late := t.Within > 0 && time.Since(u.since) > t.Within
-	stirred := !l.stirred.IsZero() && (t.Within == 0 || time.Since(l.stirred) < t.Within)
-	if _, reported := l.known[rule]; reported || t.excused || !late && (before || !atOnce || !t.command || stirred) {
+	late := t.Within > 0 && !t.Several && !t.deaf.is && !t.recent(u.since)
+	if _, reported := l.known[rule]; reported || t.excused || !late && (before || !atOnce || t.sender == "" || t.stirred(l)) {
 		return
 	}
 	l.known[rule] = struct{}{}
 	t.untruths = append(t.untruths, t.report(u.text))
+}
+
+// stirred reports whether FreeSWITCH itself changed who hears the leg, and the product
+// need not know of it yet.
+func (t *told) stirred(l *toldLeg) bool { return l.unheard || t.recent(l.stirred) }
+
+// recent reports whether a time is within the time that the product has. The zero time is
+// not.
+func (t *told) recent(at time.Time) bool {
+	if at.IsZero() || t.Within == 0 {
+		return !at.IsZero()
+	}
+	now := time.Now()
+	past := now.Sub(at)
+	return past < t.Within || t.Stall != nil && past < t.Within+t.Stall(at, now)
 }
 
 func (t *told) report(text string) string {
@@ -268,7 +308,7 @@ func (c *Channel) toldBy(path string) {
 		delete(l.since, promptRule)
 		_, written := t.heardBy(c)
 		written = t.own(c, written)
-		t.judge(l, promptRule, len(written) > 0, true, "leg %s is told %q, and its voice is written into %q", c.uuid, promptOff, written)
+		t.judge(l, promptRule, len(written) > 0, t.answersFor(c, written), "leg %s is told %q, and its voice is written into %q", c.uuid, promptOff, written)
 	case promptOn:
 		l.off = false
 	}
@@ -306,15 +346,4 @@ func (s *Switch) firing(e *event) {
 	}
 	s.told.remember(text)
 	s.checkTold()
-}
-
-// running judges before (true) and after (false) a command of the product.
-func (s *Switch) running(command bool, p packet) {
-	if s.told == nil {
-		return
-	}
-	s.checkTold()
-	if s.told.command = command; command {
-		s.told.remember("command " + strings.TrimSpace(p.command+" "+p.get("execute-app-name")+" "+p.get("execute-app-arg")))
-	}
 }
