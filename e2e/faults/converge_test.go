@@ -88,8 +88,10 @@ func (c *call) isWritten() bool {
 
 // owned reports whether the instance that last claimed a call still runs. What a dead
 // instance announced about the call may be old.
-func (s *stage) owned(c *call) bool {
-	last, name := s.tap.owner(c.id())
+func (s *stage) owned(c *call) bool { return s.isOwned(c.id()) }
+
+func (s *stage) isOwned(call string) bool {
+	last, name := s.tap.owner(call)
 	for _, i := range s.instances {
 		if i.name == name {
 			return i.livesSince(last)

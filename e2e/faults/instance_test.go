@@ -19,14 +19,15 @@ type instance struct {
 // newInstance starts a Tapedeck with its own proxies.
 func (s *stage) newInstance(n int) {
 	i := &instance{process: process{name: fmt.Sprintf("tapedeck%d", n+1), note: s.note, log: journal{began: s.began}}}
+	ip := s.host(2 + n) // the switch knows the instance by it, on the watch link and on the socket
 	link := fmt.Sprintf("%s:%d", s.host(10+n), switchPort)
 	var err error
-	i.link, err = newProxy(link, fmt.Sprintf("%s:%d", s.host(0), switchPort), func(line string) { s.tap.sent(i.name, &i.id, line) })
+	i.link, err = newProxy(link, fmt.Sprintf("%s:%d", s.host(0), switchPort), ip, func(line string) { s.tap.sent(i.name, &i.id, line) })
 	s.must(err)
 	redis := "embedded"
 	if !s.plan.embedded {
 		address := fmt.Sprintf("%s:%d", s.host(10+n), redisPort)
-		i.store, err = newProxy(address, fmt.Sprintf("%s:%d", s.host(1), redisPort), nil)
+		i.store, err = newProxy(address, fmt.Sprintf("%s:%d", s.host(1), redisPort), "", nil)
 		s.must(err)
 		redis = "redis://" + address
 	}
@@ -36,11 +37,11 @@ func (s *stage) newInstance(n int) {
 	if *oneSeed != 0 {
 		level = "debug"
 	}
-	socket := fmt.Sprintf("%s:%d", s.host(2+n), socketPort)
+	socket := fmt.Sprintf("%s:%d", ip, socketPort)
 	config := filepath.Join(s.dir, i.name+".yaml")
 	text := fmt.Sprintf("listen: %s\nmetrics: { listen: %s:0 }\nhttp: { listen: off }\npolicy: %s/policy.yaml\nrecordings: { dir: %s }\nprompts: { dir: %s }\n"+
 		"store: { redis: '%s' }\nlog: { level: %s }\nswitches:\n  - { name: fs1, address: %q, password: ClueCon }\n",
-		socket, s.host(2+n), s.dir, s.spool, prompts, redis, level, link)
+		socket, ip, s.dir, s.spool, prompts, redis, level, link)
 	s.must(os.WriteFile(config, []byte(text), 0o600))
 	i.command = func() *exec.Cmd { return exec.Command(*binary, "serve", "--config", config) }
 	s.must(i.start())

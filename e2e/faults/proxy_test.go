@@ -13,6 +13,7 @@ import (
 type proxy struct {
 	listener net.Listener
 	target   string
+	dialer   net.Dialer
 	sent     func(line string) // gets each line that the client sends, when it is passed on; may be nil
 
 	mu      sync.Mutex
@@ -25,12 +26,17 @@ type proxy struct {
 	wg      sync.WaitGroup
 }
 
-func newProxy(address, target string, sent func(string)) (*proxy, error) {
+// newProxy makes a proxy that listens on address, and connects to target from the IP
+// address from; "": from any.
+func newProxy(address, target, from string, sent func(string)) (*proxy, error) {
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{listener: ln, target: target, sent: sent, pairs: map[net.Conn]net.Conn{}}
+	p := &proxy{listener: ln, target: target, sent: sent, pairs: map[net.Conn]net.Conn{}, dialer: net.Dialer{Timeout: time.Second}}
+	if from != "" {
+		p.dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
 	p.changed = sync.NewCond(&p.mu)
 	p.wg.Go(p.accept)
 	return p, nil
@@ -49,7 +55,7 @@ func (p *proxy) accept() {
 			reset(client)
 			continue
 		}
-		server, err := net.DialTimeout("tcp", p.target, time.Second)
+		server, err := p.dialer.Dial("tcp", p.target)
 		if err != nil {
 			reset(client)
 			continue

@@ -37,6 +37,8 @@ type stage struct {
 	rooms []*room
 	wrong []error
 
+	deaf deafness
+
 	deleted []string        // calls whose file a fault has deleted
 	held    map[string]bool // legs whose phone has held the other party: it says nothing then
 
@@ -215,6 +217,7 @@ func (s *stage) close() {
 	if s.redis != nil {
 		s.redis.kill()
 	}
+	s.deaf.healing.Wait()
 	_ = s.sw.Close()
 	if s.disk != nil {
 		s.must(s.disk.unmount())

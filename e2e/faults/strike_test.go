@@ -15,9 +15,7 @@ import (
 func (s *stage) strike(f *fault) {
 	time.Sleep(f.after)
 	f.struck = time.Now()
-	if f.silences() {
-		s.sw.ExcuseTold(true) // until judgeTold
-	}
+	heard := s.silence(f)
 	s.note("FAULT %s", f)
 	i := s.instances[f.whom]
 	heal := func() {}
@@ -57,6 +55,7 @@ func (s *stage) strike(f *fault) {
 	time.Sleep(f.lasts)
 	heal()
 	f.healed = time.Now()
+	heard()
 	s.note("healed: %s", f.kind)
 }
 
