@@ -2,6 +2,8 @@ package call
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,9 +19,10 @@ import (
 // or the watch link was down, or a leg entered at another instance.
 type absence struct {
 	call         *call
-	endMissed    bool // its end was found by a survey; no event reported it
-	firstLegGone bool // its first leg is gone, and it is not known yet whether anybody has answered
-	keyUnsure    bool // a phone may not have been sent its marker or its state: they say nothing about its Record key
+	endMissed    bool     // its end was found by a survey; no event reported it
+	firstLegGone bool     // its first leg is gone, and it is not known yet whether anybody has answered
+	checking     []string // the legs on which a code was found that is being checked
+	keyUnsure    bool     // a phone may not have been sent its marker or its state: they say nothing about its Record key
 }
 
 // catchUp takes from a survey what a live call has missed: its answer (if only one
@@ -134,22 +137,36 @@ func (a *absence) codeLegs() (legs []string) {
 func (a *absence) codeFound(uuid, digits string) {
 	c := a.call
 	code := c.route.org.OnDemand.DTMF
-	if digits != code {
+	if digits != code || slices.Contains(a.checking, uuid) {
 		return
 	}
-	time.AfterFunc(missedAfter, func() {
-		c.ctl.post(func(now time.Time) { a.checkCode(uuid, code, now) })
-	})
+	a.checking = append(a.checking, uuid)
+	a.checkAfter(missedAfter, uuid, code, codeAsks)
+}
+
+// codeAsks is how often FreeSWITCH is asked whether a code is still on a leg, if it does
+// not answer.
+const codeAsks = 10
+
+func (a *absence) checkAfter(wait time.Duration, uuid, code string, asks int) {
+	ctl := a.call.ctl
+	time.AfterFunc(wait, func() { ctl.post(func(now time.Time) { a.checkCode(uuid, code, asks, now) }) })
 }
 
 // checkCode refuses a code that is still on the leg, unless its press has been taken
-// meanwhile.
-func (a *absence) checkCode(uuid, code string, now time.Time) {
+// meanwhile. If FreeSWITCH does not answer, and the link stays up, it is asked again;
+// after a lost link the next connection finds the code.
+func (a *absence) checkCode(uuid, code string, asks int, now time.Time) {
 	c := a.call
 	if !c.isLive() {
 		return
 	}
 	c.line.send([]esl.Command{esl.API("uuid_getvar", uuid, lastDigits)}, func(replies []esl.Reply, err error, now time.Time) {
+		if asks > 1 && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, esl.ErrStalled)) {
+			a.checkAfter(retryAfter, uuid, code, asks-1)
+			return
+		}
+		a.checking = slices.DeleteFunc(a.checking, func(leg string) bool { return leg == uuid })
 		switch {
 		case err != nil || !c.isLive():
 		case replies[0].Text() != code:

@@ -361,3 +361,35 @@ func TestAnnouncementUnanswered(t *testing.T) {
 	w.waitState(w.peerOf(a), "on")
 	w.endAll()
 }
+
+// TestCodeNotAskedFor: a press is found after a link cut, and FreeSWITCH takes so long to
+// say whether its code is still there that the reply counts as lost. The link stays up,
+// and nothing else happens: the press is refused aloud all the same.
+func TestCodeNotAskedFor(t *testing.T) {
+	t.Parallel()
+	w, a, b := newAnsweredCall(t, "+442079460001")
+	w.wantState(a, "on")
+	var asked atomic.Int32
+	w.settle()
+	w.proxy.judgeBy(func(string, string) verdict { return cut })
+	w.sw.DropLinks()
+	b.PressDigits("*1")
+	w.proxy.judgeBy(func(kind, about string) verdict {
+		switch isAsked := about == "api uuid_getvar "+b.UUID()+" "+lastDigits; {
+		case kind != "command":
+		case isAsked && asked.Add(1) == 1:
+			w.sw.DelayReplies(commandDeadline + 500*time.Millisecond)
+		default:
+			w.sw.DelayReplies(0)
+		}
+		return pass
+	})
+	w.until("the press is refused", func() bool { return w.meter.get("toggle dtmf missed") == 1 })
+	if n := asked.Load(); n < 2 {
+		t.Errorf("FreeSWITCH was asked for the code %d times: the test is about nothing", n)
+	}
+	w.until("the code is cleared", func() bool { return b.Get(lastDigits) == "" })
+	w.settle()
+	w.wantPrompt(b, "not-permitted.wav")
+	w.endAll()
+}
