@@ -88,6 +88,9 @@ func (a *announced) send(now time.Time) {
 		a.sending = false
 		if err != nil { // it may not have arrived: the next change sends it again, at the latest a new link
 			a.stale, c.absence.keyUnsure = true, true
+			if errors.Is(err, esl.ErrStalled) { // at once
+				c.timers.sendLater()
+			}
 			if !errors.Is(err, context.DeadlineExceeded) { // the link is up, and no new one may ever come
 				return
 			}

@@ -160,8 +160,8 @@ func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 }
 
 // carryOut sends a recording command over the watch link and takes its result into
-// the call. After a timeout the command is sent again. After a lost link the next
-// connection takes care of it.
+// the call. After a timeout the command is sent again, and a little later if too much
+// waits on the link. After a lost link the next connection takes care of it.
 func (l *line) carryOut(command toggle.Command, now time.Time) {
 	if command == toggle.None {
 		return
@@ -169,8 +169,11 @@ func (l *line) carryOut(command toggle.Command, now time.Time) {
 	b := l.onLink(command, now)
 	l.send(b.commands, func(replies []esl.Reply, err error, now time.Time) {
 		l.call.happened(l.read(b, replies, err), now)
-		if errors.Is(err, context.DeadlineExceeded) {
+		switch {
+		case errors.Is(err, context.DeadlineExceeded):
 			l.call.happened(toggle.Fact{What: toggle.Reconnected}, now)
+		case errors.Is(err, esl.ErrStalled): // at once
+			l.call.timers.sendLater()
 		}
 	}, now)
 }

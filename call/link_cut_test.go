@@ -1,11 +1,13 @@
 package call
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 )
 
@@ -392,4 +394,53 @@ func TestCodeNotAskedFor(t *testing.T) {
 	w.settle()
 	w.wantPrompt(b, "not-permitted.wav")
 	w.endAll()
+}
+
+// stalling is a watch link on which too much waits while full is true.
+type stalling struct {
+	Link
+	full    atomic.Bool
+	refused atomic.Int32
+}
+
+func (s *stalling) Post(ctx context.Context, commands []esl.Command) func() ([]esl.Reply, error) {
+	if !s.full.Load() {
+		return s.Link.Post(ctx, commands)
+	}
+	s.refused.Add(1)
+	return func() ([]esl.Reply, error) { return nil, &esl.SendError{Name: commands[0].Name(), Err: esl.ErrStalled} }
+}
+
+// TestTooMuchWaits: another user comes on the call while too much waits on the link,
+// which stays up. What was not sent is sent a little later, although nothing else
+// happens; it is not tried all the time.
+func TestTooMuchWaits(t *testing.T) {
+	for name, tc := range map[string]struct{ number, before, after string }{
+		"an announcement":     {"+442079460005", "1004", "1002"}, // a lock: what is recorded does not change
+		"a recording command": {"+442079460001", "1002", "1004"}, // bob says no
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newProxied(t)
+			a := talkingTo(tc.number, tc.before)(w)
+			w.settle()
+			link := &stalling{}
+			w.ctl.ask(t.Context(), func(time.Time) {
+				link.Link = w.ctl.cfg.Switches["fs1"]
+				w.ctl.cfg.Switches["fs1"] = link
+			})
+			link.full.Store(true)
+			attendedTo(tc.after)(w, a)
+			mark := w.sw.Incoming(esltest.Leg{Number: "mark"})
+			w.waitFor("all events are taken", func(ctl *Controller) bool { return ctl.legs.get(mark.UUID()) != nil })
+			time.Sleep(retryAfter / 2) // the time in which it must not be tried all the time
+			if n := link.refused.Load(); n == 0 || n > 50 {
+				t.Errorf("it was tried %d times", n)
+			}
+			link.full.Store(false)
+			w.waitState(w.peerOf(a), "on")
+			w.waitState(a, "on")
+			w.endAll()
+		})
+	}
 }

@@ -43,12 +43,13 @@ type timers struct {
 	resume      timer         // from a person's pause to its end by itself
 	permit      timer         // from the answer of a phone with a start permit until the recorded leg's must have come
 	restart     timer         // while a recording is wanted and none is running
+	stalled     timer         // while too much waits on the link, until what it did not take is sent again
 	closing     timer         // of a call that has dissolved: until the end of its file counts as missed
 	restartWait time.Duration // how long restart waits before the next attempt
 }
 
 func (t *timers) stop() {
-	for _, one := range []*timer{&t.overdue, &t.confirm, &t.retry, &t.resume, &t.permit, &t.restart, &t.closing} {
+	for _, one := range []*timer{&t.overdue, &t.confirm, &t.retry, &t.resume, &t.permit, &t.restart, &t.stalled, &t.closing} {
 		one.stop()
 	}
 }
@@ -98,6 +99,21 @@ func (t *timers) keepRetry() {
 
 // tryAgain lets toggle send again the command that it held back after a failure.
 func (t *timers) tryAgain(now time.Time) { t.call.happened(toggle.Fact{What: toggle.Reconnected}, now) }
+
+// sendLater sends again, retryAfter later, what the link has not taken because too much
+// waits on it: the link is up, and no new one may ever come.
+func (t *timers) sendLater() {
+	c := t.call
+	if t.stalled.running() {
+		return
+	}
+	t.stalled.start(c.ctl, retryAfter, func(now time.Time) {
+		if c.isLive() || c.isDissolved() {
+			t.tryAgain(now)
+			c.line.sendUnsent(now)
+		}
+	})
+}
 
 // The waits before a recording that has ended or could not start begins again. The
 // first wait is short after a file that ran for ranWell; each further one is twice
