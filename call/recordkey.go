@@ -94,9 +94,10 @@ func (ctl *Controller) markerStopped(uuid string, ev *esl.Event, now time.Time) 
 }
 
 // keepMarkers starts and stops markers, so that one runs on each phone exactly while
-// the call is being recorded.
+// the call is being recorded. While it asks whether it meets another instance's call, the
+// phones may be that call's by now: its owner would take the end of a marker for a press.
 func (c *call) keepMarkers(now time.Time) {
-	if !c.route.org.OnDemand.RecordKey || c.rec.Pending != toggle.None {
+	if !c.route.org.OnDemand.RecordKey || c.rec.Pending != toggle.None || c.talk.asks != "" {
 		return
 	}
 	for _, uuid := range c.route.keyPhones() {

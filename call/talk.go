@@ -130,6 +130,9 @@ func (t *talk) ask(leg string, now time.Time) {
 		} else {
 			t.joinedFromElsewhere(leg, now)
 		}
+		if c.isLive() {
+			c.keepMarkers(now)
+		}
 		c.publish(now)
 	}, now)
 }
@@ -165,6 +168,11 @@ func (t *talk) meetTheirs(leg string, other met, now time.Time) {
 	case other.call != mine.call:
 		t.theirs = leg
 	}
+}
+
+// hasJoined reports whether it is noted that another call is part of this one.
+func (t *talk) hasJoined(call string) bool {
+	return slices.ContainsFunc(t.call.trace, func(n recording.Note) bool { return n.What == recording.NoteJoined && n.Call == call })
 }
 
 // joinedBy notes that a user has come with a call of his own, which is part of this
@@ -212,7 +220,8 @@ func (t *talk) dissolve(into, with string, here *call, now time.Time) {
 	t.asks = ""
 	send := append(t.letGo(with, now), esl.SetVar(leg, handover.Variable, ""), esl.SetVar(leg, "tapedeck_call", into))
 	if here == nil {
-		send = append(send, esl.SendEvent("CUSTOM", esl.Header{Name: "Event-Subclass", Value: dissolvedSubclass}, esl.Header{Name: "Tapedeck-Call", Value: into}))
+		send = append(send, esl.SendEvent("CUSTOM", esl.Header{Name: "Event-Subclass", Value: dissolvedSubclass},
+			esl.Header{Name: "Tapedeck-Call", Value: into}, esl.Header{Name: "Tapedeck-Dissolved", Value: c.id}, esl.Header{Name: "Tapedeck-Leg", Value: leg}))
 	}
 	c.ownership.save(now) // a Tapedeck that comes after this one knows it from the draft
 	c.line.send(send, func(_ []esl.Reply, _ error, now time.Time) {
@@ -230,9 +239,13 @@ func (t *talk) dissolve(into, with string, here *call, now time.Time) {
 const dissolvedSubclass = "tapedeck::dissolved"
 
 // dissolvedElsewhere takes that event. What the other instance had told the leg may have
-// come after what this one has: the leg is told again.
-func (t talks) dissolvedElsewhere(ev *esl.Event, now time.Time) {
+// come after what this one has: the leg is told again. And when this one asked about the
+// leg, it may not have been known yet that it held a call.
+func (t talks) dissolvedElsewhere(ev channelData, now time.Time) {
 	if c := t.ctl.calls[ev.Get("Tapedeck-Call")]; c != nil {
+		if leg, of := ev.Get("Tapedeck-Leg"), ev.Get("Tapedeck-Dissolved"); of != "" && !c.talk.hasJoined(of) {
+			c.talk.joinedBy(leg, of, now)
+		}
 		c.announced.again(now)
 	}
 }

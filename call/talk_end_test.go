@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"tapedeck/call/handover"
+	"tapedeck/esl/esltest"
+	"tapedeck/toggle"
 )
 
 // TestDissolvedWithoutAStart: the disk was full when the picking user's leg was answered,
@@ -53,18 +55,9 @@ func TestDissolvedWithoutAPacket(t *testing.T) {
 // that has told his leg arrives after what the owner of the outside party's call has. When
 // the other instance has noticed the pick-up, the owner tells the leg again.
 func TestPickUpToldLate(t *testing.T) {
-	p := pressPolicy(t)
-	fx := newFixtureWith(t, p)
-	fx.settle()
-	fx.stop()
-	one, socketOne := fx.start(fx.address, Config{Policy: testPolicyOf(p), Calls: named{name: "one"}, Index: noIndex{}, Archive: noArchive{}})
-	stopOne := fx.stop
-	two, socketTwo := fx.start(fx.address, Config{Policy: testPolicyOf(p), Calls: named{name: "two"}, Index: noIndex{}, Archive: noArchive{}})
-	stopTwo := fx.stop
-	fx.stop = func() { stopOne(); stopTwo() }
-	fx.ctl, fx.socket = one, socketOne
+	fx, one, two, inTwo := twoInstances(t)
 	a := fx.parkedCall("+442079460001")
-	fx.ctl, fx.socket = two, socketTwo
+	inTwo()
 	x := fx.from("1005", "6001")
 	fx.settle()
 	waits := make(chan struct{})
@@ -121,4 +114,89 @@ func TestGuestWithoutAStart(t *testing.T) {
 	}
 	a.Hangup("")
 	fx.settle()
+}
+
+// TestMarkerWhileItIsAsked: the call of the picking user belongs to another instance, and
+// is paused just before that notices the pick-up. It leaves the marker of the Record key
+// alone: the owner of the outside party's call would take its end for a press.
+func TestMarkerWhileItIsAsked(t *testing.T) {
+	fx, one, two, inTwo := twoInstances(t)
+	a := fx.parkedCall("+442079460001")
+	inTwo()
+	x := fx.from("1001", "6001") // alice is recorded
+	x.Answer()
+	fx.settle()
+	fx.wantState(x, "on")
+	waits := make(chan struct{})
+	two.post(func(now time.Time) {
+		<-waits
+		two.calls[x.UUID()].happened(toggle.Fact{What: toggle.Stands, Person: toggle.TurnedOff}, now)
+	})
+	x.PickUpParked(a)
+	fx.ctl = one
+	fx.settle()
+	close(waits)
+	fx.ctl = two
+	fx.settle()
+	fx.ctl = one
+	fx.settle()
+	if n := fx.meter.get("toggle record_key ok"); n != 0 {
+		t.Errorf("%d presses of the Record key", n)
+	}
+	fx.wantState(a, "on")
+	if fx.pressKey(x, false); fx.meter.get("toggle record_key ok") != 1 {
+		t.Error("a press of the Record key is not taken")
+	}
+	fx.wantState(a, "paused")
+	a.Hangup("")
+	fx.settle()
+}
+
+// TestJoinedIsToldLate: the leg of the picking user has said nothing of a call when the
+// owner of the other call asked. The other instance, which follows that call, tells it
+// when the call has dissolved, once or twice.
+func TestJoinedIsToldLate(t *testing.T) {
+	fx, one, _, _ := twoInstances(t)
+	a := fx.parkedCall("+442079460001")
+	x := fx.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1001", Variables: map[string]string{"user_name": "1001", "domain_name": "acme.example.net"}})
+	x.PickUpParked(a)
+	fx.settle()
+	joined := "user came with a call of his own"
+	if got := fx.log.Lines(joined); len(got) != 0 {
+		t.Fatalf("the log says %q before it is told", got)
+	}
+	for range 2 {
+		fx.ctl.ask(t.Context(), func(now time.Time) { talks{one}.dissolvedElsewhere(dissolvedEvent{x.UUID(), a.UUID()}, now) })
+	}
+	if got := fx.log.Lines(joined); len(got) != 1 || !strings.Contains(got[0], "other="+x.UUID()) {
+		t.Errorf("the log says %q", got)
+	}
+	a.Hangup("")
+	fx.settle()
+}
+
+// dissolvedEvent is the event that the picking user's call, and leg, is part of another call.
+type dissolvedEvent struct{ leg, into string }
+
+func (e dissolvedEvent) Get(header string) string {
+	return map[string]string{"Tapedeck-Call": e.into, "Tapedeck-Dissolved": e.leg, "Tapedeck-Leg": e.leg}[header]
+}
+
+func (dissolvedEvent) Variable(string) string { return "" }
+
+// twoInstances are two controllers on one FreeSWITCH. The fixture's own is the first
+// one, until inTwo makes it the second.
+func twoInstances(t *testing.T) (fx *fixture, one, two *Controller, inTwo func()) {
+	t.Helper()
+	p := pressPolicy(t)
+	fx = newFixtureWith(t, p)
+	fx.settle()
+	fx.stop()
+	one, socketOne := fx.start(fx.address, Config{Policy: testPolicyOf(p), Calls: named{name: "one"}, Index: noIndex{}, Archive: noArchive{}})
+	stopOne := fx.stop
+	two, socketTwo := fx.start(fx.address, Config{Policy: testPolicyOf(p), Calls: named{name: "two"}, Index: noIndex{}, Archive: noArchive{}})
+	stopTwo := fx.stop
+	fx.stop = func() { stopOne(); stopTwo() }
+	fx.ctl, fx.socket = one, socketOne
+	return fx, one, two, func() { fx.ctl, fx.socket = two, socketTwo }
 }
