@@ -330,12 +330,33 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 }
 
 // hears is the last prompt that the phone has heard since a time, until it pressed
-// again; "" if there is none.
+// again; "" if there is none. If its user has pressed on another leg meanwhile, the
+// phone may be told what came of that, too: then it is the last one before that press,
+// or else the first one.
 func (c *call) hears(p *press, since time.Time) string {
 	until := p.until
 	if until.IsZero() {
 		until = time.Now()
 	}
-	h, _ := c.s.tap.heard(p.leg.UUID(), since, until, c.room != nil)
+	first := c.room != nil
+	if next := c.pressedElsewhere(p); !first && !next.IsZero() && next.Before(until) {
+		if h, found := c.s.tap.heard(p.leg.UUID(), since, next, false); found {
+			return h.name
+		}
+		first = true
+	}
+	h, _ := c.s.tap.heard(p.leg.UUID(), since, until, first)
 	return h.name
+}
+
+// pressedElsewhere is when the user of a press has pressed on another leg after it; zero
+// if never.
+func (c *call) pressedElsewhere(p *press) (next time.Time) {
+	for _, q := range c.presses {
+		again := p.ext != "" && q.ext == p.ext && q.leg != p.leg && q.at.After(p.at) && (q.bound || q.method != "dtmf")
+		if again && (next.IsZero() || q.at.Before(next)) {
+			next = q.at
+		}
+	}
+	return next
 }

@@ -93,6 +93,30 @@ func TestAnswerOnAnotherLeg(t *testing.T) {
 	}
 }
 
+// TestToldAfterAnotherPress: both legs of a call are one user's. He pauses on one of them
+// and resumes on the other: then the first is told that it is being recorded, and that is
+// no answer to its press. An answer that is late is one all the same.
+func TestToldAfterAnotherPress(t *testing.T) {
+	at := func(ms int) time.Time { return time.Now().Add(time.Duration(ms-20_000) * time.Millisecond) }
+	sw := esltest.New(esltest.Options{})
+	defer sw.Close()
+	one, other := sw.Incoming(esltest.Leg{Number: "1004"}), sw.Incoming(esltest.Leg{Number: "1004"})
+	first := &press{at: at(1356), leg: one, method: "dtmf", ext: "1004", bound: true}
+	second := &press{at: at(3720), leg: other, method: "dtmf", ext: "1004", bound: true}
+	c := &call{s: &stage{plan: &plan{}, tap: newTap(t.Logf)}, first: one, presses: []*press{first, second}}
+	c.s.tap.prompts = []prompt{{at(1450), one.UUID(), "recorded"}, {at(3800), other.UUID(), "is-being-recorded"}, {at(3805), one.UUID(), "is-being-recorded"}}
+	if heard := c.hears(first, first.at); heard != "recorded" {
+		t.Errorf("the first press was answered by %q", heard)
+	}
+	c.s.tap.prompts[0].at = at(3730)
+	if heard := c.hears(first, first.at); heard != "recorded" {
+		t.Errorf("the first press was answered late by %q", heard)
+	}
+	if heard := c.hears(second, second.at); heard != "is-being-recorded" {
+		t.Errorf("the second press was answered by %q", heard)
+	}
+}
+
 // TestLateSnapshot: an owner before, which stood still, writes its snapshot after its
 // successor has. That is no takeover.
 func TestLateSnapshot(t *testing.T) {
