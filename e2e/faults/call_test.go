@@ -322,7 +322,10 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 	if result == "" && (later || traced && !c.s.struck(killed)) {
 		return "", "" // it is not taken yet, or was taken so late that its line may be any press's
 	}
-	heard = c.hears(p, taken)
+	last := c.hears(p, taken)
+	if heard = last.name; heard == "is-being-recorded" && result == "" && c.s.tap.takenOver(c.id(), p.at, last.at) {
+		return "", "" // the next owner traces what it obeys: it has resumed the recording, and told everybody so
+	}
 	if heard == "is-being-recorded" && result != "" && result != "ok" {
 		heard = "not-permitted" // the prompt was no answer: the recording was resumed
 	}
@@ -330,10 +333,10 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 }
 
 // hears is the last prompt that the phone has heard since a time, until it pressed
-// again; "" if there is none. If its user has pressed on another leg meanwhile, the
+// again; without a name if there is none. If its user has pressed on another leg meanwhile, the
 // phone may be told what came of that, too: then it is the last one before that press,
 // or else the first one.
-func (c *call) hears(p *press, since time.Time) string {
+func (c *call) hears(p *press, since time.Time) prompt {
 	until := p.until
 	if until.IsZero() {
 		until = time.Now()
@@ -341,12 +344,12 @@ func (c *call) hears(p *press, since time.Time) string {
 	first := c.room != nil
 	if next := c.pressedElsewhere(p); !first && !next.IsZero() && next.Before(until) {
 		if h, found := c.s.tap.heard(p.leg.UUID(), since, next, false); found {
-			return h.name
+			return h
 		}
 		first = true
 	}
 	h, _ := c.s.tap.heard(p.leg.UUID(), since, until, first)
-	return h.name
+	return h
 }
 
 // pressedElsewhere is when the user of a press has pressed on another leg after it; zero

@@ -194,7 +194,7 @@ func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 	}
 	if heard == "" && result == "" && p.bound && p.ext != "" {
 		tally.count("presses of users without any answer", 1)
-		if c.hears(p, p.at) == "" && c.mustAnswer(p, own) {
+		if c.hears(p, p.at).name == "" && c.mustAnswer(p, own) {
 			s.fails("%s %.8s: the %s of %q at %v was neither obeyed nor refused", c.name, c.id(), p.method, p.ext, p.at.Sub(s.began).Round(ms))
 		}
 	}

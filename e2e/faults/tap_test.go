@@ -164,6 +164,23 @@ func (t *tap) owner(call string) (at time.Time, name string) {
 	return at, name
 }
 
+// takenOver reports whether a call got another owner in a period.
+func (t *tap) takenOver(call string, from, until time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var before int64 // the highest token until from
+	for _, o := range t.owners {
+		switch {
+		case o.call != call || o.at.After(until):
+		case !o.at.After(from):
+			before = max(before, o.token)
+		case before > 0 && o.token > before:
+			return true
+		}
+	}
+	return false
+}
+
 // callOf is the id of the call to which a file belongs.
 func callOf(path string) string {
 	stem, _, _ := strings.Cut(filepath.Base(path), ".")

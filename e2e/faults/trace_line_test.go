@@ -105,15 +105,46 @@ func TestToldAfterAnotherPress(t *testing.T) {
 	second := &press{at: at(3720), leg: other, method: "dtmf", ext: "1004", bound: true}
 	c := &call{s: &stage{plan: &plan{}, tap: newTap(t.Logf)}, first: one, presses: []*press{first, second}}
 	c.s.tap.prompts = []prompt{{at(1450), one.UUID(), "recorded"}, {at(3800), other.UUID(), "is-being-recorded"}, {at(3805), one.UUID(), "is-being-recorded"}}
-	if heard := c.hears(first, first.at); heard != "recorded" {
+	if heard := c.hears(first, first.at).name; heard != "recorded" {
 		t.Errorf("the first press was answered by %q", heard)
 	}
 	c.s.tap.prompts[0].at = at(3730)
-	if heard := c.hears(first, first.at); heard != "recorded" {
+	if heard := c.hears(first, first.at).name; heard != "recorded" {
 		t.Errorf("the first press was answered late by %q", heard)
 	}
-	if heard := c.hears(second, second.at); heard != "is-being-recorded" {
+	if heard := c.hears(second, second.at).name; heard != "is-being-recorded" {
 		t.Errorf("the second press was answered by %q", heard)
+	}
+}
+
+// TestPromptOfATakeover: a user presses while the call's owner is dead, and no trace has
+// the press. The next owner resumes the recording, because of a setting, and tells
+// everybody so: that answers no press (seed 7). Before the takeover the owner that died
+// may have obeyed a press and not traced it.
+func TestPromptOfATakeover(t *testing.T) {
+	at := func(ms int) time.Time { return time.Now().Add(time.Duration(ms-20_000) * time.Millisecond) }
+	sw := esltest.New(esltest.Options{})
+	defer sw.Close()
+	leg := sw.Incoming(esltest.Leg{Number: "1002"})
+	p := &press{at: at(3035), leg: leg, method: "dtmf", ext: "1002", bound: true}
+	s := &stage{plan: &plan{faults: []*fault{{kind: killed, struck: at(1347)}}}, tap: newTap(t.Logf)}
+	c := &call{s: s, first: leg, presses: []*press{p}}
+	known := []sidecar{{}}
+	known[0].Call = c.id()
+	s.tap.owners = []owned{{at(600), c.id(), "a", 1}, {at(3507), c.id(), "b", 2}, {at(3510), c.id(), "a", 1}}
+	for _, tc := range []struct {
+		prompt string
+		at     int
+		want   string
+	}{
+		{"is-being-recorded", 3539, ""},
+		{"is-being-recorded", 3100, "is-being-recorded"},
+		{"recorded", 3539, "recorded"},
+	} {
+		s.tap.prompts = []prompt{{at(tc.at), leg.UUID(), tc.prompt}}
+		if heard, result := c.answer(p, known); heard != tc.want || result != "" {
+			t.Errorf("%s at %d ms: the press was answered by %q, %q", tc.prompt, tc.at, heard, result)
+		}
 	}
 }
 
