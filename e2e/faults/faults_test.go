@@ -19,6 +19,7 @@ var (
 	first    = flag.Uint64("faults.first", 1, "the first seed")
 	oneSeed  = flag.Uint64("faults.seed", 0, "run only this seed, and print its whole log")
 	parallel = flag.Int("faults.parallel", 4, "how many seeds run at the same time")
+	talks    = flag.Bool("faults.talks", false, "users pick up calls, and there are conference rooms, too")
 	binary   = flag.String("faults.binary", "", "a tapedeck to test instead of building one")
 )
 
@@ -93,8 +94,8 @@ func play(t *testing.T, seed uint64) {
 	if len(wrong) == 0 {
 		return
 	}
-	t.Errorf("seed %d: to run it again, with its whole log: go test %s ./e2e/faults -run TestFaults -faults.seed=%d",
-		seed, strings.Join(raceFlags, " "), seed)
+	t.Errorf("seed %d: to run it again, with its whole log: go test %s ./e2e/faults -run TestFaults -faults.talks=%t -faults.seed=%d",
+		seed, strings.Join(raceFlags, " "), *talks, seed)
 	if *oneSeed == 0 {
 		file := filepath.Join(os.TempDir(), fmt.Sprintf("tapedeck-fault-seed-%d.txt", seed))
 		t.Logf("its log: %s %v", file, os.WriteFile(file, []byte(s.story()), 0o600))

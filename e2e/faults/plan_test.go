@@ -104,6 +104,9 @@ func newPlan(seed uint64) *plan {
 		p.disk = p.disk || f.kind == diskFull
 		p.faults = append(p.faults, f)
 	}
+	if !*talks {
+		return p
+	}
 	for range r.IntN(3) {
 		p.rooms = append(p.rooms, roomPlan{seed: r.Uint64(), after: between(r, 0, time.Second), lasts: between(r, 2*time.Second, 4*time.Second),
 			internal: r.IntN(4) == 0, stays: r.IntN(3) != 0})

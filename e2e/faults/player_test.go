@@ -155,7 +155,7 @@ func (p *player) dial() bool {
 	if phone == nil || !p.sleep(20*ms, 300*ms) {
 		return false
 	}
-	if p.rand.IntN(6) == 0 {
+	if *talks && p.rand.IntN(6) == 0 {
 		return p.takes("while it rings") && !p.over()
 	}
 	phone.Answer()
@@ -166,7 +166,11 @@ func (p *player) dial() bool {
 
 // step lets somebody do something random while they talk.
 func (p *player) step() {
-	n := p.rand.IntN(23)
+	kinds := 20
+	if *talks {
+		kinds = 23
+	}
+	n := p.rand.IntN(kinds)
 	if p.plan.still {
 		n = p.rand.IntN(13)
 	}
