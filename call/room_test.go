@@ -167,6 +167,23 @@ func TestRoomStopsWhatItCannotSilence(t *testing.T) {
 	r.written(two.Get("tapedeck_file"))
 }
 
+// TestRoomResumesOnlyOne: FreeSWITCH resumes one recording and cannot start the other. The
+// user, who was told "Recorded", is told what is true now.
+func TestRoomResumesOnlyOne(t *testing.T) {
+	r := newRoom(t)
+	one, dave, two := r.outside("+442079460001"), r.user("1004"), r.outside("+442079460003")
+	r.pressCode(dave)
+	r.states("paused", one, dave, two)
+	r.heard(dave, "recorded")
+	r.sw.Fail(func(command, args string) (string, bool) {
+		return "-ERR Cannot record session!\n", command == "uuid_record" && strings.HasPrefix(args, two.UUID()+" start")
+	})
+	r.pressCode(dave)
+	r.states("on", one, dave, two)
+	r.heard(dave, "is-being-recorded")
+	r.toldTrue()
+}
+
 // TestRoomPressByKeyAndAPI: the Record key and the API act as the code does.
 func TestRoomPressByKeyAndAPI(t *testing.T) {
 	r := newRoom(t)

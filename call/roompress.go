@@ -146,6 +146,9 @@ func (g *roomPress) settled(c *call, prompt string, now time.Time) {
 	var err error
 	status := g.status()
 	if g.result == notPermitted {
+		if g.ask == toggle.TurnOn && status == toggle.On { // some of them are on, and the user may have been told "Recorded" before
+			g.result = isBeingRecorded
+		}
 		err = fmt.Errorf("call: recording is %s: FreeSWITCH did not carry the press out on each recording in the room", status)
 	}
 	g.tell(status, err)
