@@ -184,6 +184,9 @@ func (ctl *Controller) recordStarted(switchName, uuid string, ev *esl.Event, now
 	}
 	p.Parties, p.Codec = partiesOf(ev), codecOf(ev)
 	p.Made, _ = madeAt(ev)
+	if !masked(ev) {
+		p.Speech()
+	}
 	p.Begin(ctl.switches.when(switchName, ev, now))
 	if len(p.Edges) == 0 {
 		p.Unmasked = !masked(ev)

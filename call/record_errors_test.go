@@ -8,6 +8,7 @@ import (
 
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -278,5 +279,33 @@ func TestArmedTroubles(t *testing.T) {
 				t.Errorf("not counted as %s", tc.counted)
 			}
 		})
+	}
+}
+
+// TestMaskedStartUnheard: the answer starts the file masked, and RECORD_START is lost. Until
+// the file is started again, and unmasked, its spans do not call it a recording (fault seed
+// 92).
+func TestMaskedStartUnheard(t *testing.T) {
+	w := newProxied(t)
+	w.proxy.judgeBy(func(kind, about string) verdict {
+		if kind == "event" && strings.Contains(about, "RECORD_START") {
+			return lose
+		}
+		return pass
+	})
+	a := w.inbound("+442079460001")
+	w.ring(a, "1004").Answer()
+	w.talk(5 * second)
+	var c *call
+	w.waitFor("the second start", func(ctl *Controller) bool {
+		c = ctl.calls[a.UUID()]
+		return c != nil && c.rec.File == toggle.Recording && c.rec.Pending == toggle.None
+	})
+	w.talk(second)
+	w.endAll()
+	var spans []recording.Span
+	w.ctl.ask(t.Context(), func(now time.Time) { spans = c.files.Last().Spans(now) })
+	if len(spans) != 2 || spans[0].State != recording.StateWaiting || spans[1].State != recording.StateRecording || spans[1].SlackMS != spans[1].FromMS {
+		t.Errorf("the file's spans are %+v", spans)
 	}
 }

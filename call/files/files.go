@@ -146,6 +146,7 @@ func (f *Files) Follow(before, after toggle.State, why func() recording.Cause, n
 			f.unsureSince = now
 		}
 	}
+	p.late.follow(before, after, now)
 	if before.File == toggle.Open && after.File == toggle.NoFile { // the file that might have started has not
 		p.Began, p.Edges = time.Time{}, nil
 	}
@@ -178,7 +179,7 @@ func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, asked
 		}
 		return
 	}
-	if before.File == toggle.ArmedUnsure { // it may have begun with speech or with silence
+	if before.File == toggle.ArmedUnsure || p.late.before(p.Began) { // it may have begun with speech or with silence
 		f.unsureSince = LongAgo
 	}
 	e := Edge{At: now, Since: now, State: state, Cause: cause}
@@ -189,6 +190,9 @@ func (f *Files) addEdge(before, after toggle.State, cause recording.Cause, asked
 		e.Since = f.unsureSince
 	}
 	p.Edges = append(p.Edges, e)
+	if n := len(p.Edges); n > 1 && state == recording.StateRecording {
+		p.late = lateStart{}
+	}
 }
 
 // LongAgo is earlier than the beginning of any file.

@@ -106,6 +106,66 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// TestFollowLateStart: the answer has started the file masked at 0 s, and nobody said so
+// for 2 s. Then it is started again, and unmasked. Until that it may be silent, and the
+// sound decides (fault seed 92). At 5 s somebody pauses.
+func TestFollowLateStart(t *testing.T) {
+	const waits, pause = "0-2400 waiting number/1; 2400-5040 recording number/1 slack 2400", "; 5040-10000 paused number/1 slack 40"
+	pausing := func(file toggle.File, pending toggle.Command) toggle.State {
+		return toggle.State{On: true, Person: toggle.TurnedOff, Answered: true, File: file, Pending: pending, Problems: toggle.NotStarted}
+	}
+	with := func(file toggle.File, pending toggle.Command) toggle.State {
+		return toggle.State{On: true, Answered: true, File: file, Pending: pending, Problems: toggle.NotStarted}
+	}
+	for _, tc := range []struct {
+		name  string
+		armed toggle.File
+		began int  // ms at which RECORD_START says that it began
+		heard int  // ms at which RECORD_START comes; 0: never
+		spoke bool // and says that the answer has not masked it
+		want  string
+	}{
+		{"RECORD_START comes before the reply", toggle.ArmedMasked, 0, 2300, false, waits + pause},
+		{"RECORD_START comes after the reply", toggle.ArmedMasked, 0, 2500, false, waits + pause},
+		{"RECORD_START never comes", toggle.ArmedMasked, 0, 0, false, waits + pause},
+		{"armed with a mask perhaps", toggle.ArmedUnsure, 0, 2300, false, waits + pause},
+		{"armed without a mask", toggle.Armed, 0, 2300, false, "0-5040 recording number/1" + pause},
+		{"a permit let it begin with speech", toggle.ArmedMasked, 0, 2300, true, "0-5040 recording number/1" + pause},
+		{"a permit let it begin with speech, and that is known after the reply", toggle.ArmedMasked, 0, 2500, true, "0-5040 recording number/1" + pause},
+		{"the answer has not started it", toggle.ArmedMasked, 2210, 2300, false, "0-2830 recording number/1; 2830-7790 paused number/1 slack 40"},
+		{"the answer has not started it, and RECORD_START comes after the reply", toggle.ArmedMasked, 2210, 2500, false, "0-2830 recording number/1; 2830-7790 paused number/1 slack 40"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var f Files
+			p := f.Add("/spool/a.wav")
+			before := toggle.State{On: true, Answered: true, File: tc.armed}
+			for _, s := range []struct {
+				ms    int
+				after toggle.State
+			}{{2200, with(toggle.NoFile, toggle.Start)}, {2300, with(toggle.Recording, toggle.Start)}, {2400, with(toggle.Recording, toggle.None)},
+				{5000, pausing(toggle.Recording, toggle.Mask)}, {5040, pausing(toggle.Masked, toggle.None)}} {
+				if s.ms == 2300 && tc.heard != 2300 {
+					continue
+				}
+				if tc.heard > 0 && s.ms >= tc.heard && !p.Confirmed {
+					if tc.spoke {
+						p.Speech()
+					}
+					p.Begin(at(tc.began))
+				}
+				f.Follow(before, s.after, because("number/1"), at(s.ms))
+				before = s.after
+			}
+			if tc.heard == 0 {
+				p.End(at(10_000), 10_000)
+			}
+			if got := spans(p); got != tc.want {
+				t.Errorf("got  %s\nwant %s", got, tc.want)
+			}
+		})
+	}
+}
+
 // TestFollowPastTheEnd: the reply to a mask came after the file had ended. Its pause was
 // in the file: FreeSWITCH would have refused it later.
 func TestFollowPastTheEnd(t *testing.T) {

@@ -29,6 +29,7 @@ type Part struct {
 	Codec    string   // of the recorded leg when the file began; "": not known
 	Problems []string // as in the sidecar
 	Growth   Growth
+	late     lateStart
 }
 
 // rests are the times in which nothing is written, or need not be.
@@ -76,7 +77,9 @@ func (p *Part) NeedsSidecar() bool { return !p.Began.IsZero() || len(p.Problems)
 func (p *Part) Begin(at time.Time) {
 	p.Began, p.Confirmed = at, true
 	if len(p.Edges) > 0 {
+		concluded := p.Edges[0].At
 		p.Edges[0].At, p.Edges[0].Since = at, at
+		p.split(concluded)
 	}
 }
 
@@ -272,6 +275,8 @@ func maxTime(a, b time.Time) time.Time {
 func (p *Part) state(before toggle.File, now toggle.State) string {
 	last := p.lastState()
 	switch {
+	case now.File == toggle.Recording && now.Pending == toggle.Start && last == "" && p.late.before(p.Began): // the unmask behind it has no reply yet
+		return p.late.state
 	case now.File == toggle.Masked && now.Wish() == toggle.Speech && last != "" && last != recording.StateRecording:
 		return last
 	case now.File == toggle.Masked:
