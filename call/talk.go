@@ -175,10 +175,13 @@ func (t *talk) hasJoined(call string) bool {
 	return slices.ContainsFunc(t.call.trace, func(n recording.Note) bool { return n.What == recording.NoteJoined && n.Call == call })
 }
 
-// joinedBy notes that a user has come with a call of his own, which is part of this
+// joinedBy notes once that a user has come with a call of his own, which is part of this
 // one from now on.
 func (t *talk) joinedBy(leg, call string, now time.Time) {
 	c := t.call
+	if t.hasJoined(call) {
+		return
+	}
 	c.trace.add(recording.Note{What: recording.NoteJoined, User: c.route.userOn(leg), Call: call}, now)
 	c.log.Info("user came with a call of his own: it is part of this one", "other", call)
 }
@@ -243,7 +246,7 @@ const dissolvedSubclass = "tapedeck::dissolved"
 // leg, it may not have been known yet that it held a call.
 func (t talks) dissolvedElsewhere(ev channelData, now time.Time) {
 	if c := t.ctl.calls[ev.Get("Tapedeck-Call")]; c != nil {
-		if leg, of := ev.Get("Tapedeck-Leg"), ev.Get("Tapedeck-Dissolved"); of != "" && !c.talk.hasJoined(of) {
+		if leg, of := ev.Get("Tapedeck-Leg"), ev.Get("Tapedeck-Dissolved"); of != "" {
 			c.talk.joinedBy(leg, of, now)
 		}
 		c.announced.again(now)

@@ -9,6 +9,7 @@ import (
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/recording"
 	"tapedeck/toggle"
 )
 
@@ -199,4 +200,24 @@ func twoInstances(t *testing.T) (fx *fixture, one, two *Controller, inTwo func()
 	fx.stop = func() { stopOne(); stopTwo() }
 	fx.ctl, fx.socket = one, socketOne
 	return fx, one, two, func() { fx.ctl, fx.socket = two, socketTwo }
+}
+
+// TestJoinedOnce: that a user has come with a call of his own is found out in two ways, of
+// which either may be first. It is noted once.
+func TestJoinedOnce(t *testing.T) {
+	fx := newFixtureWith(t, pressPolicy(t))
+	a := fx.inbound("+442079460001")
+	fx.settle()
+	var notes []recording.Note
+	fx.ctl.ask(context.Background(), func(now time.Time) {
+		c := fx.ctl.calls[a.UUID()]
+		c.talk.meetTheirs("leg", met{call: "other", org: c.route.org.ID, anchored: true}, now)
+		c.talk.meetTheirs("leg", met{call: "other", org: c.route.org.ID, anchored: true}, now)
+		notes = slices.DeleteFunc(slices.Clone(c.trace), func(n recording.Note) bool { return n.What != recording.NoteJoined })
+	})
+	if len(notes) != 1 {
+		t.Errorf("it is noted as %v", notes)
+	}
+	a.Hangup("")
+	fx.settle()
 }
