@@ -179,18 +179,20 @@ func (s *stage) judgeEntry(who string, e entering) {
 }
 
 // judgePress: a press without the right is never obeyed, and a user who stays on the
-// call hears the result.
+// call hears the result. Once something has broken, a prompt may tell what a takeover or
+// somebody else has done: then only the trace says that a press was obeyed.
 func (s *stage) judgePress(c *call, p *press, own []sidecar) {
 	heard, result := c.answer(p, own)
 	tally.count("presses", 1)
 	before, permitted := c.stand(p.at.Add(-time.Microsecond), own), false
 	granted := map[string]bool{"dtmf": c.s.plan.policy.dtmf, "record_key": c.s.plan.policy.key}[p.method]
-	obeyed := heard == "recorded" || heard == "is-being-recorded"
+	told := heard == "recorded" || heard == "is-being-recorded"
+	obeyed := result == "ok" || told && c.hears(p, p.at).at.Before(s.firstFault())
 	if permitted = before.permits(users[p.ext], granted); c.room != nil {
 		permitted = granted && c.room.permits(p, own)
 	}
 	if obeyed && !before.vague && !permitted {
-		s.fails("%s %.8s: the %s of %q was obeyed (%s), and must not be", c.name, c.id(), p.method, p.ext, heard)
+		s.fails("%s %.8s: the %s of %q was obeyed (heard %q, traced %q), and must not be", c.name, c.id(), p.method, p.ext, heard, result)
 	}
 	if heard == "" && result == "" && p.bound && p.ext != "" {
 		tally.count("presses of users without any answer", 1)

@@ -67,10 +67,11 @@ func (s *stage) allOwned() bool {
 	return true
 }
 
-// judgeTold judges what the legs were told, and are told at rest: every instance is linked
-// and has looked at its calls.
+// judgeTold judges what the legs were told, and are told at rest: every instance is
+// linked, each call has an owner, and that had the time to tell.
 func (s *stage) judgeTold() {
 	s.deaf.healing.Wait()
+	s.untilCalm(patience, func() bool { return !s.sw.TellsUntruth() })
 	for _, untruth := range s.sw.Untold() {
 		s.fails("%s", untruth)
 	}

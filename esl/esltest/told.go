@@ -136,6 +136,19 @@ func (s *Switch) Untold() []string {
 	return all
 }
 
+// TellsUntruth reports whether what a leg is told now is untrue. Unlike Untold it excuses
+// nothing less afterwards: with it a test can wait for the rest.
+func (s *Switch) TellsUntruth() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.told
+	if t == nil || t.Several || t.excused {
+		return false
+	}
+	s.checkTold()
+	return slices.ContainsFunc(s.order, func(c *Channel) bool { return len(t.legs[c].since) > 0 })
+}
+
 // Misled returns what legs were told that was untrue and not excused.
 func (s *Switch) Misled() []string {
 	s.mu.Lock()

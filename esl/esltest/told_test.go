@@ -109,6 +109,9 @@ func TestTold(t *testing.T) {
 			s.b.Answer()
 			s.sw.Untold()
 			tc.do(s)
+			if untrue := s.sw.TellsUntruth(); untrue != (tc.want == atRest) && tc.want != atOnce {
+				t.Errorf("a leg is told something untrue: %t", untrue)
+			}
 			got, wrong := never, s.sw.Misled()
 			if len(wrong) > 0 {
 				got = atOnce
