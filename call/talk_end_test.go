@@ -4,11 +4,13 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/toggle"
 )
@@ -120,6 +122,24 @@ func TestGuestWithoutAStart(t *testing.T) {
 	fx.settle()
 }
 
+// TestPausedWithoutAStart: the disk was full at the answer, and FreeSWITCH has left an
+// empty file. The user pauses, and the call ends before the lack is noticed.
+func TestPausedWithoutAStart(t *testing.T) {
+	fx, sidecars := newTalk(t)
+	a := fx.inbound("+442079460001")
+	fx.settle()
+	fx.sw.FailWrites(a.Get("tapedeck_file"), 0)
+	phone := fx.ring(a, "1001")
+	fx.answer(phone)
+	fx.pressCode(phone)
+	a.Hangup("")
+	fx.settle()
+	s, written := sidecars.of(a.UUID())
+	if !written || !slices.Contains(s.Problems, "not started") {
+		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
+	}
+}
+
 // TestMarkerWhileItIsAsked: the call of the picking user belongs to another instance, and
 // is paused just before that notices the pick-up. It leaves the marker of the Record key
 // alone: the owner of the outside party's call would take its end for a press.
@@ -177,6 +197,44 @@ func TestJoinedIsToldLate(t *testing.T) {
 	}
 	a.Hangup("")
 	fx.settle()
+}
+
+// TestOutgoingCallPickedUpUnseen: the owner of an outgoing call has not heard yet that the
+// outside party has answered when another user picks that party up, whose call belongs to
+// another instance. So the snapshot on the outside party's leg does not say that it is the
+// anchor.
+func TestOutgoingCallPickedUpUnseen(t *testing.T) {
+	fx, one, two, inTwo := twoInstances(t)
+	a := fx.from("1001", "07700900123")
+	b := a.Dial(esltest.Leg{Destination: "07700900123", ToneHz: 400})
+	fx.settle()
+	waits := make(chan struct{})
+	hears := sync.OnceFunc(func() { close(waits) })
+	defer hears()
+	one.post(func(time.Time) { <-waits })
+	b.Answer()
+	inTwo()
+	x := fx.from("1003", "6001")
+	x.Intercept(b)
+	if !testkit.Happens(time.Second, func() bool { return !two.followsNow(x.UUID()) }) {
+		t.Error("the picking user's call goes on")
+	}
+	hears()
+	for _, fx.ctl = range []*Controller{one, two, one} {
+		fx.settle()
+	}
+	fx.toldTrue()
+	if files := x.WrittenTo(); len(files) != 1 || !strings.Contains(files[0], a.UUID()) {
+		t.Errorf("the picking user is written into %q", files)
+	}
+	b.Hangup("")
+	fx.settle()
+}
+
+// followsNow reports whether the instance follows a live call with this id.
+func (ctl *Controller) followsNow(call string) (follows bool) {
+	ctl.ask(context.Background(), func(time.Time) { follows = ctl.calls[call] != nil })
+	return follows
 }
 
 // dissolvedEvent is the event that the picking user's call, and leg, is part of another call.

@@ -148,9 +148,11 @@ func (s State) dissolved() State {
 
 // hungUp is the state when the recorded leg has hung up, which ends the recording
 // (docs/design.md, section 2, rule 10). A start that crosses the hangup is no
-// problem.
+// problem. Of a file that should only have been silent until then, something may be
+// on the disk if the answer was to start it.
 func (s State) hungUp() State {
-	if s.Answered && !s.Gone && s.Wish() == Speech && s.unstarted() && s.Pending != Start {
+	due := s.Wish() == Speech || s.Wish() == Silence && s.File != NoFile
+	if due && s.Answered && !s.Gone && s.unstarted() && s.Pending != Start {
 		s.Problems |= NotStarted
 	}
 	s.Gone, s.Pending = true, None
