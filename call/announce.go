@@ -40,7 +40,7 @@ type announcement struct {
 func (a *announced) latest() announcement {
 	c := a.call
 	is := announcement{status: c.rec.Status(), anchor: c.route.anchor, peer: c.route.peer, voice: rooms{c.ctl}.voice(c)}
-	tells := slices.Concat(c.route.room.serves, c.route.listeners())
+	tells := slices.Concat(c.route.room.serves, c.route.room.bystanders, c.route.listeners())
 	switch other := c.talk.other(); {
 	case other != nil: // the peer is its anchor
 		is.voice = stronger(is.voice, other.rec.Voice())

@@ -32,11 +32,12 @@ type meeting struct {
 // gathering is what a conference room means for one call whose anchor is in it. The
 // zero value is no room.
 type gathering struct {
-	id     string        // Conference-Unique-ID
-	others []string      // the other legs in the room
-	serves []string      // of them, the users' phones that are on no call of their own: this call tells them how the recording stands
-	guest  bool          // the talk is in the files of other calls. It stays set until the leg talks to somebody outside the room
-	told   toggle.Status // the last status of this call that the other calls in the room know
+	id         string        // Conference-Unique-ID
+	others     []string      // the other legs in the room
+	serves     []string      // of them, the users' phones that are on no call of their own: this call tells them how the recording stands
+	bystanders []string      // of them, the legs that no Tapedeck has ever had: this call tells them, too
+	guest      bool          // the talk is in the files of other calls. It stays set until the leg talks to somebody outside the room
+	told       toggle.Status // the last status of this call that the other calls in the room know
 }
 
 // rooms follows who is in which conference room, and what that means for the calls.

@@ -225,6 +225,31 @@ func TestRoomPhoneWithoutCall(t *testing.T) {
 	r.waitState(dave, "off")
 }
 
+// TestRoomLegWithoutTapedeck: an outside party came into the room while no Tapedeck
+// answered. It is told the state: the file of the other outside party has its voice.
+func TestRoomLegWithoutTapedeck(t *testing.T) {
+	r := newRoom(t)
+	one, alice := r.outside("+442079460001"), r.user("1001")
+	two := r.sw.Incoming(esltest.Leg{Number: "+447700900124", Destination: "+442079460001", ToneHz: outside})
+	r.joins(two)
+	r.states("on", one, two, alice)
+	r.pressCode(two)
+	r.states("on", one, two, alice)
+	r.pressCode(alice)
+	r.states("paused", one, two, alice)
+	r.restart(pressPolicy(t), func() {})
+	r.pressCode(alice)
+	r.states("on", one, two, alice)
+	two.LeaveConference()
+	r.waitState(two, "off")
+	r.states("on", one, alice)
+	r.joins(two)
+	r.states("on", one, two, alice)
+	one.Hangup("")
+	alice.Hangup("")
+	r.waitState(two, "off")
+}
+
 // TestRoomOneFile: an internal conference has one file. When the user whose call has
 // it leaves, the next one's has it.
 func TestRoomOneFile(t *testing.T) {

@@ -64,15 +64,16 @@ func (r rooms) tell(c *call, now time.Time) {
 	}
 }
 
-// serve says which call tells the phones without a call of their own how the
-// recording stands: the first one of their organisation. It lets them listen for the
-// code. A phone that no call tells any more is in no recording.
+// serve says which call tells the legs without a call of their own how the recording
+// stands: phones of users the first one of their organisation, which lets them listen for
+// the code, and other legs the first one. A leg that no call tells any more is in no
+// recording.
 func (r rooms) serve(room string, calls []*call, now time.Time) {
 	var served []string
 	serving := map[string]bool{} // by organisation
 	for _, c := range calls {
 		at, before := &c.route.room, c.route.room.serves
-		if at.serves = nil; at.guest || serving[c.route.org.ID] {
+		if at.serves, at.bystanders = nil, nil; at.guest || serving[c.route.org.ID] {
 			continue
 		}
 		serving[c.route.org.ID] = true
@@ -83,6 +84,11 @@ func (r rooms) serve(room string, calls []*call, now time.Time) {
 			}
 		}
 		served = append(served, at.serves...)
+	}
+	if i := slices.IndexFunc(calls, func(c *call) bool { return !c.route.room.guest }); i >= 0 {
+		at := &calls[i].route.room
+		at.bystanders = slices.DeleteFunc(r.untaken(at.others), func(uuid string) bool { return slices.Contains(served, uuid) })
+		served = append(served, at.bystanders...)
 	}
 	m := r.ctl.legs.rooms[room]
 	if m == nil {
@@ -120,6 +126,21 @@ func (r rooms) callless(legs []string, org string) (phones []string) {
 	return phones
 }
 
+// untaken are the legs that have come into the room without a Tapedeck: it did not answer
+// when they reached the socket, or they never did. If there are several instances, that is
+// not known of a leg.
+func (r rooms) untaken(legs []string) (untaken []string) {
+	if !r.ctl.cfg.Calls.Alone() {
+		return nil
+	}
+	for _, uuid := range legs {
+		if l := r.ctl.legs.get(uuid); l != nil && l.call == "" {
+			untaken = append(untaken, uuid)
+		}
+	}
+	return untaken
+}
+
 // serving is the call that tells a phone without a call of its own how the recording
 // stands; nil if there is none.
 func (r rooms) serving(l *leg) *call {
@@ -135,7 +156,7 @@ func (r rooms) serving(l *leg) *call {
 // something by then, that call tells it again: the commands of the two may arrive in
 // any order.
 func (r rooms) tellOff(uuid string, now time.Time) {
-	if l := r.ctl.legs.get(uuid); l != nil && l.user.ID != "" {
+	if l := r.ctl.legs.get(uuid); l != nil && (l.user.ID != "" || len(r.untaken([]string{uuid})) > 0) {
 		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
 		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) {
 			if c := r.ctl.callOn(uuid); c != nil {

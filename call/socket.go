@@ -271,9 +271,8 @@ func (c *call) enterElement(hint string, now time.Time) {
 // use, it returns neither.
 func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn) {
 	s, err := handover.Read(e.snapshot)
-	if err == nil && s.Anchor == "" && e.leg != s.First && e.dialledLeg && e.answered { // the snapshot does not say yet who has answered: this leg has
-		s.Anchor = e.leg
-		s.Serial++
+	if err == nil && e.dialledLeg && e.answered {
+		s = s.AnsweredOn(e.leg)
 	}
 	switch {
 	case err != nil:

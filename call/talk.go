@@ -125,8 +125,8 @@ func (t *talk) ask(leg string, now time.Time) {
 			t.theirs = leg // not known: the next connection asks again
 			return
 		}
-		if k, err := handover.Read(replies[0].Text()); err == nil && k.Holder() == leg {
-			t.meetTheirs(leg, metIn(k), now)
+		if k, err := handover.Read(replies[0].Text()); err == nil && k.AnsweredOn(leg).Holder() == leg {
+			t.meetTheirs(leg, metIn(k.AnsweredOn(leg)), now)
 		} else {
 			t.joinedFromElsewhere(leg, now)
 		}

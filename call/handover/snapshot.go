@@ -143,6 +143,17 @@ func (s Snapshot) Holder() string {
 	return s.First
 }
 
+// AnsweredOn is the snapshot as it counts on a leg that has been answered. A snapshot that the
+// outside party's leg has inherited does not say yet who has answered the outgoing call:
+// that leg has.
+func (s Snapshot) AnsweredOn(leg string) Snapshot {
+	if s.Anchor == "" && leg != s.First {
+		s.Anchor = leg
+		s.Serial++
+	}
+	return s
+}
+
 // State is the state of the recording in the snapshot.
 func (s Snapshot) State() toggle.State {
 	return toggle.State{On: s.On, Guard: s.Guard, Person: s.Person, Answered: !s.Answered.IsZero(), File: s.File,

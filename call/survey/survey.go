@@ -184,9 +184,7 @@ func (s Survey) listBugs(ctx context.Context, link Link) error {
 }
 
 // Snapshots returns the latest snapshot of each call in the survey. It calls bad for
-// each snapshot that cannot be read. A snapshot on the outside party's leg of an
-// outgoing call may not name the anchor yet; if that leg is answered, it is the
-// anchor.
+// each snapshot that cannot be read.
 func (s Survey) Snapshots(bad func(leg string, err error)) map[string]handover.Snapshot {
 	newest := map[string]handover.Snapshot{}
 	for uuid, data := range s.Data {
@@ -199,13 +197,10 @@ func (s Survey) Snapshots(bad func(leg string, err error)) map[string]handover.S
 			bad(uuid, err)
 			continue
 		}
-		if k.Anchor == "" && uuid != k.First {
-			if !s.Live[uuid] { // it only rings
-				continue
-			}
-			k.Anchor = uuid
-			k.Serial++
+		if k.Anchor == "" && uuid != k.First && !s.Live[uuid] { // it only rings
+			continue
 		}
+		k = k.AnsweredOn(uuid)
 		if before, there := newest[k.Call]; !there || before.Serial < k.Serial {
 			newest[k.Call] = k
 		}
