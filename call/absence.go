@@ -144,6 +144,19 @@ func (a *absence) codeFound(uuid, digits string) {
 	a.checkAfter(missedAfter, uuid, code, codeAsks)
 }
 
+// leaveToOther leaves a press to another instance, which clears the code. If it does not, it
+// may be dead, and nobody has taken the press: then it is refused.
+func (a *absence) leaveToOther(p press) {
+	if p.method != toggle.DTMF {
+		return
+	}
+	ps := &a.call.presses
+	if ps.toClear == p.leg {
+		ps.toClear = ""
+	}
+	a.codeFound(p.leg, a.call.route.org.OnDemand.DTMF)
+}
+
 // codeAsks is how often FreeSWITCH is asked whether a code is still on a leg, if it does
 // not answer.
 const codeAsks = 10

@@ -35,8 +35,9 @@ type heard struct {
 
 // place is the conference room in which a leg is (room.go), and since when.
 type place struct {
-	room  string // "" if none
-	since time.Time
+	room    string // "" if none
+	since   time.Time
+	untaken bool // no Tapedeck had the leg when it came into a room
 }
 
 // is reports whether the leg is the phone of a user of this organisation. A nil leg

@@ -106,6 +106,7 @@ func (r rooms) move(uuid, to string, now time.Time) {
 		r.assemble(from, []string{uuid}, now)
 	}
 	if to != "" {
+		r.askTaken(uuid, to, now)
 		r.assemble(to, nil, now)
 	}
 }
@@ -123,6 +124,7 @@ func (r rooms) refresh(s survey.Survey, begun, now time.Time) {
 		if from, moved := r.ctl.legs.move(uuid, to, now); moved {
 			left[to] = append(left[to], "")
 			left[from] = append(left[from], uuid)
+			l.at.untaken = isUntaken(s.Data[uuid].Variable("tapedeck_call"))
 		}
 	}
 	delete(left, "")
@@ -154,7 +156,7 @@ func (ls *legs) move(uuid, to string, now time.Time) (from string, moved bool) {
 			delete(ls.rooms, from)
 		}
 	}
-	l.at = place{to, now}
+	l.at.room, l.at.since = to, now
 	if to != "" {
 		if ls.rooms[to] == nil {
 			ls.rooms[to] = &meeting{presses: map[string]*roomPress{}}

@@ -8,11 +8,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -399,6 +402,59 @@ func TestRoomPauseGoesOn(t *testing.T) {
 	r.states("off", alice, dave)
 	r.pressCode(alice)
 	r.states("on", alice, dave)
+}
+
+// TestRoomPressJustAfterTakeover: the owner of the calls in a room has not heard that a
+// user has come whose setting locks. Another instance takes them over, and a press right
+// afterwards is refused: the lock counts already.
+func TestRoomPressJustAfterTakeover(t *testing.T) {
+	p := pressPolicy(t)
+	p.Organisations["acme"].Users["dave"].Record[flow.Inbound] = flow.Force
+	fx, owner, next, inNext := twoInstancesWith(t, p)
+	r := &conferenceRoom{fixture: fx}
+	one, alice := r.outside("+442079460001"), r.user("1001")
+	waits := make(chan struct{})
+	hears := sync.OnceFunc(func() { close(waits) })
+	defer hears()
+	owner.post(func(time.Time) { <-waits })
+	inNext()
+	r.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1004", ToneHz: dave,
+		Variables: map[string]string{"user_name": "1004", "domain_name": "acme.example.net"}}).Conference("3000")
+	for _, leg := range []*esltest.Channel{one, alice} {
+		k, err := handover.Read(leg.Get(handover.Variable))
+		r.must(err)
+		live := k.LiveCall(k.Encode())
+		live.Token++
+		next.Orphans([]calls.Call{live})
+		r.until("the call is taken over", func() bool { return next.followsNow(leg.UUID()) })
+	}
+	alice.PressDigits("*1")
+	r.until("the press is taken", func() bool { return r.meter.get("toggle dtmf ok")+r.meter.get("toggle dtmf locked") == 1 })
+	if n := r.meter.get("toggle dtmf ok"); n != 0 {
+		t.Error("the press was obeyed")
+	}
+	hears()
+}
+
+// TestRoomPressLeftToADeadInstance: nothing is recorded here, and the recording in the
+// room belongs to another instance, which has died. That takes no press. So the user is told
+// that his is not obeyed.
+func TestRoomPressLeftToADeadInstance(t *testing.T) {
+	r := newRoom(t)
+	r.stop()
+	r.serve(Config{Policy: testPolicyOf(pressPolicy(t)), Calls: sharedStore{}})
+	theirs := r.sw.Incoming(esltest.Leg{Number: "+447700900555", ToneHz: outside})
+	theirs.Set(handover.Variable, handover.Snapshot{Version: handover.Version, Owner: "other", Token: 1, Call: theirs.UUID(), Organisation: "acme",
+		First: theirs.UUID(), Anchor: theirs.UUID(), Part: 1, File: toggle.Open}.Encode())
+	theirs.Set("tapedeck_call", theirs.UUID())
+	r.joins(theirs)
+	dave := r.user("1004")
+	r.pressCode(dave)
+	r.until("the press is refused", func() bool { return r.meter.get("toggle dtmf missed") == 1 })
+	r.heard(dave, "not-permitted")
+	if code := dave.Get(lastDigits); code != "" {
+		t.Errorf("the leg still has the code %q", code)
+	}
 }
 
 // TestRoomSettings: the setting of each user in the room counts for each outside

@@ -43,7 +43,8 @@ func (r rooms) press(c *call, p press, now time.Time) {
 		case err == nil && !slices.ContainsFunc(replies, func(reply esl.Reply) bool { return isRecordedFor(c.route.org.ID, reply.Text()) }):
 			r.take(c, p, now)
 		case err == nil && !slices.ContainsFunc(here, func(c *call) bool { return c.rec.Wanted() || c.rec.Status() != toggle.Off }):
-			p.reply(toggle.Off, toggle.Elsewhere) // that instance takes the press
+			p.reply(toggle.Off, toggle.Elsewhere)
+			c.absence.leaveToOther(p)
 		default:
 			c.presses.refuse(p, toggle.Elsewhere, now)
 		}
@@ -69,6 +70,9 @@ func isRecordedFor(org, snapshot string) bool {
 // take takes a press into the recordings in the room of a call, or into the call
 // alone.
 func (r rooms) take(c *call, p press, now time.Time) {
+	if c.route.room.id != "" { // a call that has just been taken over may not know yet who is in the room
+		r.assemble(c.route.room.id, nil, now)
+	}
 	calls := r.recordings(c.route.room.id, c.route.org.ID)
 	if p.user == "" || len(calls) == 0 || len(calls) == 1 && calls[0] == c {
 		c.presses.take(p, now)

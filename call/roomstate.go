@@ -127,19 +127,38 @@ func (r rooms) callless(legs []string, org string) (phones []string) {
 }
 
 // untaken are the legs that have come into the room without a Tapedeck: it did not answer
-// when they reached the socket, or they never did. If there are several instances, that is
-// not known of a leg.
+// when they reached the socket, or they never did.
 func (r rooms) untaken(legs []string) (untaken []string) {
-	if !r.ctl.cfg.Calls.Alone() {
-		return nil
-	}
 	for _, uuid := range legs {
-		if l := r.ctl.legs.get(uuid); l != nil && l.call == "" {
+		if r.ctl.legs.get(uuid).isUntaken() {
 			untaken = append(untaken, uuid)
 		}
 	}
 	return untaken
 }
+
+// askTaken finds out whether a Tapedeck has ever had a leg that has come into a room. The
+// leg's events need not say that.
+func (r rooms) askTaken(uuid, room string, now time.Time) {
+	l := r.ctl.legs.get(uuid)
+	if l.call != "" || r.ctl.callAnchored(uuid) != nil {
+		return
+	}
+	r.ctl.send(l.switchName, []esl.Command{esl.API("uuid_getvar", uuid, "tapedeck_call")}, func(replies []esl.Reply, err error, now time.Time) {
+		if l.at.room == room && err == nil && isUntaken(replies[0].Text()) {
+			l.at.untaken = true
+			r.assemble(room, nil, now)
+		}
+	}, now)
+}
+
+// isUntaken reports whether no Tapedeck has ever had the leg, as far as is known. A nil
+// leg is not known.
+func (l *leg) isUntaken() bool { return l != nil && l.at.untaken && l.call == "" }
+
+// isUntaken reports whether this value of tapedeck_call, as a channel's data or
+// uuid_getvar has it, is of a leg that no Tapedeck has ever had.
+func isUntaken(call string) bool { return call == "" || call == "_undef_" }
 
 // serving is the call that tells a phone without a call of its own how the recording
 // stands; nil if there is none.
@@ -156,7 +175,7 @@ func (r rooms) serving(l *leg) *call {
 // something by then, that call tells it again: the commands of the two may arrive in
 // any order.
 func (r rooms) tellOff(uuid string, now time.Time) {
-	if l := r.ctl.legs.get(uuid); l != nil && (l.user.ID != "" || len(r.untaken([]string{uuid})) > 0) {
+	if l := r.ctl.legs.get(uuid); l != nil && (l.user.ID != "" || l.isUntaken()) {
 		send := []esl.Command{esl.SetVar(uuid, "tapedeck_state", string(toggle.Off))}
 		r.ctl.send(l.switchName, send, func(_ []esl.Reply, _ error, now time.Time) {
 			if c := r.ctl.callOn(uuid); c != nil {

@@ -10,6 +10,7 @@ import (
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/flow"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -250,7 +251,11 @@ func (dissolvedEvent) Variable(string) string { return "" }
 // one, until inTwo makes it the second.
 func twoInstances(t *testing.T) (fx *fixture, one, two *Controller, inTwo func()) {
 	t.Helper()
-	p := pressPolicy(t)
+	return twoInstancesWith(t, pressPolicy(t))
+}
+
+func twoInstancesWith(t *testing.T, p *flow.Policy) (fx *fixture, one, two *Controller, inTwo func()) {
+	t.Helper()
 	fx = newFixtureWith(t, p)
 	fx.settle()
 	fx.stop()

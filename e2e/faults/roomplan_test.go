@@ -159,6 +159,9 @@ func (r *room) comes() {
 	c.mu.Lock()
 	c.followed = followed
 	c.mu.Unlock()
+	if c.over() { // FreeSWITCH has ended it at the socket
+		return
+	}
 	c.first.Conference(r.name)
 	r.mu.Lock()
 	r.inside = append(r.inside, c)
