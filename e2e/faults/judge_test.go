@@ -134,7 +134,7 @@ func (s *stage) judgeCall(c *call, all []sidecar, heard map[string]*audio) {
 	}
 	who := c.name + " " + c.id()[:8]
 	tally.count("calls", 1)
-	if s.owed(c, own) {
+	if s.owed(c, all) {
 		tally.count("calls owed a recording", 1)
 		if len(own) == 0 {
 			s.fails("%s: a recording was wanted, and there is nothing", who)
@@ -154,13 +154,13 @@ func (s *stage) judgeCall(c *call, all []sidecar, heard map[string]*audio) {
 		s.judgeEntry(who, e)
 	}
 	for _, p := range c.presses {
-		s.judgePress(c, p, own)
+		s.judgePress(c, p, all)
 	}
 	s.judgeLength(c, own, heard)
 	if !c.agreed.IsZero() {
-		s.judgeTime(c, own, heard, c.agreed.Add(200*ms), c.ended.Add(-60*ms), broken, "at the end")
+		s.judgeTime(c, all, heard, c.agreed.Add(200*ms), c.ended.Add(-60*ms), broken, "at the end")
 	}
-	s.judgeCalm(c, own, heard, broken)
+	s.judgeCalm(c, all, heard, broken)
 }
 
 // judgeEntry: no call waits at its entry, unless FreeSWITCH does not reply or the
@@ -181,22 +181,22 @@ func (s *stage) judgeEntry(who string, e entering) {
 // judgePress: a press without the right is never obeyed, and a user who stays on the
 // call hears the result. Once something has broken, a prompt may tell what a takeover or
 // somebody else has done: then only the trace says that a press was obeyed.
-func (s *stage) judgePress(c *call, p *press, own []sidecar) {
-	heard, result := c.answer(p, own)
+func (s *stage) judgePress(c *call, p *press, known []sidecar) {
+	heard, result := c.answer(p, known)
 	tally.count("presses", 1)
-	before, permitted := c.stand(p.at.Add(-time.Microsecond), own), false
+	before, permitted := c.stand(p.at.Add(-time.Microsecond), known), false
 	granted := map[string]bool{"dtmf": c.s.plan.policy.dtmf, "record_key": c.s.plan.policy.key}[p.method]
 	told := heard == "recorded" || heard == "is-being-recorded"
 	obeyed := result == "ok" || told && c.hears(p, p.at).at.Before(s.firstFault())
 	if permitted = before.permits(users[p.ext], granted); c.room != nil {
-		permitted = granted && c.room.permits(p, own)
+		permitted = granted && c.room.permits(p, known)
 	}
 	if obeyed && !before.vague && !permitted {
 		s.fails("%s %.8s: the %s of %q was obeyed (heard %q, traced %q), and must not be", c.name, c.id(), p.method, p.ext, heard, result)
 	}
 	if heard == "" && result == "" && p.bound && p.ext != "" {
 		tally.count("presses of users without any answer", 1)
-		if c.hears(p, p.at).name == "" && c.mustAnswer(p, own) {
+		if c.hears(p, p.at).name == "" && c.mustAnswer(p, known) {
 			s.fails("%s %.8s: the %s of %q at %v was neither obeyed nor refused", c.name, c.id(), p.method, p.ext, p.at.Sub(s.began).Round(ms))
 		}
 	}
@@ -238,7 +238,7 @@ func (s *stage) calmUntil() time.Time {
 }
 
 // judgeCalm checks the audio of the call until the first fault.
-func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broken bool) {
+func (s *stage) judgeCalm(c *call, known []sidecar, heard map[string]*audio, broken bool) {
 	if !c.followed {
 		return
 	}
@@ -255,17 +255,17 @@ func (s *stage) judgeCalm(c *call, own []sidecar, heard map[string]*audio, broke
 	}
 	edges = append(edges, until)
 	for i := 0; i+1 < len(edges) && edges[i].Before(until); i++ {
-		at := c.stand(edges[i], own)
+		at := c.stand(edges[i], known)
 		if at.sure() && (at.peer != nil && !at.ringing || at.inRoom) && at.answered {
 			next := slices.MinFunc([]time.Time{edges[i+1], until}, time.Time.Compare)
-			s.judgeTime(c, own, heard, edges[i].Add(reaction+2*noise.Between(edges[i], next)), next.Add(-60*ms), broken, "before anything broke")
+			s.judgeTime(c, known, heard, edges[i].Add(reaction+2*noise.Between(edges[i], next)), next.Add(-60*ms), broken, "before anything broke")
 		}
 	}
 }
 
 // judgeTime checks the audio of a call for a period.
-func (s *stage) judgeTime(c *call, own []sidecar, heard map[string]*audio, from, to time.Time, broken bool, when string) {
-	at := c.stand(from, own)
+func (s *stage) judgeTime(c *call, known []sidecar, heard map[string]*audio, from, to time.Time, broken bool, when string) {
+	at := c.stand(from, known)
 	if !from.Before(to) || !at.sure() {
 		return
 	}
