@@ -33,8 +33,8 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	ctl.cfg.Meter.Adopted("adopted")
 	c.absence.announceOwner(now)
 	c.files.AssumeCarriedOut(c.rec.State, k.WishedSince, c.cause, now)
-	if k.Person == toggle.TurnedOff {
-		c.announced.assumeTold(c.route.keyPhones())
+	if k.Person != toggle.Nobody { // whoever has resumed may not have been told so
+		c.announced.assumeTold(append(c.route.keyPhones(), c.route.room.others...))
 	}
 	before := c.rec.State
 	before.File = k.File
@@ -169,6 +169,7 @@ func (a *absence) recheck(now time.Time) {
 	}
 	if room := c.route.room.id; room != "" {
 		rooms{c.ctl}.assemble(room, nil, now)
+		rooms{c.ctl}.tellAgain(room, now)
 	}
 	send, phones := []esl.Command{esl.API("uuid_getvar", c.route.holder(), handover.Variable)}, a.codeLegs()
 	for _, uuid := range phones {

@@ -125,6 +125,7 @@ func (ctl *Controller) Run(ctx context.Context) error {
 		case now := <-sweep.C:
 			ctl.forgetUnwatched(now)
 			ctl.legs.forgetGone(now)
+			ctl.takeover.forgetYielded(now)
 		case now := <-tick.C:
 			ctl.relays.forget(now)
 			ctl.takeover.takeStrays(now)

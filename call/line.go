@@ -161,7 +161,8 @@ func (l *line) read(b batch, replies []esl.Reply, err error) toggle.Fact {
 
 // carryOut sends a recording command over the watch link and takes its result into
 // the call. After a timeout the command is sent again, and a little later if too much
-// waits on the link. After a lost link the next connection takes care of it.
+// waits on the link. After a lost link the next connection takes care of it. If no leg was
+// there to be armed, and one has answered meanwhile, the recording is started.
 func (l *line) carryOut(command toggle.Command, now time.Time) {
 	if command == toggle.None {
 		return
@@ -170,7 +171,7 @@ func (l *line) carryOut(command toggle.Command, now time.Time) {
 	l.send(b.commands, func(replies []esl.Reply, err error, now time.Time) {
 		l.call.happened(l.read(b, replies, err), now)
 		switch {
-		case errors.Is(err, context.DeadlineExceeded):
+		case errors.Is(err, context.DeadlineExceeded), l.isArmedNowhere(command, err):
 			l.call.happened(toggle.Fact{What: toggle.Reconnected}, now)
 		case errors.Is(err, esl.ErrStalled): // at once
 			l.call.timers.sendLater()
@@ -359,6 +360,11 @@ func (l *line) fate(command toggle.Command, replies []esl.Reply, err error) togg
 	case err != nil:
 		f.What, why = toggle.Unanswered, err.Error()
 	}
+	if there := l.ofLegsThere(command, replies); err == nil && len(there) < len(replies) {
+		if replies = there; len(there) == 0 {
+			f.What, why = toggle.Unsent, "the legs on which the recording was to be armed have hung up"
+		}
+	}
 	for _, r := range replies {
 		if err == nil && why == "" && !r.OK() {
 			f.What, why = refusal(command, r.Text()), r.Text()
@@ -375,6 +381,22 @@ func (l *line) fate(command toggle.Command, replies []esl.Reply, err error) togg
 	}
 	l.call.log.Log(context.Background(), level, "recording command failed", "command", command.String(), "result", results[f.What], "reply", why)
 	return f
+}
+
+// isArmedNowhere reports whether a command to arm was for legs that have all hung up, and
+// another one has answered.
+func (l *line) isArmedNowhere(command toggle.Command, err error) bool {
+	return err == nil && command < toggle.Start && l.call.rec.Held && l.call.rec.Answered
+}
+
+// ofLegsThere are the replies to a command, without those of legs that have hung up if
+// that says nothing of the recorded one: an outgoing call is armed on its first leg, and
+// on all that ring.
+func (l *line) ofLegsThere(command toggle.Command, replies []esl.Reply) []esl.Reply {
+	if command >= toggle.Start || l.call.route.direction != flow.Outbound {
+		return replies
+	}
+	return slices.DeleteFunc(slices.Clone(replies), func(r esl.Reply) bool { return !r.OK() && refusal(command, r.Text()) == toggle.HungUp })
 }
 
 // results are the metric's names for the outcome of a command.

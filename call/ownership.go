@@ -232,6 +232,7 @@ const holdsRetry = 2 * time.Millisecond
 func (c *call) yield() {
 	c.timers.stop()
 	c.line.yielded = true
+	c.ctl.takeover.yielded[c.id] = time.Now()
 	delete(c.ctl.calls, c.id)
 	delete(c.ctl.dissolved, c.id)
 	c.presses.yield()

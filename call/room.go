@@ -130,15 +130,25 @@ func (r rooms) refresh(s survey.Survey, begun, now time.Time) {
 	delete(left, "")
 	for _, room := range slices.Sorted(maps.Keys(left)) {
 		r.assemble(room, slices.DeleteFunc(left[room], func(uuid string) bool { return uuid == "" }), now)
-		r.assumeTold(room)
+		r.assumeTold(room, now)
 	}
 }
 
-// assumeTold: after a takeover, nobody knows who was told that a recording in the room
-// is silent. So every user there is told when it is not any more.
-func (r rooms) assumeTold(room string) {
-	for _, by := range pausedCalls(r.calls(room)) {
-		by.announced.assumeTold(append(slices.Clone(by.route.room.others), by.route.anchor))
+// assumeTold: after a takeover, nobody knows who was told what if somebody has pressed. So
+// every user there is told when a recording in the room is not silent, or not any more.
+func (r rooms) assumeTold(room string, now time.Time) {
+	for _, by := range r.calls(room) {
+		if by.rec.Person != toggle.Nobody {
+			by.announced.assumeTold(append(slices.Clone(by.route.room.others), by.route.anchor))
+		}
+	}
+	r.tellAgain(room, now)
+}
+
+// tellAgain lets each call in the room tell its legs again how it stands.
+func (r rooms) tellAgain(room string, now time.Time) {
+	for _, c := range r.calls(room) {
+		c.announced.again(now)
 	}
 }
 

@@ -541,6 +541,22 @@ func TestRoomAfterRestart(t *testing.T) {
 	}
 }
 
+// TestRoomResumedBeforeRestart: a user has resumed just before Tapedeck was killed. Nobody
+// knows whether she was told so: she is told again.
+func TestRoomResumedBeforeRestart(t *testing.T) {
+	r := newRoom(t)
+	one, alice := r.outside("+442079460001"), r.user("1001")
+	for _, state := range []string{"paused", "on"} {
+		r.pressCode(alice)
+		r.states(state, one, alice)
+		r.talk(4 * second) // the prompt is over
+	}
+	r.heard(alice, "")
+	r.restart(pressPolicy(t), func() {})
+	r.until("alice hears something", func() bool { return len(alice.Hears()) == 1 })
+	r.heard(alice, "is-being-recorded")
+}
+
 // TestRoomOfTwoOrganisations: a press acts on the user's own organisation. The legs
 // are told that the other one records.
 func TestRoomOfTwoOrganisations(t *testing.T) {

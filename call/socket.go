@@ -268,7 +268,8 @@ func (c *call) enterElement(hint string, now time.Time) {
 // enterOwnedElsewhere takes a leg with the snapshot of a call that is not followed
 // here. If no other instance can exist, it takes the call over and returns it;
 // otherwise it returns the turn that notifies the owner. If the snapshot is of no
-// use, it returns neither.
+// use, it returns neither. The snapshot may be older than a takeover from us: this
+// process stood still while the leg waited at its socket.
 func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn) {
 	s, err := handover.Read(e.snapshot)
 	if err == nil && e.dialledLeg && e.answered {
@@ -277,7 +278,7 @@ func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn)
 	switch {
 	case err != nil:
 		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)
-	case s.Owner == ctl.cfg.Calls.Instance(), s.Holder() != e.leg: // that call is over
+	case s.Owner == ctl.cfg.Calls.Instance() && !ctl.takeover.hasYielded(s.Call), s.Holder() != e.leg: // that call is over
 	case ctl.cfg.Calls.Alone():
 		s.Switch = ctl.switches.nameOf(e.core)
 		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Drafts), survey.Of(e.leg, e.answered), now), turn{}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -24,13 +25,22 @@ type takeover struct {
 	claims chan struct{} // one for each call that is being claimed: at most claimsAtOnce
 
 	// owned by Run
-	strays   map[string]stray // calls of other instances that Redis may not know
-	claiming map[string]bool  // calls that are being taken over
+	strays   map[string]stray     // calls of other instances that Redis may not know
+	claiming map[string]bool      // calls that are being taken over
+	yielded  map[string]time.Time // calls that another instance has taken, for sweepEvery
 }
 
 func newTakeover(ctl *Controller) *takeover {
-	return &takeover{ctl: ctl, claims: make(chan struct{}, claimsAtOnce), strays: map[string]stray{}, claiming: map[string]bool{}}
+	return &takeover{ctl: ctl, claims: make(chan struct{}, claimsAtOnce), strays: map[string]stray{}, claiming: map[string]bool{}, yielded: map[string]time.Time{}}
 }
+
+// forgetYielded forgets the calls whose legs cannot still enter with old channel data.
+func (t *takeover) forgetYielded(now time.Time) {
+	maps.DeleteFunc(t.yielded, func(_ string, at time.Time) bool { return now.Sub(at) > sweepEvery })
+}
+
+// hasYielded reports whether another instance has taken this call from us.
+func (t *takeover) hasYielded(call string) bool { _, yielded := t.yielded[call]; return yielded }
 
 // adoptedSubclass is the subclass of the event that tells other instances who owns a
 // call from now on.

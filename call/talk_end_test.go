@@ -13,6 +13,7 @@ import (
 	"tapedeck/flow"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
 
@@ -227,6 +228,68 @@ func TestOutgoingCallPickedUpUnseen(t *testing.T) {
 	fx.toldTrue()
 	if files := x.WrittenTo(); len(files) != 1 || !strings.Contains(files[0], a.UUID()) {
 		t.Errorf("the picking user is written into %q", files)
+	}
+	b.Hangup("")
+	fx.settle()
+}
+
+// TestEnteredAfterTakeover: the process stands still while a leg waits at its socket, and
+// another instance takes the call over. What the leg has said at the socket is old: it
+// begins no second call.
+func TestEnteredAfterTakeover(t *testing.T) {
+	fx, one, two, _ := twoInstances(t)
+	a := fx.inbound("+442079460001")
+	fx.answer(fx.ring(a, "1001"))
+	before := a.Get(handover.Variable)
+	k, err := handover.Read(before)
+	fx.must(err)
+	live := k.LiveCall(before)
+	live.Token++
+	two.Orphans([]calls.Call{live})
+	fx.until("the call is taken over", func() bool { return two.followsNow(a.UUID()) && !one.followsNow(a.UUID()) })
+	taken := a.Get(handover.Variable)
+	a.Set(handover.Variable, before)
+	fx.enter(a)
+	a.Set(handover.Variable, taken)
+	one.ask(t.Context(), func(time.Time) {
+		for id := range one.calls {
+			t.Errorf("the instance that has yielded follows %s", id)
+		}
+	})
+	fx.ctl = two
+	fx.settle()
+	if files := a.WrittenTo(); len(files) != 1 {
+		t.Errorf("the outside party is written into %q", files)
+	}
+	a.Hangup("")
+	fx.settle()
+}
+
+// TestArmedTooLate: an outgoing call is to be armed, but its first leg has hung up by then:
+// its user has transferred the outside party to somebody else. The call goes on, and is
+// recorded.
+func TestArmedTooLate(t *testing.T) {
+	fx := newFixtureWith(t, pressPolicy(t))
+	a := fx.from("1006", "07700900123")
+	b := a.Dial(esltest.Leg{Destination: "07700900123", ToneHz: outside})
+	fx.settle()
+	waits := make(chan struct{})
+	fx.ctl.post(func(now time.Time) {
+		<-waits
+		c := fx.ctl.calls[a.UUID()]
+		c.enterElement("user/alice", now) // says yes
+		c.rethink(now)
+	})
+	b.Answer()
+	consult := fx.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1006", Variables: map[string]string{"user_name": "1006", "domain_name": "acme.example.net"}})
+	x := consult.Dial(esltest.Leg{Profile: "internal", Destination: "1001", ToneHz: alice, Variables: map[string]string{"dialed_user": "1001", "dialed_domain": "acme.example.net"}})
+	x.Answer()
+	a.AttendedTransfer(consult)
+	close(waits)
+	fx.settle()
+	fx.waitState(b, "on")
+	if files := b.WrittenTo(); len(files) != 1 {
+		t.Errorf("the outside party is written into %q", files)
 	}
 	b.Hangup("")
 	fx.settle()
