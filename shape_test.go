@@ -29,7 +29,7 @@ const (
 // larger are the types that exceed a limit all the same, with why. An entry goes
 // when its type is within the limits.
 var larger = map[string]shape{
-	"call/handover.Snapshot":    {methods: 7, fields: 36, why: "what is written down of a call: the names in Redis and in the channel variable are a contract"},
+	"call/handover.Snapshot":    {methods: 8, fields: 36, why: "what is written down of a call: the names in Redis and in the channel variable are a contract"},
 	"call.entry":                {methods: 2, fields: 19, why: "what the channel data of one leg says"},
 	"store/calls.Call":          {fields: 22, why: "what Redis holds of a live call: the names are a contract"},
 	"store/index.Recording":     {methods: 1, fields: 21, why: "what Redis holds of a recording: the names are a contract"},
