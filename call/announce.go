@@ -71,8 +71,14 @@ func stronger(one, two toggle.Status) toggle.Status {
 // time, so the last one that arrives is true.
 func (a *announced) send(now time.Time) {
 	c := a.call
+	if !c.isLive() || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None || c.talk.asks != "" {
+		return
+	}
 	is := a.latest()
-	if a.sending || a.last == is && !a.stale || !c.isLive() || c.rec.Gone || c.route.anchor == "" || c.rec.Pending != toggle.None || c.talk.asks != "" {
+	if (rooms{c.ctl}).wantsSpeech(c) {
+		a.tellOtherwise(is, now)
+	}
+	if a.sending || a.last == is && !a.stale {
 		return
 	}
 	if is.status != a.last.status {
@@ -80,9 +86,6 @@ func (a *announced) send(now time.Time) {
 		c.log.Info("recording is "+string(is.status), "file", c.rec.File.String(), "wish", c.rec.Wish().String())
 	}
 	send, told := a.commands(is), strings.Fields(is.tells+" "+a.last.peer)
-	if (rooms{c.ctl}).wantsSpeech(c) {
-		a.tellOtherwise(is, now)
-	}
 	a.last, a.sending, a.stale = is, true, false
 	c.line.send(send, func(_ []esl.Reply, err error, now time.Time) {
 		a.sending = false

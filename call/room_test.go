@@ -557,6 +557,25 @@ func TestRoomResumedBeforeRestart(t *testing.T) {
 	r.heard(alice, "is-being-recorded")
 }
 
+// TestRoomResumedByAnotherIsTold: alice has paused, and dave resumes. Her own call, which
+// has no file, says "on" on her leg while FreeSWITCH has not confirmed that yet. When it
+// has, she hears it.
+func TestRoomResumedByAnotherIsTold(t *testing.T) {
+	r := newRoom(t)
+	one, alice, dave := r.outside("+442079460001"), r.user("1001"), r.user("1004")
+	r.pressCode(alice)
+	r.heard(alice, "recorded")
+	r.sw.Fail(func(command, args string) (string, bool) {
+		if command == "uuid_record" && strings.Contains(args, " unmask ") {
+			r.ctl.post(func(now time.Time) { r.ctl.calls[alice.UUID()].announced.send(now) })
+		}
+		return "", false
+	})
+	r.pressCode(dave)
+	r.states("on", one, alice, dave)
+	r.heard(alice, "is-being-recorded")
+}
+
 // TestRoomOfTwoOrganisations: a press acts on the user's own organisation. The legs
 // are told that the other one records.
 func TestRoomOfTwoOrganisations(t *testing.T) {
