@@ -35,7 +35,8 @@ type order struct {
 type line struct {
 	call       *call
 	switchName string  // name of the switch that has the call; "" if it is not known yet
-	orders     []order // for the watch link; the first one is on its way
+	orders     []order // for the watch link; the first one is on its way, unless held
+	held       bool    // nothing is sent before it is known that the leg that begins the call has its commands
 	yielded    bool    // another instance has the call: nothing is sent any more
 }
 
@@ -212,9 +213,33 @@ func (l *line) send(commands []esl.Command, then outcome, now time.Time) {
 		return
 	}
 	l.orders = append(l.orders, order{commands, then})
-	if len(l.orders) == 1 {
+	if len(l.orders) == 1 && !l.held {
 		l.next(now)
 	}
+}
+
+// release lets orders go out.
+func (l *line) release(now time.Time) {
+	l.held = false
+	if len(l.orders) > 0 {
+		l.next(now)
+	}
+}
+
+// askOwner releases the orders, unless another instance has begun the call meanwhile: its
+// leg left the socket before this one could answer, because this process stood still, and
+// the dialplan went on with another. Then the call is left to that.
+func (l *line) askOwner(now time.Time) {
+	c := l.call
+	c.ctl.send(l.switchName, []esl.Command{esl.API("uuid_getvar", c.route.first, handover.Variable)}, func(replies []esl.Reply, err error, now time.Time) {
+		if err == nil && c.isLive() {
+			if k, err := handover.Read(replies[0].Text()); err == nil && k.Call == c.id && k.Owner != c.ctl.cfg.Calls.Instance() {
+				c.yield()
+				return
+			}
+		}
+		l.release(now)
+	}, now)
 }
 
 // next sends the first order of the queue.

@@ -56,6 +56,7 @@ type turn struct {
 	batch
 	call   *call // the call of the batch; nil if the batch has no recording command
 	exits  bool
+	begins bool      // it begins the call
 	greets *greeting // the greeting that is in the batch; nil if none is
 }
 
@@ -79,6 +80,12 @@ func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 	c := t.call
 	if t.greets != nil && err != nil {
 		t.greets.again(now)
+	}
+	switch {
+	case t.begins && err != nil:
+		c.line.askOwner(now)
+	case t.begins:
+		c.line.release(now)
 	}
 	if c == nil || t.command == toggle.None {
 		return turn{}
@@ -141,9 +148,10 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 		if c = ctl.begin(e, now); c == nil {
 			return leave()
 		}
+		c.line.held = true
 		g := greeting{c, e.metaKey}
 		t := c.arm(e, append(g.commands(esl.Execute), esl.Execute("set", "tapedeck_state=off")), now)
-		t.greets = &g
+		t.greets, t.begins = &g, true
 		return t
 	}
 	return c.arm(e, c.route.onPhones(esl.Execute, e.leg), now)

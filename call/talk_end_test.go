@@ -265,6 +265,38 @@ func TestEnteredAfterTakeover(t *testing.T) {
 	fx.settle()
 }
 
+// TestBegunTwice: an instance stands still when a leg reaches its socket. The leg goes on,
+// and the dialplan hands it to another instance, which begins the call. The first one leaves
+// the call to that.
+func TestBegunTwice(t *testing.T) {
+	fx, one, two, inTwo := twoInstances(t)
+	waits := make(chan struct{})
+	hears := sync.OnceFunc(func() { close(waits) })
+	defer hears()
+	one.post(func(time.Time) { <-waits })
+	a := fx.sw.Incoming(esltest.Leg{Number: "+447700900123", Destination: "+442079460001", ToneHz: outside})
+	if err := fx.office().Enter(t.Context(), a, ""); err == nil {
+		t.Fatal("the instance that stands still has answered")
+	}
+	inTwo()
+	fx.element(a, "number/+442079460001")
+	phone := fx.ring(a, "1001")
+	phone.Answer()
+	hears()
+	for _, fx.ctl = range []*Controller{two, one} {
+		fx.settle()
+	}
+	if one.followsNow(a.UUID()) || !two.followsNow(a.UUID()) {
+		t.Errorf("the call is followed by the first instance: %t, and by the second: %t", one.followsNow(a.UUID()), two.followsNow(a.UUID()))
+	}
+	fx.wantState(a, "on")
+	if k, err := handover.Read(a.Get(handover.Variable)); err != nil || k.Owner != "two" {
+		t.Errorf("the snapshot is of %q, %v", k.Owner, err)
+	}
+	a.Hangup("")
+	fx.settle()
+}
+
 // TestArmedTooLate: an outgoing call is to be armed, but its first leg has hung up by then:
 // its user has transferred the outside party to somebody else. The call goes on, and is
 // recorded.
