@@ -76,8 +76,19 @@ func (r recovery) recall(k handover.Snapshot, token int64, history []recording.S
 	}
 	c.files.Recall(history, files.Known{Since: k.WishedSince, Began: k.PartBegan, Confirmed: k.PartConfirmed,
 		Origin: files.Origin{Trigger: k.Trigger, By: k.By, Decided: k.Decided}})
+	c.recallProblems()
 	c.absence.recallRoute(k, history)
 	return c
+}
+
+// recallProblems notes the problems that the snapshot has and no draft: the disk was full.
+func (c *call) recallProblems() {
+	p := c.files.Last()
+	for _, problem := range c.rec.Problems.Names() {
+		if !slices.ContainsFunc(p.Problems, func(known string) bool { return recording.ProblemCode(known) == problem }) {
+			p.AddProblem(problem, "")
+		}
+	}
 }
 
 // lastPress is the last press that the previous owner obeyed.

@@ -1,8 +1,11 @@
 package call
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"tapedeck/call/roomrules"
@@ -111,11 +114,23 @@ func (r rooms) move(uuid, to string, now time.Time) {
 	}
 }
 
+// byArrival are legs in the order in which they came into their rooms: mod_conference
+// counts all members (mod_conference.c, next_member_id).
+func byArrival(data map[string]survey.Data) []string {
+	came := func(uuid string) int {
+		n, _ := strconv.Atoi(data[uuid].Variable("conference_member_id")) // 0: it has been in none
+		return n
+	}
+	return slices.SortedFunc(maps.Keys(data), func(a, b string) int {
+		return cmp.Or(cmp.Compare(came(a), came(b)), strings.Compare(a, b))
+	})
+}
+
 // refresh takes from a survey that was begun at a time who is in which room. What an
 // event has said since then is newer.
 func (r rooms) refresh(s survey.Survey, begun, now time.Time) {
 	left := map[string][]string{} // by room: the legs that have left it
-	for _, uuid := range slices.Sorted(maps.Keys(s.Data)) {
+	for _, uuid := range byArrival(s.Data) {
 		l := r.ctl.legs.get(uuid)
 		if l == nil || l.at.since.After(begun) {
 			continue

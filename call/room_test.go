@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tapedeck/call/handover"
+	"tapedeck/call/survey"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/store/calls"
@@ -668,4 +669,24 @@ func TestRoomLeftUnseen(t *testing.T) {
 	w.wantState(alice, "on")
 	w.wantState(one, "on")
 	w.endAll()
+}
+
+// memberData is the channel data of a leg that is the n-th member of any room; 0 of none.
+type memberData int
+
+func (memberData) Get(string) string { return "" }
+
+func (n memberData) Variable(name string) string {
+	if name == "conference_member_id" && n > 0 {
+		return strconv.Itoa(int(n))
+	}
+	return ""
+}
+
+// TestByArrival: after a restart, who came first into a room is who came first.
+func TestByArrival(t *testing.T) {
+	got := byArrival(map[string]survey.Data{"a": memberData(10), "b": memberData(9), "c": memberData(0), "d": memberData(100)})
+	if want := []string{"c", "b", "a", "d"}; !slices.Equal(got, want) {
+		t.Errorf("the order is %q, want %q", got, want)
+	}
 }

@@ -142,6 +142,50 @@ func TestPausedWithoutAStart(t *testing.T) {
 	}
 }
 
+// TestNotWantedAnyMoreWithoutAStart: the disk was full at the answer. Then somebody came who
+// says no, and the call ended before the lack was noticed. What was said until then was
+// wanted: the sidecar says that it is missing.
+func TestNotWantedAnyMoreWithoutAStart(t *testing.T) {
+	fx, sidecars := newTalk(t)
+	a := fx.from("1001", "07700900123") // alice is recorded
+	b := a.Dial(esltest.Leg{Destination: "07700900123", ToneHz: outside})
+	fx.settle()
+	fx.sw.FailWrites(a.Get("tapedeck_file"), 0)
+	fx.answer(b)
+	x := fx.from("1002", "6001") // bob says no
+	x.Intercept(b)
+	fx.settle()
+	b.Hangup("")
+	fx.settle()
+	s, written := sidecars.of(a.UUID())
+	if !written || !slices.Contains(s.Problems, "not started") {
+		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
+	}
+}
+
+// TestProblemWithoutADraft: the disk was full, so FreeSWITCH could not start the file, and
+// Tapedeck not write down that. Then it was restarted. The sidecar says it all the same.
+func TestProblemWithoutADraft(t *testing.T) {
+	fx, _ := newTalk(t)
+	a := fx.inbound("+442079460003") // nothing wants it recorded
+	phone := fx.ring(a, "1004")
+	fx.answer(phone)
+	fx.sw.FailNext("uuid_record", "-ERR Cannot record session!")
+	fx.pressCode(phone)
+	sidecars := &describing{done: map[string]recording.Sidecar{}}
+	fx.sw.ExcuseTold(true)
+	fx.stop()
+	fx.serve(Config{Policy: testPolicyOf(pressPolicy(t)), Calls: laterStore{}, Archive: sidecars})
+	fx.sw.ExcuseTold(false)
+	fx.settle()
+	a.Hangup("")
+	fx.settle()
+	s, written := sidecars.of(a.UUID())
+	if !written || len(s.Problems) != 1 || recording.ProblemCode(s.Problems[0]) != recording.NotStarted {
+		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
+	}
+}
+
 // TestMarkerWhileItIsAsked: the call of the picking user belongs to another instance, and
 // is paused just before that notices the pick-up. It leaves the marker of the Record key
 // alone: the owner of the outside party's call would take its end for a press.

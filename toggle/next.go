@@ -100,12 +100,15 @@ func (s State) overdue() State {
 	if !s.Answered || !s.unstarted() {
 		return s
 	}
-	if s.Wish() != Nothing || s.File == Armed || s.Doomed && s.File != NoFile { // it was wanted at the answer
+	if s.Wish() != Nothing || s.wasDue() {
 		s.Problems |= NotStarted
 	}
 	s.File = NoFile
 	return s
 }
+
+// wasDue reports whether the answer should have started a file that was wanted then.
+func (s State) wasDue() bool { return s.File == Armed || s.Doomed && s.File != NoFile }
 
 // unstarted reports whether FreeSWITCH has not started the file yet.
 func (s State) unstarted() bool { return s.File < Open }
@@ -151,7 +154,7 @@ func (s State) dissolved() State {
 // problem. Of a file that should only have been silent until then, something may be
 // on the disk if the answer was to start it.
 func (s State) hungUp() State {
-	due := s.Wish() == Speech || s.Wish() == Silence && s.File != NoFile
+	due := s.Wish() == Speech || s.Wish() == Silence && s.File != NoFile || s.wasDue()
 	if due && s.Answered && !s.Gone && s.unstarted() && s.Pending != Start {
 		s.Problems |= NotStarted
 	}
