@@ -380,7 +380,7 @@ func (l *line) fate(command toggle.Command, replies []esl.Reply, err error) togg
 	}
 	why := ""
 	switch {
-	case errors.Is(err, esl.ErrLinkDown), errors.Is(err, errNoLink):
+	case (errors.Is(err, esl.ErrLinkDown) || errors.Is(err, errNoLink)) && !l.call.rec.armedTwice: // else the socket may have carried it out
 		f.What, why = toggle.Unsent, err.Error()
 	case err != nil:
 		f.What, why = toggle.Unanswered, err.Error()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tapedeck/call/handover"
+	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
 	"tapedeck/internal/testkit"
@@ -184,6 +185,30 @@ func TestProblemWithoutADraft(t *testing.T) {
 	if !written || len(s.Problems) != 1 || recording.ProblemCode(s.Problems[0]) != recording.NotStarted {
 		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
 	}
+}
+
+// TestArmedOnALostSocket: the leg left the socket before its commands had a reply, and the
+// link was down, too, when they were sent again. FreeSWITCH may have carried them out, and
+// the answer may have started a file.
+func TestArmedOnALostSocket(t *testing.T) {
+	fx := newFixtureWith(t, pressPolicy(t))
+	a := fx.inbound("+442079460001")
+	fx.settle()
+	for _, tc := range []struct {
+		twice bool
+		want  toggle.What
+	}{{false, toggle.Unsent}, {true, toggle.Unanswered}} {
+		fx.ctl.ask(t.Context(), func(time.Time) {
+			c := fx.ctl.calls[a.UUID()]
+			c.rec.armedTwice = tc.twice
+			if f := c.line.fate(toggle.Arm, nil, esl.ErrLinkDown); f.What != tc.want {
+				t.Errorf("armed twice %t: %v, want %v", tc.twice, f.What, tc.want)
+			}
+			c.rec.armedTwice = false
+		})
+	}
+	a.Hangup("")
+	fx.settle()
 }
 
 // TestMarkerWhileItIsAsked: the call of the picking user belongs to another instance, and
