@@ -28,7 +28,11 @@ func (r recovery) adopt(k handover.Snapshot, token int64, history []recording.Si
 	c.permits.recall()
 	ctl.calls[c.id] = c
 	rooms{ctl}.adopted(c)
-	c.trace.add(recording.Note{What: recording.NoteAdopted}, now)
+	note := recording.Note{What: recording.NoteAdopted}
+	if c.rec.Answered && k.Answered.IsZero() {
+		note.Result = recording.ResultUnseen
+	}
+	c.trace.add(note, now)
 	c.log.Info("call taken over", "owner", k.Owner, "token", token, "state", c.rec.Status(), "file", c.rec.File.String())
 	ctl.cfg.Meter.Adopted("adopted")
 	c.absence.announceOwner(now)

@@ -4,12 +4,14 @@ import (
 	"context"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/recording"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
@@ -89,6 +91,32 @@ func TestAdoption(t *testing.T) {
 			fx.waitState(holder, tc.then)
 		})
 	}
+}
+
+// TestAnsweredUnseen: who answered while Tapedeck was down is not known. The trace says so:
+// a file that was silent until then is no file that nobody wanted.
+func TestAnsweredUnseen(t *testing.T) {
+	p := pressPolicy(t)
+	fx := newFixtureWith(t, p)
+	seen, unseen := fx.inbound("+442079460001"), fx.inbound("+442079460001")
+	fx.answer(fx.ring(seen, "1004"))
+	rings := fx.ring(unseen, "1004")
+	fx.restart(p, rings.Answer)
+	for leg, want := range map[*esltest.Channel]string{seen: "", unseen: recording.ResultUnseen} {
+		var got []string
+		fx.ctl.ask(t.Context(), func(time.Time) {
+			for _, n := range fx.ctl.calls[leg.UUID()].trace {
+				if n.What == recording.NoteAdopted {
+					got = append(got, n.Result)
+				}
+			}
+		})
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("adopted: %q, want %q", got, want)
+		}
+		leg.Hangup("")
+	}
+	fx.settle()
 }
 
 // TestPressUnseen: a code that is pressed while no Tapedeck listens changes nothing,

@@ -15,7 +15,8 @@ var ErrUnwanted = errors.New("recording: nobody wanted it: it was removed")
 const toldOn = "on"
 
 // Unwanted reports whether the file was begun silent only because it was not known
-// yet who would answer, then nobody wanted it, and nobody pressed. A recording that
+// yet who would answer, then nobody wanted it, and nobody pressed. If the call was answered
+// while nobody followed it, that is not known: it may have been wanted until then. A recording that
 // admits a problem is not unwanted: it may hold what must not get lost unseen. The
 // end of a file that nobody saw is no such problem, because nobody could have ended
 // its silence then.
@@ -24,8 +25,8 @@ func (s Sidecar) Unwanted() bool {
 		return false
 	}
 	spoken := func(span Span) bool { return span.State == StateRecording || span.Cause.Toggle != "" }
-	pressed := func(n Note) bool {
-		return n.What == NotePressed || n.What == NoteUndone || n.What == NoteTold && n.State == toldOn
+	unsure := func(n Note) bool {
+		return n.What == NotePressed || n.What == NoteUndone || n.What == NoteTold && n.State == toldOn || n.What == NoteAdopted && n.Result == ResultUnseen
 	}
 	admitted := func(problem string) bool { return ProblemCode(problem) != NoStopEvent }
 	spans, _ := solid(s.Spans)
@@ -33,7 +34,7 @@ func (s Sidecar) Unwanted() bool {
 		return false
 	}
 	last := spans[len(spans)-1]
-	return last.State == StatePaused && !slices.ContainsFunc(s.Spans, spoken) && !slices.ContainsFunc(s.Trace, pressed) &&
+	return last.State == StatePaused && !slices.ContainsFunc(s.Spans, spoken) && !slices.ContainsFunc(s.Trace, unsure) &&
 		!slices.ContainsFunc(s.Problems, admitted)
 }
 

@@ -30,6 +30,7 @@ func TestUnwanted(t *testing.T) {
 		"still waiting at the end":       func(s *Sidecar) { s.Spans = s.Spans[:1] },
 		"a press that was refused":       func(s *Sidecar) { s.Trace = append(s.Trace, Note{What: NotePressed, Result: "locked"}) },
 		"a press that nobody heard":      func(s *Sidecar) { s.Trace = append(s.Trace, Note{What: NotePressed, Result: ResultMissed}) },
+		"answered while nobody followed": func(s *Sidecar) { s.Trace = append(s.Trace, Note{What: NoteAdopted, Result: ResultUnseen}) },
 		"told on":                        func(s *Sidecar) { s.Trace = append(s.Trace, Note{What: NoteTold, State: "on"}) },
 		"a problem":                      func(s *Sidecar) { s.Problems = []string{MaskRefused} },
 		"held":                           func(s *Sidecar) { s.Hold = &Hold{By: "carol"} },
@@ -48,6 +49,9 @@ func TestUnwanted(t *testing.T) {
 	s := unwanted(call)
 	if s.Problems = []string{NoStopEvent}; !s.Unwanted() {
 		t.Error("nobody saw its end: it counts as wanted")
+	}
+	if s.Trace = append(s.Trace, Note{What: NoteAdopted}); !s.Unwanted() {
+		t.Error("it was taken over: it counts as wanted")
 	}
 }
 

@@ -47,6 +47,7 @@ const (
 	ResultSwallowed = "swallowed" // the code was pressed and did not arrive: keys of the dialplan took it
 	ResultHeard     = "heard"     // of NoteDisclaimer: it was played to its end
 	ResultCut       = "cut"       // of NoteDisclaimer: it was not
+	ResultUnseen    = "unseen"    // of NoteAdopted: the call was answered while nobody followed it
 )
 
 // Codes of problems. A problem is a code, or "code: detail".

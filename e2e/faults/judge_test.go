@@ -113,6 +113,8 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 		case shifted, s.held[d.Anchor]: // by a user who has picked up another call before this one had dissolved
 		case d.has("unconfirmed"): // what the file holds there is not certain (docs/operate.md)
 			tally.count("silence in a recording after a command without a reply", 1)
+		case s.cutOff(d):
+			tally.count("silence in a recording whose Tapedeck was killed just after a command", 1)
 		case d.has("silent"):
 			tally.count("silence in a recording, and said so", 1)
 		default:
@@ -120,6 +122,17 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 		}
 		i = n
 	}
+}
+
+// cutOff reports whether Tapedeck was killed just after a command for the file, and the
+// call ended before another one followed it: then nobody may have written down what came of
+// the command (docs/guarantees.md).
+func (s *stage) cutOff(d sidecar) bool {
+	return d.has("no stop event") && slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
+		return f.kind == killed && slices.ContainsFunc(s.tap.commands, func(c recordCommand) bool {
+			return c.call == d.Call && f.struck.After(c.at) && f.struck.Before(c.at.Add(50*ms))
+		})
+	})
 }
 
 // judgeCall compares what was wanted on a call with its files and sidecars.
