@@ -275,7 +275,7 @@ func joinedByPhone(t *talk) {
 	t.pickUp(bob, second)
 	t.do(alice.Unhold(t.ctx))
 	t.do(t.suite.lab.Phones.Join(t.ctx, alice, second))
-	t.speak(holdBegins)
+	t.speak(holdSettles)
 	together := t.speak(speech)
 	legs := []string{t.leg(alice), t.leg(second), t.leg(bob)}
 	for _, leg := range append(legs, anchor) {

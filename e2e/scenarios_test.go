@@ -3,6 +3,7 @@ package e2e
 import (
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"tapedeck/e2e/lab"
@@ -26,11 +27,16 @@ func answeredBy(k int, who lab.Person, length time.Duration) func(*talk) period 
 func answeredWithPermit(k int, who lab.Person, length time.Duration) func(*talk) period {
 	return answeredWhen(k, who, length, func(t *talk, phone *lab.Telephone) {
 		t.Helper()
-		leg := t.leg(phone)
-		testkit.Within(t, permitSoon, "the start permit of "+leg, func() bool {
-			got, err := t.suite.lab.Switch.API(t.ctx, "uuid_getvar", leg+" api_on_answer_tapedeck")
-			return err == nil && strings.HasPrefix(got, "uuid_setvar ")
-		})
+		t.suite.permitted(t, t.leg(phone))
+	})
+}
+
+// permitted waits until a phone that rings has its start permit.
+func (s *suite) permitted(t testing.TB, leg string) {
+	t.Helper()
+	testkit.Within(t, permitSoon, "the start permit of "+leg, func() bool {
+		got, err := s.lab.Switch.API(t.Context(), "uuid_getvar", leg+" api_on_answer_tapedeck")
+		return err == nil && strings.HasPrefix(got, "uuid_setvar ")
 	})
 }
 

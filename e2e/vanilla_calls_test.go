@@ -73,8 +73,8 @@ func plain(c *vanillaTalk) {
 	r.heard(after, only(lab.Outside), only(lab.Alice))
 }
 
-// holdBegins is longer than FreeSWITCH takes to begin the music of a hold.
-const holdBegins = 500 * time.Millisecond
+// holdSettles is longer than FreeSWITCH takes to begin the music of a hold, or to end it.
+const holdSettles = 500 * time.Millisecond
 
 // holdAndTransfer: alice puts the outside party on hold, talks again, and transfers it
 // to bob.
@@ -83,9 +83,10 @@ func holdAndTransfer(c *vanillaTalk) {
 	anchor, leg := c.leg(outside), c.legOf(call)
 	first := c.speak(speech)
 	c.do(call.Hold(c.ctx))
-	c.speak(holdBegins)
+	c.speak(holdSettles)
 	held := c.speak(speech)
 	c.do(call.Resume(c.ctx))
+	c.speak(holdSettles)
 	second := c.speak(speech)
 	pause := c.pause(call, anchor)
 	c.do(call.Transfer(c.ctx, c.bob.Extension))
@@ -168,15 +169,16 @@ func fifoWait(c *vanillaTalk) {
 // Nobody is named as dialled_user, and the users say yes: so the recording begins when
 // it is known who has answered.
 func groupByName(c *vanillaTalk) {
-	groupCall(c, "2002", c.alice, c.bob, lab.Alice)
+	groupCall(c, "2002", c.alice, c.bob, lab.Alice, func(string) {})
 }
 
-// groupCall is a call from outside to a group of two phones. One of them answers, and
-// its user pauses once.
-func groupCall(c *vanillaTalk, number string, answers, other *lab.Baresip, voice lab.Tone) take {
+// groupCall is a call from outside to a group of two phones. One of them answers, when
+// it is ready to, and its user pauses once.
+func groupCall(c *vanillaTalk, number string, answers, other *lab.Baresip, voice lab.Tone, ready func(leg string)) take {
 	c.Helper()
 	outside := c.callIn(number)
 	call, ringing := c.ringing(answers), c.ringing(other)
+	ready(c.legOf(call))
 	c.do(call.Answer(c.ctx))
 	c.do(outside.Talking(c.ctx))
 	anchor, leg := c.leg(outside), c.legOf(call)
@@ -286,7 +288,7 @@ func callWaiting(c *vanillaTalk) {
 	alone := c.speak(speech)
 	two, second := c.answeredBy(c.alice)
 	other, otherLeg := c.leg(two), c.legOf(second)
-	c.speak(2 * holdBegins)
+	c.speak(2 * holdSettles)
 	both := c.speak(speech)
 	pause := c.pause(second, other)
 	c.told("on", anchor, leg)

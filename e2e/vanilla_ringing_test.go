@@ -23,7 +23,7 @@ func intercepted(by string) func(*vanillaTalk) {
 // contacts: two phones ring at once that are dialled by the addresses at which they are
 // registered. No leg says whose phone it is, but by its registration.
 func contacts(c *vanillaTalk) {
-	r := groupCall(c, lab.VanillaContacts, c.bob, c.alice, lab.Bob)
+	r := groupCall(c, lab.VanillaContacts, c.bob, c.alice, lab.Bob, func(leg string) { c.suite.permitted(c, leg) })
 	r.heardFromFirstPacket(only(lab.Outside), only(lab.Bob))
 }
 
@@ -109,7 +109,7 @@ func agent(contact string) func(*vanillaTalk) {
 		outside := c.callIn(lab.VanillaCallCenter)
 		c.do(outside.Talking(c.ctx))
 		anchor := c.leg(outside)
-		c.speak(holdBegins + speech) // the sample's music began after 1.7 s once
+		c.speak(holdSettles + speech) // the sample's music began after 1.7 s once
 		c.told("on", anchor)
 		name := c.alice.Extension
 		for _, command := range []string{

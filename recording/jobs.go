@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
+// What the disk refused is tried again after firstRetry, and then after twice as long each
+// time, up to lastRetry. What a draft does not have is lost if Tapedeck is killed and the call
+// ends before the restart, so the first attempts follow soon.
 const (
-	firstRetry = time.Second
+	firstRetry = 200 * time.Millisecond
 	lastRetry  = 30 * time.Second
 )
 

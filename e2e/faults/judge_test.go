@@ -124,14 +124,14 @@ func (s *stage) judgeSpans(d sidecar, a *audio) {
 	}
 }
 
-// cutOff reports whether Tapedeck was killed just after a command for the file, and the
-// call ended before another one followed it: then nobody may have written down what came of
-// the command (docs/guarantees.md).
+// cutOff reports whether Tapedeck was killed just after a command for the file, or after a
+// while in which the disk was full, and the call ended before another one followed it: then
+// nobody may have written down what came of the command (docs/guarantees.md).
 func (s *stage) cutOff(d sidecar) bool {
 	return d.has("no stop event") && slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
-		return f.kind == killed && slices.ContainsFunc(s.tap.commands, func(c recordCommand) bool {
+		return f.kind == killed && (s.struck(diskFull) || slices.ContainsFunc(s.tap.commands, func(c recordCommand) bool {
 			return c.call == d.Call && f.struck.After(c.at) && f.struck.Before(c.at.Add(50*ms))
-		})
+		}))
 	})
 }
 
