@@ -1,0 +1,5 @@
+//go:build !race
+
+package chain
+
+const walks = 10_000

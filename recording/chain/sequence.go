@@ -1,0 +1,107 @@
+package chain
+
+import (
+	"fmt"
+	"slices"
+)
+
+// sequence checks the lines of one log: that each is as it was written, and that each
+// is the next one.
+type sequence struct {
+	where   string
+	found   func(Finding)
+	line    int   // how many lines there were
+	next    int64 // the seq that comes next
+	hash    string
+	known   bool  // hash is that of the entry before
+	broken  []int // the last lines, which are no entries
+	lost    []gap // entries that were in broken lines
+	missing []gap // entries that were not where they belong
+}
+
+// gap is a stretch of entries, both ends included.
+type gap struct{ from, to int64 }
+
+func (g gap) has(seq int64) bool { return g.from <= seq && seq <= g.to }
+
+// take takes the next line. It returns its entry, unless the line is not one.
+func (s *sequence) take(n int, text []byte, whole bool) (Entry, bool) {
+	s.line = n
+	e, err := Decode(text)
+	switch {
+	case !whole: // even if only its end is missing
+		s.found(Finding{Where: s.where, Line: n, What: Truncated, Note: true,
+			Detail: "the last line has no end: its writer was killed, or somebody cut it; the next start says so in the log"})
+		return Entry{}, false
+	case err != nil:
+		s.broken, s.known = append(s.broken, n), false
+		return Entry{}, false
+	case e.Seq < s.next:
+		s.early(n, e)
+		s.known = false
+		return e, true
+	case len(s.broken) > 0:
+		s.resume(e.Seq)
+	case e.Seq > s.next:
+		s.missing = append(s.missing, gap{s.next, e.Seq - 1})
+	case s.known && e.Prev != s.hash:
+		s.found(Finding{Where: s.where, Line: n, Seq: e.Seq, What: Replaced, Detail: "it does not follow the entry before: one of the two was written anew"})
+	}
+	s.next, s.hash, s.known = e.Seq+1, e.Hash, true
+	return e, true
+}
+
+// resume reports the broken lines before an entry: as many as there are entries between
+// are flipped, what is more was inserted.
+func (s *sequence) resume(seq int64) {
+	for _, n := range s.broken {
+		f := Finding{Where: s.where, Line: n, Seq: s.next, What: Flipped}
+		if s.next == seq {
+			f.Seq, f.What, f.Detail = 0, Inserted, "it is no entry"
+		} else {
+			s.lost = append(s.lost, gap{s.next, s.next})
+			s.next++
+		}
+		s.found(f)
+	}
+	s.broken = nil
+	if s.next < seq {
+		s.missing = append(s.missing, gap{s.next, seq - 1})
+	}
+}
+
+// early takes an entry that stands behind a later one.
+func (s *sequence) early(n int, e Entry) {
+	for i, g := range s.missing {
+		if !g.has(e.Seq) {
+			continue
+		}
+		s.found(Finding{Where: s.where, Line: n, Seq: e.Seq, What: Reordered})
+		s.missing = append(s.missing[:i:i], s.missing[i+1:]...)
+		for _, rest := range []gap{{g.from, e.Seq - 1}, {e.Seq + 1, g.to}} {
+			if rest.from <= rest.to {
+				s.missing = append(s.missing, rest)
+			}
+		}
+		return
+	}
+	s.found(Finding{Where: s.where, Line: n, Seq: e.Seq, What: Inserted, Detail: "there is an entry of this number already"})
+}
+
+// isLost reports whether an entry is known to be cut or flipped.
+func (s *sequence) isLost(seq int64) bool {
+	has := func(g gap) bool { return g.has(seq) }
+	return slices.ContainsFunc(s.lost, has) || slices.ContainsFunc(s.missing, has) || len(s.broken) > 0 && seq >= s.next && seq < s.next+int64(len(s.broken))
+}
+
+// end reports the entries that did not come.
+func (s *sequence) end() {
+	s.resume(s.next + int64(len(s.broken)))
+	for _, g := range s.missing {
+		f := Finding{Where: s.where, Seq: g.from, What: Cut}
+		if g.to > g.from {
+			f.Detail = fmt.Sprintf("up to entry %d", g.to)
+		}
+		s.found(f)
+	}
+}
