@@ -56,7 +56,7 @@ func newSlowLab(t *testing.T) *slowLab {
 		t.Fatal(err)
 	}
 	policy := flowtest.Policy(t, consoletest.PolicyText)
-	l.server = newServer(t, console.Config{Index: l, Calls: l, Dir: l.dir, Audit: audit.New(l.dir.String()), Accounts: accounts,
+	l.server = newServer(t, console.Config{Index: l, Calls: l, Dir: l.dir, Audit: audit.New(l.dir.String(), nil), Accounts: accounts,
 		Policy: func() *flow.Policy { return policy }})
 	return l
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"tapedeck/recording/evidence"
 )
 
 const (
@@ -24,6 +26,8 @@ type ArchiveConfig struct {
 	// recording cannot be written, by one goroutine at a time. The Archive tries
 	// again. OnError must not block; it may be nil.
 	OnError func(id string, err error)
+	// Evidence has an entry for each sidecar before it is written; nil: there is none.
+	Evidence *evidence.Log
 	// Grace is how long Run continues after the end of its context, to try
 	// everything once more. 0 means 5 s.
 	Grace time.Duration

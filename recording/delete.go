@@ -32,7 +32,7 @@ func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, n
 		if err := d.mayDelete(day, place); err != nil {
 			return fmt.Errorf("recording: delete %s: %w", place.ID(), err)
 		}
-		line := audit.Line{At: now, Who: by.Who, What: audit.Delete, Organisation: place.Organisation, Recording: place.ID(), From: by.From, Detail: reason}
+		line := audit.Line{At: now, Who: by.Who, What: audit.Delete, Organisation: place.Organisation, Recording: place.ID(), From: by.Origin(), Detail: reason}
 		if err := log.Add(line); err != nil {
 			return err
 		}

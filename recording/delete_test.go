@@ -56,7 +56,7 @@ func TestDelete(t *testing.T) {
 			alter(t, one, func(s *Sidecar) { s.Organisation = "other" })
 		}, errAny},
 		"no audit file": {func(t *testing.T, d Dir, one, part string) {
-			if err := os.Mkdir(audit.New(d.String()).Path(), 0o755); err != nil {
+			if err := os.Mkdir(audit.New(d.String(), nil).Path(), 0o755); err != nil {
 				t.Fatal(err)
 			}
 		}, errAny},
@@ -79,7 +79,7 @@ func TestDelete(t *testing.T) {
 			if want := map[string]string{"held": "one", "another part is held": "one.part2"}[name]; held != want || err != nil {
 				t.Errorf("held by %q, %v; want %q", held, err, want)
 			}
-			log := audit.New(d.String())
+			log := audit.New(d.String(), nil)
 			err = Delete(d, one, log, audit.Actor{Who: "carol", From: "192.0.2.1"}, "asked by\nthe caller", day)
 			deleted := filesBelow(t, d)
 			if test.want != nil {
@@ -116,7 +116,7 @@ func TestDeletePaths(t *testing.T) {
 	testkit.WriteFile(t, stray, nil)
 	before := filesBelow(t, d)
 	for _, p := range []string{stray, "/etc/passwd", path + "/../one.wav", filepath.Dir(path), d.String(), ""} {
-		if err := Delete(d, p, audit.New(d.String()), audit.Actor{}, "", day); err == nil {
+		if err := Delete(d, p, audit.New(d.String(), nil), audit.Actor{}, "", day); err == nil {
 			t.Errorf("%q is deleted", p)
 		}
 	}
@@ -133,8 +133,8 @@ func TestDeleteFails(t *testing.T) {
 	if err := errors.Join(os.Remove(path), os.MkdirAll(filepath.Join(path, "full"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	err := Delete(d, path, audit.New(d.String()), audit.Actor{Who: "carol"}, "why", day)
-	lines := testkit.JSONLines[audit.Line](t, audit.New(d.String()).Path())
+	err := Delete(d, path, audit.New(d.String(), nil), audit.Actor{Who: "carol"}, "why", day)
+	lines := testkit.JSONLines[audit.Line](t, audit.New(d.String(), nil).Path())
 	if err == nil || !exists(SidecarPath(path)) || len(lines) != 2 || lines[1].What != audit.Failed || lines[1].Recording != "one" {
 		t.Errorf("%v: %+v", err, lines)
 	}
@@ -144,7 +144,7 @@ func TestDeleteFails(t *testing.T) {
 // the deletion is.
 func TestDeleteAgainstHold(t *testing.T) {
 	d := tempDir(t)
-	log := audit.New(d.String())
+	log := audit.New(d.String(), nil)
 	for i := range 60 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
 		var group sync.WaitGroup
@@ -169,7 +169,7 @@ func TestDeleteAgainstHold(t *testing.T) {
 // TestDeleteAgainstDerivation: no file is left beside a sound that is deleted.
 func TestDeleteAgainstDerivation(t *testing.T) {
 	d := tempDir(t)
-	log := audit.New(d.String())
+	log := audit.New(d.String(), nil)
 	for i := range 10 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
 		var group sync.WaitGroup

@@ -153,7 +153,7 @@ func TestAuditFull(t *testing.T) {
 	if err := WriteSidecar(SidecarPath(path), s); err != nil {
 		t.Fatal(err)
 	}
-	log := audit.New(d.String())
+	log := audit.New(d.String(), nil)
 	if err := d.locked(func() error { return nil }); err != nil { // makes the file
 		t.Fatal(err)
 	}
@@ -192,6 +192,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		writeForever(dir)
 	}
+	if dir := os.Getenv(evidenceEnv); dir != "" {
+		recordForever(dir)
+	}
 	os.Exit(m.Run())
 }
 
@@ -201,7 +204,7 @@ func writeForever(root string) {
 	if err != nil {
 		panic(err)
 	}
-	log := audit.New(d.String())
+	log := audit.New(d.String(), nil)
 	for n := 0; ; n++ {
 		s := sample(fmt.Sprintf("call-%d", n%5))
 		s.External = fmt.Sprint(n)
@@ -210,7 +213,7 @@ func writeForever(root string) {
 		}
 		path, err := s.Path(d)
 		if err == nil {
-			_, err = d.save(SidecarPath(path), s)
+			_, err = d.save(nil, SidecarPath(path), s)
 		}
 		if err == nil {
 			err = d.writeDraft(s)
@@ -247,7 +250,7 @@ func TestKilled(t *testing.T) {
 		if _, err := a.Drafts(); err != nil {
 			t.Fatal(err)
 		}
-		testkit.JSONLines[audit.Line](t, audit.New(d.String()).Path())
+		testkit.JSONLines[audit.Line](t, audit.New(d.String(), nil).Path())
 	}
 	if seen < 30 {
 		t.Errorf("%d sidecars were seen", seen)
@@ -272,11 +275,11 @@ func killChild(t *testing.T, d Dir, rnd *rand.Rand) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childEnv+"="+d.String())
 	child.Stderr = os.Stderr
-	size := sizeOf(audit.New(d.String()).Path())
+	size := sizeOf(audit.New(d.String(), nil).Path())
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	if !testkit.Happens(testkit.Patience, func() bool { return sizeOf(audit.New(d.String()).Path()) != size }) {
+	if !testkit.Happens(testkit.Patience, func() bool { return sizeOf(audit.New(d.String(), nil).Path()) != size }) {
 		t.Error("the child writes nothing")
 	}
 	time.Sleep(time.Duration(rnd.IntN(10_000)) * time.Microsecond) // so that it dies anywhere

@@ -58,7 +58,7 @@ func (a *Archive) finish(ctx context.Context, j *job) {
 	examined, err := a.examine(ctx, j, *s, wav)
 	var fate error
 	if err == nil {
-		examined, fate, err = a.cfg.Dir.keepOrRemove(*s, examined, wav)
+		examined, fate, err = a.cfg.Dir.keepOrRemove(a.cfg.Evidence, *s, examined, wav)
 	}
 	if err == nil {
 		err = a.cfg.Dir.removeDraft(j.id)

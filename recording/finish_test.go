@@ -45,7 +45,7 @@ func TestFinishKeepsHold(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample(call))
 	hold := &Hold{By: "carol", Reason: "court", At: day}
-	if _, err := SetHold(d, path, hold, audit.New(d.String()), audit.Actor{Who: "carol"}, day); err != nil {
+	if _, err := SetHold(d, path, hold, audit.New(d.String(), nil), audit.Actor{Who: "carol"}, day); err != nil {
 		t.Fatal(err)
 	}
 	a, _ := running(t, ArchiveConfig{Dir: d})

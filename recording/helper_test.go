@@ -68,7 +68,7 @@ func put(t testing.TB, d Dir, s Sidecar) (path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.save(SidecarPath(path), s); err != nil {
+	if _, err := d.save(nil, SidecarPath(path), s); err != nil {
 		t.Fatal(err)
 	}
 	return path

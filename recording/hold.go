@@ -16,7 +16,7 @@ func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now
 	if err != nil {
 		return Sidecar{}, err
 	}
-	line := audit.Line{At: now, Who: by.Who, What: audit.Unhold, Organisation: place.Organisation, Recording: place.ID(), From: by.From}
+	line := audit.Line{At: now, Who: by.Who, What: audit.Unhold, Organisation: place.Organisation, Recording: place.ID(), From: by.Origin()}
 	if hold != nil {
 		line.What, line.Detail = audit.Hold, hold.Reason
 	}
@@ -33,7 +33,7 @@ func SetHold(d Dir, path string, hold *Hold, log *audit.Log, by audit.Actor, now
 			return err
 		}
 		s.Hold = hold
-		if err = WriteSidecar(path, s); err != nil {
+		if err = d.writeSidecar(log.Evidence(), path, s); err != nil {
 			line.What, line.Detail = audit.Failed, line.What+": "+err.Error()
 			_ = log.Add(line) // the error itself is returned
 		}

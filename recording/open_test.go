@@ -75,7 +75,7 @@ func TestResolveLinks(t *testing.T) {
 				_, _, verified := VerifyOne(t.Context(), d, path)
 				_, drawn := Waveform(t.Context(), d, path)
 				_, encoded := MP3(t.Context(), t.Context(), d, path, sample(call))
-				deleted := Delete(d, path, audit.New(d.String()), audit.Actor{}, "", day)
+				deleted := Delete(d, path, audit.New(d.String(), nil), audit.Actor{}, "", day)
 				for _, err := range []error{opened, verified, drawn, encoded, deleted} {
 					if !errors.Is(err, ErrOutside) {
 						t.Errorf("not refused: %v", err)

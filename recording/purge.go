@@ -205,7 +205,7 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 		bytes = sound.Size()
 	}
 	if !p.Dry {
-		line := audit.Line{At: p.Now, Who: p.By.Who, What: audit.Delete, Organisation: s.Organisation, Recording: f.ID, From: p.By.From,
+		line := audit.Line{At: p.Now, Who: p.By.Who, What: audit.Delete, Organisation: s.Organisation, Recording: f.ID, From: p.By.Origin(),
 			Detail: fmt.Sprintf("older than %s: ended %s", p.retention(s.Organisation), s.keptFrom().Format(time.RFC3339))}
 		if err := p.Audit.Add(line); err != nil {
 			return err

@@ -81,7 +81,7 @@ func TestPurge(t *testing.T) {
 			}
 			before := filesBelow(t, d)
 			cfg := PurgeConfig{Dir: d, Now: test.now, Retention: keep(test.keep), Live: func(id string) bool { return id == test.live },
-				Audit: audit.New(d.String()), By: audit.Actor{Who: "tapedeck", From: "retention"}}
+				Audit: audit.New(d.String(), nil), By: audit.Actor{Who: "tapedeck", From: "retention"}}
 			cfg.Dry = true
 			purgeExpects(t, cfg, test.deleted, test.kept)
 			if after := filesBelow(t, d); !slices.Equal(before, after) {
@@ -153,7 +153,7 @@ func TestPurgeCleans(t *testing.T) {
 	if err := os.MkdirAll(today, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit.New(d.String())}
+	cfg := PurgeConfig{Dir: d, Now: afterMonth, Retention: keep(month), Audit: audit.New(d.String(), nil)}
 	if purged, err := Purge(t.Context(), cfg); err != nil || purged.Deleted != 1 {
 		t.Fatalf("%+v, %v", purged, err)
 	}
@@ -193,13 +193,13 @@ func TestPurgeMonths(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now, Retention: keep(month), Audit: audit.New(d.String()), Dry: true}); err != nil {
+	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now, Retention: keep(month), Audit: audit.New(d.String(), nil), Dry: true}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(d.String(), "acme/2025/03")); err != nil {
 		t.Errorf("a dry run: %v", err)
 	}
-	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now, Retention: keep(month), Audit: audit.New(d.String())}); err != nil {
+	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now, Retention: keep(month), Audit: audit.New(d.String(), nil)}); err != nil {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]bool{"2025": false, "2026/01": false, "2026/02": true, "2026/03/09": false, "2026/03": true, "2026/04": true, "empty": true} {
@@ -207,7 +207,7 @@ func TestPurgeMonths(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now.AddDate(0, 0, 1), Retention: keep(month), Audit: audit.New(d.String())}); err != nil {
+	if _, err := Purge(t.Context(), PurgeConfig{Dir: d, Now: now.AddDate(0, 0, 1), Retention: keep(month), Audit: audit.New(d.String(), nil)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(filepath.Join(d.String(), "acme/2026/03")); err != nil {
@@ -217,7 +217,7 @@ func TestPurgeMonths(t *testing.T) {
 
 func TestSetHold(t *testing.T) {
 	d := tempDir(t)
-	path, log := put(t, d, sample(call)), audit.New(d.String())
+	path, log := put(t, d, sample(call)), audit.New(d.String(), nil)
 	before, err := ReadSidecar(SidecarPath(path))
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func TestSetHold(t *testing.T) {
 // the purge is.
 func TestHoldAgainstPurge(t *testing.T) {
 	d := tempDir(t)
-	log := audit.New(d.String())
+	log := audit.New(d.String(), nil)
 	held := 0
 	for i := range 60 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"tapedeck/internal/durable"
+	"tapedeck/recording/evidence"
 )
 
 const (
@@ -89,12 +90,10 @@ func openRegular(path string) (*os.File, error) {
 }
 
 // WriteSidecar writes a sidecar, whole or not at all, and has it on the disk when
-// it returns. The folder must exist.
+// it returns. The folder must exist. No log tells of it: the archive, holds and
+// deletions are what writes sidecars in service.
 func WriteSidecar(path string, s Sidecar) error {
-	if err := s.check(); err != nil {
-		return fmt.Errorf("recording: sidecar of %.80q: %w", s.ID(), err)
-	}
-	data, err := s.encode()
+	data, err := s.checked()
 	if err == nil {
 		err = durable.Replace(path, data, true)
 	}
@@ -104,9 +103,17 @@ func WriteSidecar(path string, s Sidecar) error {
 	return nil
 }
 
+// checked returns the text of the sidecar, unless it is one that would be refused.
+func (s Sidecar) checked() ([]byte, error) {
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("sidecar of %.80q: %w", s.ID(), err)
+	}
+	return s.encode()
+}
+
 // save writes the sidecar at a path, and makes its folder if FreeSWITCH did not. A
 // hold that was put on the recording meanwhile stays. It returns what it wrote.
-func (d Dir) save(path string, s Sidecar) (Sidecar, error) {
+func (d Dir) save(ev *evidence.Log, path string, s Sidecar) (Sidecar, error) {
 	if err := d.makeDirs(path); err != nil {
 		return Sidecar{}, fmt.Errorf("recording: folder of sidecar: %w", err)
 	}
@@ -116,7 +123,7 @@ func (d Dir) save(path string, s Sidecar) (Sidecar, error) {
 				s.Hold = old.Hold
 			}
 		}
-		return WriteSidecar(path, s)
+		return d.writeSidecar(ev, path, s)
 	})
 	return s, err
 }

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+
+	"tapedeck/recording/chain"
+	"tapedeck/recording/evidence"
 )
 
 // ErrUnwanted is what Finish reports of a file that was removed because nobody
@@ -42,30 +45,40 @@ func (s Sidecar) Unwanted() bool {
 // recording if nobody wanted it; then fate is ErrUnwanted. draft is what was known
 // before the file was examined: the file of an unwanted recording may be gone
 // already, if this was interrupted before. What cannot be removed is kept and says so.
-func (d Dir) keepOrRemove(draft, examined Sidecar, wav string) (written Sidecar, fate, err error) {
+func (d Dir) keepOrRemove(ev *evidence.Log, draft, examined Sidecar, wav string) (written Sidecar, fate, err error) {
 	if draft.Unwanted() && (examined.File == nil || examined.Unwanted()) {
-		if err = d.removeUnwanted(draft.ID(), wav); err == nil {
+		if err = d.removeUnwanted(ev, draft, wav); err == nil {
 			return examined, ErrUnwanted, nil
 		}
 		examined.AddProblem(Disk, "nobody wanted the file, and it cannot be removed: "+rootCause(err))
 	}
-	written, err = d.save(SidecarPath(wav), examined)
+	written, err = d.save(ev, SidecarPath(wav), examined)
 	return written, nil, err
 }
 
 // removeUnwanted removes the files of a recording.
-func (d Dir) removeUnwanted(id, wav string) error {
+func (d Dir) removeUnwanted(ev *evidence.Log, draft Sidecar, wav string) error {
+	id := draft.ID()
 	day, _, err := d.locate(wav)
 	if err != nil {
 		return fmt.Errorf("recording: remove %s: %w", id, err)
 	}
+	entry := func(string, int64) (chain.Entry, error) {
+		return chain.Entry{Kind: chain.Removed, Organisation: draft.Organisation, Recording: id, Why: "nobody wanted it"}, nil
+	}
 	return d.locked(func() error {
-		if s, err := ReadSidecar(day.SidecarPath(id)); err == nil && s.Hold != nil {
+		s, err := ReadSidecar(day.SidecarPath(id))
+		if err == nil && s.Hold != nil {
 			return ErrHeld
 		}
-		if err := removeFiles(day, Found{ID: id}); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+		if errors.Is(err, fs.ErrNotExist) {
+			ev = nil // nothing told of it: nothing has to tell that it is gone
 		}
-		return nil
+		return ev.Record(entry, func() error {
+			if err := removeFiles(day, Found{ID: id}); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			return nil
+		})
 	})
 }

@@ -97,7 +97,7 @@ func TestFinishUnwantedButSpoken(t *testing.T) {
 func TestFinishUnwantedNotRemoved(t *testing.T) {
 	d := tempDir(t)
 	path := put(t, d, sample(call))
-	if _, err := SetHold(d, path, &Hold{By: "carol", Reason: "court", At: day}, audit.New(d.String()), audit.Actor{Who: "carol"}, day); err != nil {
+	if _, err := SetHold(d, path, &Hold{By: "carol", Reason: "court", At: day}, audit.New(d.String(), nil), audit.Actor{Who: "carol"}, day); err != nil {
 		t.Fatal(err)
 	}
 	testkit.NewClip(2, 8000).Add(2000, 0).Write(t, path)

@@ -35,7 +35,7 @@ func newWebConsole(cfg *config.Config, s *stores, live *liveCalls, m *metrics.Me
 		secure = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	c, err := console.New(console.Config{
-		Index: s.index, Calls: s.calls, Sessions: s.sessions, Presser: live, Policy: s.policy.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String()),
+		Index: s.index, Calls: s.calls, Sessions: s.sessions, Presser: live, Policy: s.policy.Policy, Dir: cfg.Recordings.Dir, Audit: audit.New(cfg.Recordings.Dir.String(), nil),
 		Accounts: accounts, Proxies: cfg.HTTP.TrustedProxies, TLS: secure != nil, Log: log,
 	})
 	if err != nil {

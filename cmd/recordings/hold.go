@@ -34,7 +34,7 @@ func setHold(ctx context.Context, cfg *config.Config, id string, hold *recording
 		_, err := fmt.Fprintf(stdout, "%s is not held: nothing changes\n", id)
 		return err
 	}
-	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, audit.New(cfg.Recordings.Dir.String()), by, time.Now())
+	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, audit.New(cfg.Recordings.Dir.String(), nil), by, time.Now())
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func IsThere(path string) bool {
 // Audit returns the lines of the audit file.
 func (s *Spool) Audit() (lines []string) {
 	s.Helper()
-	text, err := os.ReadFile(audit.New(s.Dir.String()).Path())
+	text, err := os.ReadFile(audit.New(s.Dir.String(), nil).Path())
 	if err != nil && !os.IsNotExist(err) {
 		s.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func TestRecordingsByRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.do("hold", spooltest.IDs+"1", "--by", "me", "--reason", "case 7").want(t, exitDone, "held", "")
-	for _, p := range []string{path, audit.New(s.Dir.String()).Path(), filepath.Join(s.Dir.String(), ".lock")} {
+	for _, p := range []string{path, audit.New(s.Dir.String(), nil).Path(), filepath.Join(s.Dir.String(), ".lock")} {
 		info, err := os.Stat(p)
 		if err != nil {
 			t.Fatal(err)

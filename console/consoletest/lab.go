@@ -131,7 +131,7 @@ func NewStill(t *testing.T, change ...func(*console.Config)) *Lab {
 		t.Fatal(err)
 	}
 	Run(t, l.Accounts.Run)
-	l.Audit = audit.New(l.Dir.String())
+	l.Audit = audit.New(l.Dir.String(), nil)
 	cfg := console.Config{Index: l.Store.Index, Calls: l.Store.Calls, Sessions: l.Store.Sessions, Policy: func() *flow.Policy { return l.Policy }, Dir: l.Dir,
 		Audit: l.Audit, Accounts: l.Accounts, Log: log}
 	for _, c := range change {

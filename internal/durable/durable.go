@@ -38,17 +38,29 @@ func TempName(name string) string {
 // after whatever happened to the writer, reads the old text or the new one. With
 // sync it is on the disk when Replace returns, so a power cut does not change that.
 // A file keeps its owner and mode; a new one gets FileMode and the folder's owner.
-func Replace(path string, data []byte, sync bool) (err error) {
-	dir, name := filepath.Split(path)
-	f, err := os.CreateTemp(dir, tempPrefix+name+".*"+tempExt)
+func Replace(path string, data []byte, sync bool) error {
+	s, err := Stage(path, data, sync)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
+	return s.Commit()
+}
+
+// Staged is a file that is written and does not have its name yet.
+type Staged struct {
+	temp, path string
+	sync       bool
+}
+
+// Stage is the first half of Replace: it writes the file under another name. Commit or
+// Drop has to follow.
+func Stage(path string, data []byte, sync bool) (s *Staged, err error) {
+	dir, name := filepath.Split(path)
+	f, err := os.CreateTemp(dir, tempPrefix+name+".*"+tempExt)
+	if err != nil {
+		return nil, err
+	}
+	s = &Staged{temp: f.Name(), path: path, sync: sync}
 	_, err = f.Write(data)
 	if err == nil {
 		err = keepOwner(f, path)
@@ -57,13 +69,26 @@ func Replace(path string, data []byte, sync bool) (err error) {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+		s.Drop()
+		return nil, err
 	}
-	if err = os.Rename(f.Name(), path); err != nil || !sync {
-		return err
-	}
-	return SyncDir(dir)
+	return s, nil
 }
+
+// Commit is the second half of Replace: the file gets its name.
+func (s *Staged) Commit() error {
+	if err := os.Rename(s.temp, s.path); err != nil {
+		s.Drop()
+		return err
+	}
+	if !s.sync {
+		return nil
+	}
+	return SyncDir(filepath.Dir(s.path))
+}
+
+// Drop removes the file. After Commit it does nothing.
+func (s *Staged) Drop() { os.Remove(s.temp) }
 
 // keepOwner gives a file the owner and mode of the one at path that it replaces.
 func keepOwner(f *os.File, path string) error {

@@ -13,6 +13,8 @@ import (
 
 	"tapedeck/internal/durable"
 	"tapedeck/internal/tidy"
+	"tapedeck/recording/chain"
+	"tapedeck/recording/evidence"
 )
 
 const (
@@ -22,8 +24,17 @@ const (
 	maxDetail = 1000 // bytes
 )
 
-// Actor is who does something, and from where: an address, or the command line.
-type Actor struct{ Who, From string }
+// Actor is who does something, and from where: an address, or the command line. For is
+// in whose name, if they say one: nobody has checked it.
+type Actor struct{ Who, From, For string }
+
+// Origin is what a line has as From.
+func (a Actor) Origin() string {
+	if a.For == "" {
+		return a.From
+	}
+	return a.From + ", for " + a.For
+}
 
 // What is done.
 const (
@@ -39,6 +50,11 @@ const (
 	Export       = "export"  // of a list, or of several recordings
 	Refused      = "refused" // somebody may not do what they asked for
 	Failed       = "failed"  // what the line before says was not done
+	Read         = "audit"   // the audit log was read
+	WrongToken   = "wrong token"
+	Account      = "account" // an account was added, changed or removed
+	Token        = "token"   // a token was added or revoked
+	Policy       = "policy"  // another policy is in force
 )
 
 // Line is one line of the file.
@@ -51,18 +67,30 @@ type Line struct {
 	Recording    string    `json:"recording,omitempty"`
 	From         string    `json:"from,omitempty"`
 	Detail       string    `json:"detail,omitempty"`
+	Log          string    `json:"log,omitempty"` // id of the evidence log that has the line
+	Seq          int64     `json:"seq,omitempty"` // of its entry there
 	// Offset is where a line that was read begins in the file. No other line has it.
 	Offset int64 `json:"-"`
 }
 
 // Log is the file audit.jsonl in a folder. Several processes may add to it at once.
-type Log struct{ path string }
+type Log struct {
+	path     string
+	evidence *evidence.Log
+}
 
-// New names the file. The first line makes it; the folder must be there.
-func New(dir string) *Log { return &Log{filepath.Join(dir, fileName)} }
+// New names the file. The first line makes it; the folder must be there. Each line is
+// an entry of the evidence log, too, unless that is nil.
+func New(dir string, ev *evidence.Log) *Log { return &Log{filepath.Join(dir, fileName), ev} }
 
 // Path returns the path of the file.
 func (l *Log) Path() string { return l.path }
+
+// Evidence returns the evidence log; nil if there is none.
+func (l *Log) Evidence() *evidence.Log { return l.evidence }
+
+// ErrNotWritten is what Add returns if it has not written the line.
+var ErrNotWritten = errors.New("audit: the line is not written")
 
 // Add adds a line, and has it on the disk when it returns. It leaves nothing of a
 // line that it cannot write whole. Times are written in UTC, to the millisecond;
@@ -73,17 +101,55 @@ func (l *Log) Add(line Line) error {
 		*text = tidy.Text(*text, maxWord)
 	}
 	line.Detail = tidy.Text(line.Detail, maxDetail)
-	text, err := json.Marshal(line)
-	if err == nil {
-		err = l.add(append(text, '\n'))
-	}
-	if err != nil {
-		return fmt.Errorf("audit: add: %w", err)
+	if err := l.add(line); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotWritten, err)
 	}
 	return nil
 }
 
-func (l *Log) add(text []byte) (err error) {
+// add writes a line into the evidence log and then into the file.
+func (l *Log) add(line Line) error {
+	if l.evidence == nil {
+		text, err := json.Marshal(line)
+		if err != nil {
+			return err
+		}
+		return l.append(text)
+	}
+	if err := l.recordTorn(); err != nil {
+		return err
+	}
+	var text []byte
+	return l.evidence.Record(func(id string, seq int64) (chain.Entry, error) {
+		line.Log, line.Seq = id, seq
+		var err error
+		text, err = json.Marshal(line)
+		e := chain.Entry{Kind: chain.Line, Line: text}
+		if line.What == Delete {
+			e.Organisation, e.Recording = line.Organisation, line.Recording
+		}
+		return e, err
+	}, func() error { return l.append(text) })
+}
+
+// append adds a line to the file.
+func (l *Log) append(text []byte) error {
+	return l.locked(func(f *os.File, end int64) error {
+		text = append(text, '\n')
+		if torn, err := isTorn(f, end); err != nil {
+			return err
+		} else if torn {
+			text = append([]byte{'\n'}, text...)
+		}
+		if _, err := f.Write(text); err != nil {
+			return errors.Join(err, f.Truncate(end))
+		}
+		return f.Sync()
+	})
+}
+
+// locked calls do with the file, which is locked, and its size.
+func (l *Log) locked(do func(f *os.File, end int64) error) (err error) {
 	f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
@@ -96,15 +162,7 @@ func (l *Log) add(text []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	if torn, err := isTorn(f, end); err != nil {
-		return err
-	} else if torn {
-		text = append([]byte{'\n'}, text...)
-	}
-	if _, err = f.Write(text); err != nil {
-		return errors.Join(err, f.Truncate(end))
-	}
-	return f.Sync()
+	return do(f, end)
 }
 
 // isTorn reports whether the last line has no end, because the power went while it

@@ -15,7 +15,7 @@ import (
 var day = time.Date(2026, 3, 9, 12, 0, 0, 0, time.UTC)
 
 func TestAdd(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	evil := "a\n{\"who\":\"root\"}\x00\xff"
 	if err := a.Add(Line{At: day, Who: evil, What: Listen, Organisation: evil, Recording: evil, From: evil, Detail: strings.Repeat(evil, 1000)}); err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestAdd(t *testing.T) {
 	for i := range 8 {
 		group.Go(func() {
 			for n := range 20 {
-				if err := New(filepath.Dir(a.Path())).Add(Line{At: day, What: fmt.Sprint(i, n)}); err != nil {
+				if err := New(filepath.Dir(a.Path()), nil).Add(Line{At: day, What: fmt.Sprint(i, n)}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -39,7 +39,7 @@ func TestAdd(t *testing.T) {
 
 // TestTorn: a line that a power cut left without its end does not spoil the next one.
 func TestTorn(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	if err := os.WriteFile(a.Path(), []byte(`{"at":"2026-03-`), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ func withoutOffsets(lines []Line) []Line {
 }
 
 func TestRead(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	if lines, next, err := a.Read(t.Context(), Query{}); lines != nil || next != 0 || err != nil {
 		t.Errorf("no file: %v, %d, %v", lines, next, err)
 	}
@@ -107,7 +107,7 @@ func TestRead(t *testing.T) {
 
 // TestReadAnywhere: Read finds each whole line before Before once, whatever it is.
 func TestReadAnywhere(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	var ends []int
 	size := 0
 	for i := range 5 {
@@ -153,7 +153,7 @@ func TestReadTorn(t *testing.T) {
 		"a long last line":  line(1) + "\n" + line(2) + "\n" + strings.Repeat("x", 300_000),
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := New(t.TempDir())
+			a := New(t.TempDir(), nil)
 			testkit.WriteFile(t, a.Path(), []byte(text))
 			for _, limit := range []int{1, 100} {
 				got := ""
@@ -175,7 +175,7 @@ func TestReadTorn(t *testing.T) {
 // TestReadBounded: one call looks through a part of a large file, and all calls
 // together through all of it, unless only the last hours are asked for.
 func TestReadBounded(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	var text strings.Builder
 	for i := 0; text.Len() < 5*maxRead/2; i++ {
 		at := "2026-03-09T12:00:00Z"
@@ -225,7 +225,7 @@ func TestReadBounded(t *testing.T) {
 
 // TestReadClock: a line with a wrong time hides no lines before it.
 func TestReadClock(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	for i, at := range []time.Time{day, day, time.Unix(0, 0), day.Add(time.Hour), time.Unix(0, 0)} {
 		if err := a.Add(Line{At: at, Who: fmt.Sprint(i), What: Listen}); err != nil {
 			t.Fatal(err)
@@ -237,7 +237,7 @@ func TestReadClock(t *testing.T) {
 }
 
 func TestReadFails(t *testing.T) {
-	a := New(t.TempDir())
+	a := New(t.TempDir(), nil)
 	if err := os.Mkdir(a.Path(), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -247,7 +247,7 @@ func TestReadFails(t *testing.T) {
 }
 
 func BenchmarkRead(b *testing.B) {
-	a := New(b.TempDir())
+	a := New(b.TempDir(), nil)
 	var text strings.Builder
 	for i := 0; text.Len() < maxRead; i++ {
 		fmt.Fprintf(&text, `{"at":"2026-03-09T12:00:00Z","who":"anna","what":"listen","organisation":"acme","recording":"5f7ad4b6-0d9f-4be5-9a6c-6d4c8f1f%04x","from":"192.0.2.1"}`+"\n", i)

@@ -145,7 +145,7 @@ func (v *Verifier) endLines() {
 				continue
 			}
 			f := Finding{Where: l.name, Seq: seq, What: Cut, Detail: "the audit log does not have this line any more"}
-			if seq == l.last.Seq {
+			if seq == l.open {
 				f.Detail, f.Note = "the audit log does not have this line yet: the next process that writes puts it there", true
 			} else if seq > l.read {
 				f.What = Truncated

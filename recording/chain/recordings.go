@@ -42,27 +42,24 @@ func (v *Verifier) judge(r Recording) Finding {
 		f.Seq, f.Detail = s.seq, "the log has it in "+path.Dir(s.file)
 	default:
 		f.Seq = s.seq
-		f.What, f.Detail, f.Note = s.compare(r.Sum, v.isLast(s))
+		f.What, f.Detail, f.Note = s.compare(r.Sum, v.isOpen(s))
 		s.seen = s.seen || f.What == "" || f.Note
 	}
 	return f
 }
 
-// isLast reports whether the entry about a recording is the last one of its log: what
-// it tells of may not be done yet.
-func (v *Verifier) isLast(s *recordingState) bool {
-	return v.file(s.log).last.Seq == s.seq
-}
+// isOpen reports whether what the entry about a recording tells of may not be done yet.
+func (v *Verifier) isOpen(s *recordingState) bool { return v.file(s.log).open == s.seq }
 
-// compare returns what is wrong with a sidecar of this hash; "" if nothing is. Last
-// says whether the entry is the last one of its log.
-func (s *recordingState) compare(sum string, last bool) (what, detail string, note bool) {
+// compare returns what is wrong with a sidecar of this hash; "" if nothing is. Open
+// says whether it may not be written yet.
+func (s *recordingState) compare(sum string, open bool) (what, detail string, note bool) {
 	switch {
 	case s.mayGo && (s.file == "" || sum == s.sum):
 		return Inserted, "it is there, although the log says that it was deleted: the deletion was interrupted, or somebody put it back", true
 	case sum == s.sum:
 		return "", "", false
-	case last && sum == s.was:
+	case open && sum == s.was:
 		return Undone, "not changed yet: the process was killed", true
 	case sum == s.was:
 		return Replaced, "it is the sidecar that was there before", false
@@ -93,7 +90,7 @@ func (v *Verifier) endRecordings(sum func(string) string, live func(string) bool
 			continue
 		}
 		f := Finding{Where: s.file, Seq: s.seq, What: Cut, Detail: "the sidecar is gone, and no entry says that it was deleted"}
-		if s.was == "" && v.isLast(s) && live(key.id) {
+		if s.was == "" && v.isOpen(s) && live(key.id) {
 			f.Detail, f.Note = "not written yet: the process was killed, and the next one goes on", true
 		}
 		v.found(f)

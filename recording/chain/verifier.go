@@ -107,6 +107,7 @@ type log struct {
 	name    string
 	begun   Entry
 	last    Entry
+	open    int64 // the seq of the last entry that is not about another one: what it tells of may not be done yet
 	lines   map[int64]*lineState
 	read    int64 // the seq of its line that was found last in the audit log
 	signed  int64 // the seq of the last checkpoint whose signature is right
@@ -174,6 +175,9 @@ func (v *Verifier) Log(where string, r io.Reader) error {
 		v.take(l, n, e)
 		if e.Seq >= l.last.Seq {
 			l.last = e
+		}
+		if e.Kind != Undone && e.Kind != Recovered && e.Kind != Damaged {
+			l.open = e.Seq
 		}
 	})
 }
