@@ -20,7 +20,7 @@ type wrong struct{ section, yaml string }
 var (
 	wrongDaemonFile = []wrong{
 		{"", "x: 1"}, {"switches[].", "switches: [{ x: 1 }]"}, {"store.", "store: { x: 1 }"}, {"recordings.", "recordings: { x: 1 }"},
-		{"prompts.", "prompts: { x: 1 }"}, {"http.", "http: { x: 1 }"}, {"metrics.", "metrics: { x: 1 }"}, {"log.", "log: { x: 1 }"},
+		{"prompts.", "prompts: { x: 1 }"}, {"audit.", "audit: { x: 1 }"}, {"http.", "http: { x: 1 }"}, {"metrics.", "metrics: { x: 1 }"}, {"log.", "log: { x: 1 }"},
 	}
 	wrongPolicy = []wrong{
 		{"", "x: 1"}, {"", "organisations: { acme: {"}, {"", "x: 1,"}, {"disclaimer.", "disclaimer: { x: 1 },"}, {"on_demand.", "on_demand: { x: 1 },"},

@@ -34,6 +34,7 @@ type Config struct {
 	Policy   func() *flow.Policy // the one in force; never nil
 	Dir      recording.Dir
 	Audit    *audit.Log
+	Evidence func() ops.Evidence // what is known of the evidence log
 	Accounts *access.Accounts
 	Proxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
 	TLS      bool           // every request comes by HTTPS, whatever a proxy says
@@ -60,9 +61,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{log: cfg.Log, mux: http.NewServeMux(), crossOrigin: http.NewCrossOriginProtection(),
 		proxies: identity.Proxies{Trusted: cfg.Proxies, TLS: cfg.TLS}}
 	s.operations = ops.New(ops.Config{Index: cfg.Index, Calls: cfg.Calls, Presser: cfg.Presser, Policy: cfg.Policy,
-		Dir: cfg.Dir, Audit: cfg.Audit, Log: cfg.Log})
+		Dir: cfg.Dir, Audit: cfg.Audit, Evidence: cfg.Evidence, Log: cfg.Log})
 	checker := identity.New(identity.Config{Accounts: cfg.Accounts, Sessions: cfg.Sessions, Proxies: s.proxies,
-		Idle: cfg.Idle, Lifetime: cfg.Lifetime, Log: cfg.Log})
+		Idle: cfg.Idle, Lifetime: cfg.Lifetime, WrongToken: s.operations.Audit.WrongToken, Log: cfg.Log})
 	beat := cmp.Or(cfg.Beat, respond.BeatEvery)
 	s.api = api.New(api.Config{Operations: s.operations, Checker: checker, Policy: cfg.Policy, Beat: beat, Log: cfg.Log}, s.mux)
 	var err error

@@ -37,7 +37,12 @@ type Config struct {
 		Language string `yaml:"language"`
 	} `yaml:"prompts"`
 	Policy string `yaml:"policy"`
-	HTTP   struct {
+	Audit  struct {
+		Dir    string   `yaml:"dir"`    // the folder of the evidence logs
+		Key    string   `yaml:"key"`    // signs their checkpoints; the file may be absent
+		Copies []string `yaml:"copies"` // where checkpoints are copied to: CopySyslog, a file's path, or an https:// URL
+	} `yaml:"audit"`
+	HTTP struct {
 		Listen         string         `yaml:"listen"` // "": there is no console
 		Accounts       string         `yaml:"accounts"`
 		Certificate    string         `yaml:"certificate"`
@@ -54,6 +59,9 @@ type Config struct {
 
 	PolicyNamed bool `yaml:"-"` // the file has the key policy, so the policy should be there
 }
+
+// CopySyslog is the word for syslog in audit.copies.
+const CopySyslog = "syslog"
 
 // Switch is one FreeSWITCH: where its event socket is, and its password.
 type Switch struct {
@@ -86,6 +94,7 @@ func Default() *Config {
 	c.Recordings.Dir, c.Recordings.Stereo = dir, true
 	c.Prompts.Dir, c.Prompts.Language = "/usr/local/share/tapedeck/sounds", "en"
 	c.Policy = "/etc/tapedeck/policy.yaml"
+	c.Audit.Dir, c.Audit.Key = "/var/lib/tapedeck/audit", "/etc/tapedeck/audit.key"
 	c.HTTP.Listen, c.HTTP.Accounts = "127.0.0.1:8085", "/etc/tapedeck/accounts.yaml"
 	c.Metrics.Listen = "127.0.0.1:9185"
 	c.Log.Format = "text"

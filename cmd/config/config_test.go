@@ -109,6 +109,7 @@ store: { redis: [redis://:pw@a:1, "redis://:pw@b:2"] }
 recordings: { dir: /srv/calls, stereo: false, rate: 16000 }
 prompts: { dir: /srv/sounds, language: es }
 policy: p
+audit: { dir: /srv/audit/, key: k.pem, copies: [syslog, /mnt/worm/checkpoints, "https://log.example.net/c"] }
 http: { listen: ":0", accounts: a, certificate: c, key: k, trusted_proxies: 10.0.0.0/8 }
 metrics: { listen: localhost:1 }
 log: { level: debug, format: json }
@@ -122,6 +123,7 @@ log: { level: debug, format: json }
 		t.Fatal(err)
 	}
 	want.Recordings.Rate = 16000
+	want.Audit.Dir, want.Audit.Key, want.Audit.Copies = "/srv/audit", "k.pem", []string{CopySyslog, "/mnt/worm/checkpoints", "https://log.example.net/c"}
 	want.HTTP.Listen, want.HTTP.Accounts = ":0", "a"
 	want.HTTP.Certificate, want.HTTP.Key, want.HTTP.TrustedProxies = "c", "k", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
@@ -149,7 +151,7 @@ func TestConfigMistakes(t *testing.T) {
 		line int
 		says string
 	}{
-		{"lsten: x\n", 1, `unknown key "lsten": use allow, http, listen,`},
+		{"lsten: x\n", 1, `unknown key "lsten": use allow, audit, http, listen,`},
 		{"log:\n  colour: red\n", 2, `unknown key "colour" in log: use format, level`},
 		{"listen: 'a:1'\nlisten: 'a:2'\n", 2, "listen is said twice: remove this one or that of line 1"},
 		{"listen: 8084\n", 1, "write HOST:PORT, such as 127.0.0.1:8084"},
@@ -175,6 +177,10 @@ func TestConfigMistakes(t *testing.T) {
 		{"store: embedded\n", 1, "write keys and values"},
 		{"recordings: {dir: spool}\n", 1, "not absolute"},
 		{"recordings: {dir: /a b}\n", 1, "use letters, digits"},
+		{"audit: {dir: audit}\n", 1, "not absolute"},
+		{"recordings: {dir: /srv/calls}\naudit: {dir: /srv/calls/audit}\n", 1, "where FreeSWITCH may write"},
+		{"audit: {copies: [http://example.net/c]}\n", 1, "https://"},
+		{"audit: {copies: https://u:pw@example.net/c}\n", 1, "has no password"},
 		{"recordings: {stereo: maybe}\n", 1, "write true or false"},
 		{"recordings: {rate: 44100}\n", 1, "write 8000 or 16000 or leg"},
 		{"policy: {a: b}\n", 1, "write one value"},

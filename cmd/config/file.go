@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +46,9 @@ func Parse(file string, text []byte) (*Config, error) {
 	if doc := r.Open(strictyaml.Source{Name: file, Text: text}); doc != nil {
 		top := doc.Content[0]
 		r.config(top, c)
+		if below(c.Audit.Dir, c.Recordings.Dir.String()) {
+			r.Mistake(top, "audit.dir %s is in the folder of the recordings, where FreeSWITCH may write: name another", c.Audit.Dir)
+		}
 		if (c.HTTP.Certificate == "") != (c.HTTP.Key == "") {
 			r.Mistake(top, "http: a certificate needs its key, and a key its certificate: write both http.certificate and http.key")
 		}
@@ -83,6 +88,11 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 			"language": func(n *yaml.Node) { r.language(n, &c.Prompts.Language) },
 		}),
 		"policy": func(n *yaml.Node) { c.PolicyNamed = r.path(n, "policy", &c.Policy) },
+		"audit": r.section("audit", map[string]read{
+			"dir":    func(n *yaml.Node) { r.absolute(n, "audit.dir", &c.Audit.Dir) },
+			"key":    func(n *yaml.Node) { r.path(n, "audit.key", &c.Audit.Key) },
+			"copies": func(n *yaml.Node) { r.copies(n, &c.Audit.Copies) },
+		}),
 		"http": r.section("http", map[string]read{
 			"listen":      r.addressOrOff("http.listen", "127.0.0.1:8085", &c.HTTP.Listen),
 			"accounts":    func(n *yaml.Node) { r.path(n, "http.accounts", &c.HTTP.Accounts) },
@@ -136,6 +146,38 @@ func (r *reader) path(n *yaml.Node, key string, value *string) bool {
 		*value = text
 	}
 	return ok
+}
+
+// absolute reads the name of a folder, from the root on.
+func (r *reader) absolute(n *yaml.Node, key string, value *string) {
+	text, _, ok := r.Text(n, key)
+	if ok && !filepath.IsAbs(text) {
+		r.Mistake(n, "%s is %.200q: it is not absolute: begin with /", key, text)
+	} else if ok {
+		*value = filepath.Clean(text)
+	}
+}
+
+// below reports whether a folder is another one, or in it.
+func below(dir, other string) bool {
+	within, err := filepath.Rel(other, dir)
+	return err == nil && within != ".." && !strings.HasPrefix(within, "../")
+}
+
+// copies reads where checkpoints are copied to.
+func (r *reader) copies(n *yaml.Node, value *[]string) {
+	*value = nil
+	for _, item := range r.items(n) {
+		text, _, ok := r.Text(item, "audit.copies")
+		if !ok {
+			continue
+		}
+		if u, err := url.Parse(text); text == CopySyslog || filepath.IsAbs(text) || err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil {
+			*value = append(*value, text)
+			continue
+		}
+		r.Mistake(item, "audit.copies: write syslog, the path of a file from / on, or a URL that begins with https:// and has no password")
+	}
 }
 
 // address reads an address to listen on. Without a host it means every address of the

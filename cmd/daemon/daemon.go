@@ -17,10 +17,12 @@ import (
 	"tapedeck/call"
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/maintenance"
+	"tapedeck/cmd/proof"
 	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/metrics"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/calls"
 )
 
@@ -91,28 +93,31 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 		return nil, err
 	}
 	d.parts.atStop(d.closeStore)
-	archive, drafts := openArchive(cfg, m, log)
+	makeFolder(cfg, log)
+	keeper := proof.NewKeeper(cfg, log)
+	archive, drafts := openArchive(cfg, keeper.Audit(), m, log)
 	d.links = newLinks(cfg, m, log)
 	controller := call.New(call.Config{Policy: d.stores.policy.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo, Rate: cfg.Recordings.Rate,
 		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Calls: d.stores.calls, Index: d.stores.index,
 		Archive: archive, Drafts: drafts, Meter: m, Log: log})
 	d.liveCalls = &liveCalls{here: controller, calls: d.stores.calls, peers: d.stores.peers}
-	d.stores.policy.Follow(func(p *flow.Policy) { m.Policy(p.Revision) })
+	d.stores.policy.Follow(func(p *flow.Policy) { m.Policy(p.Revision); keeper.PolicyInForce(p, "redis") })
 	d.stores.calls.Follow(controller)
 	d.stores.peers.Handle(d.liveCalls.answer)
 	server := &esl.Server{Allow: cfg.Allow, Grace: grace, Handle: controller.Handle, Logger: log, Rejected: m.Rejected, Connections: m.Connections}
 	upkeep := maintenance.New(maintenance.Config{Dir: cfg.Recordings.Dir, Policy: d.stores.policy.Policy, Index: d.stores.index,
-		Live: d.stores.calls, Alone: d.stores.conn.Alone(), Archive: archive, Calls: controller, Meter: m, Log: log})
+		Live: d.stores.calls, Alone: d.stores.conn.Alone(), Archive: archive, Audit: keeper.Audit(), Calls: controller, Meter: m, Log: log})
 	var web *webConsole
 	if at.console != nil {
-		if web, err = newWebConsole(cfg, d.stores, d.liveCalls, m, log); err != nil {
+		if web, err = newWebConsole(cfg, d.stores, d.liveCalls, keeper, m, log); err != nil {
 			return nil, err
 		}
 	}
-	policy := &policyFile{path: cfg.Policy, named: cfg.PolicyNamed, store: d.stores.policy, meter: m, log: log}
+	policy := &policyFile{path: cfg.Policy, named: cfg.PolicyNamed, store: d.stores.policy, meter: m, changed: keeper.PolicyInForce, log: log}
 	policy.begin(ctx)
 
 	d.parts.start("store", d.stores.conn.Run)
+	d.parts.start("evidence", keeper.Run)
 	d.parts.start("policy", policy.run)
 	d.parts.start("archive", archive.Run)
 	d.parts.start("maintenance", upkeep.Run)
@@ -139,13 +144,17 @@ func (d *Daemon) closeStore() {
 	}
 }
 
-// openArchive makes the recordings' folder if it is not there, and returns the archive
-// and the drafts of recordings that were live when another Tapedeck ended.
-func openArchive(cfg *config.Config, m *metrics.Metrics, log *slog.Logger) (*recording.Archive, []recording.Sidecar) {
+// makeFolder makes the recordings' folder if it is not there.
+func makeFolder(cfg *config.Config, log *slog.Logger) {
 	if err := os.Mkdir(cfg.Recordings.Dir.String(), 0o775); err != nil && !errors.Is(err, fs.ErrExist) {
 		log.Warn("recordings.dir cannot be made: make it, and let FreeSWITCH's user write into it", "error", err)
 	}
-	archive := recording.NewArchive(recording.ArchiveConfig{Dir: cfg.Recordings.Dir, Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
+}
+
+// openArchive returns the archive and the drafts of recordings that were live when
+// another Tapedeck ended.
+func openArchive(cfg *config.Config, lines *audit.Log, m *metrics.Metrics, log *slog.Logger) (*recording.Archive, []recording.Sidecar) {
+	archive := recording.NewArchive(recording.ArchiveConfig{Dir: cfg.Recordings.Dir, Evidence: lines.Evidence(), Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
 	drafts, err := archive.Drafts()
 	if err != nil {
 		log.Warn("drafts of recordings that were live are not readable", "error", err)

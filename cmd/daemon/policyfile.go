@@ -20,13 +20,14 @@ import (
 // policy that is valid. Between two changes of the file, a policy that another instance or
 // `policy apply` puts into Redis stays in force.
 type policyFile struct {
-	path  string
-	named bool // the daemon file names it, so it should be there
-	store *policy.Store
-	meter *metrics.Metrics
-	log   *slog.Logger
-	seen  string // fingerprint of the file when it was read last
-	last  string // revision of the last valid policy in it
+	path    string
+	named   bool // the daemon file names it, so it should be there
+	store   *policy.Store
+	meter   *metrics.Metrics
+	changed func(p *flow.Policy, from string) // is told of each policy that the file puts in force
+	log     *slog.Logger
+	seen    string // fingerprint of the file when it was read last
+	last    string // revision of the last valid policy in it
 }
 
 // pollPolicy is how often the file is looked at. Polling notices every kind of change, on
@@ -87,6 +88,7 @@ func (f *policyFile) look(ctx context.Context) {
 		f.log.Warn("policy in force here, not yet in redis", "error", err)
 	}
 	f.meter.Policy(p.Revision)
+	f.changed(p, "policy file")
 	f.log.Info("policy in force", "revision", p.Revision, "replaces", running, "organisations", len(p.Organisations))
 }
 

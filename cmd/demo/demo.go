@@ -104,6 +104,7 @@ func newStage(ctx context.Context, dir string, log *slog.Logger) (*stage, error)
 	cfg.Listen, cfg.Metrics.Listen, cfg.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0", freeOr(cfg.HTTP.Listen)
 	cfg.HTTP.Accounts = filepath.Join(s.dir, "accounts.yaml")
 	cfg.Policy, cfg.PolicyNamed = s.policy, true
+	cfg.Audit.Dir, cfg.Audit.Key = s.dir+"-audit", filepath.Join(s.dir+"-audit", "audit.key")
 	cfg.Switches = []config.Switch{{Name: "demo", Address: address, Password: esl.NewSecret("ClueCon")}}
 	if cfg.Recordings.Dir, err = recording.NewDir(s.dir); err != nil {
 		return nil, errors.Join(err, s.sw.Close())
@@ -143,8 +144,8 @@ func (s *stage) daemonFile() string { return filepath.Join(s.dir, "tapedeck.yaml
 // writeDaemonFile writes a daemon file, with which other commands find the recordings.
 func (s *stage) writeDaemonFile(cfg *config.Config) error {
 	text := fmt.Sprintf("# The daemon file of `tapedeck demo`; each run writes it anew.\n"+
-		"recordings: { dir: %q }\npolicy: %q\nhttp: { listen: %q, accounts: %q }\n",
-		s.dir, s.policy, s.daemon.Addresses().Console.String(), cfg.HTTP.Accounts)
+		"recordings: { dir: %q }\naudit: { dir: %q, key: %q }\npolicy: %q\nhttp: { listen: %q, accounts: %q }\n",
+		s.dir, cfg.Audit.Dir, cfg.Audit.Key, s.policy, s.daemon.Addresses().Console.String(), cfg.HTTP.Accounts)
 	return os.WriteFile(s.daemonFile(), []byte(text), 0o644)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
 )
@@ -26,6 +27,7 @@ type Config struct {
 	Live    LiveLister
 	Alone   bool // no other instance uses the Redis
 	Archive *recording.Archive
+	Audit   *audit.Log
 	Calls   Calls
 	Meter   Meter
 	Log     *slog.Logger
@@ -67,6 +69,7 @@ type Maintenance struct {
 	live    LiveLister
 	alone   bool
 	archive *recording.Archive
+	audit   *audit.Log
 	calls   Calls
 	meter   Meter
 	log     *slog.Logger
@@ -74,7 +77,7 @@ type Maintenance struct {
 
 // New makes a Maintenance that does nothing until Run.
 func New(c Config) *Maintenance {
-	return &Maintenance{dir: c.Dir, policy: c.Policy, index: c.Index, live: c.Live, alone: c.Alone, archive: c.Archive, calls: c.Calls, meter: c.Meter, log: c.Log}
+	return &Maintenance{dir: c.Dir, policy: c.Policy, index: c.Index, live: c.Live, alone: c.Alone, archive: c.Archive, audit: c.Audit, calls: c.Calls, meter: c.Meter, log: c.Log}
 }
 
 const (

@@ -20,6 +20,7 @@ import (
 	"tapedeck/internal/testkit"
 	"tapedeck/metrics"
 	"tapedeck/recording"
+	"tapedeck/recording/audit"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 	"tapedeck/store/index"
@@ -85,7 +86,7 @@ func newWorkshop(t *testing.T, redis string) *workshop {
 	live := calls.New(conn)
 	w.recordings = index.New(conn)
 	w.Maintenance = New(Config{Dir: w.Spool.Dir, Policy: s.Policy, Index: w.recordings, Live: live, Alone: conn.Alone(),
-		Archive: archive, Calls: &w.going, Meter: metrics.New(), Log: log})
+		Archive: archive, Audit: audit.New(w.Spool.Dir.String(), nil), Calls: &w.going, Meter: metrics.New(), Log: log})
 	t.Cleanup(func() { _ = conn.Close() })
 	w.background(conn.Run)
 	w.background(archive.Run)

@@ -23,7 +23,7 @@ func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
 	var unread error // about one of the recordings that are kept because something is wrong
 	done, err := recording.Purge(ctx, recording.PurgeConfig{
 		Dir: m.dir, Now: now, Retention: Retention(m.policy()), Live: live,
-		Audit: audit.New(m.dir.String(), nil), By: audit.Actor{Who: "tapedeck serve", From: "retention"},
+		Audit: m.audit, By: audit.Actor{Who: "tapedeck serve", From: "retention"},
 		Deleted: func(s recording.Sidecar) { m.index.Delete(s.Organisation, s.ID()) },
 		Kept: func(_, _ string, _ recording.KeptReason, err error) {
 			if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"tapedeck/call"
 	"tapedeck/recording"
+	"tapedeck/recording/evidence"
 )
 
 // UndescribedAge is how long nobody has written to a file without a sidecar before it is
@@ -57,11 +58,11 @@ func (m *Maintenance) describe(ctx context.Context, s recording.Sidecar) bool {
 }
 
 // Describe makes sidecars for the files below d that have none and that no call is about.
-// It returns how many it made. At the first file that the archive cannot describe it
-// stops.
-func Describe(ctx context.Context, d recording.Dir) (made int, err error) {
+// Each is an entry of the evidence log, unless that is nil. Describe returns how many it
+// made. At the first file that the archive cannot describe it stops.
+func Describe(ctx context.Context, d recording.Dir, ev *evidence.Log) (made int, err error) {
 	failed := make(chan error, 1)
-	archive := recording.NewArchive(recording.ArchiveConfig{Dir: d, Log: slog.New(slog.DiscardHandler), Grace: time.Millisecond,
+	archive := recording.NewArchive(recording.ArchiveConfig{Dir: d, Evidence: ev, Log: slog.New(slog.DiscardHandler), Grace: time.Millisecond,
 		OnError: func(_ string, err error) {
 			select {
 			case failed <- err:

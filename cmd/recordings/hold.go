@@ -15,17 +15,21 @@ import (
 )
 
 // Hold keeps a recording, and every part of its call, from being deleted.
-func Hold(ctx context.Context, cfg *config.Config, id, reason string, by audit.Actor, stdout io.Writer) error {
-	return setHold(ctx, cfg, id, &recording.Hold{By: by.Who, Reason: reason, At: time.Now()}, by, stdout)
+func Hold(ctx context.Context, cfg *config.Config, lines *audit.Log, id, reason string, by audit.Actor, stdout io.Writer) error {
+	who := by.Who
+	if by.For != "" {
+		who += ", for " + by.For
+	}
+	return setHold(ctx, cfg, lines, id, &recording.Hold{By: who, Reason: reason, At: time.Now()}, by, stdout)
 }
 
 // Release ends the hold on a recording.
-func Release(ctx context.Context, cfg *config.Config, id string, by audit.Actor, stdout io.Writer) error {
-	return setHold(ctx, cfg, id, nil, by, stdout)
+func Release(ctx context.Context, cfg *config.Config, lines *audit.Log, id string, by audit.Actor, stdout io.Writer) error {
+	return setHold(ctx, cfg, lines, id, nil, by, stdout)
 }
 
 // setHold changes the sidecar, which is the truth, and then the index.
-func setHold(ctx context.Context, cfg *config.Config, id string, hold *recording.Hold, by audit.Actor, stdout io.Writer) error {
+func setHold(ctx context.Context, cfg *config.Config, lines *audit.Log, id string, hold *recording.Hold, by audit.Actor, stdout io.Writer) error {
 	path, before, err := findRecording(ctx, cfg.Recordings.Dir, id)
 	if err != nil {
 		return err
@@ -34,7 +38,7 @@ func setHold(ctx context.Context, cfg *config.Config, id string, hold *recording
 		_, err := fmt.Fprintf(stdout, "%s is not held: nothing changes\n", id)
 		return err
 	}
-	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, audit.New(cfg.Recordings.Dir.String(), nil), by, time.Now())
+	after, err := recording.SetHold(cfg.Recordings.Dir, path, hold, lines, by, time.Now())
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ import (
 
 // Purge deletes what is older than its organisation keeps it, and prints a line for each
 // recording that it deletes or keeps. A dry run only prints.
-func Purge(ctx context.Context, cfg *config.Config, by audit.Actor, dry bool, stdout io.Writer) error {
-	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: dry, Audit: audit.New(cfg.Recordings.Dir.String(), nil), By: by}
+func Purge(ctx context.Context, cfg *config.Config, lines *audit.Log, by audit.Actor, dry bool, stdout io.Writer) error {
+	c := recording.PurgeConfig{Dir: cfg.Recordings.Dir, Now: time.Now(), Dry: dry, Audit: lines, By: by}
 	if cfg.Store.Embedded() {
 		p, err := flow.Load(cfg.Policy)
 		if err != nil {

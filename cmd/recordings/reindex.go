@@ -8,6 +8,7 @@ import (
 
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/maintenance"
+	"tapedeck/cmd/proof"
 	"tapedeck/cmd/storeclient"
 	"tapedeck/cmd/words"
 	"tapedeck/internal/tidy"
@@ -25,7 +26,11 @@ func Reindex(ctx context.Context, cfg *config.Config, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	made, broken := maintenance.Describe(ctx, cfg.Recordings.Dir)
+	lines, err := proof.Open(cfg)
+	if err != nil {
+		fmt.Fprintf(stderr, "tapedeck recordings reindex: %s\n", tidy.Text(err.Error(), maxLine))
+	}
+	made, broken := maintenance.Describe(ctx, cfg.Recordings.Dir, lines.Evidence())
 	fmt.Fprintf(stdout, "files without a call described: %d\n", made)
 	unreadable := 0
 	kept, removed, err := index.New(conn).Reindex(ctx, maintenance.Entries(ctx, cfg.Recordings.Dir, func(err error) {

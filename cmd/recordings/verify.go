@@ -2,21 +2,46 @@ package recordings
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/proof"
 	"tapedeck/cmd/words"
 	"tapedeck/internal/tidy"
 	"tapedeck/recording"
+	"tapedeck/recording/chain"
 )
 
 // Verify reads files and sidecars anew and prints a line for each thing that does not
-// agree, which is an error, and for each problem that a sidecar admits, which is one
-// only if strict is set. Without an id it reads all recordings.
-func Verify(ctx context.Context, d recording.Dir, stdout io.Writer, strict bool, ids ...string) error {
+// agree, with the evidence log either, which is an error, and for each problem that a
+// sidecar admits, which is one only if strict is set. Without an id it reads all
+// recordings.
+func Verify(ctx context.Context, cfg *config.Config, stdout io.Writer, strict bool, ids ...string) error {
+	for _, id := range ids {
+		if _, err := findFile(ctx, cfg.Recordings.Dir, id); err != nil {
+			return err
+		}
+	}
+	err := verifyFiles(ctx, cfg.Recordings.Dir, stdout, strict, ids...)
+	about := func(f chain.Finding) bool {
+		return len(ids) == 0 || slices.Contains(ids, strings.TrimSuffix(path.Base(f.Where), path.Ext(f.Where)))
+	}
+	proved := proof.Print(ctx, cfg, proof.FilesOf(cfg), stdout, about)
+	if errors.Is(proved, recording.ErrNoEvidence) {
+		fmt.Fprintf(stdout, "evidence: there is no evidence log in %s: nothing proves that a sidecar is the one that was written\n", cfg.Audit.Dir)
+		proved = nil
+	}
+	return errors.Join(err, proved)
+}
+
+// verifyFiles compares the files with each other.
+func verifyFiles(ctx context.Context, d recording.Dir, stdout io.Writer, strict bool, ids ...string) error {
 	admitted := map[string]int{} // by the problem's code
 	report := func(f recording.Finding) {
 		if f.What == recording.Admitted {

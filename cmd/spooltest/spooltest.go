@@ -59,17 +59,25 @@ func Folder(t *testing.T) string {
 // DaemonFile is the text of a daemon file on free ports whose files are below dir,
 // with more lines.
 func DaemonFile(dir, more string) string {
-	return fmt.Sprintf("listen: 127.0.0.1:0\nmetrics: { listen: 127.0.0.1:0 }\nhttp: { listen: 127.0.0.1:0, accounts: %s/accounts.yaml }\npolicy: %s/policy.yaml\nrecordings: { dir: %s/spool }\nprompts: { dir: %s/sounds }\n%s",
-		dir, dir, dir, dir, more)
+	return fmt.Sprintf("listen: 127.0.0.1:0\nmetrics: { listen: 127.0.0.1:0 }\nhttp: { listen: 127.0.0.1:0, accounts: %s/accounts.yaml }\npolicy: %s/policy.yaml\nrecordings: { dir: %s/spool }\naudit: { dir: %s/audit, key: %s/audit.key }\nprompts: { dir: %s/sounds }\n%s",
+		dir, dir, dir, dir, dir, dir, more)
 }
 
+// auditKey is a key that signs the evidence logs of tests.
+const auditKey = `-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEIAkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJ
+-----END PRIVATE KEY-----
+`
+
 // Files writes what DaemonFile names and a daemon needs: an accounts file without
-// accounts, a folder of prompts, and the daemon file, whose path it returns.
+// accounts, the key of the evidence log, a folder of prompts, and the daemon file, whose
+// path it returns.
 func Files(t *testing.T, dir, more string) (daemonFile string) {
 	t.Helper()
 	daemonFile = filepath.Join(dir, "tapedeck.yaml")
 	err := errors.Join(os.MkdirAll(filepath.Join(dir, "sounds", "en"), 0o700),
 		os.WriteFile(filepath.Join(dir, "accounts.yaml"), []byte("version: 1\n"), 0o600),
+		os.WriteFile(filepath.Join(dir, "audit.key"), []byte(auditKey), 0o600),
 		os.WriteFile(daemonFile, []byte(DaemonFile(dir, more)), 0o600))
 	if err != nil {
 		t.Fatal(err)

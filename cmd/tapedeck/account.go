@@ -14,6 +14,7 @@ import (
 	"tapedeck/cmd/config"
 	"tapedeck/console/access"
 	"tapedeck/flow"
+	"tapedeck/recording/audit"
 )
 
 // accountLine is the command line of a command that uses the accounts file.
@@ -69,7 +70,10 @@ func accountAdd(_ context.Context, args []string, env environment) error {
 			return err
 		}
 	}
-	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.Put(a, hash, *replace) }); err != nil {
+	err = changeAccounts(cfg, "account add", audit.Account, env, func(f *access.File) (changed, error) {
+		return changed{a, "added, or changed: " + granted(a)}, f.Put(a, hash, *replace)
+	})
+	if err != nil {
 		return err
 	}
 	noteUnknown(cfg.Policy, a, env.stderr)
@@ -120,7 +124,10 @@ func accountPassword(_ context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.SetPassword(names[0], hash) }); err != nil {
+	err = changeAccounts(cfg, "account password", audit.Account, env, func(f *access.File) (changed, error) {
+		return changed{accountNamed(f, names[0]), "another password: " + names[0]}, f.SetPassword(names[0], hash)
+	})
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "account %s has another password; whoever had signed in with the old one has to do so again\n", names[0])
@@ -160,10 +167,13 @@ func accountRemove(_ context.Context, args []string, env environment) error {
 		return err
 	}
 	tokens := 0
-	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) (err error) {
+	err = changeAccounts(cfg, "account rm", audit.Account, env, func(f *access.File) (c changed, err error) {
+		c.account = accountNamed(f, names[0])
 		tokens, err = f.Remove(names[0])
-		return err
-	}); err != nil {
+		c.detail = fmt.Sprintf("removed: %s, tokens with it: %d", names[0], tokens)
+		return c, err
+	})
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "account %s is removed, tokens with it: %d\n", names[0], tokens)

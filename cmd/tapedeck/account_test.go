@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tapedeck/cmd/spooltest"
 	"tapedeck/console/access"
 )
 
@@ -23,7 +24,8 @@ func newAccountsFile(t *testing.T) *accountsFile {
 	o := &accountsFile{t, filepath.Join(dir, "tapedeck.yaml"), filepath.Join(dir, "accounts.yaml")}
 	policy := filepath.Join(dir, "policy.yaml")
 	for path, text := range map[string]string{
-		o.config: "policy: " + policy + "\nhttp: { accounts: " + o.accounts + " }\n",
+		o.config: "policy: " + policy + "\nhttp: { accounts: " + o.accounts + " }\nrecordings: { dir: " + spooltest.Folder(t) + " }\n" +
+			"audit: { dir: " + filepath.Join(dir, "audit") + " }\n",
 		policy: "version: 1\norganisations:\n  acme:\n    brand: north\n    users: { alice: {} }\n" +
 			"    ring_groups: { sales: { members: [alice] } }\n",
 	} {

@@ -6,11 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"time"
 
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/policy"
 	"tapedeck/cmd/storeclient"
 	"tapedeck/flow"
+	"tapedeck/recording/audit"
 	storepolicy "tapedeck/store/policy"
 )
 
@@ -38,14 +40,19 @@ func policyApply(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	if err = apply(ctx, s, p, env.stdout); err == nil {
+	lines, err := openAudit(cfg, "policy apply", env)
+	if err == nil {
+		err = apply(ctx, s, p, lines, env.stdout)
+	}
+	if err == nil {
 		warnOfFile(cfg, p, env.stderr)
 	}
 	return errors.Join(err, conn.Close())
 }
 
-// apply prints what changes and puts the policy in force.
-func apply(ctx context.Context, s *storepolicy.Store, p *flow.Policy, stdout io.Writer) error {
+// apply prints what changes and puts the policy in force. The line of the audit log is
+// written first: without it nothing changes.
+func apply(ctx context.Context, s *storepolicy.Store, p *flow.Policy, log *auditLog, stdout io.Writer) error {
 	before := s.Policy()
 	lines, err := policy.Changes(before, p)
 	if err != nil {
@@ -54,8 +61,14 @@ func apply(ctx context.Context, s *storepolicy.Store, p *flow.Policy, stdout io.
 	for _, line := range lines {
 		fmt.Fprintln(stdout, line)
 	}
-	if err := s.Apply(ctx, p); err != nil {
+	by := actorOf("")
+	line := audit.Line{At: time.Now(), Who: by.Who, What: audit.Policy, From: by.Origin(), Detail: fmt.Sprintf("revision %.12s replaces %.12s", p.Revision, before.Revision)}
+	if err := log.Add(line); err != nil {
 		return err
+	}
+	if err := s.Apply(ctx, p); err != nil {
+		line.What, line.Detail = audit.Failed, audit.Policy+": "+err.Error()
+		return errors.Join(err, log.Add(line))
 	}
 	if len(lines) == 0 {
 		fmt.Fprintf(stdout, "nothing changes: revision %.12s is in force\n", p.Revision)

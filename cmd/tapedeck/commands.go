@@ -26,6 +26,10 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
   tapedeck recordings hold ID --reason TEXT [--by NAME]
                                                  keep one from being deleted
   tapedeck recordings release ID [--by NAME]     end that
+  tapedeck audit key                             make the key that signs the evidence log
+  tapedeck audit verify [--dir DIR] [--recordings DIR] [--checkpoint FILE ...] [--key FILE ...]
+                                                 report what was changed in the audit log, the sidecars
+                                                 or the evidence log itself; needs no running tapedeck
   tapedeck account add NAME --role operator|brand|organisation|user [--brand B] [--organisation ID]
                   [--user U] [--group G ...] [--right R ...] [--password-stdin|--no-password] [--replace]
                                                  let somebody use the console and the API
@@ -37,7 +41,7 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
                                                  make a bearer token for the API, print its secret
   tapedeck token ls [ACCOUNT]                    list tokens
   tapedeck token rm ID                           revoke one
-                                                 (recordings, account and token: [--config FILE])
+                                                 (recordings, audit, account and token: [--config FILE])
   tapedeck version
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -61,6 +65,9 @@ var commands = map[string]command{
 	"recordings purge":   recordingsPurge,
 	"recordings hold":    recordingsHold,
 	"recordings release": recordingsRelease,
+
+	"audit key":    auditKey,
+	"audit verify": auditVerify,
 
 	"account add":      accountAdd,
 	"account ls":       accountList,

@@ -31,12 +31,11 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], environment{os.Getenv, os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
 }
 
 // environment is what the commands have from the process.
 type environment struct {
-	get            func(variable string) string // os.Getenv
 	stdin          *os.File
 	stdout, stderr io.Writer
 }

@@ -37,11 +37,18 @@ func TestAsAnOperator(t *testing.T) {
 	s := &daemontest.Daemon{T: t, Folder: dir, Policy: filepath.Join(dir, "policy.yaml"), Logged: &testkit.Log{}}
 	testkit.Replace(t, s.Policy, spooltest.TwoOrganisations)
 	config := spooltest.Files(t, dir, daemontest.RedisLine(redis)+"switches:\n"+line)
-	if err := os.Remove(filepath.Join(dir, "accounts.yaml")); err != nil {
+	for _, name := range []string{"accounts.yaml", "audit.key"} {
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "spool"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(program, "account", "add", "root", "--role", "operator", "--no-password", "--config", config).CombinedOutput(); err != nil {
-		t.Fatalf("account add: %v\n%s", err, out)
+	for _, words := range []string{"account add root --role operator --no-password", "audit key"} {
+		if out, err := exec.Command(program, append(strings.Fields(words), "--config", config)...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", words, err, out)
+		}
 	}
 	cmd := exec.Command(program, "serve", "--config", config)
 	var stdout bytes.Buffer

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
-	"os/user"
 	"strings"
 	"time"
 
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/recordings"
 	"tapedeck/recording"
-	"tapedeck/recording/audit"
 )
 
 // recordingsFlags returns the flags that every command about recordings has.
@@ -127,7 +124,7 @@ func recordingsVerify(ctx context.Context, args []string, env environment) error
 	if err != nil {
 		return err
 	}
-	return recordings.Verify(ctx, cfg.Recordings.Dir, env.stdout, *strict, ids...)
+	return recordings.Verify(ctx, cfg, env.stdout, *strict, ids...)
 }
 
 // recordingsReindex describes the files that nobody has described, and makes the
@@ -148,26 +145,26 @@ func recordingsReindex(ctx context.Context, args []string, env environment) erro
 func recordingsPurge(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("purge")
 	dry := flags.Bool("dry-run", false, "delete nothing, say what would be deleted")
-	who := flags.String("by", "", "who deletes, for the audit file: `NAME` (default: the login name)")
+	who := flags.String("by", "", "in whose name: `NAME`; the audit log has it beside the user who runs this")
 	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
-		return err
-	}
-	actor, err := actorOf(*who, env)
-	if err != nil {
 		return err
 	}
 	cfg, err := recordings.Load(*daemonFile)
 	if err != nil {
 		return err
 	}
-	return recordings.Purge(ctx, cfg, actor, *dry, env.stdout)
+	lines, err := openAudit(cfg, flags.Name(), env)
+	if err != nil {
+		return err
+	}
+	return recordings.Purge(ctx, cfg, lines.Log, actorOf(*who), *dry, env.stdout)
 }
 
 // recordingsHold keeps a recording from being deleted, whatever its age.
 func recordingsHold(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("hold")
 	reason := flags.String("reason", "", "why it is kept: `TEXT`")
-	who := flags.String("by", "", "who wants that: `NAME` (default: the login name)")
+	who := flags.String("by", "", "in whose name: `NAME`; the audit log has it beside the user who runs this")
 	ids, err := parse(flags, args, env.stdout, 1, "the recording's ID")
 	if err != nil {
 		return err
@@ -175,26 +172,22 @@ func recordingsHold(ctx context.Context, args []string, env environment) error {
 	if strings.TrimSpace(*reason) == "" {
 		return usagef("--reason: say why it is kept, such as a case number")
 	}
-	actor, err := actorOf(*who, env)
-	if err != nil {
-		return err
-	}
 	cfg, err := recordings.Load(*daemonFile)
 	if err != nil {
 		return err
 	}
-	return recordings.Hold(ctx, cfg, ids[0], *reason, actor, env.stdout)
+	lines, err := openAudit(cfg, flags.Name(), env)
+	if err != nil {
+		return err
+	}
+	return recordings.Hold(ctx, cfg, lines.Log, ids[0], *reason, actorOf(*who), env.stdout)
 }
 
 // recordingsRelease ends a hold.
 func recordingsRelease(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := recordingsFlags("release")
-	who := flags.String("by", "", "who wants that: `NAME` (default: the login name)")
+	who := flags.String("by", "", "in whose name: `NAME`; the audit log has it beside the user who runs this")
 	ids, err := parse(flags, args, env.stdout, 1, "the recording's ID")
-	if err != nil {
-		return err
-	}
-	actor, err := actorOf(*who, env)
 	if err != nil {
 		return err
 	}
@@ -202,20 +195,9 @@ func recordingsRelease(ctx context.Context, args []string, env environment) erro
 	if err != nil {
 		return err
 	}
-	return recordings.Release(ctx, cfg, ids[0], actor, env.stdout)
-}
-
-// actorOf returns who the audit log names: the name given, or the login name, or, where
-// nobody has logged in, the user of the process.
-func actorOf(by string, env environment) (audit.Actor, error) {
-	who := strings.TrimSpace(cmp.Or(by, env.get("SUDO_USER"), env.get("USER"), env.get("LOGNAME")))
-	if who == "" {
-		if u, err := user.Current(); err == nil {
-			who = u.Username
-		}
+	lines, err := openAudit(cfg, flags.Name(), env)
+	if err != nil {
+		return err
 	}
-	if who == "" {
-		return audit.Actor{}, usagef("--by: there is no login name: say who does this")
-	}
-	return audit.Actor{Who: who, From: "command line"}, nil
+	return recordings.Release(ctx, cfg, lines.Log, ids[0], actorOf(*who), env.stdout)
 }

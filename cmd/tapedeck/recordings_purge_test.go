@@ -54,7 +54,7 @@ func TestRecordingsPurge(t *testing.T) {
 	o.want(t, exitDone, "deleted 1 recording, 64.0 kB of sound; held: 1; live: 1\n", "")
 	s.stays(paths, "23456")
 	lines := s.Audit()
-	if len(lines) != 1 || !strings.Contains(lines[0], `"who":"cron","what":"delete","organisation":"acme","recording":"`+spooltest.IDs+`1","from":"command line"`) {
+	if len(lines) != 1 || !strings.Contains(lines[0], `"who":"`+me()+`","what":"delete","organisation":"acme","recording":"`+spooltest.IDs+`1","from":"command line, for cron"`) {
 		t.Errorf("audit file: %q", lines)
 	}
 }
@@ -91,7 +91,7 @@ func TestRecordingsPurgeEmbedded(t *testing.T) {
 	s.File(filepath.Join(s.Dir.String(), ".live", spooltest.IDs+"3.json"), []byte("{}"))
 	s.do("purge", "--by", "olivia").want(t, exitDone, "deleted 1 recording, 64.0 kB of sound; held: 1; live: 1\n", "")
 	s.stays(paths, "23456")
-	if lines := s.Audit(); len(lines) != 1 || !strings.Contains(lines[0], `"who":"olivia"`) {
+	if lines := s.Audit(); len(lines) != 1 || !strings.Contains(lines[0], `"from":"command line, for olivia"`) {
 		t.Errorf("audit file: %q", lines)
 	}
 	s.File("policy.yaml", []byte("version: 7\n"))
@@ -99,20 +99,26 @@ func TestRecordingsPurgeEmbedded(t *testing.T) {
 	s.stays(paths, "23456")
 }
 
-// TestActor: --by, then the login name, then the user of the process.
+// me is the user of this process.
+func me() string { return actorOf("").Who }
+
+// TestActor: the user of the process, whatever the environment says (a command that
+// USER=the-boss made the boss's was believed until now).
 func TestActor(t *testing.T) {
 	me, err := user.Current()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []struct{ by, sudo, login, want string }{
-		{"paul", "olivia", "root", "paul"}, {"", "olivia", "root", "olivia"}, {"", "", "oscar", "oscar"}, {"", "", "", me.Username},
-	} {
-		variables := map[string]string{"SUDO_USER": c.sudo, "USER": c.login}
-		env := environment{get: func(name string) string { return variables[name] }}
-		if got, err := actorOf(c.by, env); err != nil || got != (audit.Actor{Who: c.want, From: "command line"}) {
-			t.Errorf("%+v: %+v, %v", c, got, err)
-		}
+	for _, name := range []string{"USER", "SUDO_USER", "LOGNAME"} {
+		t.Setenv(name, "the-boss")
+	}
+	s := newSpool(t, spooltest.KeptForAMonth, "")
+	s.Put(spooltest.SampleCall(spooltest.IDs+"1", spooltest.Began))
+	s.do("hold", spooltest.IDs+"1", "--reason", "case 7").want(t, exitDone, "held", "")
+	s.do("release", spooltest.IDs+"1", "--by", "paul").want(t, exitDone, "not held", "")
+	lines := testkit.JSONLines[audit.Line](t, audit.New(s.Dir.String(), nil).Path())
+	if len(lines) != 2 || lines[0].Who != me.Username || lines[0].From != "command line" || lines[1].Who != me.Username || lines[1].From != "command line, for paul" {
+		t.Errorf("%+v", lines)
 	}
 }
 
@@ -137,8 +143,8 @@ func TestRecordingsHold(t *testing.T) {
 		s.reindex()
 		s.do("hold", spooltest.IDs+"1", "--by", "olivia", "--reason", "case\n7").want(t, exitDone, spooltest.IDs+"1 is held, and so is every part of its call\n", "")
 		s.do("ls").want(t, exitDone, "  held  ", "")
-		s.do("show", spooltest.IDs+"1").want(t, exitDone, "hold          by olivia since ", "")
-		s.do("hold", spooltest.IDs+"1", "--by", "paul", "--reason", "case 8").want(t, exitDone, "it was held by olivia: case 7\n", "")
+		s.do("show", spooltest.IDs+"1").want(t, exitDone, "hold          by "+me()+", for olivia since ", "")
+		s.do("hold", spooltest.IDs+"1", "--by", "paul", "--reason", "case 8").want(t, exitDone, "it was held by "+me()+", for olivia: case 7\n", "")
 		s.do("purge", "--by", "cron").want(t, exitDone, "deleted 0 recordings, 0 bytes of sound; held: 1\n", "")
 
 		s.do("release", spooltest.IDs+"1", "--by", "paul").want(t, exitDone, spooltest.IDs+"1 is not held any more\n", "")
@@ -152,7 +158,7 @@ func TestRecordingsHold(t *testing.T) {
 		}
 		var got []string
 		for _, line := range s.Audit() {
-			got = append(got, between(line, `"who":"`, `"`)+" "+between(line, `"what":"`, `"`)+" "+between(line, `"detail":"`, `"`))
+			got = append(got, between(line, `"from":"command line, for `, `"`)+" "+between(line, `"what":"`, `"`)+" "+between(line, `"detail":"`, `"`))
 		}
 		if want := "olivia hold case 7, paul hold case 8, paul unhold , cron delete older than"; !strings.HasPrefix(strings.Join(got, ", "), want) {
 			t.Errorf("audit file: %q", got)
@@ -183,7 +189,7 @@ func TestRecordingsWithoutRedis(t *testing.T) {
 	}
 	s.do("hold", spooltest.IDs+"1", "--by", "olivia", "--reason", "case 7").want(t, exitFailed, "is held",
 		"that is so on the disk, not in the index: run `tapedeck recordings reindex` when Redis is back: ")
-	s.do("show", spooltest.IDs+"1").want(t, exitDone, "hold          by olivia", "")
+	s.do("show", spooltest.IDs+"1").want(t, exitDone, "hold          by "+me()+", for olivia", "")
 	s.do("verify").want(t, exitDone, "verified 1 recording", "")
 	if !spooltest.IsThere(path) {
 		t.Error("it is gone")

@@ -10,6 +10,7 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/flow"
 	"tapedeck/internal/tidy"
+	"tapedeck/recording/audit"
 )
 
 // tokenAdd makes a bearer token for programs. Its secret is on stdout alone, so
@@ -35,10 +36,13 @@ func tokenAdd(_ context.Context, args []string, env environment) error {
 	}
 	t.Account = names[0]
 	id, secret := "", ""
-	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) (err error) {
+	err = changeAccounts(cfg, "token add", audit.Token, env, func(f *access.File) (c changed, err error) {
+		c.account = accountNamed(f, t.Account)
 		id, secret, err = f.AddToken(t)
-		return err
-	}); err != nil {
+		c.detail = fmt.Sprintf("added: %s of %s, it ends: %s", id, t.Account, ending(t))
+		return c, err
+	})
+	if err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(env.stdout, secret); err != nil {
@@ -101,7 +105,11 @@ func tokenRemove(_ context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	if err := access.Change(cfg.HTTP.Accounts, func(f *access.File) error { return f.RemoveToken(ids[0]) }); err != nil {
+	err = changeAccounts(cfg, "token rm", audit.Token, env, func(f *access.File) (changed, error) {
+		of := tokenOf(f, ids[0])
+		return changed{of, fmt.Sprintf("revoked: %s of %s", ids[0], of.Name)}, f.RemoveToken(ids[0])
+	})
+	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(env.stdout, "token %s is revoked\n", ids[0])

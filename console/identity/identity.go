@@ -35,7 +35,9 @@ type Config struct {
 	Proxies  Proxies
 	Idle     time.Duration // ends a session that is not used; 0: 30 minutes
 	Lifetime time.Duration // ends one that is; 0: 12 hours
-	Log      *slog.Logger
+	// WrongToken is told where a bearer token comes from that nobody has; it may be nil.
+	WrongToken func(from string)
+	Log        *slog.Logger
 }
 
 const (
@@ -114,6 +116,9 @@ func (c *Checker) Visit(r *http.Request) (*Visit, error) {
 func (c *Checker) bearer(secret string, from Client) (*Visit, error) {
 	account, id, ok := c.cfg.Accounts.Token(secret)
 	if !ok {
+		if c.cfg.WrongToken != nil {
+			c.cfg.WrongToken(from.String())
+		}
 		return nil, ops.ErrNotKnown
 	}
 	_, stamp, _ := c.cfg.Accounts.Account(account.Name)

@@ -1,8 +1,11 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"tapedeck/console/access"
@@ -17,6 +20,8 @@ type Audit struct {
 	*auditWriter
 	policy     func() *flow.Policy
 	recordings *Recordings
+	evidence   func() Evidence
+	wrong      wrongTokens
 }
 
 // AuditQuery says which lines of the audit log are wanted. An empty field does
@@ -27,11 +32,14 @@ type AuditQuery struct {
 	From, To             time.Time // not before From, before To
 	Before               int64     // the next of the page before; 0: the newest lines
 	Limit                int       // 0 is 100
+	Beside               bool      // they are shown on another page, which is looked at again and again
 }
 
 // Lines returns lines of the audit log about what the visitor may see, the newest
 // first. next is the Before of the following page; 0 when there is none. A page
-// may have fewer than Limit although there is a next one.
+// may have fewer than Limit although there is a next one. That somebody reads them is a
+// line of the audit log itself (PCI DSS 4.0, 10.2.1.3): one for each first page, and one
+// in five minutes for what continues it or is beside something else.
 func (a *Audit) Lines(ctx context.Context, v Visitor, q AuditQuery) (lines []audit.Line, next int64, err error) {
 	if !v.Account.May(access.Audit) {
 		return nil, 0, ErrNotAllowed
@@ -48,10 +56,45 @@ func (a *Audit) Lines(ctx context.Context, v Visitor, q AuditQuery) (lines []aud
 		wanted.Brand = v.Account.Brand
 	}
 	lines, next, err = a.file.Read(ctx, wanted)
-	if err == nil && (scope.Only.User != "" || len(scope.Only.Groups) > 0) {
+	if err == nil {
+		err = a.reads(v, q)
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	if scope.Only.User != "" || len(scope.Only.Groups) > 0 {
 		lines, err = a.own(ctx, v, lines)
 	}
 	return lines, next, err
+}
+
+// reads writes that a visitor reads the audit log. Without the line he is not shown it.
+func (a *Audit) reads(v Visitor, q AuditQuery) error {
+	organisation := cmp.Or(q.Organisation, v.Account.Organisation)
+	if q.Before > 0 || q.Beside {
+		return a.writeOnce(v, audit.Read, organisation, "", q.said())
+	}
+	return a.write(v, audit.Read, organisation, "", q.said())
+}
+
+// said is what a query asks for, besides the organisation.
+func (q AuditQuery) said() string {
+	var words []string
+	add := func(name, value string) {
+		if value != "" {
+			words = append(words, name+" "+value)
+		}
+	}
+	add("who", q.Who)
+	add("what", q.What)
+	add("recording", q.Recording)
+	for name, t := range map[string]time.Time{"from": q.From, "to": q.To} {
+		if !t.IsZero() {
+			add(name, t.UTC().Format(time.RFC3339))
+		}
+	}
+	slices.Sort(words)
+	return strings.Join(words, ", ")
 }
 
 // own keeps the lines for a visitor who sees only some of an organisation's

@@ -2,7 +2,6 @@ package ops
 
 import (
 	"errors"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -36,8 +35,7 @@ func (a *auditWriter) write(v Visitor, what, organisation, id, detail string) er
 
 // notWritten returns ErrNoAudit if err is the audit file's, and else err.
 func (a *auditWriter) notWritten(err error) error {
-	var of *fs.PathError
-	if errors.As(err, &of) && of.Path == a.file.Path() {
+	if errors.Is(err, audit.ErrNotWritten) {
 		a.log.Error("audit line not written", "error", err)
 		return ErrNoAudit
 	}

@@ -56,7 +56,9 @@ type Config struct {
 	Policy  func() *flow.Policy // the one in force; never nil
 	Dir     recording.Dir
 	Audit   *audit.Log
-	Log     *slog.Logger
+	// Evidence returns what is known of the evidence log.
+	Evidence func() Evidence
+	Log      *slog.Logger
 }
 
 // Operations is everything that can be done. New makes one.
@@ -77,7 +79,7 @@ func New(cfg Config) *Operations {
 	return &Operations{
 		Recordings: recordings,
 		Calls:      &Calls{live: cfg.Calls, presser: cfg.Presser, policy: cfg.Policy, audit: lines, hub: newHub(cfg.Calls, cfg.Log)},
-		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings},
+		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings, evidence: cfg.Evidence},
 		end:        end,
 	}
 }

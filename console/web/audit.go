@@ -19,7 +19,8 @@ type auditPage struct {
 	Form     auditForm
 	Whats    []auditWord
 	Rows     []auditRow
-	Problem  string // what is wrong with the filters
+	Evidence *evidenceView // nil: it is not shown
+	Problem  string        // what is wrong with the filters
 	Filtered bool
 	Newest   string
 	Older    string
@@ -55,6 +56,11 @@ var auditWords = []auditWord{
 	{audit.SignIn, "signed in", false},
 	{audit.SignInFailed, "sign-in failed", true},
 	{audit.SignOut, "signed out", false},
+	{audit.Read, "read the audit log", false},
+	{audit.Account, "changed an account", false},
+	{audit.Token, "changed a token", false},
+	{audit.Policy, "put a policy in force", false},
+	{audit.WrongToken, "wrong token", true},
 	{audit.Refused, "refused", true},
 	{audit.Failed, "failed", true},
 }
@@ -126,6 +132,9 @@ func (s *Pages) getAuditPage(w http.ResponseWriter, r *http.Request, v *identity
 		return err
 	}
 	page.Rows = auditRowsOf(rd, lines)
+	if e, ok := s.Operations.Audit.Evidence(v.Visitor); ok {
+		page.Evidence = evidenceViewOf(rd, e)
+	}
 	page.paging(values, next)
 	return s.render(w, r, v, http.StatusOK, "audit", page)
 }

@@ -48,7 +48,11 @@ func (s *Pages) recordingPage(r *http.Request, v *identity.Visit) (recordingPage
 // history adds to a page what was done with its recording: the newest lines of the
 // audit log. If one reading does not find all, the page has a link to the others.
 func (s *Pages) history(ctx context.Context, v *identity.Visit, rd reader, entry index.Recording, page *recordingPage) error {
-	lines, next, err := s.Operations.Audit.Lines(ctx, v.Visitor, ops.AuditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows})
+	lines, next, err := s.Operations.Audit.Lines(ctx, v.Visitor, ops.AuditQuery{Recording: entry.ID, Organisation: entry.Organisation, Limit: historyRows, Beside: true})
+	if err == ops.ErrNoAudit { // the page is shown without them
+		page.MayAudit = false
+		return nil
+	}
 	page.History = auditRowsOf(rd, lines)
 	if err != nil || next == 0 {
 		return err

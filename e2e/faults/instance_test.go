@@ -39,9 +39,9 @@ func (s *stage) newInstance(n int) {
 	}
 	socket := fmt.Sprintf("%s:%d", ip, socketPort)
 	config := filepath.Join(s.dir, i.name+".yaml")
-	text := fmt.Sprintf("listen: %s\nmetrics: { listen: %s:0 }\nhttp: { listen: off }\npolicy: %s/policy.yaml\nrecordings: { dir: %s }\nprompts: { dir: %s }\n"+
+	text := fmt.Sprintf("listen: %s\nmetrics: { listen: %s:0 }\nhttp: { listen: off }\npolicy: %s/policy.yaml\nrecordings: { dir: %s }\naudit: { dir: %s/audit }\nprompts: { dir: %s }\n"+
 		"store: { redis: '%s' }\nlog: { level: %s }\nswitches:\n  - { name: fs1, address: %q, password: ClueCon }\n",
-		socket, ip, s.dir, s.spool, prompts, redis, level, link)
+		socket, ip, s.dir, s.spool, s.dir, prompts, redis, level, link)
 	s.must(os.WriteFile(config, []byte(text), 0o600))
 	i.command = func() *exec.Cmd { return exec.Command(*binary, "serve", "--config", config) }
 	s.must(i.start())

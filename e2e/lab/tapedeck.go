@@ -60,12 +60,13 @@ switches:
   - { name: fs1, address: "127.0.0.1:%d", password: %s }
 store: { redis: %s }
 recordings: { dir: %s, stereo: true, rate: leg }
+audit: { dir: %s }
 prompts: { dir: %s, language: en }
 policy: %s
 http: { listen: %q, accounts: %s }
 metrics: { listen: "%s" }
 log: { level: debug, format: text }
-`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, c.Prompts,
+`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, filepath.Join(c.Dir, "audit"), c.Prompts,
 			filepath.Join(c.Dir, "policy.yaml"), t.console, filepath.Join(c.Dir, "accounts.yaml"), t.metrics),
 	}
 	if err := os.MkdirAll(t.Recordings, 0o755); err != nil {

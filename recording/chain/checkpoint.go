@@ -13,6 +13,7 @@ const (
 	AtStart = "start"
 	AtHour  = "hour"
 	AtStop  = "stop"
+	AtKey   = "key" // the key was made
 )
 
 // Sign signs a checkpoint, whose other fields are set. The signature covers the hash of

@@ -52,7 +52,7 @@ type Entry struct {
 
 	Of   int64  `json:"of,omitempty"`   // undone, recovered: the entry that it is about
 	Torn string `json:"torn,omitempty"` // recovered: SHA-256 of a line of the audit log that has no end
-	Why  string `json:"why,omitempty"`  // for people; checkpoint: start, hour or stop
+	Why  string `json:"why,omitempty"`  // for people; checkpoint: start, hour, stop or key
 
 	Key       string `json:"key,omitempty"`       // checkpoint: the id of the key that signed
 	Signature string `json:"signature,omitempty"` // checkpoint: in base64

@@ -1,0 +1,213 @@
+package proof
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"tapedeck/cmd/config"
+	"tapedeck/flow"
+	"tapedeck/recording"
+	"tapedeck/recording/audit"
+	"tapedeck/recording/chain"
+)
+
+const (
+	checkpointEvery = time.Hour
+	// checkAfter is how long after the start the logs are verified first, and checkEvery
+	// how often from then on.
+	checkAfter = time.Minute
+	checkEvery = 24 * time.Hour
+	// stopPatience is how long the checkpoint at the end may take, with its copies.
+	stopPatience = 2 * time.Second
+	// maxWaiting is how many policies may wait for their line in the audit log.
+	maxWaiting = 64
+)
+
+// Keeper keeps the evidence log of a daemon: it writes checkpoints, verifies the log once
+// a day, and writes into the audit log that another policy is in force.
+type Keeper struct {
+	cfg      *config.Config
+	audit    *audit.Log
+	key      atomic.Pointer[ed25519.PrivateKey] // to nil: checkpoints are not signed
+	log      *slog.Logger
+	policies chan change
+	result   atomic.Pointer[Result]
+
+	saidUnsigned bool
+}
+
+// change is another policy in force.
+type change struct {
+	at             time.Time
+	revision, from string
+}
+
+// Result is what the last verification found.
+type Result struct {
+	At       time.Time
+	Err      error // why it could not be done; nil: it was
+	Findings []chain.Finding
+	chain.Summary
+}
+
+// maxFindings is how many findings a Result has at most.
+const maxFindings = 20
+
+// NewKeeper opens the audit log of a daemon, and reads the key. What is missing is
+// logged once.
+func NewKeeper(cfg *config.Config, log *slog.Logger) *Keeper {
+	k := &Keeper{cfg: cfg, log: log, policies: make(chan change, maxWaiting)}
+	k.key.Store(new(ed25519.PrivateKey))
+	var err error
+	if k.audit, err = Open(cfg); err != nil && k.audit.Evidence() == nil {
+		log.Error("there is no evidence log: a change of the audit log or of a recording cannot be proved", "error", err)
+		return k
+	} else if err != nil {
+		log.Error("the evidence log cannot be written: until it can, no sidecar is written and nothing is done that needs a line of the audit log", "error", err)
+	}
+	k.readKey()
+	return k
+}
+
+// readKey reads the key, and logs once if there is none.
+func (k *Keeper) readKey() {
+	key, err := readKey(k.cfg.Audit.Key)
+	k.key.Store(&key)
+	if err == nil && openToOthers(k.cfg.Audit.Key) {
+		k.log.Warn("others may read the key of the evidence log: chmod 600", "file", k.cfg.Audit.Key)
+	}
+	if err == nil || k.saidUnsigned {
+		return
+	}
+	k.saidUnsigned = true
+	if errors.Is(err, fs.ErrNotExist) {
+		k.log.Warn("the evidence log is not signed: `tapedeck audit key` makes a key", "file", k.cfg.Audit.Key)
+	} else {
+		k.log.Error("the evidence log is not signed", "error", err)
+	}
+}
+
+// Audit returns the audit log.
+func (k *Keeper) Audit() *audit.Log { return k.audit }
+
+// Signs reports whether checkpoints are signed.
+func (k *Keeper) Signs() bool { return *k.key.Load() != nil }
+
+// Result returns what the last verification found; nil if there was none yet.
+func (k *Keeper) Result() *Result { return k.result.Load() }
+
+// PolicyInForce has it written into the audit log that another policy is in force, and
+// where it came from. It does not block.
+func (k *Keeper) PolicyInForce(p *flow.Policy, from string) {
+	select {
+	case k.policies <- change{time.Now(), p.Revision, from}:
+	default:
+		k.log.Error("not in the audit log", "what", audit.Policy, "revision", p.Revision)
+	}
+}
+
+// Run works until ctx ends, and returns nil.
+func (k *Keeper) Run(ctx context.Context) error {
+	k.checkpoint(ctx, chain.AtStart)
+	revision := "" // of the policy of which the last line tells
+	hour, check := time.NewTicker(checkpointEvery), time.NewTimer(checkAfter)
+	defer hour.Stop()
+	defer check.Stop()
+	for {
+		select {
+		case c := <-k.policies:
+			revision = k.policy(c, revision)
+		case <-hour.C:
+			k.checkpoint(ctx, chain.AtHour)
+		case <-check.C:
+			k.check(ctx)
+			check.Reset(checkEvery)
+		case <-ctx.Done():
+			k.stop(context.WithoutCancel(ctx), revision)
+			return nil
+		}
+	}
+}
+
+// stop writes what is left. A disk that hangs does not hold the daemon.
+func (k *Keeper) stop(ctx context.Context, revision string) {
+	ctx, cancel := context.WithTimeout(ctx, stopPatience)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for len(k.policies) > 0 {
+			revision = k.policy(<-k.policies, revision)
+		}
+		k.checkpoint(ctx, chain.AtStop)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		k.log.Error("no checkpoint at the end: the disk, or where it is copied to, does not answer")
+	}
+	cancel()
+}
+
+// policy writes the line about a policy, unless the last line was about the same one. It
+// returns its revision.
+func (k *Keeper) policy(c change, before string) string {
+	if c.revision == before {
+		return before
+	}
+	detail := fmt.Sprintf("revision %.12s", c.revision)
+	if before != "" {
+		detail += fmt.Sprintf(" replaces %.12s", before)
+	}
+	line := audit.Line{At: c.at, Who: "tapedeck serve", What: audit.Policy, From: c.from, Detail: detail}
+	if err := k.audit.Add(line); err != nil {
+		k.log.Error("not in the audit log", "what", line.What, "detail", detail, "error", err)
+	}
+	return c.revision
+}
+
+// checkpoint writes a checkpoint and copies it elsewhere.
+func (k *Keeper) checkpoint(ctx context.Context, why string) {
+	if k.audit.Evidence() == nil {
+		return
+	}
+	if !k.Signs() {
+		k.readKey() // it may have been made meanwhile
+	}
+	line, err := k.audit.Evidence().Checkpoint(why, *k.key.Load())
+	if err != nil {
+		k.log.Error("no checkpoint of the evidence log", "error", err)
+		return
+	}
+	if err := copyTo(ctx, k.cfg.Audit.Copies, line); err != nil {
+		k.log.Error("checkpoint not copied everywhere: the next one covers it, too", "error", err)
+	}
+}
+
+// check verifies the log.
+func (k *Keeper) check(ctx context.Context) {
+	r := &Result{}
+	r.Summary, r.Err = Check(ctx, k.cfg, FilesOf(k.cfg), func(f chain.Finding) {
+		if !f.Note && len(r.Findings) < maxFindings {
+			r.Findings = append(r.Findings, f)
+		}
+	})
+	if ctx.Err() != nil {
+		return
+	}
+	r.At = time.Now()
+	k.result.Store(r)
+	switch {
+	case r.Err != nil && !errors.Is(r.Err, recording.ErrNoEvidence):
+		k.log.Error("evidence not verified", "error", r.Err)
+	case r.Summary.Findings > 0:
+		k.log.Error("the evidence log disagrees: `tapedeck audit verify` says where", "findings", r.Summary.Findings, "one", r.Findings[0].String())
+	default:
+		k.log.Info("evidence verified", "entries", r.Entries, "recordings", r.Sidecars)
+	}
+}
