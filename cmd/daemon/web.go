@@ -27,6 +27,7 @@ func newWebConsole(cfg *config.Config, s *stores, live *liveCalls, keeper *proof
 	if err != nil {
 		return nil, err
 	}
+	accounts.Changed = keeper.AccountsInForce
 	var secure *tls.Config
 	if cfg.HTTP.Certificate != "" {
 		pair, err := newCertificate(cfg.HTTP.Certificate, cfg.HTTP.Key, log)

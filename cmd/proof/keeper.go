@@ -25,27 +25,29 @@ const (
 	checkEvery = 24 * time.Hour
 	// stopPatience is how long the checkpoint at the end may take, with its copies.
 	stopPatience = 2 * time.Second
-	// maxWaiting is how many policies may wait for their line in the audit log.
+	// maxWaiting is how many changes may wait for their line in the audit log.
 	maxWaiting = 64
 )
 
 // Keeper keeps the evidence log of a daemon: it writes checkpoints, verifies the log once
-// a day, and writes into the audit log that another policy is in force.
+// a day, and writes into the audit log that another policy or other accounts are in force.
 type Keeper struct {
-	cfg      *config.Config
-	audit    *audit.Log
-	key      atomic.Pointer[ed25519.PrivateKey] // to nil: checkpoints are not signed
-	log      *slog.Logger
-	policies chan change
-	result   atomic.Pointer[Result]
+	cfg     *config.Config
+	audit   *audit.Log
+	key     atomic.Pointer[ed25519.PrivateKey] // to nil: checkpoints are not signed
+	log     *slog.Logger
+	changes chan change
+	result  atomic.Pointer[Result]
 
 	saidUnsigned bool
 }
 
-// change is another policy in force.
+// change is another policy in force, or other accounts.
 type change struct {
 	at             time.Time
-	revision, from string
+	what           string // audit.Policy or audit.Account
+	revision, from string // of a policy
+	detail         string // of accounts
 }
 
 // Result is what the last verification found.
@@ -62,7 +64,7 @@ const maxFindings = 20
 // NewKeeper opens the audit log of a daemon, and reads the key. What is missing is
 // logged once.
 func NewKeeper(cfg *config.Config, log *slog.Logger) *Keeper {
-	k := &Keeper{cfg: cfg, log: log, policies: make(chan change, maxWaiting)}
+	k := &Keeper{cfg: cfg, log: log, changes: make(chan change, maxWaiting)}
 	k.key.Store(new(ed25519.PrivateKey))
 	var err error
 	if k.audit, err = Open(cfg); err != nil && k.audit.Evidence() == nil {
@@ -105,10 +107,21 @@ func (k *Keeper) Result() *Result { return k.result.Load() }
 // PolicyInForce has it written into the audit log that another policy is in force, and
 // where it came from. It does not block.
 func (k *Keeper) PolicyInForce(p *flow.Policy, from string) {
+	k.tell(change{what: audit.Policy, revision: p.Revision, from: from})
+}
+
+// AccountsInForce has it written into the audit log that the accounts file says
+// something else. It does not block.
+func (k *Keeper) AccountsInForce(detail string) {
+	k.tell(change{what: audit.Account, from: "accounts file", detail: detail})
+}
+
+func (k *Keeper) tell(c change) {
+	c.at = time.Now()
 	select {
-	case k.policies <- change{time.Now(), p.Revision, from}:
+	case k.changes <- c:
 	default:
-		k.log.Error("not in the audit log", "what", audit.Policy, "revision", p.Revision)
+		k.log.Error("not in the audit log: too much waits", "what", c.what)
 	}
 }
 
@@ -121,8 +134,8 @@ func (k *Keeper) Run(ctx context.Context) error {
 	defer check.Stop()
 	for {
 		select {
-		case c := <-k.policies:
-			revision = k.policy(c, revision)
+		case c := <-k.changes:
+			revision = k.write(c, revision)
 		case <-hour.C:
 			k.checkpoint(ctx, chain.AtHour)
 		case <-check.C:
@@ -141,8 +154,8 @@ func (k *Keeper) stop(ctx context.Context, revision string) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for len(k.policies) > 0 {
-			revision = k.policy(<-k.policies, revision)
+		for len(k.changes) > 0 {
+			revision = k.write(<-k.changes, revision)
 		}
 		k.checkpoint(ctx, chain.AtStop)
 	}()
@@ -154,21 +167,24 @@ func (k *Keeper) stop(ctx context.Context, revision string) {
 	cancel()
 }
 
-// policy writes the line about a policy, unless the last line was about the same one. It
-// returns its revision.
-func (k *Keeper) policy(c change, before string) string {
-	if c.revision == before {
-		return before
+// write writes the line about a change, unless the policy is the one of which the last
+// line told. It returns the policy's revision.
+func (k *Keeper) write(c change, revision string) string {
+	if c.what == audit.Policy {
+		if c.revision == revision {
+			return revision
+		}
+		c.detail = fmt.Sprintf("revision %.12s", c.revision)
+		if revision != "" {
+			c.detail += fmt.Sprintf(" replaces %.12s", revision)
+		}
+		revision = c.revision
 	}
-	detail := fmt.Sprintf("revision %.12s", c.revision)
-	if before != "" {
-		detail += fmt.Sprintf(" replaces %.12s", before)
-	}
-	line := audit.Line{At: c.at, Who: "tapedeck serve", What: audit.Policy, From: c.from, Detail: detail}
+	line := audit.Line{At: c.at, Who: "tapedeck serve", What: c.what, From: c.from, Detail: c.detail}
 	if err := k.audit.Add(line); err != nil {
-		k.log.Error("not in the audit log", "what", line.What, "detail", detail, "error", err)
+		k.log.Error("not in the audit log", "what", line.What, "detail", line.Detail, "error", err)
 	}
-	return c.revision
+	return revision
 }
 
 // checkpoint writes a checkpoint and copies it elsewhere.

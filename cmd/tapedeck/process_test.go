@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"tapedeck/cmd/spooltest"
 	"tapedeck/esl/esltest"
 	"tapedeck/internal/testkit"
+	"tapedeck/recording"
 )
 
 // build makes the binary.
@@ -90,6 +92,58 @@ func TestAsAnOperator(t *testing.T) {
 	}
 	if stdout.Len() > 0 {
 		t.Errorf("stdout is %q", &stdout)
+	}
+}
+
+// TestKilledAsAProcess: serve is killed in the middle of its work, twice, and starts again.
+// What it has left verifies, with the key of its checkpoints.
+func TestKilledAsAProcess(t *testing.T) {
+	testkit.NoLeaks(t)
+	program := build(t)
+	sw, line := daemontest.Switch(t, "fs1", "ClueCon", esltest.Manual)
+	dir := spooltest.Folder(t)
+	s := &daemontest.Daemon{T: t, Folder: dir, Policy: filepath.Join(dir, "policy.yaml"), Logged: &testkit.Log{}}
+	testkit.Replace(t, s.Policy, spooltest.TwoOrganisations)
+	config := spooltest.Files(t, dir, "switches:\n"+line)
+	if err := os.Remove(filepath.Join(dir, "audit.key")); err != nil {
+		t.Fatal(err)
+	}
+	run := func(words string) string {
+		out, err := exec.Command(program, append(strings.Fields(words), "--config", config)...).CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", words, err, out)
+		}
+		return string(out)
+	}
+	for range 2 {
+		cmd := exec.Command(program, "serve", "--config", config)
+		s.Logged = &testkit.Log{}
+		cmd.Stderr = s.Logged
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		s.Listens()
+		s.Metric(`tapedeck_watch_up{switch="fs1"}`, "1")
+		leg := s.Recorded(sw)
+		sw.Talk(time.Second)
+		leg.Hangup("")
+		s.Until("it is described", func() bool { return spooltest.IsThere(recording.SidecarPath(leg.Get("tapedeck_file"))) })
+		if err := cmd.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		_ = cmd.Wait()
+		if !spooltest.IsThere(filepath.Join(dir, "audit.key")) {
+			run("audit key")
+		}
+		run("account add a" + strconv.Itoa(cmd.Process.Pid) + " --role operator --no-password")
+		out := run("audit verify")
+		if !strings.Contains(out, ": all is as it was written") || !strings.Contains(out, "; signed up to ") {
+			t.Errorf("audit verify:\n%s", out)
+		}
+	}
+	if out := run("audit verify"); !strings.Contains(out, ", 2 sidecars; ") {
+		t.Errorf("audit verify:\n%s", out)
 	}
 }
 

@@ -41,6 +41,11 @@ type Accounts struct {
 	path string
 	log  *slog.Logger
 
+	// Changed is told by Run which accounts and tokens the file has, lacks or has
+	// otherwise since the last time; at the start of Run how many there are. It may be nil,
+	// and is set before Run.
+	Changed func(detail string)
+
 	now    atomic.Pointer[book]
 	seen   os.FileInfo // the file when it was read last, nil: it could not be; Run's own
 	absent int         // how often in a row there was none; Run's own
@@ -67,6 +72,8 @@ func Open(path string, log *slog.Logger) (*Accounts, error) {
 // Run follows the file until ctx ends. It polls, because that notices every way of
 // replacing a file, on every file system.
 func (a *Accounts) Run(ctx context.Context) error {
+	b := a.now.Load()
+	a.tell(b, fmt.Sprintf("%d accounts, %d tokens", len(b.accounts), len(b.tokens)))
 	tick := time.NewTicker(pollAccounts)
 	defer tick.Stop()
 	for {
@@ -100,18 +107,38 @@ func (a *Accounts) look() {
 		if a.absent++; a.absent < 2 && a.Len() > 0 {
 			return // it may be about to be replaced
 		}
-		a.now.Store(new(book))
+		a.replace(new(book))
 		a.complain("no accounts file: nobody can sign in until `tapedeck account add` makes one", err)
 	case err != nil:
 		a.complain("accounts file refused, the accounts in force stay", err)
 	default:
-		a.now.Store(fresh)
+		a.replace(fresh)
 		a.said, a.absent = "", 0
 		a.log.Info("accounts in force", "accounts", len(fresh.accounts), "tokens", len(fresh.tokens))
 		if info.Mode().Perm()&0o027 != 0 {
 			a.log.Warn("others may read or change the accounts file: chmod 600", "file", a.path, "mode", info.Mode().Perm().String())
 		}
 	}
+}
+
+// replace puts a book in force.
+func (a *Accounts) replace(fresh *book) {
+	before := a.now.Swap(fresh)
+	if changes := before.changes(fresh); changes != "" {
+		a.tell(fresh, changes)
+	}
+}
+
+// tell calls Changed.
+func (a *Accounts) tell(b *book, what string) {
+	if a.Changed == nil {
+		return
+	}
+	if b.sum == "" {
+		a.Changed("there is no accounts file: " + what)
+		return
+	}
+	a.Changed(fmt.Sprintf("accounts file %.12s: %s", b.sum, what))
 }
 
 // complain logs an error, but not the same one again and again. Each mistake gets a

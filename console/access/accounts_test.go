@@ -287,3 +287,28 @@ func TestPasswordFormat(t *testing.T) {
 		}
 	}
 }
+
+// TestChanged: whoever changes the file, also by hand, is noticed by what it says then.
+func TestChanged(t *testing.T) {
+	a, path, _ := opened(t, "version: 1\naccounts:\n  anna: { role: operator }\n  bert: { role: operator }\n")
+	var told []string
+	a.Changed = func(detail string) { told = append(told, detail) }
+	for _, text := range []string{
+		"version: 1\naccounts:\n  anna: { role: user, organisation: acme, user: anna }\n  carl: { role: operator }\n",
+		"# nothing changes\nversion: 1\naccounts:\n  anna: { role: user, organisation: acme, user: anna }\n  carl: { role: operator }\n",
+		"version: 7\n", // it is refused
+		"version: 1\naccounts:\n  carl: { role: operator }\ntokens:\n  t1: { account: carl, name: x, hash: " + strings.Repeat("0", 64) + " }\n",
+	} {
+		testkit.Replace(t, path, text)
+		a.look()
+	}
+	want := []string{": added: carl, changed: anna, removed: bert", ": removed: anna, tokens added: t1"}
+	if len(told) != len(want) {
+		t.Fatalf("%q", told)
+	}
+	for i := range want {
+		if !strings.HasPrefix(told[i], "accounts file ") || !strings.HasSuffix(told[i], want[i]) {
+			t.Errorf("%q, want %q", told[i], want[i])
+		}
+	}
+}

@@ -28,6 +28,7 @@ type book struct {
 	accounts  map[string]entry
 	tokens    []*token    // by id
 	passwords []*password // of all accounts that have one
+	sum       string      // SHA-256 of the file
 }
 
 // entry is one account.
@@ -44,7 +45,49 @@ func readBook(path string) (*book, error) {
 		return nil, err
 	}
 	b, _, err := parseBook(path, text)
+	if err == nil {
+		sum := sha256.Sum256(text)
+		b.sum = hex.EncodeToString(sum[:])
+	}
 	return b, err
+}
+
+// changes says in words which accounts and tokens another book has, lacks, or has
+// otherwise.
+func (b *book) changes(after *book) string {
+	var words []string
+	add := func(what string, names []string) {
+		if slices.Sort(names); len(names) > 0 {
+			words = append(words, what+" "+strings.Join(names, " "))
+		}
+	}
+	var added, removed, changed []string
+	for name, e := range after.accounts {
+		if before, ok := b.accounts[name]; !ok {
+			added = append(added, name)
+		} else if before.stamp != e.stamp {
+			changed = append(changed, name)
+		}
+	}
+	for name := range b.accounts {
+		if _, ok := after.accounts[name]; !ok {
+			removed = append(removed, name)
+		}
+	}
+	add("added:", added)
+	add("changed:", changed)
+	add("removed:", removed)
+	ids := func(of, without *book) (all []string) {
+		for _, t := range of.tokens {
+			if !slices.ContainsFunc(without.tokens, func(o *token) bool { return o.ID == t.ID && o.hash == t.hash && o.Account == t.Account }) {
+				all = append(all, t.ID)
+			}
+		}
+		return all
+	}
+	add("tokens added:", ids(after, b))
+	add("tokens removed:", ids(b, after))
+	return strings.Join(words, ", ")
 }
 
 func readFile(path string) ([]byte, error) {
