@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"tapedeck/internal/durable"
@@ -150,7 +151,7 @@ func (l *Log) append(text []byte) error {
 
 // locked calls do with the file, which is locked, and its size.
 func (l *Log) locked(do func(f *os.File, end int64) error) (err error) {
-	f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND)
+	f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,6 +50,21 @@ func TestTorn(t *testing.T) {
 	text, err := os.ReadFile(a.Path())
 	want := `{"at":"2026-03-` + "\n" + `{"at":"2026-03-09T12:00:00Z","who":"","what":"listen"}` + "\n"
 	if err != nil || string(text) != want {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestLink: whoever may write to the folder cannot have root add to another file.
+func TestLink(t *testing.T) {
+	a := New(t.TempDir(), nil)
+	other := filepath.Join(t.TempDir(), "other")
+	if err := errors.Join(os.WriteFile(other, nil, 0o600), os.Symlink(other, a.Path())); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Add(Line{At: day, What: Listen}); !errors.Is(err, ErrNotWritten) {
+		t.Errorf("%v", err)
+	}
+	if text, err := os.ReadFile(other); err != nil || len(text) > 0 {
 		t.Errorf("%q, %v", text, err)
 	}
 }

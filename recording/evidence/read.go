@@ -44,24 +44,27 @@ type growing struct {
 	read int64    // bytes that were handed on
 }
 
-// NewReader opens the logs and the audit log. Close closes them.
+// NewReader opens the logs. The audit log is opened when it is there. Close closes them.
 func NewReader(logs []string, audit string) (*Reader, error) {
 	r := &Reader{audit: &growing{path: audit}}
 	for _, path := range logs {
 		r.logs = append(r.logs, &growing{path: path})
 	}
-	for _, g := range append(slices.Clone(r.logs), r.audit) {
-		var err error
-		if g.file, err = os.OpenFile(g.path, os.O_RDONLY|syscall.O_NOFOLLOW, 0); err != nil {
-			g.file = nil
-			if g == r.audit && errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
+	for _, g := range r.logs {
+		if err := g.open(); err != nil {
 			r.Close()
 			return nil, fmt.Errorf("evidence: %w", err)
 		}
 	}
 	return r, nil
+}
+
+func (g *growing) open() (err error) {
+	g.file, err = os.OpenFile(g.path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		g.file = nil
+	}
+	return err
 }
 
 // Close closes the files.
@@ -125,7 +128,11 @@ func (r *Reader) Locked(do func() error) error {
 
 func (g *growing) size() (int64, error) {
 	if g.file == nil {
-		return 0, nil
+		if err := g.open(); errors.Is(err, fs.ErrNotExist) {
+			return 0, nil
+		} else if err != nil {
+			return 0, fmt.Errorf("evidence: %w", err)
+		}
 	}
 	info, err := g.file.Stat()
 	if err != nil {
