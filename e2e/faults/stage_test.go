@@ -168,6 +168,7 @@ func (s *stage) run() []error {
 		}
 	}
 	s.judge()
+	s.judgeEvidence()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.wrong)

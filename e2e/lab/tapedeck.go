@@ -3,8 +3,10 @@ package lab
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -60,13 +62,13 @@ switches:
   - { name: fs1, address: "127.0.0.1:%d", password: %s }
 store: { redis: %s }
 recordings: { dir: %s, stereo: true, rate: leg }
-audit: { dir: %s }
+audit: { dir: %s, key: %s }
 prompts: { dir: %s, language: en }
 policy: %s
 http: { listen: %q, accounts: %s }
 metrics: { listen: "%s" }
 log: { level: debug, format: text }
-`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, filepath.Join(c.Dir, "audit"), c.Prompts,
+`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, filepath.Join(c.Dir, "audit"), keyIn(c.Dir), c.Prompts,
 			filepath.Join(c.Dir, "policy.yaml"), t.console, filepath.Join(c.Dir, "accounts.yaml"), t.metrics),
 	}
 	if err := os.MkdirAll(t.Recordings, 0o755); err != nil {
@@ -83,8 +85,16 @@ log: { level: debug, format: text }
 	if err := t.operator(ctx); err != nil {
 		return nil, err
 	}
+	if _, err := os.Stat(keyIn(c.Dir)); errors.Is(err, fs.ErrNotExist) {
+		if out, err := t.Run(ctx, "audit", "key"); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, out)
+		}
+	}
 	return t, t.Restart(ctx)
 }
+
+// keyIn is the key of the evidence log in a folder.
+func keyIn(dir string) string { return filepath.Join(dir, "audit.key") }
 
 // operator makes an account that may do everything through the API.
 func (t *Tapedeck) operator(ctx context.Context) error {
