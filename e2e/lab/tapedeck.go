@@ -68,7 +68,7 @@ policy: %s
 http: { listen: %q, accounts: %s }
 metrics: { listen: "%s" }
 log: { level: debug, format: text }
-`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, filepath.Join(c.Dir, "audit"), keyIn(c.Dir), c.Prompts,
+`, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, auditOf(t.Recordings), keyOf(t.Recordings), c.Prompts,
 			filepath.Join(c.Dir, "policy.yaml"), t.console, filepath.Join(c.Dir, "accounts.yaml"), t.metrics),
 	}
 	if err := os.MkdirAll(t.Recordings, 0o755); err != nil {
@@ -85,7 +85,7 @@ log: { level: debug, format: text }
 	if err := t.operator(ctx); err != nil {
 		return nil, err
 	}
-	if _, err := os.Stat(keyIn(c.Dir)); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(keyOf(t.Recordings)); errors.Is(err, fs.ErrNotExist) {
 		if out, err := t.Run(ctx, "audit", "key"); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, out)
 		}
@@ -93,8 +93,10 @@ log: { level: debug, format: text }
 	return t, t.Restart(ctx)
 }
 
-// keyIn is the key of the evidence log in a folder.
-func keyIn(dir string) string { return filepath.Join(dir, "audit.key") }
+// auditOf is the folder of the evidence logs of a recordings folder, and keyOf their key.
+// Instances that share the recordings share these.
+func auditOf(recordings string) string { return recordings + "-audit" }
+func keyOf(recordings string) string   { return recordings + "-audit.key" }
 
 // operator makes an account that may do everything through the API.
 func (t *Tapedeck) operator(ctx context.Context) error {
