@@ -5,9 +5,11 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"tapedeck/internal/durable"
 	"tapedeck/recording/audit"
@@ -106,6 +108,7 @@ type EvidenceConfig struct {
 	Evidence    string              // the folder of the evidence logs
 	Checkpoints []string            // files with copies of checkpoints
 	Keys        []ed25519.PublicKey // without keys, signatures are not looked at
+	Gently      bool                // rest for as long as it works, so that half of the time is left to calls
 }
 
 // ErrNoEvidence is what VerifyEvidence returns if there is no evidence log.
@@ -131,10 +134,11 @@ func VerifyEvidence(ctx context.Context, cfg EvidenceConfig, found func(chain.Fi
 		return chain.Summary{}, err
 	}
 	defer r.Close()
-	if err := r.More(v.Log, v.Lines); err != nil {
+	pace := &pace{ctx: ctx, rests: cfg.Gently, begin: time.Now()}
+	if err := r.More(pace.reader(v.Log), pace.reader(v.Lines)); err != nil {
 		return chain.Summary{}, err
 	}
-	unread := verifySidecars(ctx, cfg.Dir, v)
+	unread := verifySidecars(cfg.Dir, v, pace)
 	var summary chain.Summary
 	err = r.Locked(func() error {
 		err := r.Rest(v.Log, v.Lines)
@@ -152,9 +156,9 @@ func VerifyEvidence(ctx context.Context, cfg EvidenceConfig, found func(chain.Fi
 }
 
 // verifySidecars hands each sidecar to a Verifier.
-func verifySidecars(ctx context.Context, d Dir, v *chain.Verifier) error {
+func verifySidecars(d Dir, v *chain.Verifier, p *pace) error {
 	var unread []error
-	err := Walk(ctx, d, func(day Day) error {
+	err := Walk(p.ctx, d, func(day Day) error {
 		for _, f := range day.Recordings {
 			if !f.Sidecar {
 				continue
@@ -167,13 +171,53 @@ func verifySidecars(ctx context.Context, d Dir, v *chain.Verifier) error {
 			if file, err := filepath.Rel(d.root, path); err == nil && sum != "" {
 				v.Recording(chain.Recording{Organisation: day.Organisation, ID: f.ID, Day: day.Date, File: file, Sum: sum})
 			}
+			if err := p.rest(); err != nil {
+				return err
+			}
 		}
-		return ctx.Err()
+		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil // nothing was ever recorded
 	}
 	return errors.Join(append(unread, err)...)
+}
+
+// pace is how fast a verification goes.
+type pace struct {
+	ctx   context.Context
+	rests bool
+	begin time.Time // of the work since the last rest
+}
+
+// rest ends a verification that nobody waits for any more. If it is to go gently, rest
+// takes as long as the work since the last rest, once that was 10 ms.
+func (p *pace) rest() error {
+	if worked := time.Since(p.begin); p.rests && worked >= 10*time.Millisecond {
+		select {
+		case <-time.After(min(worked, time.Second)):
+		case <-p.ctx.Done():
+		}
+		p.begin = time.Now()
+	}
+	return p.ctx.Err()
+}
+
+// reader returns a function that reads at this pace.
+func (p *pace) reader(read func(where string, r io.Reader) error) func(where string, r io.Reader) error {
+	return func(where string, r io.Reader) error { return read(where, &pacedReader{r, p}) }
+}
+
+type pacedReader struct {
+	io.Reader
+	pace *pace
+}
+
+func (r *pacedReader) Read(data []byte) (int, error) {
+	if err := r.pace.rest(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(data)
 }
 
 // Host returns the name of this host.

@@ -208,7 +208,7 @@ func (k *Keeper) checkpoint(ctx context.Context, why string) {
 // check verifies the log.
 func (k *Keeper) check(ctx context.Context) {
 	r := &Result{}
-	r.Summary, r.Err = Check(ctx, k.cfg, FilesOf(k.cfg), func(f chain.Finding) {
+	r.Summary, r.Err = Check(ctx, k.cfg, FilesOf(k.cfg), true, func(f chain.Finding) {
 		if !f.Note && len(r.Findings) < maxFindings {
 			r.Findings = append(r.Findings, f)
 		}

@@ -131,7 +131,7 @@ func TestKeeper(t *testing.T) {
 	if got := strings.Join(lines, ", "); got != "tapedeck serve policy policy file: revision one, tapedeck serve policy redis: revision two replaces one" {
 		t.Errorf("lines: %s", got)
 	}
-	if s, err := Check(t.Context(), l.cfg, FilesOf(l.cfg), func(f chain.Finding) { t.Error(f) }); err != nil || s.Since != 0 {
+	if s, err := Check(t.Context(), l.cfg, FilesOf(l.cfg), true, func(f chain.Finding) { t.Error(f) }); err != nil || s.Since != 0 {
 		t.Errorf("%+v, %v", s, err)
 	}
 	if log := l.logged.String(); strings.Contains(log, "WARN") || strings.Contains(log, "ERROR") {
@@ -165,7 +165,7 @@ func TestKeeperWithoutKey(t *testing.T) {
 	if log := l.logged.String(); strings.Count(log, "the evidence log is not signed") != 1 {
 		t.Errorf("log:\n%s", log)
 	}
-	if _, err := Check(t.Context(), l.cfg, FilesOf(l.cfg), func(f chain.Finding) {
+	if _, err := Check(t.Context(), l.cfg, FilesOf(l.cfg), true, func(f chain.Finding) {
 		if !f.Note {
 			t.Error(f)
 		}

@@ -71,7 +71,8 @@ type Verifier struct {
 	files      []*log          // as they were read
 	logs       map[string]*log // those that have begun, by id
 	begun      Entry           // the first entry of the log that began first
-	copies     []checkpointCopy
+	copies     []*checkpointCopy
+	places     map[place][]*checkpointCopy // the same by their place in a log
 	lines      *lines
 	recordings map[recordingKey]*recordingState
 	doubtful   []Recording          // not what the logs say, as far as they were read then
@@ -111,8 +112,15 @@ type log struct {
 	lines   map[int64]*lineState
 	read    int64 // the seq of its line that was found last in the audit log
 	signed  int64 // the seq of the last checkpoint whose signature is right
+	early   int   // checkpoints before the first signed one
 	entries int
 	order   *sequence
+}
+
+// place is that of an entry in a log.
+type place struct {
+	log string
+	seq int64
 }
 
 // checkpointCopy is a checkpoint that was copied elsewhere.
@@ -127,7 +135,7 @@ type checkpointCopy struct {
 // NewVerifier returns a Verifier that calls found for each finding. Without keys,
 // signatures are not looked at.
 func NewVerifier(keys []ed25519.PublicKey, found func(Finding)) *Verifier {
-	v := &Verifier{keys: keys, logs: map[string]*log{}, recordings: map[recordingKey]*recordingState{},
+	v := &Verifier{keys: keys, logs: map[string]*log{}, recordings: map[recordingKey]*recordingState{}, places: map[place][]*checkpointCopy{},
 		torn: map[string]*tornLine{}, strangers: map[string]int{}}
 	v.found = func(f Finding) {
 		if f.Note {
@@ -155,7 +163,8 @@ func (v *Verifier) Checkpoints(where string, r io.Reader) error {
 		if err := e.verify(v.keys); len(v.keys) > 0 && err != nil && err != errUnsigned {
 			v.found(Finding{Where: where, Line: n, Seq: e.Seq, What: Replaced, Detail: err.Error()})
 		}
-		v.copies = append(v.copies, checkpointCopy{Entry: e, where: where, line: n})
+		c, at := &checkpointCopy{Entry: e, where: where, line: n}, place{e.Log, e.Seq}
+		v.copies, v.places[at] = append(v.copies, c), append(v.places[at], c)
 	})
 }
 
@@ -214,12 +223,9 @@ func (v *Verifier) begin(l *log, e Entry) {
 
 // compareCopies compares an entry with the copy of a checkpoint that has its place.
 func (v *Verifier) compareCopies(l *log, e Entry) {
-	for i := range v.copies {
-		c := &v.copies[i]
-		if c.Log == l.begun.Log && c.Seq == e.Seq {
-			c.found = c.found || c.Hash == e.Hash
-			c.other = c.other || c.Hash != e.Hash
-		}
+	for _, c := range v.places[place{l.begun.Log, e.Seq}] {
+		c.found = c.found || c.Hash == e.Hash
+		c.other = c.other || c.Hash != e.Hash
 	}
 }
 
@@ -310,7 +316,7 @@ func (v *Verifier) takeCheckpoint(l *log, n int, e Entry) {
 			v.summary.Checkpoint = e
 		}
 	case err == errUnsigned && l.signed == 0:
-		v.found(Finding{Where: l.name, Line: n, Seq: e.Seq, What: Unsigned, Detail: "there was no key yet", Note: true})
+		l.early++ // there was no key yet
 	case err == errUnsigned:
 		v.found(Finding{Where: l.name, Line: n, Seq: e.Seq, What: Unsigned, Detail: "those before are signed"})
 	default:
@@ -327,6 +333,8 @@ func (v *Verifier) End(sum func(file string) string, live func(id string) bool) 
 		l.order.end()
 		if len(v.keys) > 0 && l.signed == 0 && l.entries > 0 {
 			v.found(Finding{Where: l.name, What: Unsigned, Detail: "no checkpoint in it is signed with a key that was named"})
+		} else if l.early > 0 {
+			v.found(Finding{Where: l.name, What: Unsigned, Detail: fmt.Sprintf("checkpoints from before there was a key: %d", l.early), Note: true})
 		}
 	}
 	v.endCopies()
