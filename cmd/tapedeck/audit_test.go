@@ -159,3 +159,30 @@ func TestChangesAreAudited(t *testing.T) {
 	run("account add bert --role operator --no-password").want(t, exitFailed, "", "audit: the line is not written")
 	run("account ls").want(t, exitDone, "", "no accounts")
 }
+
+// TestServeAuditsChanges: a policy that comes by a file or through Redis, and accounts
+// that somebody edits, are lines of the audit log, whoever made them.
+func TestServeAuditsChanges(t *testing.T) {
+	redis := testkit.StartRedis(t)
+	d := daemontest.Start(t, spooltest.TwoOrganisations, daemontest.RedisLine(redis))
+	s := spool{&spooltest.Spool{T: t, Root: d.Folder, Config: filepath.Join(d.Folder, "tapedeck.yaml")}}
+	log := audit.New(filepath.Join(d.Folder, "spool"), nil)
+	awaits := func(who, what, from, detail string) {
+		t.Helper()
+		d.Until(who+" "+what+" "+from, func() bool {
+			lines, _, err := log.Read(t.Context(), audit.Query{Who: []string{who}, What: []string{what}})
+			return err == nil && slices.ContainsFunc(lines, func(l audit.Line) bool { return l.From == from && strings.HasSuffix(l.Detail, detail) })
+		})
+	}
+	awaits("tapedeck serve", audit.Policy, "policy file", "")
+	other := s.File("other.yaml", []byte("version: 1\norganisations: { other: {} }\n"))
+	tapedeck("policy", "apply", other, "--config", s.Config).want(t, exitDone, "in force", "serve puts that back")
+	awaits(me(), audit.Policy, "command line", "")
+	awaits("tapedeck serve", audit.Policy, "redis", "")
+	testkit.Replace(t, filepath.Join(d.Folder, "accounts.yaml"), "version: 1\naccounts: { eve: { role: operator } }\n")
+	awaits("tapedeck serve", audit.Account, "accounts file", ": added: eve")
+	if _, err := d.Stop(); err != nil {
+		t.Error(err)
+	}
+	s.audit("verify").want(t, exitDone, "signatures were not looked at", "")
+}
