@@ -24,7 +24,7 @@ type Metrics struct {
 	missing, purged, unknown                               prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
-	connections, storeUp                                   prometheus.Gauge
+	connections, storeUp, evidence                         prometheus.Gauge
 	watchUp, policy                                        *prometheus.GaugeVec
 }
 
@@ -74,6 +74,7 @@ func New() *Metrics {
 			Help: "Redis operations.", Buckets: short}, []string{"operation"}),
 		connections: gauge("tapedeck_outbound_connections", "Open connections on the outbound socket."),
 		storeUp:     gauge("tapedeck_store_up", "Whether Redis answers: 1 or 0."),
+		evidence:    gauge("tapedeck_evidence_findings", "What the last verification of the evidence log found wrong; -1: it could not be done, or there is no log."),
 		watchUp: f.NewGaugeVec(prometheus.GaugeOpts{Name: "tapedeck_watch_up",
 			Help: "Whether the watch link to a FreeSWITCH is up: 1 or 0."}, []string{"switch"}),
 		policy: f.NewGaugeVec(prometheus.GaugeOpts{Name: "tapedeck_policy_info",
@@ -136,6 +137,10 @@ func (m *Metrics) Rejected(reason string) { m.rejected.WithLabelValues(word(reas
 
 // WatchUp sets whether the watch link to a FreeSWITCH is up.
 func (m *Metrics) WatchUp(name string, up bool) { m.watchUp.WithLabelValues(name).Set(one(up)) }
+
+// Evidence sets how much the last verification of the evidence log found wrong; -1 if it
+// could not be done.
+func (m *Metrics) Evidence(findings int) { m.evidence.Set(float64(findings)) }
 
 // StoreUp sets whether Redis answers.
 func (m *Metrics) StoreUp(up bool) { m.storeUp.Set(one(up)) }

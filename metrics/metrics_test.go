@@ -60,6 +60,7 @@ func used() *Metrics {
 	m.Rejected("peer_not_allowed")
 	m.WatchUp("fs1", true)
 	m.StoreUp(true)
+	m.Evidence(-1)
 	m.Store("policy_read", time.Millisecond, nil)
 	m.Policy("0123abcd")
 	return m
@@ -147,7 +148,7 @@ func TestValues(t *testing.T) {
 		`tapedeck_commands_total{command="arm masked",result="ok"} 1`, `tapedeck_recordings_total{result="complete"} 1`,
 		"tapedeck_recordings_missing_total 1", `tapedeck_watch_events_total{event="CHANNEL_ANSWER"} 1`,
 		"tapedeck_outbound_connections 1", `tapedeck_outbound_rejected_total{reason="peer_not_allowed"} 1`,
-		`tapedeck_watch_up{switch="fs1"} 1`, "tapedeck_store_up 1", `tapedeck_store_seconds_count{operation="policy_read"} 1`,
+		`tapedeck_watch_up{switch="fs1"} 1`, "tapedeck_store_up 1", "tapedeck_evidence_findings -1", `tapedeck_store_seconds_count{operation="policy_read"} 1`,
 		`tapedeck_policy_info{revision="0123abcd"} 1`,
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {

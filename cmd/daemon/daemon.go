@@ -94,7 +94,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	}
 	d.parts.atStop(d.closeStore)
 	makeFolder(cfg, log)
-	keeper := proof.NewKeeper(cfg, log)
+	keeper := proof.NewKeeper(cfg, m.Evidence, log)
 	archive, drafts := openArchive(cfg, keeper.Audit(), m, log)
 	d.links = newLinks(cfg, m, log)
 	controller := call.New(call.Config{Policy: d.stores.policy.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo, Rate: cfg.Recordings.Rate,

@@ -35,6 +35,7 @@ type Keeper struct {
 	cfg     *config.Config
 	audit   *audit.Log
 	key     atomic.Pointer[ed25519.PrivateKey] // to nil: checkpoints are not signed
+	count   func(findings int)                 // is told what each verification found wrong; -1: it could not be done
 	log     *slog.Logger
 	changes chan change
 	result  atomic.Pointer[Result]
@@ -62,9 +63,10 @@ type Result struct {
 const maxFindings = 20
 
 // NewKeeper opens the audit log of a daemon, and reads the key. What is missing is
-// logged once.
-func NewKeeper(cfg *config.Config, log *slog.Logger) *Keeper {
-	k := &Keeper{cfg: cfg, log: log, changes: make(chan change, maxWaiting)}
+// logged once. Count is told how much each verification found wrong, -1 if it could not
+// be done.
+func NewKeeper(cfg *config.Config, count func(findings int), log *slog.Logger) *Keeper {
+	k := &Keeper{cfg: cfg, count: count, log: log, changes: make(chan change, maxWaiting)}
 	k.key.Store(new(ed25519.PrivateKey))
 	var err error
 	if k.audit, err = Open(cfg); err != nil && k.audit.Evidence() == nil {
@@ -218,6 +220,11 @@ func (k *Keeper) check(ctx context.Context) {
 	}
 	r.At = time.Now()
 	k.result.Store(r)
+	if r.Err != nil {
+		k.count(-1)
+	} else {
+		k.count(r.Summary.Findings)
+	}
 	switch {
 	case r.Err != nil && !errors.Is(r.Err, recording.ErrNoEvidence):
 		k.log.Error("evidence not verified", "error", r.Err)

@@ -31,6 +31,7 @@ type lab struct {
 	cfg    *config.Config
 	root   string
 	logged testkit.Log
+	counts []int // what each verification found
 }
 
 func newLab(t *testing.T) *lab {
@@ -54,7 +55,7 @@ func newLab(t *testing.T) *lab {
 func (l *lab) path(name string) string { return filepath.Join(l.root, name) }
 
 func (l *lab) keeper() *Keeper {
-	return NewKeeper(l.cfg, slog.New(slog.NewTextHandler(&l.logged, nil)))
+	return NewKeeper(l.cfg, func(n int) { l.counts = append(l.counts, n) }, slog.New(slog.NewTextHandler(&l.logged, nil)))
 }
 
 // key makes the key without signing anything.
@@ -191,6 +192,9 @@ func TestKeeperFinds(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	l.logged.Await(t, 1, "level=ERROR", "the evidence log disagrees", "findings=1")
+	if len(l.counts) != 1 || l.counts[0] != 1 {
+		t.Errorf("counted: %v", l.counts)
+	}
 }
 
 // TestKeeperWithoutFolder: calls are recorded and audited without an evidence log, and
@@ -205,8 +209,8 @@ func TestKeeperWithoutFolder(t *testing.T) {
 	}
 	k.checkpoint(t.Context(), chain.AtStart)
 	k.check(t.Context())
-	if k.Audit().Evidence() != nil {
-		t.Error("there is one")
+	if k.Audit().Evidence() != nil || len(l.counts) != 1 || l.counts[0] != -1 {
+		t.Errorf("there is one, or it is counted as right: %v", l.counts)
 	}
 }
 
