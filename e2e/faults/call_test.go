@@ -262,12 +262,23 @@ func (c *call) takePress(at *ruled, p *press, next time.Time, known []sidecar) {
 }
 
 // killedAfter reports whether a Tapedeck was killed so soon after a press that it may
-// have traced the press and not carried it out.
+// have traced the press and not carried it out: what it had sent was lost with it if
+// FreeSWITCH was slow.
 func (s *stage) killedAfter(press time.Time) bool {
+	soon := press.Add(600 * ms)
+	for _, f := range s.plan.faults {
+		slow := (f.kind == switchSlow || f.kind == switchStill) && !f.struck.IsZero()
+		if slow && f.struck.Before(soon) && press.Before(cmp.Or(f.healed, time.Now())) {
+			soon = press.Add(commandTime)
+		}
+	}
 	return slices.ContainsFunc(s.plan.faults, func(f *fault) bool {
-		return f.kind == killed && f.struck.After(press) && f.struck.Before(press.Add(600*ms))
+		return f.kind == killed && f.struck.After(press) && f.struck.Before(soon)
 	})
 }
+
+// commandTime is how long Tapedeck waits for FreeSWITCH's reply to a command.
+const commandTime = 2 * time.Second
 
 // early is how much earlier than the press its line in the trace may be: the press is
 // noted after its digits are sent.

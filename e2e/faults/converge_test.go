@@ -199,7 +199,7 @@ func (s *stage) owed(c *call, known []sidecar) bool {
 	}
 	return c.room == nil && slices.ContainsFunc(c.presses, func(p *press) bool {
 		heard, _ := c.answer(p, known)
-		return heard == "is-being-recorded"
+		return heard == "is-being-recorded" && !c.overBy(c.hears(p, p.at).at.Add(200*ms))
 	})
 }
 
