@@ -22,7 +22,7 @@ test:
 
 # Calls, toggles and transfers while processes are killed, lines cut, disks
 # filled: the long form of what `make test` plays 50 times, with pick-ups and
-# conference rooms added. Of these a few seeds in a hundred still fail.
+# conference rooms added.
 faults:
 	$(GO) test $(RACE) -count=1 -timeout 90m -v -run TestFaults ./e2e/faults -faults.talks -faults.runs=500
 
