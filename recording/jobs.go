@@ -8,10 +8,11 @@ import (
 
 // What the disk refused is tried again after firstRetry, and then after twice as long each
 // time, up to lastRetry. What a draft does not have is lost if Tapedeck is killed and the call
-// ends before the restart, so the first attempts follow soon.
+// ends before the restart, so the first attempts for a draft follow sooner.
 const (
-	firstRetry = 200 * time.Millisecond
-	lastRetry  = 30 * time.Second
+	firstRetry      = time.Second
+	firstDraftRetry = 200 * time.Millisecond
+	lastRetry       = 30 * time.Second
 )
 
 // job is what is to be done for one recording. It is in one queue at most, and in
@@ -192,7 +193,11 @@ func (js *jobs) retry(j *job, wait time.Duration) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	if wait == 0 {
-		j.backoff = min(max(firstRetry, 2*j.backoff), lastRetry)
+		first := firstRetry
+		if j.finish == nil {
+			first = firstDraftRetry
+		}
+		j.backoff = min(max(first, 2*j.backoff), lastRetry)
 		wait = j.backoff
 	}
 	j.delay = wait
