@@ -18,6 +18,15 @@ import (
 	"tapedeck/toggle"
 )
 
+// sayNotStarted checks that the sidecar of a call is written, and says that its file did
+// not start.
+func (d *describing) sayNotStarted(t *testing.T, call string) {
+	t.Helper()
+	if s, written := d.of(call); !written || !slices.Contains(s.Problems, "not started") {
+		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
+	}
+}
+
 // TestDissolvedWithoutAStart: the disk was full when the picking user's leg was answered,
 // and FreeSWITCH has left an empty file. His call dissolves before that is noticed: its
 // sidecar says so.
@@ -31,10 +40,7 @@ func TestDissolvedWithoutAStart(t *testing.T) {
 	fx.settle()
 	x.PickUpParked(a)
 	fx.settle()
-	s, written := sidecars.of(x.UUID())
-	if !written || !slices.Contains(s.Problems, "not started") {
-		t.Errorf("alice's sidecar is written: %t, with the problems %q", written, s.Problems)
-	}
+	sidecars.sayNotStarted(t, x.UUID())
 	a.Hangup("")
 	fx.settle()
 }
@@ -117,10 +123,7 @@ func TestGuestWithoutAStart(t *testing.T) {
 	r.joins(x)
 	x.Hangup("")
 	fx.settle()
-	s, written := sidecars.of(x.UUID())
-	if !written || !slices.Contains(s.Problems, "not started") {
-		t.Errorf("alice's sidecar is written: %t, with the problems %q", written, s.Problems)
-	}
+	sidecars.sayNotStarted(t, x.UUID())
 	a.Hangup("")
 	fx.settle()
 }
@@ -137,10 +140,7 @@ func TestPausedWithoutAStart(t *testing.T) {
 	fx.pressCode(phone)
 	a.Hangup("")
 	fx.settle()
-	s, written := sidecars.of(a.UUID())
-	if !written || !slices.Contains(s.Problems, "not started") {
-		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
-	}
+	sidecars.sayNotStarted(t, a.UUID())
 }
 
 // TestNotWantedAnyMoreWithoutAStart: the disk was full at the answer. Then somebody came who
@@ -158,10 +158,7 @@ func TestNotWantedAnyMoreWithoutAStart(t *testing.T) {
 	fx.settle()
 	b.Hangup("")
 	fx.settle()
-	s, written := sidecars.of(a.UUID())
-	if !written || !slices.Contains(s.Problems, "not started") {
-		t.Errorf("the sidecar is written: %t, with the problems %q", written, s.Problems)
-	}
+	sidecars.sayNotStarted(t, a.UUID())
 }
 
 // TestProblemWithoutADraft: the disk was full, so FreeSWITCH could not start the file, and
