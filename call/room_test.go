@@ -451,11 +451,7 @@ func TestRoomPressLeftToADeadInstance(t *testing.T) {
 	r.joins(theirs)
 	dave := r.user("1004")
 	r.pressCode(dave)
-	r.until("the press is refused", func() bool { return r.meter.get("toggle dtmf missed") == 1 })
-	r.heard(dave, "not-permitted")
-	if code := dave.Get(lastDigits); code != "" {
-		t.Errorf("the leg still has the code %q", code)
-	}
+	r.missed(dave)
 }
 
 // TestRoomSettings: the setting of each user in the room counts for each outside

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 )
 
 // rest is everything that still comes on a connection.
@@ -170,9 +171,7 @@ func TestCuts(t *testing.T) {
 	address := listen(t, sw)
 	one, two := login(t, address), login(t, address)
 	two.ask("event plain ALL")
-	if sw.Links() != 2 {
-		t.Errorf("%d links", sw.Links())
-	}
+	testkit.Until(t, "two links are left", func() bool { return sw.Links() == 2 })
 	sw.DropLinks()
 	if a, b := rest(t, one), rest(t, two); a+b != "" {
 		t.Errorf("%q %q", a, b)
