@@ -222,7 +222,7 @@ func (fx *fixture) settle() {
 	fx.Helper()
 	mark := fx.sw.Incoming(esltest.Leg{Number: "mark"})
 	defer mark.Hangup("")
-	if testkit.Happens(5*time.Second, func() (quiet bool) {
+	if testkit.Happens(testkit.Patience, func() (quiet bool) {
 		fx.ctl.ask(context.Background(), func(now time.Time) {
 			quiet = fx.ctl.legs.all[mark.UUID()] != nil && len(fx.ctl.dissolved) == 0
 			for _, c := range fx.ctl.calls {
@@ -352,7 +352,7 @@ func (fx *fixture) wantWritten(want string) {
 // until waits for something that takes time.
 func (fx *fixture) until(what string, happened func() bool) {
 	fx.Helper()
-	testkit.Within(fx, 5*time.Second, what, happened, fx.log)
+	testkit.Until(fx, what, happened, fx.log)
 }
 
 // laterStore is the Calls of the Tapedeck after a restart.

@@ -338,7 +338,7 @@ func (w *proxied) reconnected() {
 	w.Helper()
 	select {
 	case <-w.connected:
-	case <-time.After(10 * time.Second):
+	case <-time.After(testkit.Patience):
 		w.Fatal("the watch link does not connect")
 	}
 }
@@ -346,7 +346,7 @@ func (w *proxied) reconnected() {
 // waitFor waits until the Controller's state fulfils a condition.
 func (w *proxied) waitFor(what string, so func(*Controller) bool) {
 	w.Helper()
-	testkit.Within(w, 8*time.Second, what, func() (ok bool) {
+	testkit.Until(w, what, func() (ok bool) {
 		if !w.ctl.ask(w.Context(), func(time.Time) { ok = so(w.ctl) }) {
 			w.Fatalf("the controller is gone, waiting for: %s", what)
 		}

@@ -52,7 +52,7 @@ func TestLinkHostile(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			s := newSwitchboard(t)
 			// DialTimeout is long, so that the link does not give up while the test measures.
-			l := startLink(t, s, &Link{Limits: lim, DialTimeout: time.Minute, Idle: 100 * time.Millisecond, Answer: 200 * time.Millisecond})
+			l := startLink(t, s, &Link{Limits: lim, DialTimeout: time.Minute, Idle: 100 * time.Millisecond, Answer: time.Second})
 			if errors.Is(test.want, ErrOverflow) {
 				for range cap(l.events) { // now the handler waits until the test takes one
 					l.events <- nil
