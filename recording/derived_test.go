@@ -138,7 +138,7 @@ func TestDeriveDiskFull(t *testing.T) {
 			if err := d.locked(func() error { return nil }); err != nil { // makes its file
 				t.Fatal(err)
 			}
-			filler := fill(t, d)
+			filler := fill(t, d.String())
 			failures := 0
 			for free := int64(0); ; free += 4096 {
 				if err := os.Truncate(filler, max(0, sizeOf(filler)-free)); err != nil {

@@ -22,21 +22,27 @@ import (
 func tmpfs(t *testing.T) Dir {
 	t.Helper()
 	d := tempDir(t)
-	if err := syscall.Mount("tmpfs", d.String(), "tmpfs", 0, "size=64k"); err != nil {
-		t.Skipf("this test needs a disk of its own, which only root may mount: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(d.String(), syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	mount(t, d.String())
 	return d
 }
 
-// fill writes a file that fills the disk.
-func fill(t *testing.T, d Dir) (path string) {
+// mount mounts a small disk at a folder. Only root may.
+func mount(t *testing.T, path string) {
 	t.Helper()
-	path = filepath.Join(d.String(), "filler")
+	if err := syscall.Mount("tmpfs", path, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("this test needs a disk of its own, which only root may mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(path, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// fill writes a file that fills the disk of a folder.
+func fill(t *testing.T, dir string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, "filler")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +105,7 @@ func troubled(t *testing.T, d Dir, cause string, trouble, mend func()) {
 func TestDiskFull(t *testing.T) {
 	d := tmpfs(t)
 	var filler string
-	troubled(t, d, "no space left", func() { filler = fill(t, d) }, func() {
+	troubled(t, d, "no space left", func() { filler = fill(t, d.String()) }, func() {
 		if err := os.Remove(filler); err != nil {
 			t.Error(err)
 		}
@@ -161,7 +167,7 @@ func TestAuditFull(t *testing.T) {
 	if err := log.Add(audit.Line{What: audit.Listen}); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, d)
+	fill(t, d.String())
 	for _, length := range []int{700, 0} { // long lines, and then the shortest
 		for log.Add(audit.Line{What: audit.Listen, Detail: strings.Repeat("x", length)}) == nil {
 			if lines++; lines > 1000 {

@@ -19,14 +19,12 @@ import (
 
 // OpenAudit returns the audit log of the recordings with its evidence log, which lies
 // in another folder: FreeSWITCH should not be able to write there. Host names the
-// file of this host. With an error the audit log has no evidence log.
+// file of this host. With an error there is an audit log all the same: it has no evidence
+// log if the folder cannot be made, and else tries again with each line.
 func OpenAudit(d Dir, evidenceDir, host string) (*audit.Log, error) {
 	plain := audit.New(d.root, nil)
 	ev, err := evidence.Open(evidenceDir, host, d.root, books{d, plain})
-	if err != nil {
-		return plain, err
-	}
-	return audit.New(d.root, ev), nil
+	return audit.New(d.root, ev), err
 }
 
 // books are what the evidence log tells of.

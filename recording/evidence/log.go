@@ -59,8 +59,13 @@ type head struct {
 	file os.FileInfo // nil: this process has not written yet
 }
 
+// unsettled is the size of a head whose last entry this process has left open.
+const unsettled = -1
+
 // Open returns the log of a host in a folder. It makes the folder if it is missing, with
-// the owner of the folder like, and begins the log, or goes on with it.
+// the owner of the folder like, and begins the log, or goes on with it. With an error
+// there is no log if the folder cannot be made, and else one that tries again with each
+// entry.
 func Open(dir, host, like string, books Books) (*Log, error) {
 	if err := makeDir(dir, like); err != nil {
 		return nil, fmt.Errorf("evidence: %w: make the folder, and let Tapedeck's user write into it", err)
@@ -80,9 +85,10 @@ func fileName(host string) string {
 	return strings.Map(safe, host) + fileExt
 }
 
-// makeDir makes a folder, and those above it.
+// makeDir makes a folder, and those above it, if it is missing. Whether this process may
+// use it is seen when the log is opened.
 func makeDir(dir, like string) error {
-	if _, err := os.Stat(dir); err == nil {
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
@@ -130,7 +136,11 @@ func (l *Log) Record(entry func(id string, seq int64) (chain.Entry, error), do f
 			return nil
 		}
 		undone := chain.Entry{Kind: chain.Undone, Of: seq, Organisation: e.Organisation, Recording: e.Recording, Why: err.Error()}
-		return errors.Join(err, l.write(f, h, undone))
+		failed := l.write(f, h, undone)
+		if failed != nil {
+			h.size = unsettled
+		}
+		return errors.Join(err, failed)
 	})
 }
 
