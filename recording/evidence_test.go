@@ -297,7 +297,8 @@ func TestEvidenceCutWhileOpen(t *testing.T) {
 			lines := linesOf(p, path)
 			write(p, path, []byte(strings.Join(lines[:2], "")))
 		},
-		"replaced": func(p *proved, path string) { remove(p, path) },
+		"replaced":             func(p *proved, path string) { remove(p, path) },
+		"written anew, longer": writtenAnew,
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProved(t)
@@ -310,6 +311,27 @@ func TestEvidenceCutWhileOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// writtenAnew changes the last entry of a log and adds one, as somebody would who has no
+// key and wants all hashes to be right.
+func writtenAnew(p *proved, path string) {
+	lines := linesOf(p, path)
+	last, err := chain.Decode([]byte(strings.TrimSuffix(lines[len(lines)-1], "\n")))
+	if err != nil {
+		p.Fatal(err)
+	}
+	last.At = last.At.Add(time.Second)
+	more := chain.Entry{Seq: last.Seq + 1, At: last.At, Kind: chain.Removed, Organisation: "acme", Recording: "two"}
+	lines = lines[:len(lines)-1]
+	for _, e := range []*chain.Entry{&last, &more} {
+		text, err := e.Encode()
+		if err != nil {
+			p.Fatal(err)
+		}
+		lines, more.Prev = append(lines, string(text)), e.Hash
+	}
+	write(p, path, []byte(strings.Join(lines, "")))
 }
 
 func linesOf(t testing.TB, path string) []string {

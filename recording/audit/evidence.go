@@ -42,7 +42,9 @@ func (l *Log) Settle(seq int64, text []byte) (entries []chain.Entry, do func() e
 		return nil, nil, err
 	}
 	if len(torn) > 0 {
-		entries = append(entries, tornEntry(torn))
+		e := tornEntry(torn)
+		e.Of = seq
+		entries = append(entries, e)
 	}
 	if bytes.Equal(torn, text) {
 		return entries, l.endTorn, nil

@@ -65,6 +65,9 @@ const (
 	hashMark = `,"hash":"`
 	hashEnd  = `"}`
 	tailSize = len(hashMark) + 2*sha256.Size + len(hashEnd)
+
+	// AfterHash is how many bytes of a line, with its end, come after its hash.
+	AfterHash = len(hashEnd) + len("\n")
 )
 
 // Encode returns the entry as a line with its end, and sets its hash.

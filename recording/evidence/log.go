@@ -57,10 +57,15 @@ type head struct {
 	last chain.Entry
 	size int64
 	file os.FileInfo // nil: this process has not written yet
+	open bool        // what the last entry tells of is not done, and no entry says so
 }
 
-// unsettled is the size of a head whose last entry this process has left open.
-const unsettled = -1
+// stands reports whether the last entry is where this process left it.
+func (h head) stands(f *os.File) bool {
+	hash := make([]byte, len(h.last.Hash)) // it covers all that is before it
+	_, err := f.ReadAt(hash, h.size-int64(len(hash)+chain.AfterHash))
+	return err == nil && string(hash) == h.last.Hash
+}
 
 // Open returns the log of a host in a folder. It makes the folder if it is missing, with
 // the owner of the folder like, and begins the log, or goes on with it. With an error
@@ -137,9 +142,7 @@ func (l *Log) Record(entry func(id string, seq int64) (chain.Entry, error), do f
 		}
 		undone := chain.Entry{Kind: chain.Undone, Of: seq, Organisation: e.Organisation, Recording: e.Recording, Why: err.Error()}
 		failed := l.write(f, h, undone)
-		if failed != nil {
-			h.size = unsettled
-		}
+		h.open = failed != nil
 		return errors.Join(err, failed)
 	})
 }
@@ -172,7 +175,7 @@ func (l *Log) locked(do func(f *os.File, h *head) error) error {
 	}
 	defer func() { f.Close() }() // which unlocks it
 	h := l.head
-	if h.file == nil || !os.SameFile(h.file, info) || h.size != info.Size() {
+	if h.open || h.file == nil || !os.SameFile(h.file, info) || h.size != info.Size() {
 		if f, err = l.resume(f, info, &h); err != nil {
 			return fmt.Errorf("evidence: %s: %w", l.path, err)
 		}
@@ -249,8 +252,8 @@ func (l *Log) resume(f *os.File, info os.FileInfo, h *head) (*os.File, error) {
 			return f, err
 		}
 	}
-	if before.file != nil && (before.id != h.id || h.last.Seq < before.last.Seq) {
-		e := chain.Entry{Kind: chain.Damaged, Why: fmt.Sprintf("this process had written up to entry %d of the log %s, and found that it ends at entry %d of %s",
+	if before.file != nil && !before.stands(f) {
+		e := chain.Entry{Kind: chain.Damaged, Why: fmt.Sprintf("this process had written entry %d of the log %s, and does not find it any more: the log ends at entry %d of %s",
 			before.last.Seq, before.id, end.last.Seq, h.id)}
 		if err := l.write(f, h, e); err != nil {
 			return f, err
@@ -273,6 +276,9 @@ func (l *Log) settle(f *os.File, h *head, open chain.Entry) error {
 	entries, do, err := l.books.Settle(open)
 	if err != nil {
 		return err
+	}
+	if h.last.Kind == chain.Recovered && h.last.Of == open.Seq {
+		entries = nil // an attempt before this one has written them, and could not carry it out
 	}
 	for _, e := range entries {
 		if err := l.write(f, h, e); err != nil {
@@ -337,10 +343,17 @@ func readEnd(f *os.File, size int64) (end fileEnd, err error) {
 	}
 	whole := bytes.LastIndexByte(block, '\n') + 1
 	end.torn = int64(len(block) - whole)
+	if end.torn > chain.MaxLine {
+		return end, errors.New("its last line has no end, and is longer than any entry")
+	}
 	if end.size = size - end.torn; end.size == 0 {
 		return end, nil
 	}
-	if end.last, end.open, err = lastEntries(block[:whole]); err != nil {
+	lines := block[:whole]
+	if int64(len(block)) < size { // the first one is not whole
+		lines = lines[bytes.IndexByte(lines, '\n')+1:]
+	}
+	if end.last, end.open, err = lastEntries(lines); err != nil {
 		return end, fmt.Errorf("its last lines: %w", err)
 	}
 	block = block[:min(int64(len(block)), end.size, chain.MaxLine)]
@@ -388,5 +401,8 @@ func lastEntries(text []byte) (last, open chain.Entry, err error) {
 		}
 		text = text[:at]
 	}
-	return last, open, nil
+	if last.Seq == 0 {
+		err = errors.New("none is an entry")
+	}
+	return last, open, err
 }

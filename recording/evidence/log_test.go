@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"tapedeck/recording/chain"
@@ -15,6 +16,71 @@ type nothing struct{}
 func (nothing) Begin() (int64, string, bool, error) { return 0, "", false, nil }
 
 func (nothing) Settle(chain.Entry) ([]chain.Entry, func() error, error) { return nil, nil, nil }
+
+// stuck is what a log tells of while what was begun cannot be carried out.
+type stuck struct {
+	nothing
+	err error
+}
+
+func (s *stuck) Settle(open chain.Entry) ([]chain.Entry, func() error, error) {
+	return []chain.Entry{{Kind: chain.Recovered, Of: open.Seq}}, func() error { return s.err }, nil
+}
+
+func removed(string, int64) (chain.Entry, error) {
+	return chain.Entry{Kind: chain.Removed, Recording: "one"}, nil
+}
+
+// TestSettleAgain: while what a killed process has begun cannot be carried out, nothing
+// else is written, and the log does not grow by each attempt.
+func TestSettleAgain(t *testing.T) {
+	dir := t.TempDir()
+	killed, err := Open(dir, "host", dir, nothing{})
+	if err == nil {
+		err = killed.Record(removed, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	books := &stuck{err: errors.New("no space")}
+	l, err := Open(dir, "host", dir, books)
+	for range 5 {
+		if !errors.Is(err, books.err) {
+			t.Fatal(err)
+		}
+		err = l.Record(removed, nil)
+	}
+	books.err = nil
+	if err := l.Record(removed, nil); err != nil || l.head.last.Seq != 4 { // begun, removed, recovered, removed
+		t.Errorf("%v, %+v", err, l.head.last)
+	}
+}
+
+// TestEndWithoutEntries: a log that goes on with what no process writes is put aside.
+func TestEndWithoutEntries(t *testing.T) {
+	for name, text := range map[string]string{"no line": strings.Repeat("x", 2*endSize), "a long line": strings.Repeat("x", 2*endSize) + "\n"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			l, err := Open(dir, "host", dir, nothing{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := os.OpenFile(l.Path(), os.O_WRONLY|os.O_APPEND, 0)
+			if err == nil {
+				_, err = f.WriteString(text)
+			}
+			if err = errors.Join(err, f.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Record(removed, nil); err != nil || l.head.last.Seq != 3 { // begun, damaged, removed
+				t.Errorf("%v, %+v", err, l.head.last)
+			}
+			if files, err := Files(dir); err != nil || len(files) != 2 {
+				t.Errorf("%q, %v", files, err)
+			}
+		})
+	}
+}
 
 // TestOpen: the folder is made for its owner and group alone, and any host has a file.
 func TestOpen(t *testing.T) {
