@@ -107,19 +107,22 @@ func (v *Verifier) isTorn(text []byte) bool {
 // compare returns what is wrong with a line of the audit log that names an entry of
 // the log; "" if nothing is.
 func (l *log) compare(seq int64, text []byte) (what, detail string) {
-	e := l.lines[seq]
+	e, ok := l.lines[seq]
 	switch {
-	case e == nil && l.order.isLost(seq):
+	case !ok && l.order.isLost(seq):
 		return "", "" // what became of the entry is reported
-	case e == nil:
+	case !ok:
 		return Inserted, "the log has no such line"
-	case e.sum != SumOf(text):
-		e.seen = true
+	}
+	again := e.seen
+	e.seen = true
+	l.lines[seq] = e
+	switch {
+	case e.sum != sha256.Sum256(text):
 		return Flipped, "the log has another text"
-	case e.seen:
+	case again:
 		return Inserted, "it stands there twice"
 	}
-	e.seen = true
 	if seq < l.read {
 		return Reordered, ""
 	}

@@ -1,9 +1,6 @@
 package chain
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // sequence checks the lines of one log: that each is as it was written, and that each
 // is the next one.
@@ -15,14 +12,9 @@ type sequence struct {
 	hash    string
 	known   bool  // hash is that of the entry before
 	broken  []int // the last lines, which are no entries
-	lost    []gap // entries that were in broken lines
-	missing []gap // entries that were not where they belong
+	taken   seqs  // of entries that were read
+	flipped seqs  // of entries that were in broken lines
 }
-
-// gap is a stretch of entries, both ends included.
-type gap struct{ from, to int64 }
-
-func (g gap) has(seq int64) bool { return g.from <= seq && seq <= g.to }
 
 // take takes the next line. It returns its entry, unless the line is not one.
 func (s *sequence) take(n int, text []byte, whole bool) (Entry, bool) {
@@ -42,11 +34,10 @@ func (s *sequence) take(n int, text []byte, whole bool) (Entry, bool) {
 		return e, true
 	case len(s.broken) > 0:
 		s.resume(e.Seq)
-	case e.Seq > s.next:
-		s.missing = append(s.missing, gap{s.next, e.Seq - 1})
-	case s.known && e.Prev != s.hash:
+	case e.Seq == s.next && s.known && e.Prev != s.hash:
 		s.found(Finding{Where: s.where, Line: n, Seq: e.Seq, What: Replaced, Detail: "it does not follow the entry before: one of the two was written anew"})
 	}
+	s.taken.add(e.Seq)
 	s.next, s.hash, s.known = e.Seq+1, e.Hash, true
 	return e, true
 }
@@ -59,45 +50,33 @@ func (s *sequence) resume(seq int64) {
 		if s.next == seq {
 			f.Seq, f.What, f.Detail = 0, Inserted, "it is no entry"
 		} else {
-			s.lost = append(s.lost, gap{s.next, s.next})
+			s.flipped.add(s.next)
 			s.next++
 		}
 		s.found(f)
 	}
 	s.broken = nil
-	if s.next < seq {
-		s.missing = append(s.missing, gap{s.next, seq - 1})
-	}
 }
 
 // early takes an entry that stands behind a later one.
 func (s *sequence) early(n int, e Entry) {
-	for i, g := range s.missing {
-		if !g.has(e.Seq) {
-			continue
-		}
-		s.found(Finding{Where: s.where, Line: n, Seq: e.Seq, What: Reordered})
-		s.missing = append(s.missing[:i:i], s.missing[i+1:]...)
-		for _, rest := range []gap{{g.from, e.Seq - 1}, {e.Seq + 1, g.to}} {
-			if rest.from <= rest.to {
-				s.missing = append(s.missing, rest)
-			}
-		}
-		return
+	f := Finding{Where: s.where, Line: n, Seq: e.Seq, What: Reordered}
+	if e.Seq < 1 || s.taken.has(e.Seq) || s.flipped.has(e.Seq) {
+		f.What, f.Detail = Inserted, "there is an entry of this number already"
 	}
-	s.found(Finding{Where: s.where, Line: n, Seq: e.Seq, What: Inserted, Detail: "there is an entry of this number already"})
+	s.taken.add(e.Seq)
+	s.found(f)
 }
 
 // isLost reports whether an entry is known to be cut or flipped.
 func (s *sequence) isLost(seq int64) bool {
-	has := func(g gap) bool { return g.has(seq) }
-	return slices.ContainsFunc(s.lost, has) || slices.ContainsFunc(s.missing, has) || len(s.broken) > 0 && seq >= s.next && seq < s.next+int64(len(s.broken))
+	return seq >= 1 && seq < s.next+int64(len(s.broken)) && !s.taken.has(seq)
 }
 
 // end reports the entries that did not come.
 func (s *sequence) end() {
 	s.resume(s.next + int64(len(s.broken)))
-	for _, g := range s.missing {
+	for g := range gaps(s.next, s.taken, s.flipped) {
 		f := Finding{Where: s.where, Seq: g.from, What: Cut}
 		if g.to > g.from {
 			f.Detail = fmt.Sprintf("up to entry %d", g.to)

@@ -139,6 +139,65 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
+// TestSince: what no checkpoint covers is counted in each log, and the last checkpoint of a
+// log is the one with the highest number, whatever the clock said.
+func TestSince(t *testing.T) {
+	w := newWorld(t)
+	w.line(t, 1, "listen", "call3")
+	w.line(t, 1, "listen", "call0")
+	last := w.line(t, 0, "listen", "call3")
+	if _, s := w.texts().verify(t, nil); s.Since != 3 || s.Checkpoint.Log != logID(0) || s.Checkpoint.Seq != last.Seq-1 {
+		t.Errorf("%+v", s)
+	}
+	w.at = w.at.Add(-time.Hour)
+	last = w.add(t, 0, Entry{Kind: Checkpoint, Why: AtHour})
+	w.add(t, 1, Entry{Kind: Checkpoint, Why: AtHour})
+	if found, s := w.texts().verify(t, nil); len(wrong(found)) > 0 || s.Since != 0 || !s.Checkpoint.At.Equal(w.at) {
+		t.Errorf("%q, %+v", found, s)
+	}
+}
+
+// TestClocks: the clocks of two hosts differ by an hour. What the one did with a recording
+// of the other is no finding, and what somebody else did is.
+func TestClocks(t *testing.T) {
+	for first, second := range map[int]int{0: 1, 1: 0} {
+		w := newWorld(t)
+		late := func() { w.at = w.at.Add(-time.Hour) }
+		w.sidecar(t, first, "call7", "call7")
+		w.sidecar(t, first, "call8", "call8")
+		w.sidecar(t, first, "call9", "call9")
+		late()
+		w.sidecar(t, second, "call7", "call7 held")
+		w.sidecar(t, second, "call8", "call8 held")
+		w.line(t, second, "delete", "call9")
+		delete(w.sidecars, fileOf("call9"))
+		w.at = w.at.Add(2 * time.Hour)
+		w.sidecar(t, first, "call8", "call8")
+		late()
+		w.add(t, first, Entry{Kind: Checkpoint, Why: AtHour})
+		w.add(t, second, Entry{Kind: Checkpoint, Why: AtHour})
+		if found, _ := w.texts().verify(t, nil); len(wrong(found)) > 0 {
+			t.Errorf("log %d first: %q", first, found)
+		}
+		w.sidecars[fileOf("call7")] = SumOf([]byte("call7"))
+		w.sidecars[fileOf("call8")] = SumOf([]byte("call8 held"))
+		if found, _ := w.texts().verify(t, nil); len(wrong(found)) != 2 {
+			t.Errorf("log %d first, old sidecars: %q", first, found)
+		}
+	}
+}
+
+// TestTornCopy: a copy that has no end, because the disk was full, proves nothing, and is
+// no sign of an attack.
+func TestTornCopy(t *testing.T) {
+	x := newWorld(t).texts()
+	x.copies = append(append([]byte(nil), x.copies[:100]...), append([]byte{'\n'}, x.copies...)...)
+	found, _ := x.verify(t, nil)
+	if len(wrong(found)) > 0 || !slices.ContainsFunc(found, func(f Finding) bool { return f.Where == "copies" && f.Line == 1 && f.What == Truncated }) {
+		t.Errorf("%q", found)
+	}
+}
+
 // TestWalk: walks random changes are all found. Each is made to an untouched world, as
 // somebody would who has no key.
 func TestWalk(t *testing.T) {

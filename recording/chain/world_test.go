@@ -68,16 +68,16 @@ func (w *world) add(t testing.TB, i int, e Entry) Entry {
 	return e
 }
 
-// line adds a line to the audit log, and to a log.
-func (w *world) line(t testing.TB, i int, what, recording string) {
+// line adds a line to the audit log, and to a log, whose entry it returns.
+func (w *world) line(t testing.TB, i int, what, recording string) Entry {
 	t.Helper()
 	text := auditLine(what, recording, logID(i), len(w.logs[i])+1)
 	e := Entry{Kind: Line, Line: json.RawMessage(text)}
 	if what == "delete" {
 		e.Organisation, e.Recording = "acme", recording
 	}
-	w.add(t, i, e)
 	w.audit = append(w.audit, text)
+	return w.add(t, i, e)
 }
 
 func auditLine(what, recording, log string, seq int) string {
