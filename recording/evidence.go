@@ -109,15 +109,17 @@ type EvidenceConfig struct {
 	Gently      bool                // rest for as long as it works, so that half of the time is left to calls
 }
 
-// ErrNoEvidence is what VerifyEvidence returns if there is no evidence log.
+// ErrNoEvidence is what VerifyEvidence returns if there is no evidence log, or only empty
+// ones, and nothing tells of one.
 var ErrNoEvidence = errors.New("recording: there is no evidence log")
 
 // VerifyEvidence compares all evidence logs of a folder with their checkpoints, with
 // the audit log and with the sidecars. It does not read the sound: Verify compares
 // that with the sidecars. It changes nothing, and others may write meanwhile: they wait
-// for moments only.
+// for moments only, and never for found.
 func VerifyEvidence(ctx context.Context, cfg EvidenceConfig, found func(chain.Finding)) (chain.Summary, error) {
-	v := chain.NewVerifier(cfg.Keys, found)
+	tell := found
+	v := chain.NewVerifier(cfg.Keys, func(f chain.Finding) { tell(f) })
 	for _, path := range cfg.Checkpoints {
 		if err := evidence.Read(path, v.Checkpoints); err != nil {
 			return chain.Summary{}, err
@@ -138,6 +140,8 @@ func VerifyEvidence(ctx context.Context, cfg EvidenceConfig, found func(chain.Fi
 	}
 	unread := verifySidecars(cfg.Dir, v, pace)
 	var summary chain.Summary
+	var last []chain.Finding // made while the logs are locked
+	tell = func(f chain.Finding) { last = append(last, f) }
 	err = r.Locked(func() error {
 		err := r.Rest(v.Log, v.Lines)
 		summary = v.End(func(file string) string {
@@ -147,7 +151,10 @@ func VerifyEvidence(ctx context.Context, cfg EvidenceConfig, found func(chain.Fi
 		}, cfg.Dir.hasDraft)
 		return err
 	})
-	if err = errors.Join(err, unread); err == nil && len(files) == 0 {
+	for _, f := range last {
+		found(f)
+	}
+	if err = errors.Join(err, unread); err == nil && summary.Logs == 0 && summary.Findings == 0 {
 		err = fmt.Errorf("%w in %s", ErrNoEvidence, cfg.Evidence)
 	}
 	return summary, err

@@ -103,3 +103,38 @@ func TestEvidenceFullDisk(t *testing.T) {
 	p.add(audit.SignOut)
 	p.right()
 }
+
+// TestEvidenceEmptied: a log that was emptied, with all that would show it, is not right.
+func TestEvidenceEmptied(t *testing.T) {
+	p := newProved(t)
+	p.finish("one")
+	write(t, p.log.Evidence().Path(), nil)
+	if _, err := VerifyEvidence(t.Context(), EvidenceConfig{Dir: p.dir, Evidence: p.proofs}, func(chain.Finding) {}); !errors.Is(err, ErrNoEvidence) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestEvidenceFoundUnlocked: whoever is told of findings, and takes his time, keeps nobody
+// from writing.
+func TestEvidenceFoundUnlocked(t *testing.T) {
+	p := newProved(t)
+	p.add(audit.SignIn)
+	p.finish("one")
+	p.add(audit.SignOut)
+	write(t, p.log.Path(), nil)
+	remove(t, SidecarPath(pathOf(t, p.dir, sample("one"))))
+	found := 0
+	if _, err := VerifyEvidence(t.Context(), EvidenceConfig{Dir: p.dir, Evidence: p.proofs}, func(f chain.Finding) {
+		found++
+		log, err := os.Open(p.log.Evidence().Path())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer log.Close()
+		if err := syscall.Flock(int(log.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			t.Errorf("%s: the log is locked: %v", f, err)
+		}
+	}); err != nil || found < 3 {
+		t.Errorf("%d findings, %v", found, err)
+	}
+}

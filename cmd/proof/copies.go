@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/syslog"
 	"net/http"
 	"os"
@@ -43,13 +44,27 @@ func copyTo(ctx context.Context, places []string, line []byte) error {
 	return errors.Join(failed...)
 }
 
-// appendTo adds a line to a file.
+// appendTo adds a line to a file. A line before it that has no end, because the disk was
+// full, gets one: the file may be one to which this host can only add.
 func appendTo(path string, line []byte) (err error) {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, durable.FileMode)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|syscall.O_NOFOLLOW, durable.FileMode)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	size, err := f.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	last := []byte{'\n'}
+	if size > 0 {
+		if _, err := f.ReadAt(last, size-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' {
+		line = append([]byte{'\n'}, line...)
+	}
 	if _, err := f.Write(line); err != nil {
 		return err
 	}

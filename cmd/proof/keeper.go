@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"tapedeck/cmd/config"
 	"tapedeck/flow"
-	"tapedeck/recording"
 	"tapedeck/recording/audit"
 	"tapedeck/recording/chain"
 )
@@ -131,18 +131,17 @@ func (k *Keeper) tell(c change) {
 func (k *Keeper) Run(ctx context.Context) error {
 	k.checkpoint(ctx, chain.AtStart)
 	revision := "" // of the policy of which the last line tells
-	hour, check := time.NewTicker(checkpointEvery), time.NewTimer(checkAfter)
+	hour := time.NewTicker(checkpointEvery)
 	defer hour.Stop()
-	defer check.Stop()
+	var checks sync.WaitGroup
+	checks.Go(func() { k.checkDaily(ctx) }) // which may take hours
+	defer checks.Wait()
 	for {
 		select {
 		case c := <-k.changes:
 			revision = k.write(c, revision)
 		case <-hour.C:
 			k.checkpoint(ctx, chain.AtHour)
-		case <-check.C:
-			k.check(ctx)
-			check.Reset(checkEvery)
 		case <-ctx.Done():
 			k.stop(context.WithoutCancel(ctx), revision)
 			return nil
@@ -207,6 +206,18 @@ func (k *Keeper) checkpoint(ctx context.Context, why string) {
 	}
 }
 
+// checkDaily verifies the log after the start, and once a day, until ctx ends.
+func (k *Keeper) checkDaily(ctx context.Context) {
+	for wait := checkAfter; ; wait = checkEvery {
+		select {
+		case <-time.After(wait):
+			k.check(ctx)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // check verifies the log.
 func (k *Keeper) check(ctx context.Context) {
 	r := &Result{}
@@ -226,7 +237,7 @@ func (k *Keeper) check(ctx context.Context) {
 		k.count(r.Summary.Findings)
 	}
 	switch {
-	case r.Err != nil && !errors.Is(r.Err, recording.ErrNoEvidence):
+	case r.Err != nil:
 		k.log.Error("evidence not verified", "error", r.Err)
 	case r.Summary.Findings > 0:
 		k.log.Error("the evidence log disagrees: `tapedeck audit verify` says where", "findings", r.Summary.Findings, "one", r.Findings[0].String())

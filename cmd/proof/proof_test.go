@@ -209,6 +209,7 @@ func TestKeeperWithoutFolder(t *testing.T) {
 	}
 	k.checkpoint(t.Context(), chain.AtStart)
 	k.check(t.Context())
+	l.logged.Await(t, 1, "level=ERROR", "evidence not verified")
 	if k.Audit().Evidence() != nil || len(l.counts) != 1 || l.counts[0] != -1 {
 		t.Errorf("there is one, or it is counted as right: %v", l.counts)
 	}
@@ -246,6 +247,66 @@ func TestCopies(t *testing.T) {
 	if len(got) != 2 || got[1] != "PUT /c/"+e.Log+"/2.json "+string(line) {
 		t.Errorf("%q", got)
 	}
+}
+
+// TestTornCopy: after a copy that a full disk has torn the next ones are read.
+func TestTornCopy(t *testing.T) {
+	l := newLab(t)
+	l.key()
+	k := l.keeper()
+	if err := os.WriteFile(l.path("copies"), []byte(`{"seq":1,"prev":"","at":"2026-`), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		k.checkpoint(t.Context(), chain.AtHour)
+	}
+	notes := 0
+	if _, err := Check(t.Context(), l.cfg, FilesOf(l.cfg), false, func(f chain.Finding) {
+		if notes++; !f.Note {
+			t.Error(f)
+		}
+	}); err != nil || notes != 1 {
+		t.Errorf("%d notes, %v", notes, err)
+	}
+	text, err := os.ReadFile(l.path("copies"))
+	if err != nil || strings.Count(string(text), "\n{") != 2 {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+// TestKeeperMeanwhile: checkpoints and lines are written while a verification takes hours.
+func TestKeeperMeanwhile(t *testing.T) {
+	l := newLab(t)
+	l.key()
+	synctest.Test(t, func(t *testing.T) {
+		verified, end := make(chan int), make(chan int)
+		k := NewKeeper(l.cfg, func(n int) { verified <- n; <-end }, slog.New(slog.NewTextHandler(&l.logged, nil)))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- k.Run(ctx) }()
+		if n := <-verified; n != 0 { // and now it goes on
+			t.Errorf("found %d", n)
+		}
+		k.PolicyInForce(&flow.Policy{Revision: "one"}, "redis")
+		time.Sleep(90 * time.Minute)
+		synctest.Wait()
+		if copies := l.copies(); len(copies) != 2 || copies[1].Why != chain.AtHour {
+			t.Errorf("checkpoints: %+v", copies)
+		}
+		if lines := testkit.JSONLines[audit.Line](t, k.Audit().Path()); len(lines) != 1 {
+			t.Errorf("lines: %+v", lines)
+		}
+		end <- 0
+		time.Sleep(25 * time.Hour)
+		if n := <-verified; n != 0 {
+			t.Errorf("found %d", n)
+		}
+		end <- 0
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestSyslog: a checkpoint is one message, which has the whole line.
