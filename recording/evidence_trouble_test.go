@@ -6,12 +6,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
+	"tapedeck/internal/durable"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording/audit"
 	"tapedeck/recording/chain"
 )
@@ -137,4 +141,86 @@ func TestEvidenceFoundUnlocked(t *testing.T) {
 	}); err != nil || found < 3 {
 		t.Errorf("%d findings, %v", found, err)
 	}
+}
+
+// TestEvidencePipe: a pipe in place of the audit log, which FreeSWITCH's user can put
+// there, makes nobody wait.
+func TestEvidencePipe(t *testing.T) {
+	p := newProved(t)
+	p.add(audit.SignIn)
+	remove(t, p.log.Path())
+	if err := syscall.Mkfifo(p.log.Path(), 0o660); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 4)
+	go func() {
+		ended <- p.log.Add(audit.Line{At: day, What: audit.Listen})
+		_, _, err := p.log.Read(t.Context(), audit.Query{})
+		ended <- err
+		_, err = VerifyEvidence(t.Context(), EvidenceConfig{Dir: p.dir, Evidence: p.proofs}, func(chain.Finding) {})
+		ended <- err
+		_, err = OpenAudit(p.dir, t.TempDir(), "host")
+		ended <- err
+	}()
+	for _, what := range []string{"a line", "reading", "verification", "a new log"} {
+		select {
+		case err := <-ended:
+			if err == nil {
+				t.Errorf("%s: no error", what)
+			}
+		case <-time.After(testkit.Patience):
+			t.Fatalf("%s waits for somebody who writes into the pipe", what)
+		}
+	}
+}
+
+// TestEvidenceHalfALine: a line that another process has written half of is not torn.
+func TestEvidenceHalfALine(t *testing.T) {
+	p := newProved(t)
+	p.add(audit.SignIn)
+	second, err := OpenAudit(p.dir, p.proofs, "host")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	var other sync.WaitGroup
+	if err := p.log.Evidence().Record(func(id string, seq int64) (chain.Entry, error) {
+		text = fmt.Sprintf(`{"what":"listen","log":%q,"seq":%d}`, id, seq)
+		return chain.Entry{Kind: chain.Line, Line: []byte(text)}, nil
+	}, func() error {
+		f, err := os.OpenFile(p.log.Path(), os.O_WRONLY|os.O_APPEND, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := errors.Join(durable.Lock(f), writeTo(f, text[:20])); err != nil {
+			return err
+		}
+		other.Go(func() {
+			if err := second.Add(audit.Line{At: day, What: audit.SignOut}); err != nil {
+				t.Error(err)
+			}
+		})
+		testkit.Until(t, "another process waits for a lock", func() bool { return waitsForLock(t) })
+		return writeTo(f, text[20:]+"\n")
+	}); err != nil {
+		t.Fatal(err)
+	}
+	other.Wait()
+	p.right()
+}
+
+func writeTo(f *os.File, text string) error {
+	_, err := f.WriteString(text)
+	return err
+}
+
+// waitsForLock reports whether this process waits for a lock of a file.
+func waitsForLock(t *testing.T) bool {
+	t.Helper()
+	locks, err := os.ReadFile("/proc/locks")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(fmt.Sprintf(`-> FLOCK +ADVISORY +WRITE %d `, os.Getpid())).Match(locks)
 }

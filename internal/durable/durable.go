@@ -135,6 +135,24 @@ func OpenShared(path string, flag int) (*os.File, error) {
 	return f, f.Chmod(FileMode | folder.Mode().Perm()&0o020)
 }
 
+// OpenRegular opens a file for reading, in a folder into which others may write: no link,
+// and no pipe or device, which could block. The file is nil if there is an error.
+func OpenRegular(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a regular file")}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // Lock waits for the exclusive lock of a file. Closing the file unlocks it, and so
 // does the end of the process.
 func Lock(f *os.File) error {

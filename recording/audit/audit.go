@@ -149,6 +149,9 @@ func (l *Log) append(text []byte) error {
 	})
 }
 
+// open opens the file for reading: no link, and no pipe, which could block.
+func (l *Log) open() (*os.File, error) { return durable.OpenRegular(l.path) }
+
 // locked calls do with the file, which is locked, and its size.
 func (l *Log) locked(do func(f *os.File, end int64) error) (err error) {
 	f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW)

@@ -16,7 +16,7 @@ import (
 
 // Sum returns the size and the SHA-256 of the file. A missing file is empty.
 func (l *Log) Sum() (size int64, sum string, err error) {
-	f, err := os.Open(l.path)
+	f, err := l.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, "", nil
 	}
@@ -56,7 +56,7 @@ func (l *Log) Settle(seq int64, text []byte) (entries []chain.Entry, do func() e
 
 // has reports whether the file has a line. It looks for it from the end on.
 func (l *Log) has(text []byte) (bool, error) {
-	f, err := os.Open(l.path)
+	f, err := l.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -99,28 +99,21 @@ func tornEntry(torn []byte) chain.Entry {
 	return chain.Entry{Kind: chain.Recovered, Torn: chain.SumOf(torn), Why: "the last line of the audit log has no end: its writer was killed"}
 }
 
-// torn returns the last line if it has no end.
-func (l *Log) torn() ([]byte, error) {
-	f, err := os.Open(l.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if open, err := isTorn(f, info.Size()); !open {
-		return nil, err
-	}
-	block := make([]byte, min(info.Size(), maxLine))
-	if _, err := f.ReadAt(block, info.Size()-int64(len(block))); err != nil {
-		return nil, err
-	}
-	return block[bytes.LastIndexByte(block, '\n')+1:], nil
+// torn returns the last line if it has no end. What another process is writing has one:
+// torn waits for it.
+func (l *Log) torn() (line []byte, err error) {
+	err = l.locked(func(f *os.File, end int64) error {
+		if torn, err := isTorn(f, end); !torn {
+			return err
+		}
+		block := make([]byte, min(end, maxLine))
+		if _, err := f.ReadAt(block, end-int64(len(block))); err != nil {
+			return err
+		}
+		line = block[bytes.LastIndexByte(block, '\n')+1:]
+		return nil
+	})
+	return line, err
 }
 
 // endTorn gives the last line its end.

@@ -42,7 +42,7 @@ type Query struct {
 // and may find nothing in them. Torn lines are left out. A missing file has no
 // lines.
 func (l *Log) Read(ctx context.Context, q Query) (lines []Line, next int64, err error) {
-	f, err := os.Open(l.path)
+	f, err := l.open()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, 0, nil
 	}

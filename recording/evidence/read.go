@@ -60,10 +60,7 @@ func NewReader(logs []string, audit string) (*Reader, error) {
 }
 
 func (g *growing) open() (err error) {
-	g.file, err = os.OpenFile(g.path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		g.file = nil
-	}
+	g.file, err = durable.OpenRegular(g.path)
 	return err
 }
 
