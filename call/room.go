@@ -139,7 +139,7 @@ func (r rooms) refresh(s survey.Survey, begun, now time.Time) {
 		if from, moved := r.ctl.legs.move(uuid, to, now); moved {
 			left[to] = append(left[to], "")
 			left[from] = append(left[from], uuid)
-			l.at.untaken = isUntaken(s.Data[uuid].Variable("tapedeck_call"))
+			l.at.untaken = s.Data[uuid].Variable("tapedeck_call") == ""
 		}
 	}
 	delete(left, "")

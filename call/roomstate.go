@@ -145,7 +145,7 @@ func (r rooms) askTaken(uuid, room string, now time.Time) {
 		return
 	}
 	r.ctl.send(l.switchName, []esl.Command{esl.API("uuid_getvar", uuid, "tapedeck_call")}, func(replies []esl.Reply, err error, now time.Time) {
-		if l.at.room == room && err == nil && isUntaken(replies[0].Text()) {
+		if l.at.room == room && err == nil && replies[0].Value() == "" {
 			l.at.untaken = true
 			r.assemble(room, nil, now)
 		}
@@ -155,10 +155,6 @@ func (r rooms) askTaken(uuid, room string, now time.Time) {
 // isUntaken reports whether no Tapedeck has ever had the leg, as far as is known. A nil
 // leg is not known.
 func (l *leg) isUntaken() bool { return l != nil && l.at.untaken && l.call == "" }
-
-// isUntaken reports whether this value of tapedeck_call, as a channel's data or
-// uuid_getvar has it, is of a leg that no Tapedeck has ever had.
-func isUntaken(call string) bool { return call == "" || call == "_undef_" }
 
 // serving is the call that tells a phone without a call of its own how the recording
 // stands; nil if there is none.

@@ -90,7 +90,7 @@ func (spellings) check(c *call, l *leg, now time.Time) {
 		if err != nil || !c.isLive() || replies[0].Text() == c.route.org.OnDemand.DTMF {
 			return
 		}
-		swallowed(c, l, applicationForLog(replies[1].Text()), now)
+		swallowed(c, l, applicationForLog(replies[1].Value()), now)
 	}, now)
 }
 
@@ -105,7 +105,7 @@ func swallowed(c *call, l *leg, runs string, now time.Time) {
 
 // applicationForLog is the name of the application that runs on a leg.
 func applicationForLog(name string) string {
-	if name == "" || strings.HasPrefix(name, "_undef_") || strings.HasPrefix(name, "-ERR") || !tidy.IsWord(name) {
+	if name == "" || strings.HasPrefix(name, "-ERR") || !tidy.IsWord(name) {
 		return "-"
 	}
 	return tidy.Text(name, maxExternal)

@@ -86,7 +86,8 @@ func (e *Event) find(prefix, name string) (string, bool) {
 }
 
 // undefined is the text that FreeSWITCH writes for an empty value
-// (switch_event_serialize).
+// (switch_event_serialize), and in place of a variable that a channel does not have
+// (mod_commands.c, uuid_getvar_function).
 const undefined = "_undef_"
 
 // value decodes a header's value. This is the only place that does.

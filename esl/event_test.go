@@ -135,6 +135,16 @@ func TestReply(t *testing.T) {
 	}
 }
 
+// TestReplyValue: an unset variable has no value; a text that only begins like the mark of
+// one is a value.
+func TestReplyValue(t *testing.T) {
+	for body, want := range map[string]string{"_undef_": "", "_undef_\n": "", "": "", "alice\n": "alice", "_undef_x": "_undef_x", "-ERR No such channel!\n": "-ERR No such channel!"} {
+		if got := (Reply{api: true, body: []byte(body)}).Value(); got != want {
+			t.Errorf("%q: %q, want %q", body, got, want)
+		}
+	}
+}
+
 // has reports whether an event has a header of that name, even an empty one.
 func has(e *Event, name string) bool {
 	_, found := e.find("", name)

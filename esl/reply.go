@@ -23,11 +23,19 @@ func newReply(f frame, maxHeaders int) (Reply, error) {
 }
 
 // OK reports whether the reply begins with +OK. An api command that answers with
-// data (uuid_getvar, show) says neither +OK nor -ERR: read Text.
+// data (uuid_getvar, show) says neither +OK nor -ERR: read Value or Text.
 func (r Reply) OK() bool { return strings.HasPrefix(r.Text(), "+OK") }
 
 // Text is Raw without space at both ends.
 func (r Reply) Text() string { return strings.TrimSpace(r.Raw()) }
+
+// Value is the answer to uuid_getvar; "" if the channel has no such variable.
+func (r Reply) Value() string {
+	if text := r.Text(); text != undefined {
+		return text
+	}
+	return ""
+}
 
 // Raw is the exact text of the reply: the Reply-Text, or the body of the answer to
 // an api command.
