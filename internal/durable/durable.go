@@ -155,9 +155,17 @@ func OpenRegular(path string) (*os.File, error) {
 
 // Lock waits for the exclusive lock of a file. Closing the file unlocks it, and so
 // does the end of the process.
-func Lock(f *os.File) error {
+func Lock(f *os.File) error { return flock(f, syscall.LOCK_EX) }
+
+// ErrLocked is what TryLock returns if another has the lock.
+var ErrLocked error = syscall.EWOULDBLOCK
+
+// TryLock is Lock, and does not wait.
+func TryLock(f *os.File) error { return flock(f, syscall.LOCK_EX|syscall.LOCK_NB) }
+
+func flock(f *os.File, how int) error {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX)
+		err := syscall.Flock(int(f.Fd()), how)
 		if err == nil {
 			return nil
 		}

@@ -68,15 +68,20 @@ func (h head) stands(f *os.File) bool {
 }
 
 // Open returns the log of a host in a folder. It makes the folder if it is missing, with
-// the owner of the folder like, and begins the log, or goes on with it. With an error
-// there is no log if the folder cannot be made, and else one that tries again with each
-// entry.
+// the owner of the folder like, and begins the log, or goes on with it. While another
+// process has the log locked, the first entry does that: Open waits for nobody, because
+// calls wait for a daemon that starts. With an error there is no log if the folder cannot
+// be made, and else one that tries again with each entry.
 func Open(dir, host, like string, books Books) (*Log, error) {
 	if err := makeDir(dir, like); err != nil {
 		return nil, fmt.Errorf("evidence: %w: make the folder, and let Tapedeck's user write into it", err)
 	}
 	l := &Log{path: filepath.Join(dir, fileName(host)), books: books, now: time.Now}
-	return l, l.locked(func(*os.File, *head) error { return nil })
+	err := l.lockedBy(durable.TryLock, func(*os.File, *head) error { return nil })
+	if errors.Is(err, durable.ErrLocked) {
+		err = nil
+	}
+	return l, err
 }
 
 // fileName is the name of a host's log, made of what a name may have.
@@ -166,10 +171,12 @@ func (l *Log) Checkpoint(why string, key ed25519.PrivateKey) (line []byte, err e
 func (l *Log) stamp() time.Time { return l.now().UTC().Truncate(time.Millisecond) }
 
 // locked calls do with the file, which is locked, and its end.
-func (l *Log) locked(do func(f *os.File, h *head) error) error {
+func (l *Log) locked(do func(f *os.File, h *head) error) error { return l.lockedBy(durable.Lock, do) }
+
+func (l *Log) lockedBy(lock func(*os.File) error, do func(f *os.File, h *head) error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f, info, err := l.open()
+	f, info, err := l.open(lock)
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
@@ -187,13 +194,13 @@ func (l *Log) locked(do func(f *os.File, h *head) error) error {
 
 // open opens the file and locks it. Another process may put the file aside while this
 // one waits for the lock; then it opens the new one.
-func (l *Log) open() (*os.File, os.FileInfo, error) {
+func (l *Log) open(lock func(*os.File) error) (*os.File, os.FileInfo, error) {
 	for {
 		f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW)
 		if err != nil {
 			return nil, nil, err
 		}
-		if err = durable.Lock(f); err == nil {
+		if err = lock(f); err == nil {
 			var ours, named os.FileInfo
 			if ours, err = f.Stat(); err == nil {
 				if named, err = os.Lstat(l.path); err == nil && os.SameFile(ours, named) {
@@ -315,7 +322,7 @@ func (l *Log) putAside(f *os.File, h *head, why error) (*os.File, error) {
 		return f, errors.Join(why, err)
 	}
 	f.Close()
-	fresh, _, err := l.open()
+	fresh, _, err := l.open(durable.Lock)
 	if err != nil {
 		return f, errors.Join(why, err)
 	}

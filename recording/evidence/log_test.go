@@ -6,7 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"tapedeck/internal/durable"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording/chain"
 )
 
@@ -99,6 +102,42 @@ func TestOpen(t *testing.T) {
 	}
 	if files, err := Files(dir); err != nil || len(files) != 4 {
 		t.Errorf("%q, %v", files, err)
+	}
+}
+
+// TestOpenLocked: a process that starts does not wait for one that has the log locked, and
+// may be stopped: the first entry waits.
+func TestOpenLocked(t *testing.T) {
+	dir := t.TempDir()
+	other, err := Open(dir, "host", dir, nothing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, _, err := other.open(durable.Lock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type opened struct {
+		log *Log
+		err error
+	}
+	done, recorded := make(chan opened), make(chan error)
+	go func() {
+		l, err := Open(dir, "host", dir, nothing{})
+		done <- opened{l, err}
+	}()
+	select {
+	case o := <-done:
+		if o.err != nil {
+			t.Fatal(o.err)
+		}
+		go func() { recorded <- o.log.Record(removed, nil) }()
+	case <-time.After(testkit.Patience):
+		t.Fatal("it waits for the lock")
+	}
+	f.Close()
+	if err := <-recorded; err != nil {
+		t.Error(err)
 	}
 }
 
