@@ -127,8 +127,22 @@ func (k *Keeper) tell(c change) {
 	}
 }
 
-// Run works until ctx ends, and returns nil.
+// Run works until ctx ends, and returns nil. A disk that hangs, or a log that somebody has
+// locked, does not hold the daemon then.
 func (k *Keeper) Run(ctx context.Context) error {
+	ended := make(chan struct{})
+	go func() { defer close(ended); k.work(ctx) }()
+	<-ctx.Done()
+	select {
+	case <-ended:
+	case <-time.After(stopPatience):
+		k.log.Error("no checkpoint at the end: the log is locked, or the disk, or where it is copied to, does not answer")
+	}
+	return nil
+}
+
+// work is what Run does.
+func (k *Keeper) work(ctx context.Context) {
 	k.checkpoint(ctx, chain.AtStart)
 	revision := "" // of the policy of which the last line tells
 	hour := time.NewTicker(checkpointEvery)
@@ -144,28 +158,19 @@ func (k *Keeper) Run(ctx context.Context) error {
 			k.checkpoint(ctx, chain.AtHour)
 		case <-ctx.Done():
 			k.stop(context.WithoutCancel(ctx), revision)
-			return nil
+			return
 		}
 	}
 }
 
-// stop writes what is left. A disk that hangs does not hold the daemon.
+// stop writes what is left.
 func (k *Keeper) stop(ctx context.Context, revision string) {
 	ctx, cancel := context.WithTimeout(ctx, stopPatience)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		for len(k.changes) > 0 {
-			revision = k.write(<-k.changes, revision)
-		}
-		k.checkpoint(ctx, chain.AtStop)
-	}()
-	select {
-	case <-ended:
-	case <-ctx.Done():
-		k.log.Error("no checkpoint at the end: the disk, or where it is copied to, does not answer")
+	defer cancel()
+	for len(k.changes) > 0 {
+		revision = k.write(<-k.changes, revision)
 	}
-	cancel()
+	k.checkpoint(ctx, chain.AtStop)
 }
 
 // write writes the line about a change, unless the policy is the one of which the last

@@ -19,6 +19,7 @@ import (
 
 	"tapedeck/cmd/config"
 	"tapedeck/flow"
+	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/recording/audit"
@@ -307,6 +308,38 @@ func TestKeeperMeanwhile(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestKeeperStops: a log that somebody has locked does not hold a daemon that starts or
+// ends.
+func TestKeeperStops(t *testing.T) {
+	l := newLab(t)
+	l.keeper()
+	names, err := filepath.Glob(l.path("audit/*.jsonl"))
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	f, err := os.Open(names[0])
+	if err == nil {
+		err = durable.Lock(f)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- l.keeper().Run(ctx) }()
+	cancel()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(testkit.Patience):
+		t.Error("it waits for the lock")
+	}
+	f.Close()
+	l.logged.Await(t, 1, "level=ERROR", "no checkpoint at the end")
 }
 
 // TestSyslog: a checkpoint is one message, which has the whole line.
