@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"call":                {"call/files", "call/handover", "call/keyfile", "call/roomrules", "call/survey", "call/who", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
 	"call/files":          {"internal/tidy", "recording", "toggle"},
 	"call/handover":       {"flow", "recording", "store/calls", "toggle"},
-	"call/keyfile":        {},
+	"call/keyfile":        {"internal/durable"},
 	"call/roomrules":      {"flow", "toggle"},
 	"call/survey":         {"call/handover", "esl"},
 	"call/who":            {"esl", "flow", "internal/tidy"},

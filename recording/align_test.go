@@ -81,7 +81,7 @@ func TestDrift(t *testing.T) {
 		d.sound.Write(t, path)
 		s := sample(call)
 		s.File, s.Spans = &File{Began: day, Stopped: day.Add(time.Duration(d.wrote) * time.Millisecond)}, d.clock
-		got, err := Examine(t.Context(), path, s, false)
+		got, err := Examine(t.Context(), path, s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +114,7 @@ func TestDigits(t *testing.T) {
 		s := sample(call)
 		s.File = &File{Began: day, Stopped: day.Add(9 * time.Second)}
 		s.Spans = []Span{{FromMS: 0, ToMS: 4005, State: StateRecording}, {FromMS: 4005, ToMS: 7004, State: StatePaused}, {FromMS: 7004, ToMS: 9000, State: StateRecording}}
-		got, err := Examine(t.Context(), path, s, false)
+		got, err := Examine(t.Context(), path, s)
 		if err != nil || len(got.Problems) > 0 || len(got.Spans) != 3 || got.File.Began != day {
 			t.Errorf("%s: %+v %q %v", name, got.Spans, got.Problems, err)
 			continue
@@ -142,7 +142,7 @@ func TestWaited(t *testing.T) {
 	want := []Span{{FromMS: 0, ToMS: 1000, State: StateRecording}, waiting, {FromMS: 1000, ToMS: 2980, State: StateRecording},
 		{FromMS: 2980, ToMS: 3980, State: StatePaused}, {FromMS: 3980, ToMS: 5980, State: StateRecording}}
 	for range 2 {
-		got, err := Examine(t.Context(), path, s, false)
+		got, err := Examine(t.Context(), path, s)
 		if err != nil || len(got.Problems) > 0 || !got.Complete || fmt.Sprint(got.Spans) != fmt.Sprint(want) {
 			t.Fatalf("got  %v %q, %v\nwant %v", got.Spans, got.Problems, err, want)
 		}
@@ -157,7 +157,7 @@ func TestWaited(t *testing.T) {
 		s = got
 	}
 	s.Spans = []Span{{FromMS: 0, ToMS: 18_000, State: StateRecording}}
-	if got, err := Examine(t.Context(), path, s, false); err != nil || !got.HasProblem(Short) || got.Complete {
+	if got, err := Examine(t.Context(), path, s); err != nil || !got.HasProblem(Short) || got.Complete {
 		t.Errorf("without a wait it is short: %q, %v", got.Problems, err)
 	}
 }
@@ -177,7 +177,7 @@ func TestWaitingSilence(t *testing.T) {
 		s := sample(call)
 		s.File = &File{}
 		s.Spans = []Span{{ToMS: 400, State: StateWaiting, Cause: Cause{Setting: Undecided}}, {FromMS: 400, ToMS: 2400, State: StateRecording}}
-		if got, err := Examine(t.Context(), path, s, false); err != nil || fmt.Sprint(got.Problems) != tc.problems || len(got.Spans) != 2 {
+		if got, err := Examine(t.Context(), path, s); err != nil || fmt.Sprint(got.Problems) != tc.problems || len(got.Spans) != 2 {
 			t.Errorf("%s: %v %q, %v", name, got.Spans, got.Problems, err)
 		}
 	}

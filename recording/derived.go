@@ -20,9 +20,10 @@ var ErrNoSound = errors.New("it holds no sound that can be used")
 // made below the folder of recordings, whatever links there are.
 type derived struct {
 	d         Dir
-	root      *os.Root // the folder
-	id        string   // of the recording
-	wav, made string   // paths relative to the folder
+	folder    *durable.Folder // of that day
+	path      string          // where the file lies
+	id        string          // of the recording
+	wav, made string          // names in the folder
 }
 
 // openDerived returns a recording's file with the extension ext, which need not
@@ -32,26 +33,23 @@ func (d Dir) openDerived(path, ext string) (*derived, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := os.OpenRoot(d.root)
+	folder, err := durable.OpenFolder(d.root, day.Path)
 	if err != nil {
 		return nil, err
 	}
-	base := filepath.Join(d.relative(day.Path), place.ID())
-	return &derived{d, root, place.ID(), base + soundExt, base + ext}, nil
+	id := place.ID()
+	return &derived{d, folder, filepath.Join(day.Path, id+ext), id, id + soundExt, id + ext}, nil
 }
 
-func (v *derived) close() { v.root.Close() }
-
-// path returns where the file lies.
-func (v *derived) path() string { return filepath.Join(v.d.root, v.made) }
+func (v *derived) close() { v.folder.Close() }
 
 // fresh reports whether the file exists and is not older than the sound.
 func (v *derived) fresh() bool {
-	wav, err := v.root.Lstat(v.wav)
+	wav, err := v.folder.Lstat(v.wav)
 	if err != nil {
 		return false
 	}
-	made, err := v.root.Lstat(v.made)
+	made, err := v.folder.Lstat(v.made)
 	return err == nil && made.Mode().IsRegular() && !made.ModTime().Before(wav.ModTime())
 }
 
@@ -60,7 +58,7 @@ func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound
 	if v.d.hasDraft(v.id) {
 		return ErrLive
 	}
-	f, err := v.d.Open(v.wav)
+	f, err := v.folder.Open(v.wav, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
@@ -76,12 +74,12 @@ func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSound, err)
 	}
-	temp := filepath.Join(filepath.Dir(v.made), durable.TempName(filepath.Base(v.made)))
-	out, err := v.root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, durable.FileMode)
+	temp := durable.TempName(v.made)
+	out, err := v.folder.Create(temp)
 	if err != nil {
 		return err
 	}
-	defer v.root.Remove(temp) // it has another name by then if all went well
+	defer func() { _ = v.folder.Remove(temp) }() // it has another name by then if all went well
 	err = write(out, wav)
 	if err == nil {
 		err = errors.Join(out.Chmod(durable.FileMode), out.Sync())
@@ -97,20 +95,20 @@ func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound
 // is left beside a sound that is gone.
 func (v *derived) publish(temp string, wav fs.FileInfo) error {
 	return v.d.locked(func() error {
-		now, err := v.root.Lstat(v.wav)
+		now, err := v.folder.Lstat(v.wav)
 		if err != nil {
 			return err
 		}
 		if !os.SameFile(now, wav) || now.Size() != wav.Size() || !now.ModTime().Equal(wav.ModTime()) {
 			return errors.New("the sound was changed meanwhile: try again")
 		}
-		made, err := v.root.Lstat(temp)
+		made, err := v.folder.Lstat(temp)
 		if err == nil && made.ModTime().Before(now.ModTime()) { // somebody set the clock back
-			err = v.root.Chtimes(temp, now.ModTime(), now.ModTime())
+			err = v.folder.Chtimes(temp, now.ModTime())
 		}
 		if err != nil {
 			return err
 		}
-		return v.root.Rename(temp, v.made)
+		return v.folder.Rename(temp, v.made)
 	})
 }

@@ -70,10 +70,11 @@ func (d Dir) writeDraft(s Sidecar) error {
 		return &badDraft{err}
 	}
 	path := d.draftPath(s.ID())
-	err = durable.Replace(path, data, false)
+	write := func(folder *durable.Folder, name string) error { return folder.Replace(name, data, false) }
+	err = d.inFolder(path, write)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = d.makeDirs(path); err == nil {
-			err = durable.Replace(path, data, false)
+			err = d.inFolder(path, write)
 		}
 	}
 	if err != nil {
@@ -87,7 +88,8 @@ func (d Dir) removeDraft(id string) error {
 	if _, _, err := ParseID(id); err != nil {
 		return &badDraft{err}
 	}
-	if err := os.Remove(d.draftPath(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := d.inFolder(d.draftPath(id), (*durable.Folder).Remove)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // there is no folder of drafts yet
 		return fmt.Errorf("recording: remove draft: %w", err)
 	}
 	return nil
@@ -117,7 +119,7 @@ func (a *Archive) Drafts() ([]Sidecar, error) {
 	for _, file := range files {
 		id, ok := strings.CutSuffix(file.Name(), sidecarExt)
 		if !ok || durable.IsTemp(file.Name()) {
-			removeTemp(filepath.Join(dir, file.Name()), time.Now())
+			a.cfg.Dir.removeTemp(filepath.Join(dir, file.Name()), time.Now())
 			continue
 		}
 		s, err := a.cfg.Dir.readDraft(id)
@@ -142,15 +144,20 @@ func (d Dir) readDraft(id string) (Sidecar, error) {
 		err = fmt.Errorf("it is of %.80q", s.ID())
 	}
 	if err != nil {
-		aside := os.Rename(path, path+brokenExt)
+		aside := d.inFolder(path, func(folder *durable.Folder, name string) error { return folder.Rename(name, name+brokenExt) })
 		return Sidecar{}, errors.Join(fmt.Errorf("recording: draft %.100q: put aside: %w", id, err), aside)
 	}
 	return s, nil
 }
 
 // removeTemp removes a file that an interrupted write left behind, unless it is so
-// young that the write may go on. It reports whether it removed the file.
-func removeTemp(path string, now time.Time) bool {
-	info, err := os.Lstat(path)
-	return err == nil && durable.IsTemp(filepath.Base(path)) && info.Mode().IsRegular() && now.Sub(info.ModTime()) > tempAge && os.Remove(path) == nil
+// young that the write may go on.
+func (d Dir) removeTemp(path string, now time.Time) {
+	_ = d.inFolder(path, func(folder *durable.Folder, name string) error { // it is tried again the next day
+		info, err := folder.Lstat(name)
+		if err != nil || !durable.IsTemp(name) || !info.Mode().IsRegular() || now.Sub(info.ModTime()) <= tempAge {
+			return err
+		}
+		return folder.Remove(name)
+	})
 }

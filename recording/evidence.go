@@ -82,22 +82,24 @@ func (d Dir) recordSidecar(ev *evidence.Log, path string, s Sidecar) error {
 	if err != nil {
 		return err
 	}
-	staged, err := durable.Stage(path, data, true) // what the disk refuses is refused before there is an entry
-	if err != nil {
-		return err
-	}
-	defer staged.Drop()
-	return ev.Record(func(string, int64) (chain.Entry, error) {
-		e := chain.Entry{Kind: chain.Sidecar, Organisation: s.Organisation, Recording: s.ID(), Sidecar: chain.SumOf(data)}
-		if s.File != nil {
-			e.Sound = s.File.SHA256
+	return d.inFolder(path, func(folder *durable.Folder, name string) error {
+		staged, err := folder.Stage(name, data, true) // what the disk refuses is refused before there is an entry
+		if err != nil {
+			return err
 		}
-		e.File, err = filepath.Rel(d.root, path)
-		if err == nil {
-			e.Was, err = sumOf(path)
-		}
-		return e, err
-	}, staged.Commit)
+		defer staged.Drop()
+		return ev.Record(func(string, int64) (chain.Entry, error) {
+			e := chain.Entry{Kind: chain.Sidecar, Organisation: s.Organisation, Recording: s.ID(), Sidecar: chain.SumOf(data)}
+			if s.File != nil {
+				e.Sound = s.File.SHA256
+			}
+			e.File, err = filepath.Rel(d.root, path)
+			if err == nil {
+				e.Was, err = sumOf(path)
+			}
+			return e, err
+		}, staged.Commit)
+	})
 }
 
 // EvidenceConfig says what VerifyEvidence compares.

@@ -182,7 +182,7 @@ func forge(p *proved, one string) {
 	testkit.NewClip(2, 8000).Add(1000, tone+1).Add(1000, 0).Write(p, one)
 	s, err := ReadSidecar(SidecarPath(one))
 	if err == nil {
-		s, err = Examine(p.Context(), one, s, false)
+		s, err = Examine(p.Context(), one, s)
 	}
 	if err == nil {
 		err = WriteSidecar(SidecarPath(one), s)
@@ -461,8 +461,8 @@ func TestEvidenceKilled(t *testing.T) {
 	t.Cleanup(func() { _ = os.RemoveAll(p.proofs) })
 	p.open()
 	rnd := testkit.Rand(t, uint64(time.Now().UnixNano()))
-	notes := 0
-	for range 15 {
+	notes, lines := 0, 0
+	for round := 0; round < 15 || lines < 30; round++ { // a slow machine writes less before each kill
 		var children sync.WaitGroup
 		for range 2 {
 			pause := time.Duration(rnd.IntN(20_000)) * time.Microsecond
@@ -473,12 +473,9 @@ func TestEvidenceKilled(t *testing.T) {
 		p.open()
 		p.right()
 		_, notes = p.verify()
+		lines = len(testkit.JSONLines[audit.Line](t, p.log.Path()))
 	}
-	lines := testkit.JSONLines[audit.Line](t, p.log.Path())
-	t.Logf("%d lines, %d entries that tell what was left open", len(lines), notes)
-	if len(lines) < 30 {
-		t.Error("the children have written too little")
-	}
+	t.Logf("%d lines, %d entries that tell what was left open", lines, notes)
 }
 
 // killRecorder starts a process that writes, and kills it a while after it has written.

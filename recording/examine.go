@@ -26,19 +26,24 @@ const (
 var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnknown, Unreadable, FileRepaired}
 
 // Examine looks at a recording's sound file and returns the sidecar with what it
-// found: checksum, length, the spans fitted to the silences, and what is wrong. With
-// repair it also finishes, in place, a header that FreeSWITCH left unfinished; then
-// nobody may be writing the file any more. A file that is missing or is no WAV is a
-// problem in the sidecar; an error means that the file could not be read.
-func Examine(ctx context.Context, path string, s Sidecar, repair bool) (Sidecar, error) {
+// found: checksum, length, the spans fitted to the silences, and what is wrong. A file
+// that is missing or is no WAV is a problem in the sidecar; an error means that the file
+// could not be read.
+func Examine(ctx context.Context, path string, s Sidecar) (Sidecar, error) {
+	return examine(ctx, path, s, nil)
+}
+
+// examine is Examine. Repair, which may be nil, finishes a header that FreeSWITCH left
+// unfinished; nobody may be writing the file any more then.
+func examine(ctx context.Context, path string, s Sidecar, repair func() error) (Sidecar, error) {
 	s = s.clone()
 	heard, err := analyse(ctx, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.setMissing()
 		return s, nil
 	}
-	if err == nil && heard.Unfinished && repair {
-		if broken := repairHeader(path); broken != nil {
+	if err == nil && heard.Unfinished && repair != nil {
+		if broken := repair(); broken != nil {
 			s.AddProblem(Disk, "the file's header stays unfinished: "+rootCause(broken))
 		} else {
 			s.AddProblem(FileRepaired, "")

@@ -85,7 +85,7 @@ func TestExamineProblems(t *testing.T) {
 			test.sound.Write(t, path)
 			s := sample(call)
 			s.Spans, s.File = test.spans, &File{}
-			got, err := Examine(t.Context(), path, s, false)
+			got, err := Examine(t.Context(), path, s)
 			if err != nil || !slices.Equal(got.Spans, test.want) || !slices.Equal(got.Problems, test.problems) {
 				t.Errorf("got  %v %q, %v\nwant %v %q", got.Spans, got.Problems, err, test.want, test.problems)
 			}
@@ -99,7 +99,11 @@ func TestExamineFile(t *testing.T) {
 		t.Helper()
 		s := sample(call)
 		change(&s)
-		got, err := Examine(t.Context(), path, s, repair)
+		mend := func() error { return dirOf(t, filepath.Dir(path)).repairHeader(path) }
+		if !repair {
+			mend = nil
+		}
+		got, err := examine(t.Context(), path, s, mend)
 		if err != nil {
 			t.Fatal(err)
 		}

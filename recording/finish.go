@@ -111,7 +111,7 @@ func (a *Archive) examine(ctx context.Context, j *job, s Sidecar, wav string) (S
 	if j.examined != nil && j.examinedState == stateOf(wav) {
 		return *j.examined, nil
 	}
-	examined, err := Examine(ctx, wav, s, true)
+	examined, err := examine(ctx, wav, s, func() error { return a.cfg.Dir.repairHeader(wav) })
 	if err != nil {
 		if j.readFailures++; j.readFailures < maxReadFailures || ctx.Err() != nil {
 			return Sidecar{}, err

@@ -75,14 +75,14 @@ func TestFit(t *testing.T) {
 		tr.sound.Write(t, path)
 		s := sample(call)
 		s.File, s.Spans = &File{}, jittered(rnd, tr.spans)
-		got, err := Examine(t.Context(), path, s, false)
+		got, err := Examine(t.Context(), path, s)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !agree(got.Spans, tr.spans) || len(got.Problems) > 0 || !got.Complete {
 			t.Fatalf("truth %v\nclock %v\ngot   %v\n%q", tr.spans, s.Spans, got.Spans, got.Problems)
 		}
-		again, err := Examine(t.Context(), path, got, false)
+		again, err := Examine(t.Context(), path, got)
 		if err != nil || !reflect.DeepEqual(again, got) {
 			t.Fatalf("the second time: %+v, %v\nthe first time: %+v", again, err, got)
 		}

@@ -1,12 +1,9 @@
 package recording
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"tapedeck/internal/durable"
@@ -16,11 +13,32 @@ import (
 // root's owner and mode: FreeSWITCH, which may be another user, has to write into
 // them. It never makes the root: if that is missing, a disk is not mounted.
 func (d Dir) makeDirs(path string) error {
-	root, err := os.Stat(d.root)
+	folder, err := durable.MakeFolders(d.root, filepath.Dir(path))
 	if err != nil {
 		return fmt.Errorf("%w: create the folder, or mount its disk", err)
 	}
-	return makeLike(filepath.Dir(path), d.root, root)
+	folder.Close()
+	return nil
+}
+
+// inFolder calls do with the open folder of a file, and the file's name in it. No folder
+// between the root and the file may be a link.
+func (d Dir) inFolder(path string, do func(folder *durable.Folder, name string) error) error {
+	folder, err := durable.OpenFolder(d.root, filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	return do(folder, filepath.Base(path))
+}
+
+// openFile opens a regular file that is there, reached without a link.
+func (d Dir) openFile(path string, flag int) (f *os.File, err error) {
+	err = d.inFolder(path, func(folder *durable.Folder, name string) (err error) {
+		f, err = folder.Open(name, flag)
+		return err
+	})
+	return f, err
 }
 
 // MakeMonth makes the folder of an organisation's recordings of the month, in UTC, in
@@ -35,28 +53,6 @@ func (d Dir) MakeMonth(organisation string, moment time.Time) error {
 		return fmt.Errorf("recording: make month: %w", err)
 	}
 	return nil
-}
-
-func makeLike(dir, root string, like fs.FileInfo) error {
-	if len(dir) <= len(root) {
-		return nil
-	}
-	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := makeLike(filepath.Dir(dir), root, like); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		if errors.Is(err, fs.ErrExist) {
-			return nil
-		}
-		return err
-	}
-	if owner, ok := like.Sys().(*syscall.Stat_t); ok {
-		_ = os.Chown(dir, int(owner.Uid), int(owner.Gid)) // only root can; anybody else owns it already, or shares the group
-	}
-	return os.Chmod(dir, like.Mode().Perm()|like.Mode()&fs.ModeSetgid)
 }
 
 // lockName is the file whose lock keeps every process from setting a hold between

@@ -64,7 +64,7 @@ func put(t testing.TB, d Dir, s Sidecar) (path string) {
 	t.Helper()
 	path = pathOf(t, d, s)
 	sampleSound().Write(t, path)
-	s, err := Examine(t.Context(), path, s, false)
+	s, err := Examine(t.Context(), path, s)
 	if err != nil {
 		t.Fatal(err)
 	}

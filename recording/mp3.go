@@ -35,14 +35,14 @@ func MP3(ctx, until context.Context, d Dir, path string, s Sidecar) (mp3Path str
 	if err != nil {
 		return "", fmt.Errorf("recording: MP3: %w", err)
 	}
-	return v.path(), nil
+	return v.path, nil
 }
 
 func (v *derived) mp3(ctx, until context.Context, tags sound.Tags) error {
 	if v.fresh() {
 		return nil
 	}
-	done, err := encoding.acquire(ctx, v.path())
+	done, err := encoding.acquire(ctx, v.path)
 	if err != nil {
 		return err
 	}

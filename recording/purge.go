@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"tapedeck/internal/durable"
@@ -88,10 +86,10 @@ func (p *purge) purgeDay(ctx context.Context, day Day) {
 		return
 	}
 	for _, name := range day.Leftovers {
-		removeTemp(filepath.Join(day.Path, name), p.Now)
+		p.Dir.removeTemp(filepath.Join(day.Path, name), p.Now)
 	}
 	if p.Now.Sub(day.Date) > nothingBegins {
-		_ = syscall.Rmdir(day.Path) // it may not be empty
+		_ = p.Dir.inFolder(day.Path, (*durable.Folder).RemoveFolder) // it may not be empty
 	}
 }
 
@@ -108,8 +106,8 @@ func (p *purge) purgeMonths(ctx context.Context) {
 		for _, month := range months {
 			if last := month.AddDate(0, 1, -1); ctx.Err() == nil && p.Now.Sub(last) > nothingBegins {
 				path := p.Dir.monthPath(organisation, month)
-				if syscall.Rmdir(path) == nil {
-					_ = syscall.Rmdir(filepath.Dir(path))
+				if p.Dir.inFolder(path, (*durable.Folder).RemoveFolder) == nil {
+					_ = p.Dir.inFolder(filepath.Dir(path), (*durable.Folder).RemoveFolder)
 				}
 			}
 		}
@@ -210,7 +208,7 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 		if err := p.Audit.Add(line); err != nil {
 			return err
 		}
-		if err := removeFiles(day, f); err != nil {
+		if err := p.Dir.removeFiles(day, f.ID); err != nil {
 			line.What, line.Detail = audit.Failed, audit.Delete+": "+err.Error()
 			return errors.Join(err, p.Audit.Add(line))
 		}
@@ -229,16 +227,22 @@ func (p *purge) retention(organisation string) time.Duration {
 	return keep
 }
 
-// removeFiles removes all files of a recording, the sidecar last.
-func removeFiles(day Day, f Found) error {
-	paths := []string{day.SoundPath(f.ID)}
-	for _, ext := range derivedExts { // including those that were made since the folder was read
-		paths = append(paths, filepath.Join(day.Path, f.ID+ext))
+// removeFiles removes all files of a recording, the sidecar last. Of each it takes what
+// is there now: more may have been made since the folder was read.
+func (d Dir) removeFiles(day Day, id string) error {
+	folder, err := durable.OpenFolder(d.root, day.Path)
+	if err != nil {
+		return err
 	}
-	for _, path := range append(paths, day.SidecarPath(f.ID)) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	defer folder.Close()
+	names := []string{id + soundExt}
+	for _, ext := range derivedExts {
+		names = append(names, id+ext)
+	}
+	for _, name := range append(names, id+sidecarExt) {
+		if err := folder.Remove(name); err != nil {
 			return err
 		}
 	}
-	return durable.SyncDir(day.Path)
+	return folder.Sync()
 }

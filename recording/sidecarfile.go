@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"path/filepath"
 
 	"tapedeck/internal/durable"
 	"tapedeck/recording/evidence"
@@ -77,17 +77,9 @@ func readRegular(path string, max int64) ([]byte, error) {
 	return data, err
 }
 
-// openRegular opens a file, but no pipe or device, which could block.
-func openRegular(path string) (*os.File, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a regular file")}
-	}
-	return os.Open(path)
-}
+// openRegular opens a file for reading, but no link, and no pipe or device, which could
+// block.
+func openRegular(path string) (*os.File, error) { return durable.OpenRegular(path) }
 
 // WriteSidecar writes a sidecar, whole or not at all, and has it on the disk when
 // it returns. The folder must exist. No log tells of it: the archive, holds and
@@ -95,7 +87,7 @@ func openRegular(path string) (*os.File, error) {
 func WriteSidecar(path string, s Sidecar) error {
 	data, err := s.checked()
 	if err == nil {
-		err = durable.Replace(path, data, true)
+		err = (Dir{filepath.Dir(path)}).inFolder(path, func(folder *durable.Folder, name string) error { return folder.Replace(name, data, true) })
 	}
 	if err != nil {
 		return fmt.Errorf("recording: write sidecar: %w", err)

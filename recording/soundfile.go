@@ -23,8 +23,8 @@ func analyse(ctx context.Context, path string) (sound.Analysis, error) {
 
 // repairHeader finishes the header of a sound file that FreeSWITCH left unfinished, in
 // place, and has it on the disk when it returns.
-func repairHeader(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+func (d Dir) repairHeader(path string) error {
+	f, err := d.openFile(path, os.O_RDWR)
 	if err != nil {
 		return err
 	}

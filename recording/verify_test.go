@@ -81,7 +81,7 @@ func TestVerify(t *testing.T) {
 		"swapped files": {func(t *testing.T, d Dir, one, two string) {
 			edit(t, one, func(b []byte) []byte { b[44] = 7; return b })
 			alter(t, one, func(s *Sidecar) {
-				*s, _ = Examine(t.Context(), one, *s, false)
+				*s, _ = Examine(t.Context(), one, *s)
 			})
 			if err := errors.Join(os.Rename(one, one+"x"), os.Rename(two, one), os.Rename(one+"x", two)); err != nil {
 				t.Fatal(err)

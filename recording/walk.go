@@ -75,7 +75,7 @@ func Walk(ctx context.Context, d Dir, do func(Day) error) error {
 }
 
 // folders returns the names of the folders in a folder that are accepted, in order;
-// none if the folder is gone.
+// none if the folder is gone. A link is no folder, and an error.
 func folders(path string, accept func(string) bool) ([]string, error) {
 	entries, err := os.ReadDir(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,11 +83,12 @@ func folders(path string, accept func(string) bool) ([]string, error) {
 	}
 	var found []string
 	for _, e := range entries {
-		if !accept(e.Name()) {
-			continue
-		}
-		if info, err := os.Stat(filepath.Join(path, e.Name())); err == nil && info.IsDir() {
+		switch {
+		case !accept(e.Name()):
+		case e.IsDir():
 			found = append(found, e.Name())
+		case e.Type()&fs.ModeSymlink != 0:
+			err = errors.Join(err, &fs.PathError{Op: "walk", Path: filepath.Join(path, e.Name()), Err: durable.ErrLink})
 		}
 	}
 	return found, err

@@ -18,12 +18,12 @@ func Waveform(ctx context.Context, d Dir, path string) (svgPath string, err erro
 	if err == nil {
 		defer v.close()
 		if v.fresh() {
-			return v.path(), nil
+			return v.path, nil
 		}
 		err = v.create(ctx, func(out *os.File, wav sound.WAV) error { return wav.WriteWaveform(ctx, out) })
 	}
 	if err != nil {
 		return "", fmt.Errorf("recording: waveform: %w", err)
 	}
-	return v.path(), nil
+	return v.path, nil
 }

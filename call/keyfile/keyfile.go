@@ -6,10 +6,11 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"tapedeck/internal/durable"
 )
 
 // folder is where the markers are, in the folder of the recordings. prefix begins the
@@ -63,7 +64,7 @@ func (r Remover) Serve(ctx context.Context, recordings string, log *slog.Logger)
 	defer look.Stop()
 	dir, failed := filepath.Join(recordings, folder), false
 	for {
-		err := sweep(dir, time.Now())
+		err := sweep(recordings, time.Now())
 		if err != nil && !failed {
 			log.Warn("record key: markers not removed: Tapedeck's user must be able to write to their folder", "folder", dir, "error", err)
 		}
@@ -71,7 +72,7 @@ func (r Remover) Serve(ctx context.Context, recordings string, log *slog.Logger)
 		for swept := false; !swept; {
 			select {
 			case path := <-r:
-				_ = remove(path) // if it is still there, the sweep says so
+				_ = remove(recordings, path) // if it is still there, the sweep says so
 			case <-look.C:
 				swept = true
 			case <-ctx.Done():
@@ -81,28 +82,36 @@ func (r Remover) Serve(ctx context.Context, recordings string, log *slog.Logger)
 	}
 }
 
-// sweep removes the markers in a folder to which nobody has written for leftAfter.
-// There need not be such a folder.
-func sweep(dir string, now time.Time) error {
-	entries, err := os.ReadDir(dir)
+// sweep removes the markers below the folder of the recordings to which nobody has
+// written for leftAfter. There need not be a folder of markers; it is none if it is a
+// link.
+func sweep(recordings string, now time.Time) error {
+	markers, err := durable.OpenFolder(recordings, filepath.Join(recordings, folder))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	for _, e := range entries {
-		if !Is(e.Name()) {
+	if err != nil {
+		return err
+	}
+	defer markers.Close()
+	names, err := markers.Names()
+	for _, name := range names {
+		if !Is(name) {
 			continue
 		}
-		if info, gone := e.Info(); gone == nil && now.Sub(info.ModTime()) >= leftAfter {
-			err = errors.Join(err, remove(filepath.Join(dir, e.Name())))
+		if info, gone := markers.Lstat(name); gone == nil && now.Sub(info.ModTime()) >= leftAfter {
+			err = errors.Join(err, markers.Remove(name))
 		}
 	}
 	return err
 }
 
-// remove removes the file of a marker, if it is there.
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// remove removes the file of a marker below the folder of the recordings, if it is there.
+func remove(recordings, path string) error {
+	markers, err := durable.OpenFolder(recordings, filepath.Dir(path))
+	if err != nil {
 		return err
 	}
-	return nil
+	defer markers.Close()
+	return markers.Remove(filepath.Base(path))
 }

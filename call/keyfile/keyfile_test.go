@@ -1,6 +1,7 @@
 package keyfile
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,7 +26,10 @@ func TestIs(t *testing.T) {
 // just created.
 func TestSweepSparesNew(t *testing.T) {
 	dir := t.TempDir()
-	path := filepath.Join(dir, prefix+"new.wav")
+	path := Of(dir, "new")
+	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -49,5 +53,22 @@ func TestSweepSparesNew(t *testing.T) {
 	}
 	if err := sweep(filepath.Join(dir, "none"), time.Now()); err != nil {
 		t.Errorf("without the folder: %v", err)
+	}
+}
+
+// TestLink: where the folder of the markers is a link, nothing is removed through it.
+func TestLink(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	path := filepath.Join(other, prefix+"x.wav")
+	if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Symlink(other, filepath.Join(dir, folder))); err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range []error{sweep(dir, time.Now().Add(time.Hour)), remove(dir, Of(dir, "x")), remove(dir, path)} {
+		if err == nil {
+			t.Error("it is no error")
+		}
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
 	}
 }

@@ -125,7 +125,7 @@ func Put(dir recording.Dir, c recording.Sidecar) (path string, err error) {
 			return "", err
 		}
 	}
-	if c, err = recording.Examine(context.Background(), path, c, false); err != nil {
+	if c, err = recording.Examine(context.Background(), path, c); err != nil {
 		return "", err
 	}
 	return path, recording.WriteSidecar(recording.SidecarPath(path), c)

@@ -57,7 +57,7 @@ func TestAuditVerify(t *testing.T) {
 			s.File(one, spooltest.WAV(1001, 2000, -1, 1000, 1001, 1000))
 			side, err := recording.ReadSidecar(recording.SidecarPath(one))
 			if err == nil {
-				side, err = recording.Examine(s.Context(), one, side, false)
+				side, err = recording.Examine(s.Context(), one, side)
 			}
 			if err == nil {
 				err = recording.WriteSidecar(recording.SidecarPath(one), side)

@@ -34,12 +34,12 @@ func TempName(name string) string {
 	return fmt.Sprintf("%s%s.%d%s", tempPrefix, name, rand.Uint64(), tempExt)
 }
 
-// Replace replaces a file, or makes it: whoever reads it, at whatever moment and
-// after whatever happened to the writer, reads the old text or the new one. With
-// sync it is on the disk when Replace returns, so a power cut does not change that.
+// Replace replaces a file in the folder, or makes it: whoever reads it, at whatever
+// moment and after whatever happened to the writer, reads the old text or the new one.
+// With sync it is on the disk when Replace returns, so a power cut does not change that.
 // A file keeps its owner and mode; a new one gets FileMode and the folder's owner.
-func Replace(path string, data []byte, sync bool) error {
-	s, err := Stage(path, data, sync)
+func (d *Folder) Replace(name string, data []byte, sync bool) error {
+	s, err := d.Stage(name, data, sync)
 	if err != nil {
 		return err
 	}
@@ -48,55 +48,78 @@ func Replace(path string, data []byte, sync bool) error {
 
 // Staged is a file that is written and does not have its name yet.
 type Staged struct {
-	temp, path string
+	folder     *Folder
+	file       *os.File // open, so that no other file can be taken for it
+	temp, name string
 	sync       bool
 }
 
 // Stage is the first half of Replace: it writes the file under another name. Commit or
-// Drop has to follow.
-func Stage(path string, data []byte, sync bool) (s *Staged, err error) {
-	dir, name := filepath.Split(path)
-	f, err := os.CreateTemp(dir, tempPrefix+name+".*"+tempExt)
-	if err != nil {
+// Drop has to follow, before the folder is closed.
+func (d *Folder) Stage(name string, data []byte, sync bool) (s *Staged, err error) {
+	s = &Staged{folder: d, temp: TempName(name), name: name, sync: sync}
+	if s.file, err = d.Create(s.temp); err != nil {
 		return nil, err
 	}
-	s = &Staged{temp: f.Name(), path: path, sync: sync}
-	_, err = f.Write(data)
+	_, err = s.file.Write(data)
 	if err == nil {
-		err = keepOwner(f, path)
+		err = d.keepOwner(s.file, name)
 	}
 	if err == nil && sync {
-		err = f.Sync()
+		err = s.file.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err != nil {
 		s.Drop()
 		return nil, err
 	}
 	return s, nil
 }
 
-// Commit is the second half of Replace: the file gets its name.
+// Commit is the second half of Replace: the file gets its name. It is an error if
+// somebody has put another file in the place of what was written.
 func (s *Staged) Commit() error {
-	if err := os.Rename(s.temp, s.path); err != nil {
-		s.Drop()
+	defer s.Drop()
+	if err := s.isStill(s.temp); err != nil {
 		return err
 	}
-	if !s.sync {
-		return nil
+	if err := s.folder.Rename(s.temp, s.name); err != nil {
+		return err
 	}
-	return SyncDir(filepath.Dir(s.path))
+	if now, err := s.folder.Lstat(s.name); err == nil && !now.Mode().IsRegular() { // it was replaced in between
+		return s.folder.failed("rename", s.name, ErrLink)
+	}
+	if err := s.file.Close(); err != nil || !s.sync { // a network file system may refuse only now what was written
+		return err
+	}
+	return s.folder.Sync()
+}
+
+// isStill returns an error if a name is not that of the file that was written.
+func (s *Staged) isStill(name string) error {
+	written, err := s.file.Stat()
+	if err != nil {
+		return err
+	}
+	now, err := s.folder.Lstat(name)
+	if err == nil && !os.SameFile(now, written) {
+		err = s.folder.failed("rename", name, ErrLink)
+	}
+	return err
 }
 
 // Drop removes the file. After Commit it does nothing.
-func (s *Staged) Drop() { os.Remove(s.temp) }
+func (s *Staged) Drop() {
+	s.file.Close()
+	_ = s.folder.Remove(s.temp)
+}
 
-// keepOwner gives a file the owner and mode of the one at path that it replaces.
-func keepOwner(f *os.File, path string) error {
+// keepOwner gives a file the owner and mode of the one that it replaces.
+func (d *Folder) keepOwner(f *os.File, name string) error {
 	mode := fs.FileMode(FileMode)
-	like, err := os.Lstat(path)
+	like, err := d.Lstat(name)
 	if err == nil && like.Mode().IsRegular() {
 		mode = like.Mode().Perm()
-	} else if like, err = os.Stat(filepath.Dir(path)); err != nil {
+	} else if like, err = d.Stat(); err != nil {
 		return err
 	}
 	chown(f, like)
@@ -114,22 +137,28 @@ func chown(f *os.File, like fs.FileInfo) {
 
 // OpenShared opens a file that several processes write to, and makes it if it is
 // missing. A new one gets the owner of its folder, and whoever may write into the
-// folder may write to it.
+// folder may write to it. A link is ErrLink.
 func OpenShared(path string, flag int) (*os.File, error) {
-	f, err := os.OpenFile(path, flag, 0)
+	dir, name := filepath.Dir(path), filepath.Base(path)
+	d, err := OpenFolder(dir, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	f, err := d.Open(name, flag)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
-	folder, err := os.Stat(filepath.Dir(path))
+	folder, err := d.Stat()
 	if err != nil {
 		return nil, err
 	}
-	f, err = os.OpenFile(path, flag|os.O_CREATE|os.O_EXCL, FileMode) // so that no link's target is given away
+	f, err = d.root.OpenFile(name, flag|os.O_CREATE|os.O_EXCL, FileMode)
 	if errors.Is(err, fs.ErrExist) {
-		return os.OpenFile(path, flag, 0)
+		return d.Open(name, flag)
 	}
 	if err != nil {
-		return nil, err
+		return nil, d.whole(err)
 	}
 	chown(f, folder)
 	return f, f.Chmod(FileMode | folder.Mode().Perm()&0o020)
@@ -137,21 +166,7 @@ func OpenShared(path string, flag int) (*os.File, error) {
 
 // OpenRegular opens a file for reading, in a folder into which others may write: no link,
 // and no pipe or device, which could block. The file is nil if there is an error.
-func OpenRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a regular file")}
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
+func OpenRegular(path string) (*os.File, error) { return openFile(path, os.O_RDONLY) }
 
 // Lock waits for the exclusive lock of a file. Closing the file unlocks it, and so
 // does the end of the process.
@@ -173,14 +188,4 @@ func flock(f *os.File, how int) error {
 			return &fs.PathError{Op: "lock", Path: f.Name(), Err: err}
 		}
 	}
-}
-
-// SyncDir has the names in a folder on the disk when it returns.
-func SyncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
 }

@@ -19,12 +19,23 @@ func modeOf(t *testing.T, path string) fs.FileMode {
 	return info.Mode().Perm()
 }
 
+func open(t *testing.T, dir string) *Folder {
+	t.Helper()
+	d, err := OpenFolder(dir, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.Close)
+	return d
+}
+
 // TestReplace: a new file has FileMode, a replaced one keeps its mode, and nothing is
 // left behind.
 func TestReplace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.json")
+	d := open(t, filepath.Dir(path))
 	for i, text := range []string{"one", "two"} {
-		if err := Replace(path, []byte(text), i == 0); err != nil {
+		if err := d.Replace("x.json", []byte(text), i == 0); err != nil {
 			t.Fatal(err)
 		}
 		if got, err := os.ReadFile(path); err != nil || string(got) != text {
@@ -37,9 +48,6 @@ func TestReplace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := Replace(filepath.Join(filepath.Dir(path), "no", "x"), nil, true); err == nil {
-		t.Error("a file is written into a folder that does not exist")
-	}
 	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
 		t.Errorf("left %v, %v", files, err)
 	}
@@ -48,12 +56,13 @@ func TestReplace(t *testing.T) {
 // TestReplaceWhole: a reader sees one text or the other, never a part.
 func TestReplaceWhole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x")
+	d := open(t, filepath.Dir(path))
 	texts := map[string]bool{strings.Repeat("a", 100_000): true, strings.Repeat("b", 50_000): true}
 	var writers sync.WaitGroup
 	for text := range texts {
 		writers.Go(func() {
 			for range 200 {
-				if err := Replace(path, []byte(text), false); err != nil {
+				if err := d.Replace("x", []byte(text), false); err != nil {
 					t.Error(err)
 				}
 			}
@@ -108,7 +117,7 @@ func TestOpenShared(t *testing.T) {
 // TestLock: the second who locks a file waits for the first to close it.
 func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	open := func() *os.File {
+	lock := func() *os.File {
 		f, err := OpenShared(path, os.O_RDWR)
 		if err == nil {
 			err = Lock(f)
@@ -118,9 +127,9 @@ func TestLock(t *testing.T) {
 		}
 		return f
 	}
-	first := open()
+	first := lock()
 	second := make(chan *os.File)
-	go func() { second <- open() }()
+	go func() { second <- lock() }()
 	select {
 	case <-second:
 		t.Error("two have the lock")

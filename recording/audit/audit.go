@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"tapedeck/internal/durable"
@@ -154,7 +153,7 @@ func (l *Log) open() (*os.File, error) { return durable.OpenRegular(l.path) }
 
 // locked calls do with the file, which is locked, and its size.
 func (l *Log) locked(do func(f *os.File, end int64) error) (err error) {
-	f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW)
+	f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"tapedeck/internal/durable"
@@ -104,15 +103,11 @@ func makeDir(dir, like string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := os.Mkdir(dir, dirMode); err != nil && !errors.Is(err, os.ErrExist) {
-		return err
+	owner, err := os.Stat(like)
+	if err != nil {
+		owner = nil
 	}
-	if info, err := os.Stat(like); err == nil {
-		if owner, ok := info.Sys().(*syscall.Stat_t); ok {
-			_ = os.Lchown(dir, int(owner.Uid), int(owner.Gid)) // only root can
-		}
-	}
-	return os.Chmod(dir, dirMode)
+	return durable.MakeFolder(dir, owner, dirMode)
 }
 
 // Path returns the path of the file; "" if there is none.
@@ -196,7 +191,7 @@ func (l *Log) lockedBy(lock func(*os.File) error, do func(f *os.File, h *head) e
 // one waits for the lock; then it opens the new one.
 func (l *Log) open(lock func(*os.File) error) (*os.File, os.FileInfo, error) {
 	for {
-		f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW)
+		f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -311,14 +306,24 @@ func (l *Log) begin(f *os.File, h *head) error {
 		return err
 	}
 	h.id = e.Log
-	return durable.SyncDir(filepath.Dir(l.path))
+	return l.inFolder(func(d *durable.Folder) error { return d.Sync() })
+}
+
+// inFolder calls do with the folder of the log.
+func (l *Log) inFolder(do func(*durable.Folder) error) error {
+	d, err := durable.OpenFolder(filepath.Dir(l.path), filepath.Dir(l.path))
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return do(d)
 }
 
 // putAside gives a file that cannot be continued another name, and begins a new log,
 // which tells of it.
 func (l *Log) putAside(f *os.File, h *head, why error) (*os.File, error) {
 	aside := strings.TrimSuffix(l.path, fileExt) + l.now().UTC().Format(".20060102T150405.000000000") + fileExt
-	if err := os.Rename(l.path, aside); err != nil {
+	if err := l.inFolder(func(d *durable.Folder) error { return d.Rename(filepath.Base(l.path), filepath.Base(aside)) }); err != nil {
 		return f, errors.Join(why, err)
 	}
 	f.Close()
