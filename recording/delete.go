@@ -36,7 +36,7 @@ func Delete(d Dir, path string, log *audit.Log, by audit.Actor, reason string, n
 		if err := log.Add(line); err != nil {
 			return err
 		}
-		if err := d.removeFiles(day, place.ID()); err != nil {
+		if err := d.removeRecording(day, place.ID()); err != nil {
 			line.What, line.Detail = audit.Failed, audit.Delete+": "+err.Error()
 			return errors.Join(fmt.Errorf("recording: delete: %w", err), log.Add(line))
 		}

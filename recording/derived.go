@@ -80,7 +80,9 @@ func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound
 		return err
 	}
 	defer func() { _ = v.folder.Remove(temp) }() // it has another name by then if all went well
-	err = write(out, wav)
+	if err = durable.Lock(out); err == nil {     // as long as this process lives, nobody takes it for a leftover
+		err = write(out, wav)
+	}
 	if err == nil {
 		err = errors.Join(out.Chmod(durable.FileMode), out.Sync())
 	}

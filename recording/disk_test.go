@@ -198,6 +198,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(childEnv); dir != "" {
 		writeForever(dir)
 	}
+	if dir := os.Getenv(encoderEnv); dir != "" {
+		encodeForever(dir)
+	}
 	if dir := os.Getenv(evidenceEnv); dir != "" {
 		recordForever(dir)
 	}

@@ -1,11 +1,13 @@
 package recording
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,10 @@ const (
 	// tempAge is the least age of a file that an interrupted write left behind. A
 	// younger one may still be written.
 	tempAge = time.Hour
+
+	// DerivedAge is the same for a file that is made of a sound, if nobody has it locked:
+	// whoever makes one has, and writes to it all the time.
+	DerivedAge = time.Minute
 )
 
 // writeDraft writes or removes the draft of a job.
@@ -150,14 +156,35 @@ func (d Dir) readDraft(id string) (Sidecar, error) {
 	return s, nil
 }
 
-// removeTemp removes a file that an interrupted write left behind, unless it is so
-// young that the write may go on.
+// removeTemp removes a file that an interrupted write left behind, unless the write may
+// go on.
 func (d Dir) removeTemp(path string, now time.Time) {
 	_ = d.inFolder(path, func(folder *durable.Folder, name string) error { // it is tried again the next day
-		info, err := folder.Lstat(name)
-		if err != nil || !durable.IsTemp(name) || !info.Mode().IsRegular() || now.Sub(info.ModTime()) <= tempAge {
+		f, err := folder.Open(name, os.O_RDONLY)
+		if err != nil {
 			return err
 		}
-		return folder.Remove(name)
+		defer f.Close()
+		info, err := f.Stat()
+		if err != nil || !durable.IsTemp(name) {
+			return err
+		}
+		made, _ := durable.TempOf(name)
+		age := now.Sub(info.ModTime())
+		if age > tempAge || age > DerivedAge && slices.Contains(derivedExts, filepath.Ext(made)) && durable.TryLock(f) == nil {
+			return folder.Remove(name)
+		}
+		return nil
+	})
+}
+
+// RemoveLeftovers removes what interrupted writes have left behind beside recordings, as
+// an encoder that was killed. What cannot be walked is an error.
+func RemoveLeftovers(ctx context.Context, d Dir, now time.Time) error {
+	return Walk(ctx, d, func(day Day) error {
+		for _, name := range day.Leftovers {
+			d.removeTemp(filepath.Join(day.Path, name), now)
+		}
+		return nil
 	})
 }

@@ -81,7 +81,7 @@ func TestLinkedFolder(t *testing.T) {
 					"save": saved, "hold": held, "purge": err,
 					"repair":   d.repairHeader(pathOf(t, d, sample("unfinished"))),
 					"unwanted": d.removeUnwanted(nil, sample(call), pathOf(t, d, sample(call))),
-					"remove":   d.removeFiles(Day{Path: filepath.Dir(wav)}, call),
+					"remove":   d.removeRecording(Day{Path: filepath.Dir(wav)}, call),
 				}
 				if !strings.HasSuffix(link, "09") {
 					errs["month"] = d.MakeMonth("acme", day)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"tapedeck/internal/durable"
@@ -208,7 +209,7 @@ func (p *purge) remove(day Day, f Found, s Sidecar) error {
 		if err := p.Audit.Add(line); err != nil {
 			return err
 		}
-		if err := p.Dir.removeFiles(day, f.ID); err != nil {
+		if err := p.Dir.removeFiles(day, f.ID, day.Leftovers); err != nil {
 			line.What, line.Detail = audit.Failed, audit.Delete+": "+err.Error()
 			return errors.Join(err, p.Audit.Add(line))
 		}
@@ -227,17 +228,22 @@ func (p *purge) retention(organisation string) time.Duration {
 	return keep
 }
 
-// removeFiles removes all files of a recording, the sidecar last. Of each it takes what
-// is there now: more may have been made since the folder was read.
-func (d Dir) removeFiles(day Day, id string) error {
+// removeFiles removes all files of a recording, the sidecar last. Leftovers are the names
+// of unfinished files in the folder: those of this recording go, too.
+func (d Dir) removeFiles(day Day, id string, leftovers []string) error {
 	folder, err := durable.OpenFolder(d.root, day.Path)
 	if err != nil {
 		return err
 	}
 	defer folder.Close()
 	names := []string{id + soundExt}
-	for _, ext := range derivedExts {
+	for _, ext := range derivedExts { // also those that were made since the folder was read
 		names = append(names, id+ext)
+	}
+	for _, temp := range leftovers {
+		if name, ok := durable.TempOf(temp); ok && strings.TrimSuffix(name, filepath.Ext(name)) == id {
+			names = append(names, temp)
+		}
 	}
 	for _, name := range append(names, id+sidecarExt) {
 		if err := folder.Remove(name); err != nil {
@@ -245,4 +251,18 @@ func (d Dir) removeFiles(day Day, id string) error {
 		}
 	}
 	return folder.Sync()
+}
+
+// removeRecording is removeFiles for one recording alone.
+func (d Dir) removeRecording(day Day, id string) error {
+	folder, err := durable.OpenFolder(d.root, day.Path)
+	if err != nil {
+		return err
+	}
+	names, err := folder.Names()
+	folder.Close()
+	if err != nil {
+		return err
+	}
+	return d.removeFiles(day, id, names)
 }

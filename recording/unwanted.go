@@ -75,7 +75,7 @@ func (d Dir) removeUnwanted(ev *evidence.Log, draft Sidecar, wav string) error {
 			ev = nil // nothing told of it: nothing has to tell that it is gone
 		}
 		return ev.Record(entry, func() error {
-			if err := d.removeFiles(day, id); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			if err := d.removeRecording(day, id); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 			return nil

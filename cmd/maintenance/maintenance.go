@@ -94,6 +94,7 @@ func (m *Maintenance) Run(ctx context.Context) error {
 		var beside sync.WaitGroup
 		defer beside.Wait()
 		beside.Go(func() { m.keepMonths(ctx) })
+		beside.Go(func() { m.cleanUp(ctx) })
 		if !m.alone {
 			beside.Go(func() { m.keepIndex(ctx, rand.N(indexEvery)) })
 		}

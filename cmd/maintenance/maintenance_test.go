@@ -244,6 +244,29 @@ func TestMaintenanceDoesNotHold(t *testing.T) {
 	})
 }
 
+// TestMaintenanceCleansUp: what a killed encoder has left behind is gone a minute after
+// the start.
+func TestMaintenanceCleansUp(t *testing.T) {
+	dir := spooltest.Folder(t)
+	temp := filepath.Join(dir, "acme/2026/03/09/.one.mp3.1.tmp")
+	testkit.WriteFile(t, temp, nil)
+	d, err := recording.NewDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		if err := os.Chtimes(temp, start, start.Add(-time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		logged := &testkit.Log{}
+		New(Config{Dir: d, Log: slog.New(slog.NewTextHandler(logged, nil))}).cleanUp(t.Context())
+		if spooltest.IsThere(temp) || time.Since(start) != recording.DerivedAge || logged.String() != "" {
+			t.Errorf("%v after %v: %s", spooltest.IsThere(temp), time.Since(start), logged)
+		}
+	})
+}
+
 // TestMaintenanceKeepsIndex: in a Redis that is new, and in one that was emptied,
 // the index is made without anybody asking.
 func TestMaintenanceKeepsIndex(t *testing.T) {

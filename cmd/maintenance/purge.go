@@ -46,6 +46,22 @@ func (m *Maintenance) purge(ctx context.Context, now time.Time) bool {
 	return true
 }
 
+// cleanUp removes what the encoders of a Tapedeck that was killed have left behind. Those
+// of one that was killed just now are old enough after a while.
+func (m *Maintenance) cleanUp(ctx context.Context) {
+	timer := time.NewTimer(recording.DerivedAge)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		return
+	}
+	err := recording.RemoveLeftovers(ctx, m.dir, time.Now())
+	if err != nil && ctx.Err() == nil && !errors.Is(err, fs.ErrNotExist) {
+		m.log.Warn("unfinished files not removed everywhere", "error", err)
+	}
+}
+
 // Retention returns how long a policy keeps the recordings of an organisation; false
 // means for ever. Those of an organisation that is not in the policy are kept.
 func Retention(p *flow.Policy) func(organisation string) (time.Duration, bool) {

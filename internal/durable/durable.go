@@ -34,6 +34,17 @@ func TempName(name string) string {
 	return fmt.Sprintf("%s%s.%d%s", tempPrefix, name, rand.Uint64(), tempExt)
 }
 
+// TempOf returns the name that a file gets when it is whole, from the name that it has
+// until then.
+func TempOf(temp string) (name string, ok bool) {
+	if !IsTemp(temp) {
+		return "", false
+	}
+	name = strings.TrimSuffix(strings.TrimPrefix(temp, tempPrefix), tempExt)
+	dot := strings.LastIndexByte(name, '.')
+	return name[:max(dot, 0)], dot > 0
+}
+
 // Replace replaces a file in the folder, or makes it: whoever reads it, at whatever
 // moment and after whatever happened to the writer, reads the old text or the new one.
 // With sync it is on the disk when Replace returns, so a power cut does not change that.

@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -86,6 +87,14 @@ func TestTempName(t *testing.T) {
 	if name := TempName("x.mp3"); !IsTemp(name) || !strings.Contains(name, "x.mp3") {
 		t.Error(name)
 	}
+	if name, ok := TempOf(TempName("x.mp3")); !ok || name != "x.mp3" {
+		t.Errorf("%q, %v", name, ok)
+	}
+	for _, temp := range []string{"x.mp3", ".x.tmp", ".tmp", "..1.tmp"} {
+		if name, ok := TempOf(temp); ok {
+			t.Errorf("%q: %q", temp, name)
+		}
+	}
 	for _, name := range []string{"x.tmp", ".x", "x.json"} {
 		if IsTemp(name) {
 			t.Errorf("%s is taken for a file of an interrupted write", name)
@@ -128,6 +137,14 @@ func TestLock(t *testing.T) {
 		return f
 	}
 	first := lock()
+	look, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer look.Close()
+	if err := TryLock(look); !errors.Is(err, ErrLocked) {
+		t.Errorf("it is not locked: %v", err)
+	}
 	second := make(chan *os.File)
 	go func() { second <- lock() }()
 	select {
