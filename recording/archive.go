@@ -44,6 +44,7 @@ type Archive struct {
 	cfg      ArchiveConfig
 	jobs     *jobs
 	failures failures
+	private  private
 }
 
 // NewArchive returns an Archive, which writes nothing until Run.
@@ -51,7 +52,7 @@ func NewArchive(cfg ArchiveConfig) *Archive {
 	if cfg.Grace == 0 {
 		cfg.Grace = defaultGrace
 	}
-	return &Archive{cfg: cfg, jobs: newJobs(), failures: failures{log: cfg.Log, onError: cfg.OnError, causes: map[string]bool{}}}
+	return &Archive{cfg: cfg, jobs: newJobs(), failures: failures{log: cfg.Log, onError: cfg.OnError, causes: map[string]bool{}}, private: private{log: cfg.Log}}
 }
 
 // Run writes what is queued until ctx ends. Then it tries once to write what is

@@ -55,6 +55,7 @@ func (a *Archive) finish(ctx context.Context, j *job) {
 		a.jobs.retry(j, quietTime)
 		return
 	}
+	a.private.sound(a.cfg.Dir, j.id, wav)
 	examined, err := a.examine(ctx, j, *s, wav)
 	var fate error
 	if err == nil {

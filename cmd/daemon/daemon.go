@@ -146,8 +146,12 @@ func (d *Daemon) closeStore() {
 
 // makeFolder makes the recordings' folder if it is not there.
 func makeFolder(cfg *config.Config, log *slog.Logger) {
-	if err := os.Mkdir(cfg.Recordings.Dir.String(), 0o775); err != nil && !errors.Is(err, fs.ErrExist) {
+	dir := cfg.Recordings.Dir
+	if err := os.Mkdir(dir.String(), 0o770); err != nil && !errors.Is(err, fs.ErrExist) {
 		log.Warn("recordings.dir cannot be made: make it, and let FreeSWITCH's user write into it", "error", err)
+	}
+	if dir.OthersMayEnter() {
+		log.Warn("others may enter the folder of the recordings: chmod o= "+dir.String(), "folder", dir.String())
 	}
 }
 
