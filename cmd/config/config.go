@@ -57,7 +57,8 @@ type Config struct {
 		Format string     `yaml:"format"`
 	} `yaml:"log"`
 
-	PolicyNamed bool `yaml:"-"` // the file has the key policy, so the policy should be there
+	PolicyNamed bool   `yaml:"-"` // the file has the key policy, so the policy should be there
+	File        string `yaml:"-"` // the daemon file's own path
 }
 
 // CopySyslog is the word for syslog in audit.copies.

@@ -117,7 +117,7 @@ log: { level: debug, format: json }
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Config{Listen: "[::1]:18084", Policy: "p", PolicyNamed: true}
+	want := Config{Listen: "[::1]:18084", Policy: "p", PolicyNamed: true, File: "f"}
 	want.Allow = []netip.Prefix{netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("10.1.2.3/32")}
 	if want.Recordings.Dir, err = recording.NewDir("/srv/calls"); err != nil {
 		t.Fatal(err)

@@ -43,6 +43,7 @@ var rules = strictyaml.Rules{
 func Parse(file string, text []byte) (*Config, error) {
 	r := &reader{strictyaml.Reader{Rules: &rules}}
 	c := Default()
+	c.File = file
 	if doc := r.Open(strictyaml.Source{Name: file, Text: text}); doc != nil {
 		top := doc.Content[0]
 		r.config(top, c)

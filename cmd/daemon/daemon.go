@@ -151,7 +151,7 @@ func makeFolder(cfg *config.Config, log *slog.Logger) {
 		log.Warn("recordings.dir cannot be made: make it, and let FreeSWITCH's user write into it", "error", err)
 	}
 	if dir.OthersMayEnter() {
-		log.Warn("others may enter the folder of the recordings: chmod o= "+dir.String(), "folder", dir.String())
+		log.Warn("others may enter the folder of the recordings: chmod o= it", "folder", dir.String())
 	}
 }
 

@@ -32,7 +32,7 @@ func TestMakeFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	start()
-	if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "chmod o= "+dir) {
+	if text := log.String(); strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "chmod o= it\" folder="+dir) {
 		t.Errorf("log: %s", text)
 	}
 }

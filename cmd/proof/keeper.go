@@ -83,9 +83,6 @@ func NewKeeper(cfg *config.Config, count func(findings int), log *slog.Logger) *
 func (k *Keeper) readKey() {
 	key, err := readKey(k.cfg.Audit.Key)
 	k.key.Store(&key)
-	if err == nil && openToOthers(k.cfg.Audit.Key) {
-		k.log.Warn("others may read the key of the evidence log: chmod 600", "file", k.cfg.Audit.Key)
-	}
 	if err == nil || k.saidUnsigned {
 		return
 	}

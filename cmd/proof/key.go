@@ -127,9 +127,3 @@ func readBlock(path, kind string) ([]byte, error) {
 	}
 	return block.Bytes, nil
 }
-
-// openToOthers reports whether others than its owner may read a file.
-func openToOthers(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().Perm()&0o077 != 0
-}

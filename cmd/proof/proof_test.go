@@ -375,7 +375,7 @@ func TestKeyFiles(t *testing.T) {
 	if err != nil || !public.Equal(private.Public()) || chain.KeyID(public) != id {
 		t.Errorf("%v, %v", public, err)
 	}
-	if openToOthers(l.cfg.Audit.Key) {
+	if durable.OpenToOthers(l.cfg.Audit.Key) != 0 {
 		t.Error("others may read the key")
 	}
 	if _, err := readKey(l.cfg.Audit.Key + publicExt); err == nil {
@@ -388,7 +388,7 @@ func TestKeyFiles(t *testing.T) {
 	if err := os.WriteFile(l.path("bad"), bad, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readKey(l.path("bad")); err == nil || !openToOthers(l.path("bad")) {
+	if _, err := readKey(l.path("bad")); err == nil || durable.OpenToOthers(l.path("bad")) == 0 {
 		t.Errorf("%v", err)
 	}
 	var s struct{ Kind, Why, Signature string }

@@ -13,17 +13,12 @@ import (
 	"tapedeck/recording"
 )
 
-// Load reads the daemon file (see config.Load) and checks that the recordings' folder is
-// there.
-func Load(daemonFile string) (*config.Config, error) {
-	cfg, err := config.Load(daemonFile)
-	if err != nil {
-		return nil, err
-	}
+// Check checks that the recordings' folder is there.
+func Check(cfg *config.Config) error {
 	if _, err := os.ReadDir(cfg.Recordings.Dir.String()); err != nil {
-		return nil, fmt.Errorf("recordings.dir in the daemon file: %w: mount its disk, run this as a user who may read it, or name another daemon file with --config", err)
+		return fmt.Errorf("recordings.dir in the daemon file: %w: mount its disk, run this as a user who may read it, or name another daemon file with --config", err)
 	}
-	return cfg, nil
+	return nil
 }
 
 // findFile returns the path of the sound of a recording, which need not exist, by its id.

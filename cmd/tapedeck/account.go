@@ -30,11 +30,11 @@ func accountFlags(name string) accountLine {
 
 // parse reads the command line, which has low to high words besides the flags, and the
 // daemon file that it names.
-func (l accountLine) parse(args []string, stdout io.Writer, low, high int, what string) (words []string, cfg *config.Config, err error) {
-	if words, err = parseSome(l.FlagSet, args, stdout, low, high, what); err != nil {
+func (l accountLine) parse(args []string, env environment, low, high int, what string) (words []string, cfg *config.Config, err error) {
+	if words, err = parseSome(l.FlagSet, args, env.stdout, low, high, what); err != nil {
 		return nil, nil, err
 	}
-	cfg, err = config.Load(*l.daemonFile)
+	cfg, err = loadToChange(*l.daemonFile, func(c *config.Config) string { return c.HTTP.Accounts }, env)
 	return words, cfg, err
 }
 
@@ -46,7 +46,7 @@ func accountAdd(_ context.Context, args []string, env environment) error {
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
 	none := flags.Bool("no-password", false, "it cannot sign in; it is for tokens")
 	replace := flags.Bool("replace", false, "change the account if there is one; its tokens stay")
-	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func noAccount(name string) error {
 func accountPassword(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account password")
 	fromStdin := flags.Bool("password-stdin", false, "read the password from standard input")
-	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func accountPassword(_ context.Context, args []string, env environment) error {
 // accountList prints the accounts without any secret.
 func accountList(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account ls")
-	_, cfg, err := flags.parse(args, env.stdout, 0, 0, "")
+	_, cfg, err := flags.parse(args, env, 0, 0, "")
 	if err != nil {
 		return err
 	}
@@ -162,7 +162,7 @@ func accountList(_ context.Context, args []string, env environment) error {
 // accountRemove removes an account and its tokens.
 func accountRemove(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("account rm")
-	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}

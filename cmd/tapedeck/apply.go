@@ -29,7 +29,10 @@ func policyApply(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := config.Load(*daemonFile)
+	cfg, err := load(*daemonFile, env)
+	if err == nil {
+		err = becomeOwner(cfg, env)
+	}
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func auditKey(_ context.Context, args []string, env environment) error {
 	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
-	cfg, err := config.Load(*daemonFile)
+	cfg, err := loadToChange(*daemonFile, func(c *config.Config) string { return c.Audit.Key }, env)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,8 @@ func auditKey(_ context.Context, args []string, env environment) error {
 }
 
 // auditVerify compares the evidence log with itself, with copies of its checkpoints, with
-// the audit log and with the sidecars.
+// the audit log and with the sidecars. It writes nothing; so root may name files that it
+// alone may read.
 func auditVerify(ctx context.Context, args []string, env environment) error {
 	flags, daemonFile := auditFlags("audit verify")
 	dir := flags.String("dir", "", "the folder of the evidence logs, such as a copy: `DIR` (default: audit.dir)")
@@ -47,7 +48,7 @@ func auditVerify(ctx context.Context, args []string, env environment) error {
 	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
-	cfg, err := config.Load(*daemonFile)
+	cfg, err := load(*daemonFile, env)
 	if err != nil {
 		return err
 	}

@@ -18,10 +18,10 @@ import (
 	"tapedeck/recording/audit"
 )
 
-// actorOf returns who the audit log names: the user of the process, whatever the
+// actorOf returns who the audit log names: the user who has started the process, whatever the
 // environment says. By is in whose name that user acts, as he says; it may be empty.
 func actorOf(by string) audit.Actor {
-	id := strconv.Itoa(os.Getuid())
+	id := strconv.Itoa(caller)
 	who := "uid " + id
 	if u, err := user.LookupId(id); err == nil {
 		who = u.Username

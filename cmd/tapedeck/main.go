@@ -31,13 +31,14 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr, become}))
 }
 
 // environment is what the commands have from the process.
 type environment struct {
 	stdin          *os.File
 	stdout, stderr io.Writer
+	become         func(uid, gid int) error // changes the user of the process; nil: it stays who it is, as in tests that share a process
 }
 
 // run carries out a command line and returns its exit code.

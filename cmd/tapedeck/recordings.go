@@ -47,7 +47,7 @@ func recordingsList(ctx context.Context, args []string, env environment) error {
 	if err := checkList(&l, *from, *to); err != nil {
 		return err
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func recordingsShow(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func recordingsVerify(ctx context.Context, args []string, env environment) error
 	if err != nil {
 		return err
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func recordingsReindex(ctx context.Context, args []string, env environment) erro
 	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func recordingsPurge(ctx context.Context, args []string, env environment) error 
 	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func recordingsHold(ctx context.Context, args []string, env environment) error {
 	if strings.TrimSpace(*reason) == "" {
 		return usagef("--reason: say why it is kept, such as a case number")
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}
@@ -191,7 +191,7 @@ func recordingsRelease(ctx context.Context, args []string, env environment) erro
 	if err != nil {
 		return err
 	}
-	cfg, err := recordings.Load(*daemonFile)
+	cfg, err := loadRecordings(*daemonFile, env)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"os"
 
 	"tapedeck/cmd/config"
 	"tapedeck/cmd/daemon"
@@ -19,5 +20,12 @@ func serve(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
-	return daemon.Run(ctx, cfg, cfg.Logger(env.stderr))
+	log := cfg.Logger(env.stderr)
+	for _, open := range cfg.OpenSecrets() {
+		log.Warn("others may read a file that holds a secret: chmod 600", "file", open.File, "holds", open.Holds, "mode", open.Mode.String())
+	}
+	if owner, ok := ownerOf(cfg.Recordings.Dir.String()); ok && owner.Uid != 0 && os.Geteuid() == 0 {
+		log.Warn("serve runs as root and needs not: run it as the owner of recordings.dir", "uid", owner.Uid)
+	}
+	return daemon.Run(ctx, cfg, log)
 }

@@ -20,7 +20,7 @@ func tokenAdd(_ context.Context, args []string, env environment) error {
 	t := access.Token{Created: time.Now()}
 	flags.StringVar(&t.Name, "name", "", "what it is for (`TEXT`)")
 	expires := flags.String("expires", "365d", "after what time it ends, such as 90d or 12h; or never (`DURATION`)")
-	names, cfg, err := flags.parse(args, env.stdout, 1, 1, "the account's NAME")
+	names, cfg, err := flags.parse(args, env, 1, 1, "the account's NAME")
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func tokenAdd(_ context.Context, args []string, env environment) error {
 // tokenList prints the tokens of all accounts, or of one.
 func tokenList(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("token ls")
-	names, cfg, err := flags.parse(args, env.stdout, 0, 1, "the account's NAME, or none")
+	names, cfg, err := flags.parse(args, env, 0, 1, "the account's NAME, or none")
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func ending(t access.Token) string {
 // tokenRemove revokes a token.
 func tokenRemove(_ context.Context, args []string, env environment) error {
 	flags := accountFlags("token rm")
-	ids, cfg, err := flags.parse(args, env.stdout, 1, 1, "the token's ID")
+	ids, cfg, err := flags.parse(args, env, 1, 1, "the token's ID")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"tapedeck/internal/durable"
 	"tapedeck/internal/strictyaml"
 )
 
@@ -115,8 +116,8 @@ func (a *Accounts) look() {
 		a.replace(fresh)
 		a.said, a.absent = "", 0
 		a.log.Info("accounts in force", "accounts", len(fresh.accounts), "tokens", len(fresh.tokens))
-		if info.Mode().Perm()&0o027 != 0 {
-			a.log.Warn("others may read or change the accounts file: chmod 600", "file", a.path, "mode", info.Mode().Perm().String())
+		if mode := durable.OpenToOthers(a.path); mode != 0 {
+			a.log.Warn("others may read or change the accounts file: chmod 600", "file", a.path, "mode", mode.String())
 		}
 	}
 }

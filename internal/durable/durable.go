@@ -156,6 +156,11 @@ func OpenShared(path string, flag int) (*os.File, error) {
 		return nil, err
 	}
 	defer d.Close()
+	return d.OpenShared(name, flag)
+}
+
+// OpenShared is OpenShared for a file in this folder.
+func (d *Folder) OpenShared(name string, flag int) (*os.File, error) {
 	f, err := d.Open(name, flag)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err

@@ -191,7 +191,11 @@ func (l *Log) lockedBy(lock func(*os.File) error, do func(f *os.File, h *head) e
 // one waits for the lock; then it opens the new one.
 func (l *Log) open(lock func(*os.File) error) (*os.File, os.FileInfo, error) {
 	for {
-		f, err := durable.OpenShared(l.path, os.O_RDWR|os.O_APPEND)
+		var f *os.File
+		err := l.inFolder(func(d *durable.Folder) (err error) {
+			f, err = d.OpenShared(filepath.Base(l.path), os.O_RDWR|os.O_APPEND)
+			return err
+		})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -309,9 +313,11 @@ func (l *Log) begin(f *os.File, h *head) error {
 	return l.inFolder(func(d *durable.Folder) error { return d.Sync() })
 }
 
-// inFolder calls do with the folder of the log.
+// inFolder calls do with the folder of the log, which must be no link: the folder above
+// may belong to FreeSWITCH's user.
 func (l *Log) inFolder(do func(*durable.Folder) error) error {
-	d, err := durable.OpenFolder(filepath.Dir(l.path), filepath.Dir(l.path))
+	dir := filepath.Dir(l.path)
+	d, err := durable.OpenFolder(filepath.Dir(dir), dir)
 	if err != nil {
 		return err
 	}

@@ -178,3 +178,18 @@ func TestRecord(t *testing.T) {
 		t.Errorf("%v, %v", done, err)
 	}
 }
+
+// TestLink: a folder that is a link is no folder for the log.
+func TestLink(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "audit")
+	other := t.TempDir()
+	if err := os.Symlink(other, dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, "host", t.TempDir(), nothing{}); !errors.Is(err, durable.ErrLink) {
+		t.Errorf("%v", err)
+	}
+	if files, err := os.ReadDir(other); err != nil || len(files) > 0 {
+		t.Errorf("%v, %v", files, err)
+	}
+}
