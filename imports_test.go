@@ -36,7 +36,7 @@ var mayImport = map[string][]string{
 	"console/api":         {"console/access", "console/identity", "console/ops", "console/query", "console/respond", "flow", "recording", "recording/audit"},
 	"console/consoletest": {"console", "console/access", "console/identity", "flow", "flow/flowtest", "internal/testkit", "recording", "recording/audit", "store", "store/calls", "store/index", "store/session"},
 	"console/identity":    {"console/access", "console/ops", "store/session"},
-	"console/ops":         {"console/access", "flow", "recording", "recording/audit", "store", "store/calls", "store/index", "toggle"},
+	"console/ops":         {"console/access", "flow", "internal/recent", "recording", "recording/audit", "store", "store/calls", "store/index", "toggle"},
 	"console/query":       {"console/ops", "flow", "recording", "store/index"},
 	"console/respond":     {"console/ops", "console/query", "flow"},
 	"console/web":         {"console/access", "console/identity", "console/ops", "console/query", "console/respond", "flow", "internal/recent", "recording", "recording/audit", "store/calls", "store/index", "toggle"},

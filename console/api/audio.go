@@ -71,9 +71,9 @@ func (a *API) sendSound(w http.ResponseWriter, r *http.Request, v *identity.Visi
 	defer file.Close()
 	disposition := "inline"
 	if sound.Download() {
-		disposition = "attachment"
+		disposition = mime.FormatMediaType("attachment", map[string]string{"filename": sound.FileName()})
 	}
-	w.Header().Set("Content-Disposition", mime.FormatMediaType(disposition, map[string]string{"filename": sound.FileName()}))
+	w.Header().Set("Content-Disposition", disposition)
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Etag", sound.Tag(info))
 	only := &rangeWriter{ResponseWriter: w}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
@@ -146,6 +149,80 @@ func TestAudioAudit(t *testing.T) {
 	}
 }
 
+// TestListenedToWhole: whoever may listen and not download gets the sound without a name,
+// not to be stored, and in ranges. If an account has got all of it, at once or in ranges,
+// that is a download in the audit log, each time; what others have got does not count.
+func TestListenedToWhole(t *testing.T) {
+	l := newAPILab(t)
+	size := len(labSound())
+	downloads := func() int { return strings.Count(l.Audited(), `"what":"download"`) }
+	part := func(account string, from, to int) {
+		t.Helper()
+		res, text := l.ask(account, "GET", wavOfAlice, "", fmt.Sprintf("Range: bytes=%d-%d", from, to-1))
+		if res.StatusCode != 206 || len(text) != to-from {
+			t.Errorf("%d, %d bytes", res.StatusCode, len(text))
+		}
+	}
+	expect := func(what string, n int) {
+		t.Helper()
+		if got := downloads(); got != n {
+			t.Errorf("%s: %d downloads, want %d\n%s", what, got, n, l.Audited())
+		}
+	}
+	l.wants(403, "lisa", "GET", wavOfAlice+"?download=1", "")
+	l.wants(200, "lisa", "HEAD", wavOfAlice, "")
+	expect("only asked", 0)
+	res, _ := l.wants(200, "lisa", "GET", wavOfAlice, "")
+	if h := res.Header; h.Get("Content-Disposition") != "inline" || h.Get("Cache-Control") != "no-store" || h.Get("Accept-Ranges") != "bytes" {
+		t.Errorf("%v", h)
+	}
+	expect("at once", 1)
+	if want := `"who":"lisa","what":"download"`; !strings.Contains(l.Audited(), want) || !strings.Contains(l.Audited(), `"detail":"WAV, all of it by listening"`) {
+		t.Errorf("no %s in %s", want, l.Audited())
+	}
+	for from := 0; from < size; from += size / 9 { // the last ones first
+		expect("some ranges", 1)
+		part("lisa", max(0, size-from-size/9), size-from)
+	}
+	expect("all ranges", 2)
+	part("lisa", 0, size/2)
+	part("anna", size/2, size)
+	expect("half of it each", 2)
+	part("lisa", size/3, size)
+	expect("the other half", 3)
+	for range 3 {
+		part("lisa", 0, size*9/10)
+	}
+	expect("nine tenths, again and again", 3)
+}
+
+// TestNoAuditNoWhole: if the line that somebody has got all of a sound cannot be written,
+// he does not get it.
+func TestNoAuditNoWhole(t *testing.T) {
+	l := newAPILab(t)
+	whole := labSound()
+	l.wants(206, "lisa", "GET", wavOfAlice, "", "Range: bytes=0-99")
+	path := l.Audit.Path()
+	if err := errors.Join(os.Rename(path, path+"x"), os.Mkdir(path, 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, l.URL+wavOfAlice, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := l.who("lisa").Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err == nil || len(got) >= len(whole)*96/100 {
+			t.Errorf("%d bytes of %d went out, %v", len(got), len(whole), err)
+		}
+	}
+}
+
 // TestNoAuditNoSound: if its audit line cannot be written, nothing is done, except a
 // pause.
 func TestNoAuditNoSound(t *testing.T) {
@@ -277,8 +354,11 @@ func TestFileNames(t *testing.T) {
 		for _, query := range []string{"", "?download=1"} {
 			res, _ := l.wants(200, "anna", "GET", wavOfAlice+query, "")
 			kind, params, err := mime.ParseMediaType(res.Header.Get("Content-Disposition"))
-			if err != nil || (kind == "attachment") != (query != "") || len(params) != 1 {
+			if err != nil || (kind == "attachment") != (query != "") || len(params) != len(query)/len("?download=1") {
 				t.Errorf("%q: %q: %v", external, res.Header.Get("Content-Disposition"), err)
+			}
+			if query == "" { // it is played, and has no name
+				continue
 			}
 			name := params["filename"]
 			if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-+_.") != "" || !strings.HasSuffix(name, "_"+recAlice+".wav") || len(name) > 120 {

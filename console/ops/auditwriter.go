@@ -15,6 +15,7 @@ type auditWriter struct {
 	file   *audit.Log
 	log    *slog.Logger
 	lately recentLines
+	played *played
 }
 
 // write adds a line to the audit log. If that fails, the operation that the line

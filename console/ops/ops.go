@@ -73,7 +73,7 @@ type Operations struct {
 // New makes the operations. They work while Run runs.
 func New(cfg Config) *Operations {
 	alive, end := context.WithCancel(context.Background())
-	lines := &auditWriter{file: cfg.Audit, log: cfg.Log}
+	lines := &auditWriter{file: cfg.Audit, log: cfg.Log, played: newPlayed()}
 	recordings := &Recordings{index: cfg.Index, policy: cfg.Policy, dir: cfg.Dir, audit: lines,
 		verifying: make(chan struct{}, verifiers), alive: alive}
 	return &Operations{

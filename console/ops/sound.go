@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -109,8 +110,9 @@ const (
 )
 
 // Open opens the file of a sound. The audit line comes first: without it not a
-// byte goes out. The caller closes the file.
-func (r *Recordings) Open(v Visitor, s Sound, taken Taken) (*os.File, fs.FileInfo, error) {
+// byte goes out. If the sound is only played, there is another line before nearly all of it
+// has gone out. The caller closes the file.
+func (r *Recordings) Open(v Visitor, s Sound, taken Taken) (io.ReadSeekCloser, fs.FileInfo, error) {
 	file, info, err := r.open(s.path)
 	if err != nil {
 		return nil, nil, err
@@ -119,12 +121,15 @@ func (r *Recordings) Open(v Visitor, s Sound, taken Taken) (*os.File, fs.FileInf
 		file.Close()
 		return nil, nil, err
 	}
-	return file, info, nil
+	if s.download || info.Size() == 0 {
+		return file, info, nil
+	}
+	return r.audit.playing(v, s, file, info.Size(), s.Tag(info)), info, nil
 }
 
 // sound writes that a visitor hears a recording, or downloads it.
 func (a *auditWriter) sound(v Visitor, s Sound, taken Taken) error {
-	detail := strings.ToUpper(strings.TrimPrefix(s.ext(), "."))
+	detail := s.kind()
 	switch {
 	case taken == Nothing:
 		return nil
@@ -135,6 +140,9 @@ func (a *auditWriter) sound(v Visitor, s Sound, taken Taken) error {
 	}
 	return a.write(v, audit.Download, s.entry.Organisation, s.entry.ID, detail)
 }
+
+// kind is WAV or MP3.
+func (s Sound) kind() string { return strings.ToUpper(strings.TrimPrefix(s.ext(), ".")) }
 
 func (s Sound) ext() string { return s.path[strings.LastIndexByte(s.path, '.'):] }
 
