@@ -245,7 +245,7 @@ func TestAPIAuditScope(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{recAlice, recCarol, recDave} {
-		l.wants(200, "root", "GET", "/api/v1/recordings/"+id+"/audio.wav", "")
+		l.wants(206, "root", "GET", "/api/v1/recordings/"+id+"/audio.wav", "", "Range: bytes=0-99")
 	}
 	for account, want := range map[string]string{
 		"root": recDave + " " + recCarol + " " + recAlice + " ", "north": recCarol + " " + recAlice, "anna": recCarol + " " + recAlice,
