@@ -153,9 +153,10 @@ func directionOf(own, owner *flow.Organisation, dialled string) flow.Direction {
 }
 
 // dialledNumber finds the dialled number and its organisation. If the dialplan has
-// changed the destination, the number is still in the SIP request.
+// changed the destination, the number is still in the SIP request; its To counts only
+// from a caller whom FreeSWITCH knows.
 func dialledNumber(p *flow.Policy, data channelData) (*flow.Organisation, string) {
-	for _, dialled := range []string{data.Get("Caller-Destination-Number"), data.Variable("sip_req_user"), data.Variable("sip_to_user")} {
+	for _, dialled := range []string{data.Get("Caller-Destination-Number"), data.Variable("sip_req_user"), who.OwnWord(data, "sip_to_user")} {
 		if org, e164, ok := p.FindNumber(dialled); ok {
 			return org, e164
 		}

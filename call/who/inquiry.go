@@ -28,7 +28,7 @@ type Inquiry struct {
 // Inquire says what can be found out of a dialled leg that no variable names.
 func Inquire(data Data) Inquiry {
 	names, named := namesOn(data)
-	q := Inquiry{Found: names, Domain: hostForLog(domainOf(data)), Nobody: isNoPhone(data) && !named}
+	q := Inquiry{Found: names, Domain: hostForLog(saidDomain(data)), Nobody: isNoPhone(data) && !named}
 	dialled, profile := data.Variable("sip_destination_url"), data.Variable("sip_profile_name")
 	at := readAddress(dialled)
 	q.number = isNumber(at.user)

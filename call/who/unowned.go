@@ -14,6 +14,9 @@ type Unowned struct{ Domain, Number, Looked string }
 // dialled may be an outside party's; then it is not said.
 func LookedUp(p *flow.Policy, data Data) Unowned {
 	looked := "domain number"
+	if domainOf(data) == "" && saidDomain(data) != "" { // it is told, but was not looked up
+		looked = "number"
+	}
 	for _, hint := range []string{"tapedeck_org", "tapedeck_number"} {
 		if data.Variable(hint) != "" {
 			looked += " " + hint
@@ -29,7 +32,7 @@ func LookedUp(p *flow.Policy, data Data) Unowned {
 	case data.Variable("user_name") != "" && (isNumber || len(number) >= ShortestNumber):
 		number = "(number)"
 	}
-	return Unowned{Domain: hostForLog(domainOf(data)), Number: number, Looked: looked}
+	return Unowned{Domain: hostForLog(saidDomain(data)), Number: number, Looked: looked}
 }
 
 // maxDialled is the greatest length of a dialled number that is logged: the 15 digits

@@ -21,14 +21,14 @@ func TestLookedUp(t *testing.T) {
 		data data
 		want Unowned
 	}{
-		{"from outside", dials(outside(), "+442079469999"), Unowned{"192.0.2.1", "+442079469999", "domain number"}},
+		{"from outside", dials(outside(), "+442079469999"), Unowned{"192.0.2.1", "+442079469999", "number"}},
 		{"a user in a domain of nobody calls a user", dials(from("1001", "acme.example"), "1002"), Unowned{"acme.example", "1002", "domain number"}},
 		{"he calls an outside party", dials(from("1001", "acme.example"), "07700900123"), Unowned{"acme.example", "(number)", "domain number"}},
-		{"an organisation that is not there", dials(outside(), "+442079469999", "tapedeck_org", "acmee"), Unowned{"192.0.2.1", "+442079469999", "domain number tapedeck_org"}},
+		{"an organisation that is not there", dials(outside(), "+442079469999", "tapedeck_org", "acmee"), Unowned{"192.0.2.1", "+442079469999", "number tapedeck_org"}},
 		{"nothing", data{}, Unowned{"-", "-", "domain number"}},
-		{"a stranger's words", dials(outside(), "sales\nlevel=ERROR", "sip_from_host", "a b\n"), Unowned{"(unreadable)", "(unreadable)", "domain number"}},
+		{"a stranger's words", dials(outside(), "sales\nlevel=ERROR", "sip_from_host", "a b\n"), Unowned{"(unreadable)", "(unreadable)", "number"}},
 		{"a stranger's many words", dials(outside(), strings.Repeat("9", 10_000), "sip_from_host", strings.Repeat("a", 10_000)),
-			Unowned{"(unreadable)", "(unreadable)", "domain number"}},
+			Unowned{"(unreadable)", "(unreadable)", "number"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := LookedUp(policy(t), tc.data); got != tc.want {

@@ -85,7 +85,7 @@ func Of(p *flow.Policy, data Data) (org *flow.Organisation, id, domain string) {
 	org, domain = organisationOf(p, data), domainOf(data)
 	if org != nil {
 		if id, _, ok := org.FindUser(data.Variable("tapedeck_user")); ok {
-			return org, id, domain
+			return org, id, saidDomain(data)
 		}
 	}
 	hinted := p.Organisations[data.Variable("tapedeck_org")]
@@ -119,7 +119,23 @@ func organisationOf(p *flow.Policy, data Data) *flow.Organisation {
 
 // domainOf is the SIP domain of a leg's user.
 func domainOf(data Data) string {
-	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), data.Variable("sip_from_host"))
+	return cmp.Or(data.Variable("dialed_domain"), data.Variable("domain_name"), OwnWord(data, "sip_from_host"))
+}
+
+// saidDomain is domainOf or, if that is "", the domain that a stranger says. It decides
+// nothing; the log and the lamps of a user whom the dialplan has named have it.
+func saidDomain(data Data) string {
+	return cmp.Or(domainOf(data), data.Variable("sip_from_host"))
+}
+
+// OwnWord is a variable that has what the caller has written into his INVITE (To, From).
+// It is "" unless FreeSWITCH knows the caller, by his password or his address (sofia.c,
+// sofia_handle_sip_i_invite): a stranger must not choose whose call it is.
+func OwnWord(data Data, variable string) string {
+	if data.Variable("sip_authorized") != "true" {
+		return ""
+	}
+	return data.Variable(variable)
 }
 
 // address is who a SIP URI names.

@@ -72,12 +72,15 @@ func TestOf(t *testing.T) {
 		{"a user who is reached through a gateway", dialled("sip_gateway_name", "carrier", "dialed_user", "1002", "dialed_domain", acme), "acme/bob acme.example.net"},
 		{"what the answering phone sends", dialled("sip_to_user", "1002", "sip_to_host", acme, "sip_req_user", "1002", "sip_contact_user", "1002"), "-/-"},
 		{"the dialplan says which organisation", dialled("tapedeck_org", "acme", "presence_id", "1002@pbx.internal"), "acme/bob pbx.internal"},
-		{"an address proves nothing in a domain of nobody", dialled("tapedeck_org", "acme", "sip_destination_url", "sip:1002@carrier.example"), "acme/- 192.0.2.1"},
+		{"an address proves nothing in a domain of nobody", dialled("tapedeck_org", "acme", "sip_destination_url", "sip:1002@carrier.example"), "acme/- "},
 		{"forwarded to another organisation's user", dialled("tapedeck_org", "acme", "dialed_user", "1001", "dialed_domain", plain), "acme/- plain.example.net"},
 		{"the dialplan names the user", dialled("tapedeck_org", "acme", "tapedeck_user", "1002", "sip_gateway_name", "carrier"), "acme/bob 192.0.2.1"},
 		{"an authenticated caller", from("1002", acme), "acme/bob acme.example.net"},
 		{"a stranger who claims to be dialled", data{"Call-Direction": "inbound", "presence_id": "1002@" + acme, "dialed_user": "1002", "dialed_extension": "1002",
-			"sip_local_url": "1002@" + acme, "sip_destination_url": "sip:1002@" + acme, "sip_from_host": acme}, "acme/- acme.example.net"},
+			"sip_local_url": "1002@" + acme, "sip_destination_url": "sip:1002@" + acme, "sip_from_host": acme}, "-/-"},
+		{"the From of a caller whom FreeSWITCH knows", data{"sip_from_host": acme, "sip_authorized": "true"}, "acme/- acme.example.net"},
+		{"the From of a phone that is let in without a password, and that the dialplan names", data{"sip_from_host": acme, "tapedeck_org": "acme", "tapedeck_user": "1002"},
+			"acme/bob acme.example.net"},
 		{"user_name on a dialled leg", dialled("user_name", "1002", "domain_name", acme), "acme/- acme.example.net"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
