@@ -29,7 +29,7 @@ func TestInquire(t *testing.T) {
 			"192.0.2.1 presence_id=1099@acme.example.net sip_destination_url=x@192.0.2.9", false},
 		{"a gateway", to("sip:x@192.0.2.9", "sip_gateway_name", "carrier"), "", "192.0.2.1 ", true},
 		{"an application", to("", "channel_name", "loopback/app=voicemail:default x 1002"), "", "192.0.2.1 ", true},
-		{"a user of nobody who is dialled through a gateway", to("", "sip_gateway_name", "carrier", "dialed_user", "1099"), "", "192.0.2.1 dialed_user=1099@-", false},
+		{"a user of nobody who is dialled through a gateway", to("", "sip_gateway_name", "carrier", "dialed_user", "1099", "dialed_domain", "192.0.2.1"), "", "192.0.2.1 dialed_user=1099@192.0.2.1", false},
 		{"words in the name", to("sip:1002 reg x@192.0.2.9"), "", "192.0.2.1 sip_destination_url=(unreadable)@192.0.2.9", false},
 		{"words in the host", to("sip:1002@192.0.2.9 x"), "", "192.0.2.1 sip_destination_url=1002@(unreadable)", false},
 		{"words in the profile", to("sip:x@192.0.2.9", "sip_profile_name", "a b"), "", "192.0.2.1 sip_destination_url=x@192.0.2.9", false},
