@@ -25,7 +25,8 @@ var mayImport = map[string][]string{
 	"cmd/storeclient":       {"cmd/config", "cmd/words", "store", "store/calls", "store/index", "store/policy"},
 	"cmd/words":             {},
 
-	"call":                {"call/files", "call/handover", "call/keyfile", "call/roomrules", "call/survey", "call/who", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call":                {"call/confirm", "call/files", "call/handover", "call/keyfile", "call/roomrules", "call/survey", "call/who", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},
+	"call/confirm":        {"esl"},
 	"call/files":          {"internal/tidy", "recording", "toggle"},
 	"call/handover":       {"flow", "recording", "store/calls", "toggle"},
 	"call/keyfile":        {"internal/durable"},

@@ -58,7 +58,7 @@ func newCall(ctl *Controller, id identity, r route, switchName string) *call {
 	c := &call{identity: id, ctl: ctl, route: r}
 	c.log = ctl.cfg.Log.With("call", c.id, "organisation", r.org.ID)
 	c.route.ringing, c.route.legs, c.route.trace = map[string]bool{}, ctl.legs, &c.trace
-	c.presses.call, c.line.call, c.ownership.call = c, c, c
+	c.presses.call, c.line.doubt.call, c.line.call, c.ownership.call = c, c, c, c
 	c.permits = startPermits{call: c, given: map[string]bool{}}
 	c.announced.call, c.talk.call, c.disclaimer.call, c.absence.call, c.timers.call = c, c, c, c, c
 	c.line.switchName = switchName

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tapedeck/call/keyfile"
+	"tapedeck/esl"
 	"tapedeck/flow"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -34,9 +35,12 @@ type Config struct {
 	Calls      Calls
 	Index      RecordingIndex
 	Archive    Archive
-	Drafts     []recording.Sidecar // drafts that an earlier Tapedeck left behind
-	Meter      Meter
-	Log        *slog.Logger
+	// SocketSecret is what the dialplan has to set as tapedeck_secret on each leg that it
+	// sends to the socket; empty: nothing.
+	SocketSecret esl.Secret
+	Drafts       []recording.Sidecar // drafts that an earlier Tapedeck left behind
+	Meter        Meter
+	Log          *slog.Logger
 }
 
 // How long Tapedeck waits. A leg leaves the socket after entryDeadline at the latest;

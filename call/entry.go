@@ -1,9 +1,11 @@
 package call
 
 import (
+	"cmp"
 	"path"
 	"strings"
 
+	"tapedeck/call/confirm"
 	"tapedeck/call/handover"
 	"tapedeck/call/who"
 	"tapedeck/flow"
@@ -27,12 +29,20 @@ type entry struct {
 	firstElements []flow.Element // the elements that a new call begins with
 	dialled       string         // the destination number
 	toggles       bool           // the dialplan says that this transfer is a press
-	snapshot      string         // the snapshot that the call's owner left on the leg; "" if none
-	relayed       string         // elements that the leg entered at other instances and that no owner has entered yet
 	external      string         // the outside party's number, as it came
 	begun         int            // how many calls have begun on the leg; 0 if the channel data does not say
+	standing      confirm.Standing
 	fromDialplan
+	fromTapedeck
 	unowned who.Unowned // what was looked up, if no organisation was found
+}
+
+// fromTapedeck is what a Tapedeck has set on the leg.
+type fromTapedeck struct {
+	snapshot string    // the snapshot that the call's owner left; "" if none
+	relayed  string    // elements that the leg entered at other instances and that no owner has entered yet
+	file     string    // the first file of the call that began on the leg; "" if none
+	armed    [3]string // what the leg's answer runs, or that of the legs that it dials (onAnswer)
 }
 
 // fromDialplan is what the dialplan has set on the leg, as it wrote it.
@@ -51,15 +61,17 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		dialled:     data.Get("Caller-Destination-Number"),
 		transferrer: data.Variable("blind_transfer_uuid"),
 		toggles:     data.Variable("tapedeck_toggle") == string(toggle.BlindTransfer),
-		snapshot:    data.Variable(handover.Variable),
-		relayed:     data.Variable(handover.RelayedVariable),
 		answered:    data.Get("Answer-State") == "answered",
 		dialledLeg:  who.IsDialled(data),
 	}
+	for i, name := range onAnswer {
+		e.armed[i] = cmp.Or(data.Variable(name), data.Variable("nolocal:"+name))
+	}
 	e.hint, e.metaKey = data.Variable("tapedeck_element"), data.Variable("bind_meta_key")
-	if file := data.Variable("tapedeck_file"); file != "" { // without a file, tapedeck_call only says that Tapedeck was asked
+	e.snapshot, e.relayed, e.file = data.Variable(handover.Variable), data.Variable(handover.RelayedVariable), data.Variable("tapedeck_file")
+	if e.file != "" { // without a file, tapedeck_call only says that Tapedeck was asked
 		// a call that began on the leg and has dissolved left only its file's name
-		e.begun = max(begunBy(e.leg, e.call), begunBy(e.leg, strings.TrimSuffix(path.Base(file), ".wav")))
+		e.begun = max(begunBy(e.leg, e.call), begunBy(e.leg, strings.TrimSuffix(path.Base(e.file), ".wav")))
 	}
 	e.org, e.user, e.domain = who.Of(p, data)
 	number := e.readParties(p, data)

@@ -201,7 +201,8 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 	if err != nil {
 		fx.Fatal(err)
 	}
-	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: d.Handle, Logger: log}
+	server := &esl.Server{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Handle: d.Handle, Logger: log,
+		Rejected: func(reason string) { fx.meter.add("rejected "+reason, 1) }}
 	ctx, stop := context.WithCancel(context.Background())
 	var parts sync.WaitGroup
 	parts.Go(func() { _ = d.Run(ctx) })

@@ -34,10 +34,12 @@ type order struct {
 // builds the batch and read takes its outcome.
 type line struct {
 	call       *call
-	switchName string  // name of the switch that has the call; "" if it is not known yet
-	orders     []order // for the watch link; the first one is on its way, unless held
-	held       bool    // nothing is sent before it is known that the leg that begins the call has its commands
-	yielded    bool    // another instance has the call: nothing is sent any more
+	switchName string          // name of the switch that has the call; "" if it is not known yet
+	orders     []order         // for the watch link; the first one is on its way, unless held
+	held       bool            // nothing is sent before it is known that the leg that begins the call has its commands
+	doubt      doubt           // whether that leg is real
+	atRest     []chan struct{} // each is closed when no recording command is on its way
+	yielded    bool            // another instance has the call: nothing is sent any more
 }
 
 // way says how variables are set on the legs of a call.
@@ -254,6 +256,9 @@ func (l *line) next(now time.Time) {
 			l.next(now)
 		}
 		o.then(replies, err, now)
+		if l.call.rec.Pending == toggle.None {
+			l.rest()
+		}
 		if err == nil && l.call.isLive() {
 			l.sendUnsent(now)
 		}

@@ -120,12 +120,18 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 func (r recovery) connected(switchName, core string, known map[string]bool, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	ctl.switches.cores[core] = switchName
+	ctl.switches.asker.Learn(switchName, core)
 	for _, c := range ctl.calls {
 		if c.line.switchName == "" && c.core == core {
 			c.line.switchName = switchName
 		}
 	}
 	r.learn(switchName, s, now)
+	for _, c := range ctl.calls {
+		if data := s.Data[c.route.first]; data != nil && c.line.switchName == switchName && c.line.doubt.open {
+			c.line.doubt.settle(data, now)
+		}
+	}
 	for _, c := range ctl.calls {
 		if c.line.switchName == switchName {
 			c.absence.catchUpAnswer(s, now)

@@ -2,7 +2,6 @@ package call
 
 import (
 	"slices"
-	"strconv"
 	"time"
 
 	"tapedeck/call/handover"
@@ -32,21 +31,9 @@ func (ctl *Controller) relay(s handover.Snapshot, e entry, now time.Time) turn {
 	}
 	ctl.cfg.Log.Info("call belongs to another instance: its owner is notified", "call", s.Call, "owner", s.Owner)
 	r := &route{org: org, direction: s.Direction, first: s.First}
-	id := ctl.cfg.Calls.Instance() + "-" + strconv.FormatInt(ctl.serial(), 10)
+	id := reports{ctl}.newID()
 	ctl.relays.add(s.Call, relayed{id, e, now})
-	send := append(r.onPhones(esl.Execute, e.leg), esl.Execute("event", "Event-Name=CUSTOM,Event-Subclass="+enteredSubclass+","+relayHeader+"="+id))
-	if el, err := readElement(ctl.cfg.Policy(), org, e.hint); e.hint != "" && err == nil {
-		if text, ok := handover.AddRelayed(e.relayed, el); ok {
-			send = append(send, esl.Execute("set", handover.RelayedVariable+"="+text))
-		}
-	}
-	if e.hint != "" {
-		send = append(send, esl.Execute("unset", "tapedeck_element"))
-	}
-	if r.isToggleTransfer(e) {
-		send = append(send, failTransfer()...)
-	}
-	return leave(send...)
+	return leave(reports{ctl}.commands(r, e, id)...)
 }
 
 // relays are the legs that entered at an instance which did not own their call, by
@@ -82,27 +69,45 @@ func (r relays) forget(now time.Time) {
 // enteredElsewhere takes the event of a leg that entered at another instance. If the
 // call is ours, the leg is entered into it.
 func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now time.Time) {
-	e := readEntry(ctl.cfg.Policy(), ev)
+	e, id := readEntry(ctl.cfg.Policy(), ev), ev.Get(relayHeader)
 	s, err := handover.Read(e.snapshot)
-	if err != nil {
+	here := reports{ctl}.isOurs(id)
+	c := ctl.calls[s.Call]
+	if c == nil && here {
+		c = ctl.callOf(e.leg)
+	}
+	if c == nil && err != nil && !here {
 		ctl.cfg.Log.Warn("leg that entered at another instance: snapshot not read", "leg", e.leg, "error", err)
 		return
 	}
 	if ctl.legs.get(e.leg) == nil {
 		ctl.created(switchName, e.leg, ev, now)
 	}
-	at := ctl.switches.when(switchName, ev, now)
-	if c := ctl.calls[s.Call]; c != nil {
-		c.absence.enterRelayed(e, at, now)
-		return
+	if c != nil && c.line.doubt.open { // the event has what FreeSWITCH would be asked
+		if c.line.doubt.settle(ev, now); !c.isLive() {
+			c = nil
+		}
 	}
-	ctl.relays.add(s.Call, relayed{ev.Get(relayHeader), e, at})
+	rooms{ctl}.move(e.leg, "", now) // a leg in the dialplan is in no room, and listens to nobody
+	eavesdropping{ctl}.end(e.leg, now)
+	if c != nil {
+		c.answeredBefore(e, now)
+	}
+	at := ctl.switches.when(switchName, ev, now)
+	switch begins := here && (err != nil || s.Holder() != e.leg || ctl.takeover.isOver(s)); {
+	case c != nil && (c.route.has(e.leg) && !c.rec.Gone || !begins):
+		c.absence.enterRelayed(e, at, now)
+	case begins:
+		reports{ctl}.begin(e, now)
+	default:
+		ctl.relays.add(s.Call, relayed{id, e, at})
+	}
 }
 
 // enterRelayed does over the watch link what the socket would have done.
 func (a *absence) enterRelayed(e entry, at, now time.Time) {
 	c := a.call
-	c.answeredBefore(e, now)
+	c.route.room.talksOutside()
 	if !c.rec.Gone && c.route.isToggleTransfer(e) {
 		c.pressedByTransfer(e, now)
 		return

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"tapedeck/call/confirm"
 	"tapedeck/call/handover"
 	"tapedeck/call/survey"
 	"tapedeck/call/who"
@@ -21,12 +22,16 @@ func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
 	defer cancel()
 	defer context.AfterFunc(ctx, leg.Close)() // in time, even if the Controller's inbox is full
-	e := readEntry(ctl.cfg.Policy(), leg.Data)
-	e.begun = ctl.begun.ask(ctx, e)
+	e, ok := reception{ctl}.receive(ctx, leg)
+	if !ok {
+		return
+	}
 	var t turn
 	work := func(now time.Time) {
-		rooms{ctl}.inDialplan(e.leg, began, now)
-		eavesdropping{ctl}.end(e.leg, now)
+		if e.standing == confirm.Confirmed || e.standing == confirm.Unlinked {
+			rooms{ctl}.inDialplan(e.leg, began, now)
+			eavesdropping{ctl}.end(e.leg, now)
+		}
 		t = ctl.enter(e, now)
 	}
 	for {
@@ -38,6 +43,7 @@ func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 			return
 		}
 		sent := t
+		sent.awaitRest(ctx)
 		replies, err := leg.SendAll(ctx, sent.commands)
 		work = func(now time.Time) { t = sent.replied(replies, err, now) }
 		if sent.exits {
@@ -58,6 +64,10 @@ type turn struct {
 	exits  bool
 	begins bool      // it begins the call
 	greets *greeting // the greeting that is in the batch; nil if none is
+
+	// What goes over the watch link (recordcommand.go).
+	onLink toggle.Command  // follows when the batch has its replies; toggle.None: nothing does
+	rest   <-chan struct{} // the batch goes out when this is closed; nil: at once
 }
 
 // leave is the turn that sends these commands and then leaves the socket.
@@ -66,7 +76,14 @@ func leave(send ...esl.Command) turn {
 }
 
 // turn is the turn for a recording command. The commands in send go before it.
-func (c *call) turn(send []esl.Command, command toggle.Command, now time.Time) turn {
+func (c *call) turn(is confirm.Standing, send []esl.Command, command toggle.Command, now time.Time) turn {
+	if command >= toggle.Start && is == confirm.Confirmed && c.ctl.switches.watched(c.line.switchName) {
+		t := turn{batch: c.line.onSocket(send, toggle.None, now), call: c, onLink: command}
+		if len(t.commands) == 0 {
+			return t.goOnLink(now)
+		}
+		return t
+	}
 	t := turn{batch: c.line.onSocket(send, command, now), call: c, exits: command < toggle.Start}
 	if t.exits {
 		t.commands = append(t.commands, esl.Exit())
@@ -82,10 +99,20 @@ func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 		t.greets.again(now)
 	}
 	switch {
+	case t.begins && c.line.doubt.open:
+		c.line.doubt.ask(now)
 	case t.begins && err != nil:
 		c.line.askOwner(now)
 	case t.begins:
 		c.line.release(now)
+	}
+	if t.onLink != toggle.None {
+		next := t.goOnLink(now)
+		c.followUp(now)
+		if err != nil {
+			return turn{}
+		}
+		return next
 	}
 	if c == nil || t.command == toggle.None {
 		return turn{}
@@ -102,7 +129,7 @@ func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 		c.followUp(now)
 		return turn{}
 	}
-	next := c.turn(nil, command, now)
+	next := c.turn(confirm.Unlinked, nil, command, now)
 	c.followUp(now)
 	return next
 }
@@ -123,6 +150,14 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 	}
 	if ctl.legs.hasGone(e.leg) { // its hangup has passed already: nothing would end a new call
 		return leave()
+	}
+	if e.standing == confirm.Late || e.standing == confirm.Elsewhere {
+		if t, done := (reports{ctl}).enter(e); done {
+			return t
+		}
+	}
+	if c := ctl.callOf(e.leg); c != nil && c.line.doubt.open && e.standing == confirm.Confirmed && !c.line.hasGreeted(e) {
+		c.line.doubt.disown()
 	}
 	ctl.knowEntry(e)
 	c := ctl.calls[e.call]
@@ -145,16 +180,17 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 		if e.org == nil || !e.org.Recording {
 			return ctl.turnAway(e)
 		}
+		from := ctl.legs.get(e.leg).call
 		if c = ctl.begin(e, now); c == nil {
 			return leave()
 		}
-		c.line.held = true
+		c.line.held, c.line.doubt.open, c.line.doubt.from = true, e.standing == confirm.Late, from
 		g := greeting{c, e.metaKey}
 		t := c.arm(e, append(g.commands(esl.Execute), esl.Execute("set", "tapedeck_state=off")), now)
 		t.greets, t.begins = &g, true
 		return t
 	}
-	return c.arm(e, c.route.onPhones(esl.Execute, e.leg), now)
+	return c.arm(e, append(c.line.missed(e), c.route.onPhones(esl.Execute, e.leg)...), now)
 }
 
 // answeredBefore takes the answer of an outgoing call from the leg that answered,
@@ -172,10 +208,11 @@ func (c *call) answeredBefore(e entry, now time.Time) {
 // than CHANNEL_CREATE.
 func (ctl *Controller) knowEntry(e entry) {
 	l := ctl.legs.get(e.leg)
-	if l == nil {
+	isNew := l == nil
+	if isNew {
 		l = ctl.legs.add(&leg{uuid: e.leg, switchName: ctl.switches.nameOf(e.core), core: e.core})
 	}
-	if !l.dialled && e.user != "" {
+	if !l.dialled && e.user != "" && (isNew || e.standing != confirm.Late) {
 		l.user = who.User{Org: e.org.ID, ID: e.user, Domain: e.domain}
 	}
 }
@@ -254,7 +291,10 @@ func (c *call) arm(e entry, send []esl.Command, now time.Time) turn {
 	c.log.Info("call decided", "direction", c.route.direction.String(), "on", effective.On, "setting", effective.Setting.String(),
 		"kind", string(effective.Decider.Kind), "wish", c.rec.Wish().String())
 	c.log.Debug("decided by", "element", effective.Decider.String())
-	t := c.turn(send, command, now)
+	if command == toggle.None {
+		send = append(send, c.line.armedOtherwise(e)...)
+	}
+	t := c.turn(e.standing, send, command, now)
 	c.followUp(now)
 	return t
 }
@@ -286,7 +326,7 @@ func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn)
 	switch {
 	case err != nil:
 		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)
-	case s.Owner == ctl.cfg.Calls.Instance() && !ctl.takeover.hasYielded(s.Call), s.Holder() != e.leg: // that call is over
+	case ctl.takeover.isOver(s), s.Holder() != e.leg: // that call is over
 	case ctl.cfg.Calls.Alone():
 		s.Switch = ctl.switches.nameOf(e.core)
 		return recovery{ctl}.adopt(s, s.Token+1, handover.Richer(s.Call, nil, ctl.cfg.Drafts), survey.Of(e.leg, e.answered), now), turn{}

@@ -3,18 +3,25 @@ package call
 import (
 	"strconv"
 	"time"
+
+	"tapedeck/call/confirm"
 )
 
 // switches are the FreeSWITCHes that have a watch link: their names, their
 // Core-UUIDs and their clocks.
 type switches struct {
+	asker  *confirm.Asker // any goroutine may ask it
 	links  map[string]Link
 	cores  map[string]string // Core-UUID to the switch's name
 	clocks map[string]*clock
 }
 
 func newSwitches(links map[string]Link) switches {
-	return switches{links: links, cores: map[string]string{}, clocks: map[string]*clock{}}
+	asked := make(map[string]confirm.Link, len(links))
+	for name, link := range links {
+		asked[name] = link
+	}
+	return switches{asker: confirm.New(asked), links: links, cores: map[string]string{}, clocks: map[string]*clock{}}
 }
 
 // watched reports whether the switch has a watch link.

@@ -42,6 +42,12 @@ func (t *takeover) forgetYielded(now time.Time) {
 // hasYielded reports whether another instance has taken this call from us.
 func (t *takeover) hasYielded(call string) bool { _, yielded := t.yielded[call]; return yielded }
 
+// isOver reports whether a call that is not followed here has ended, by its snapshot: it was
+// ours, and no other instance has taken it.
+func (t *takeover) isOver(s handover.Snapshot) bool {
+	return s.Owner == t.ctl.cfg.Calls.Instance() && !t.hasYielded(s.Call)
+}
+
 // adoptedSubclass is the subclass of the event that tells other instances who owns a
 // call from now on.
 const adoptedSubclass = "tapedeck::adopted"

@@ -63,7 +63,7 @@ type talks struct{ ctl *Controller }
 // heldBy returns the live call that a leg holds: the leg is its anchor, or its
 // first leg while there is no anchor. It returns nil if there is none.
 func (t talks) heldBy(uuid string) *call {
-	if c := t.ctl.callOf(uuid); c != nil && !c.rec.Gone && c.route.holder() == uuid {
+	if c := t.ctl.callOf(uuid); c != nil && !c.rec.Gone && !c.line.doubt.open && c.route.holder() == uuid {
 		return c
 	}
 	return nil

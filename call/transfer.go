@@ -32,6 +32,10 @@ func failTransfer() []esl.Command {
 // pressedByTransfer takes the press that a transfer stands for. The phone that sent
 // the transfer is parked until it fails, and stays on the call.
 func (c *call) pressedByTransfer(e entry, now time.Time) {
+	if c.ctl.legs.get(e.transferrer) == nil {
+		c.log.Warn("blind transfer by a leg that is not known: it changes nothing", "leg", e.transferrer)
+		return
+	}
 	if c.route.anchor != e.transferrer {
 		c.joined(e.transferrer, now)
 	}

@@ -115,11 +115,12 @@ func stranger(t *talk) {
 	t.complainedOnce(answeredByNobody, "presence_id="+t.org.Stranger()+"@"+t.org.Domain())
 }
 
-// What Tapedeck's log says of a call that belongs to no organisation, and of a phone that
-// answers and is no user's. The scenarios that cause such lines look at them.
+// What Tapedeck's log says of a call that belongs to no organisation, of a phone that
+// answers and is no user's, and of a stranger at its socket. The scenarios that cause such lines look at them.
 const (
 	ofNobody         = "call of no organisation"
 	answeredByNobody = "answered by nobody"
+	sentAway         = "reason=stranger"
 )
 
 // complainedOnce asserts that one warning of Tapedeck's log has both texts.

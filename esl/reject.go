@@ -18,7 +18,11 @@ const (
 	ReasonTooLarge      = "too_large"            // it sent more than Limits or MaxHeld allow
 	ReasonStalled       = "stalled"              // it did not read what was written to it
 	ReasonHandlerPanic  = "handler_panic"        // Handle panicked
+	ReasonStranger      = "stranger"             // Handle refused it: it is no FreeSWITCH that Handle knows
 )
+
+// errStranger: Handle has refused the peer.
+var errStranger = errors.New("not a FreeSWITCH of ours")
 
 // errNoChannel: the peer answered connect, but is no channel.
 var errNoChannel = errors.New("not a channel")
@@ -43,6 +47,8 @@ func reasonOf(err error) string {
 	switch {
 	case errors.Is(err, errEvicted):
 		return ReasonEvicted
+	case errors.Is(err, errStranger):
+		return ReasonStranger
 	case errors.Is(err, ErrProtocol):
 		return ReasonBadProtocol
 	case errors.Is(err, ErrLimit), errors.Is(err, ErrOverflow), errors.Is(err, errHeld):

@@ -57,5 +57,18 @@ func (r Reply) failure() error {
 	return fmt.Errorf("FreeSWITCH replied %q", clip(r.Text()))
 }
 
+// Dump is the channel data that `uuid_dump` answers with. It is nil if the reply has
+// none (mod_commands.c, uuid_dump_function).
+func (r Reply) Dump() *Event {
+	if !r.api || !bytes.HasPrefix(r.body, []byte("Event-Name:")) {
+		return nil
+	}
+	e, err := newEvent(r.body, true, Limits{}.orDefaults().Headers)
+	if err != nil {
+		return nil
+	}
+	return e
+}
+
 // Event is the reply's headers: the channel's data if the command was Connect.
 func (r Reply) Event() *Event { return r.event }

@@ -60,6 +60,10 @@ type Call struct {
 // UUID is the channel's id.
 func (c *Call) UUID() string { return c.Data.Get("Unique-ID") }
 
+// Refuse ends the connection, because the peer is not what it says. The Server counts
+// and logs it. why is constant text.
+func (c *Call) Refuse(why string) { c.fail(fmt.Errorf("%w: %s", errStranger, why)) }
+
 // serving is one Serve that runs.
 type serving struct {
 	*Server

@@ -23,11 +23,13 @@ const DefaultFile = "/etc/tapedeck/tapedeck.yaml"
 // Config is what the daemon file says, with the default of every setting that it
 // does not name. The yaml tags name the keys; they are not used for reading.
 type Config struct {
-	Listen     string         `yaml:"listen"`
-	Allow      []netip.Prefix `yaml:"allow"`
-	Switches   []Switch       `yaml:"switches"`
-	Store      Store          `yaml:"store"`
-	Recordings struct {
+	Listen   string         `yaml:"listen"`
+	Allow    []netip.Prefix `yaml:"allow"`
+	Switches []Switch       `yaml:"switches"`
+	// SocketSecret is what the dialplan sets as tapedeck_secret; empty: it need not.
+	SocketSecret esl.Secret `yaml:"socket_secret"`
+	Store        Store      `yaml:"store"`
+	Recordings   struct {
 		Dir    recording.Dir `yaml:"dir"`
 		Stereo bool          `yaml:"stereo"`
 		Rate   int           `yaml:"rate"` // samples of one channel in a second; 0: leg, that of the recorded leg

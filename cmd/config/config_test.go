@@ -105,6 +105,7 @@ switches:
   - name: fs2
     address: switch.example.net:8021
     password_file: `+password+`
+socket_secret: a-secret-of-the-dialplan
 store: { redis: [redis://:pw@a:1, "redis://:pw@b:2"] }
 recordings: { dir: /srv/calls, stereo: false, rate: 16000 }
 prompts: { dir: /srv/sounds, language: es }
@@ -128,6 +129,7 @@ log: { level: debug, format: json }
 	want.HTTP.Certificate, want.HTTP.Key, want.HTTP.TrustedProxies = "c", "k", []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
 	want.Metrics.Listen, want.Log.Level, want.Log.Format = "localhost:1", slog.LevelDebug, "json"
+	want.SocketSecret = esl.NewSecret("a-secret-of-the-dialplan")
 	want.Store.Redis = esl.NewSecret("redis://:pw@a:1,redis://:pw@b:2")
 	want.Switches = []Switch{{Name: "fs1", Address: "[2001:db8::5]:8021", Password: esl.NewSecret("ClueCon")},
 		{Name: "fs2", Address: "switch.example.net:8021", Password: esl.NewSecret("from a file"), PasswordFile: password}}
@@ -188,6 +190,11 @@ func TestConfigMistakes(t *testing.T) {
 		{"log: {format: xml}\n", 1, "write text or json"},
 		{"switches: fs1\n", 1, "write keys and values"},
 		{"switches:\n-\n", 2, "is empty"},
+		{"socket_secret: short\n", 1, "write 16 to 128 letters"},
+		{"socket_secret: '${expanded by FreeSWITCH}'\n", 1, "write 16 to 128 letters"},
+		{"socket_secret_file: /nowhere/at/all\n", 1, "write the secret into that file, or name another"},
+		{"socket_secret_file: " + long + "\n", 1, "more than one line"},
+		{"socket_secret: hunter2hunter2hunter2\nsocket_secret_file: " + write(t, "secret", "hunter2hunter2hunter2\n") + "\n", 2, "remove one of them"},
 		{"switches:\n- {address: 'h:1', password: x}\n", 2, "entry 1 has no name"},
 		{"switches:\n- {name: fs1, password: x}\n", 2, "switch fs1 has no address"},
 		{"switches:\n- {name: fs1, address: 8021, password: x}\n", 2, "write HOST:PORT"},
@@ -252,12 +259,12 @@ func TestConfigShowsNoSecret(t *testing.T) {
 	const word = "hunter2hunter2"
 	file := write(t, "password", word+"\n")
 	c, err := Parse("f", []byte("switches:\n- {name: a, address: 'h:1', password: "+word+"}\n"+
-		"- {name: b, address: 'h:1', password_file: "+file+"}\nstore: {redis: 'redis://user:"+word+"@h:1/0'}\n"))
+		"- {name: b, address: 'h:1', password_file: "+file+"}\nsocket_secret: "+word+word+"\nstore: {redis: 'redis://user:"+word+"@h:1/0'}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var shown bytes.Buffer
-	for _, v := range []any{c, *c, c.Switches, c.Switches[0], &c.Switches[1], c.Store, &c.Store} {
+	for _, v := range []any{c, *c, c.Switches, c.Switches[0], &c.Switches[1], c.Store, &c.Store, c.SocketSecret} {
 		for _, format := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 			fmt.Fprintf(&shown, format+"\n", v)
 		}
@@ -277,6 +284,7 @@ func TestConfigShowsNoSecret(t *testing.T) {
 		"switches:\n- {name: a, password: {" + word + ": x}}\n", "store: 'redis://:" + word + "@h'\n",
 		"store: {redis: {url: 'redis://:" + word + "@h'}}\n", "store: {redis: ['redis://:" + word + "@h', [x]]}\n",
 		"switches:\n- {name: a, password: " + word + ", address: x, password: " + word + "}\n",
+		"socket_secret: [" + word + "]\n", "socket_secret: '" + word + " '\n",
 		"switches:\n- {name: a, password: '" + word + ", address: x}\n",
 	} {
 		_, err := Parse("f", []byte(text))

@@ -68,7 +68,22 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 		"listen":   r.address("listen", "127.0.0.1:8084", &c.Listen),
 		"allow":    r.networks("allow", "nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]", &c.Allow),
 		"switches": func(n *yaml.Node) { r.switches(n, c) },
-		"store":    r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
+		"socket_secret": func(n *yaml.Node) {
+			if t := strictyaml.Target(n); t.Kind == yaml.ScalarNode && t.Tag == "!!str" && t.Value == "" { // "": none
+				return
+			}
+			if text, _, ok := r.Text(n, "socket_secret"); ok {
+				r.socketSecret(n, "socket_secret", text, &c.SocketSecret)
+			}
+		},
+		"socket_secret_file": func(n *yaml.Node) {
+			if file, _, ok := r.Text(n, "socket_secret_file"); ok {
+				if text, ok := r.secretFile(n, "socket_secret_file", "secret", file); ok {
+					r.socketSecret(n, "socket_secret_file", text, &c.SocketSecret)
+				}
+			}
+		},
+		"store": r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
 		"recordings": r.section("recordings", map[string]read{
 			"dir": func(n *yaml.Node) {
 				if _, dir, ok := r.folder(n, "recordings.dir"); ok {
@@ -354,23 +369,41 @@ func (r *reader) oneSwitch(item *yaml.Node, what string, at map[string]*yaml.Nod
 		s.Password = esl.NewSecret(password.Value)
 	case file != nil:
 		s.PasswordFile = file.Value
-		r.passwordFile(file, what, s)
+		if text, ok := r.secretFile(file, what+": password_file", "password", s.PasswordFile); ok {
+			s.Password = esl.NewSecret(text)
+		}
 	default:
 		r.Mistake(item, "%s has no password: write password_file (or password), what its event_socket.conf.xml says", what)
 	}
 }
 
-func (r *reader) passwordFile(n *yaml.Node, what string, s *Switch) {
-	text, err := os.ReadFile(s.PasswordFile)
-	password := strings.TrimRight(string(text), "\r\n")
+// secretFile reads a file that holds a secret and nothing else. noun says what it is.
+func (r *reader) secretFile(n *yaml.Node, key, noun, file string) (text string, ok bool) {
+	bytes, err := os.ReadFile(file)
+	text = strings.TrimRight(string(bytes), "\r\n")
 	switch {
 	case err != nil:
-		r.Mistake(n, "%s: password_file: %v: write the password into that file, or name another", what, err)
-	case password == "":
-		r.Mistake(n, "%s: password_file %s is empty: write the password into it", what, s.PasswordFile)
-	case strings.ContainsAny(password, "\r\n\x00"):
-		r.Mistake(n, "%s: password_file %s has more than one line: leave the password alone in it", what, s.PasswordFile)
+		r.Mistake(n, "%s: %v: write the %s into that file, or name another", key, err, noun)
+	case text == "":
+		r.Mistake(n, "%s %s is empty: write the %s into it", key, file, noun)
+	case strings.ContainsAny(text, "\r\n\x00"):
+		r.Mistake(n, "%s %s has more than one line: leave the %s alone in it", key, file, noun)
 	default:
-		s.Password = esl.NewSecret(password)
+		return text, true
+	}
+	return "", false
+}
+
+// socketSecret takes the secret of the dialplan. FreeSWITCH must hand it on unchanged: in
+// the dialplan, $ and & mean something.
+func (r *reader) socketSecret(n *yaml.Node, key, text string, value *esl.Secret) {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+	switch {
+	case len(text) < 16 || len(text) > 128 || strings.Trim(text, letters) != "":
+		r.Mistake(n, "%s: write 16 to 128 letters, digits, -, _ and ., such as those of `openssl rand -hex 24`", key)
+	case value.Reveal() != "":
+		r.Mistake(n, "there is a socket_secret and a socket_secret_file: remove one of them")
+	default:
+		*value = esl.NewSecret(text)
 	}
 }

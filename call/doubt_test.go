@@ -1,0 +1,230 @@
+package call
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"tapedeck/esl"
+	"tapedeck/esl/esltest"
+	"tapedeck/flow"
+)
+
+// slowLink is a fixture in which FreeSWITCH says nothing on the watch link from slow to
+// w.proxy.release.
+func slowLink(t *testing.T) (w *proxied, slow func()) {
+	p := strangerPolicy(t)
+	w = newProxiedWith(t, p, Prompts{})
+	var is atomic.Bool
+	w.proxy.judgeBy(func(kind, _ string) verdict {
+		if is.Load() && kind != "command" {
+			return stall
+		}
+		return pass
+	})
+	return w, func() { w.settle(); is.Store(true) }
+}
+
+// TestSlowLink: what a real leg is owed if FreeSWITCH does not confirm it in time.
+func TestSlowLink(t *testing.T) {
+	for _, tc := range []struct {
+		name  string
+		play  func(w *proxied, slow func())
+		heard string
+	}{
+		{"a new call", func(w *proxied, slow func()) {
+			slow()
+			a := w.inbound("+442079460005")
+			w.ring(a, "1004").Answer()
+			w.talk(second)
+			w.proxy.release()
+			w.settle()
+			w.wantState(a, "on")
+			w.talk(second)
+		}, "0s-2s 440|2200"},
+		{"a new call that ends meanwhile", func(w *proxied, slow func()) {
+			slow()
+			a := w.inbound("+442079460005")
+			w.ring(a, "1004").Answer()
+			w.talk(second)
+			a.Hangup("")
+			w.proxy.release()
+		}, "0s-1s 440|2200"},
+		{"a new call enters an element", func(w *proxied, slow func()) {
+			slow()
+			a := w.inbound("+442079460003")
+			w.element(a, "ring_group/support")
+			w.proxy.release()
+			w.settle()
+			w.answer(w.ring(a, "1004"))
+			w.wantState(a, "on")
+			w.talk(second)
+		}, "0s-1s 440|2200"},
+		{"an outgoing call", func(w *proxied, slow func()) {
+			slow()
+			a := w.from("1001", "07700900123")
+			b := w.out(a)
+			b.Answer()
+			w.talk(second)
+			w.proxy.release()
+			w.settle()
+			w.wantState(b, "on")
+			b.Hangup("")
+		}, "0s-1s 440|880"},
+		{"an element that is not recorded", func(w *proxied, slow func()) {
+			a := w.inbound("+442079460001")
+			a.Answer()
+			w.settle()
+			w.wantState(a, "on")
+			w.talk(second)
+			slow()
+			w.element(a, "application/reception")
+			w.proxy.release()
+			w.settle()
+			w.wantState(a, "off")
+			w.talk(second)
+		}, "0s-1s 440|-; 1s-2s -|-"},
+		{"an element that is recorded", func(w *proxied, slow func()) {
+			a := w.inbound("+442079460003")
+			slow()
+			w.element(a, "ring_group/support")
+			w.proxy.release()
+			w.settle()
+			w.answer(w.ring(a, "1004"))
+			w.wantState(a, "on")
+			w.talk(second)
+		}, "0s-1s 440|2200"},
+		{"a press by blind transfer", func(w *proxied, slow func()) {
+			a := w.inbound("+442079460001")
+			d := w.ring(a, "1004")
+			w.answer(d)
+			w.talk(second)
+			slow()
+			if d.ConfirmedTransfer("*1") != a {
+				w.Fatal("the phone's leg does not wait for its transfer")
+			}
+			w.enter(a)
+			d.Refuse(a)
+			w.proxy.release()
+			w.settle()
+			w.wantState(a, "paused")
+			w.talk(second)
+		}, "0s-1s 440|2200; 1s-2s -|-"},
+		{"a stranger came before the leg", func(w *proxied, slow func()) {
+			a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460005", ToneHz: outside})
+			slow()
+			w.visitUnsettled(a.UUID(), map[string]string{"tapedeck_org": "plain", "tapedeck_direction": "inbound"})
+			w.enter(a)
+			w.proxy.release()
+			w.waitFor("the leg's own call", func(ctl *Controller) bool {
+				c := ctl.callOf(a.UUID())
+				return c != nil && c.route.org.ID == "acme"
+			})
+			w.settle()
+			w.answer(w.ring(a, "1004"))
+			w.wantState(a, "on")
+			w.talk(second)
+		}, "0s-1s 440|2200"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w, slow := slowLink(t)
+			tc.play(w, slow)
+			w.endAll()
+			w.wantWritten(tc.heard)
+		})
+	}
+}
+
+// visitUnsettled sends a stranger to the socket while the watch link is slow.
+func (w *proxied) visitUnsettled(leg string, variables map[string]string) {
+	w.Helper()
+	_, err := esltest.Stranger{Leg: leg, Core: w.sw.CoreUUID(), Variables: variables,
+		Headers: map[string]string{"Call-Direction": "inbound", "Answer-State": "answered", "Caller-Destination-Number": "+442079460101"}}.Visit(w.Context(), w.socket)
+	w.must(err)
+}
+
+// TestStrangerOnSlowLink: a stranger who comes while FreeSWITCH does not answer pauses
+// nothing, moves nothing, and what he has begun is forgotten.
+func TestStrangerOnSlowLink(t *testing.T) {
+	w, slow := slowLink(t)
+	a := w.inbound("+442079460005")
+	d := w.ring(a, "1004")
+	w.answer(d)
+	nobodys := w.inbound("+442079469999")
+	n := w.ring(nobodys, "1003")
+	w.answer(n)
+	w.talk(second)
+	slow()
+	w.visitUnsettled(a.UUID(), map[string]string{"tapedeck_call": a.UUID(), "tapedeck_live": a.Get("tapedeck_live"), "tapedeck_element": "ring_group/private"})
+	w.visitUnsettled(d.UUID(), map[string]string{"tapedeck_org": "plain"})
+	w.visitUnsettled(nobodys.UUID(), map[string]string{"tapedeck_org": "plain"})
+	w.visitUnsettled(n.UUID(), map[string]string{"tapedeck_org": "plain", "tapedeck_direction": "inbound"})
+	w.visitUnsettled("0c7a5f40-1782-4bff-9de0-b6ba8f16e031", map[string]string{"tapedeck_org": "plain"})
+	w.proxy.release()
+	w.waitFor("the call that is real, alone", func(ctl *Controller) bool { return len(ctl.calls) == 1 && ctl.calls[a.UUID()] != nil })
+	w.settle()
+	w.wantState(a, "on")
+	w.talk(second)
+	w.endAll()
+	w.wantWritten("0s-2s 440|2200")
+}
+
+// TestStrangerAnswersFirst: a stranger comes while the leg itself waits at the socket, and
+// takes what is the leg's. What he has answered is not believed.
+func TestStrangerAnswersFirst(t *testing.T) {
+	for _, waits := range []string{"before it is heard", "after it is answered"} {
+		t.Run(waits, func(t *testing.T) {
+			w := newProxiedWith(t, strangerPolicy(t), Prompts{})
+			entry := newProxy(t, w.socket)
+			t.Cleanup(entry.close)
+			var messages atomic.Int32
+			entry.judgeBy(func(kind, _ string) verdict { // in this connection what the leg sends counts as a command
+				if kind == "command" && (waits == "before it is heard" || messages.Add(1) > 1) {
+					return stall
+				}
+				return pass
+			})
+			a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001", ToneHz: outside})
+			w.settle()
+			entered := make(chan struct{})
+			go func() {
+				defer close(entered)
+				_, _ = a.Socket(t.Context(), entry.ln.Addr().String())
+			}()
+			w.until("the leg is at the socket", func() bool { return a.Get("current_application") == "socket" })
+			if waits == "after it is answered" {
+				w.until("the leg has its commands", func() bool { return messages.Load() > 1 })
+			}
+			w.visitUnsettled(a.UUID(), nil)
+			entry.release()
+			<-entered
+			w.settle()
+			w.answer(w.ring(a, "1004"))
+			w.wantState(a, "on")
+			w.talk(second)
+			w.endAll()
+			w.wantWritten("0s-1s 440|2200")
+		})
+	}
+}
+
+// TestSocketSecret: a leg without the dialplan's secret is sent away, and no line of the log
+// has the secret.
+func TestSocketSecret(t *testing.T) {
+	fx := newFixture(t)
+	fx.stop()
+	secret := "a-secret-of-the-dialplan"
+	fx.serve(Config{Policy: func() *flow.Policy { return testPolicy(t) }, SocketSecret: esl.NewSecret(secret)})
+	for _, given := range []string{"", "another", secret + "x", secret} {
+		a := fx.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001", Variables: map[string]string{"tapedeck_secret": given}})
+		_, _ = a.Socket(t.Context(), fx.socket)
+		if asked := a.Get("tapedeck_call") != ""; asked != (given == secret) {
+			t.Errorf("with the secret %q Tapedeck was asked: %t", given, asked)
+		}
+		a.Hangup("")
+	}
+	fx.wantRejected(3)
+	if strings.Contains(fx.log.String(), secret) {
+		t.Error("the log has the secret")
+	}
+}
