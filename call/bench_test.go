@@ -59,6 +59,11 @@ func BenchmarkPress(b *testing.B) {
 		<-answered
 		took = append(took, at.Sub(time.Unix(0, arrived.Load())))
 	}
+	reportTimes(b, took)
+}
+
+// reportTimes reports the median and the 99th percentile.
+func reportTimes(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	for name, q := range map[string]float64{"p50-ms": 0.50, "p99-ms": 0.99} {
 		at := took[min(len(took)-1, int(q*float64(len(took))))]
@@ -69,13 +74,17 @@ func BenchmarkPress(b *testing.B) {
 // BenchmarkEntry measures an entry, from connect to exit, with 1,000 live calls.
 func BenchmarkEntry(b *testing.B) {
 	f := newLoadedController(b, testPolicy(b), nil, nil)
+	var took []time.Duration
 	for b.Loop() {
 		a := f.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
+		began := time.Now()
 		if _, err := a.Socket(b.Context(), f.socket); err != nil {
 			b.Fatal(err)
 		}
+		took = append(took, time.Since(began))
 		a.Hangup("")
 	}
+	reportTimes(b, took)
 }
 
 // BenchmarkUnmask measures, with 1,000 live calls, the time from the answer until
