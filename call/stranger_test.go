@@ -173,3 +173,25 @@ func TestStrangerFirst(t *testing.T) {
 		}
 	}
 }
+
+// TestUnknownTransferrer: without a watch link what comes on the socket counts. All the
+// same, a blind transfer by a leg that is not known changes nothing.
+func TestUnknownTransferrer(t *testing.T) {
+	fx := newFixtureWith(t, strangerPolicy(t))
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.talk(second)
+	fx.ctl.ask(t.Context(), func(now time.Time) {
+		fx.ctl.enter(entry{leg: a.UUID(), call: a.UUID(), transferrer: "nobody", dialled: "*1"}, now)
+	})
+	fx.settle()
+	fx.wantState(a, "on")
+	fx.talk(second)
+	a.Hangup("")
+	fx.settle()
+	fx.wantSeconds(2, outside, dave)
+	if n := fx.meter.get("toggle blind_transfer not_its_user"); n != 0 {
+		t.Errorf("%d presses are counted", n)
+	}
+}

@@ -93,6 +93,8 @@ func (a *Asker) Ask(ctx context.Context, leg, core string) (is Standing, data *e
 		switch {
 		case found != nil && found.Get("Unique-ID") == leg:
 			return standing(found, core), found
+		case found != nil: // of another leg: no answer
+			is = Late
 		case one != Unknown && (is == Unknown || one == Late):
 			is = one
 		}
