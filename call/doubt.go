@@ -19,6 +19,7 @@ type doubt struct {
 	call *call
 	open bool   // nobody knows yet
 	from string // the call that the leg belonged to before; "" if none
+	peer string // the leg that it was bridged with before: the end of that bridge may not be known yet
 }
 
 // ask asks FreeSWITCH. Without an answer it is asked again; after a lost link the survey of
@@ -81,7 +82,7 @@ func (d *doubt) trust(e entry, now time.Time) {
 	}
 	c.log.Info("leg confirmed by FreeSWITCH")
 	c.line.release(now)
-	if l := c.ctl.legs.get(c.route.holder()); l != nil && l.peer != "" {
+	if l := c.ctl.legs.get(c.route.holder()); l != nil && l.peer != "" && l.peer != d.peer {
 		talks{c.ctl}.meet(l.uuid, l.peer, now)
 	}
 }

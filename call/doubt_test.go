@@ -191,9 +191,10 @@ func TestStrangerAnswersFirst(t *testing.T) {
 				defer close(entered)
 				_, _ = a.Socket(t.Context(), entry.ln.Addr().String())
 			}()
-			w.until("the leg is at the socket", func() bool { return a.Get("current_application") == "socket" })
 			if waits == "after it is answered" {
 				w.until("the leg has its commands", func() bool { return messages.Load() > 1 })
+			} else {
+				w.until("the leg is at the socket", func() bool { return a.Get("current_application") == "socket" })
 			}
 			w.visitUnsettled(a.UUID(), nil)
 			entry.release()

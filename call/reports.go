@@ -92,8 +92,8 @@ func (r reports) begin(e entry, now time.Time) {
 	})
 }
 
-// beginOnLink begins a call over the watch link, unless its leg has hung up, or has entered
-// again.
+// beginOnLink begins a call over the watch link, unless its leg has hung up, has entered
+// again, or has a call of another instance.
 func (r reports) beginOnLink(e entry, now time.Time) {
 	if c := r.ctl.callOf(e.leg); r.ctl.legs.get(e.leg) == nil || c != nil && c.route.has(e.leg) && !c.rec.Gone {
 		return
@@ -102,6 +102,8 @@ func (r reports) beginOnLink(e entry, now time.Time) {
 	if c == nil {
 		return
 	}
+	c.line.held = true
+	defer c.line.askOwner(now)
 	greeting{c, e.metaKey}.again(now)
 	if e.hint != "" {
 		c.enterElement(e.hint, now)

@@ -180,11 +180,11 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 		if e.org == nil || !e.org.Recording {
 			return ctl.turnAway(e)
 		}
-		from := ctl.legs.get(e.leg).call
+		l := *ctl.legs.get(e.leg) // as it is before the call
 		if c = ctl.begin(e, now); c == nil {
 			return leave()
 		}
-		c.line.held, c.line.doubt.open, c.line.doubt.from = true, e.standing == confirm.Late, from
+		c.line.held, c.line.doubt = true, doubt{call: c, open: e.standing == confirm.Late, from: l.call, peer: l.peer}
 		g := greeting{c, e.metaKey}
 		t := c.arm(e, append(g.commands(esl.Execute), esl.Execute("set", "tapedeck_state=off")), now)
 		t.greets, t.begins = &g, true

@@ -56,7 +56,9 @@ func TestAsk(t *testing.T) {
 	ask("a name that no leg has", "a b", two.CoreUUID(), Unknown)
 	two.FailNext("uuid_dump", "-ERR uuid_dump Command not found!\n")
 	ask("an answer that is none", leg.UUID(), two.CoreUUID(), Late)
-	two.Fail(func(command, _ string) (string, bool) { return "Event-Name: CHANNEL_DATA\nUnique-ID: another\n\n", command == "uuid_dump" })
+	two.Fail(func(command, _ string) (string, bool) {
+		return "Event-Name: CHANNEL_DATA\nUnique-ID: another\n\n", command == "uuid_dump"
+	})
 	ask("an answer about another leg", leg.UUID(), two.CoreUUID(), Late)
 	two.Fail(nil)
 	two.DelayReplies(2 * Patience)
