@@ -20,7 +20,7 @@ type Stranger struct {
 	Variables map[string]string // channel variables that it claims
 	Headers   map[string]string // other headers
 
-	Silent    bool              // it answers nothing but connect, and leaves at the first command
+	Silent bool // it answers nothing but connect, and leaves at the first command
 }
 
 // Visit connects to a controller and stays until the controller leaves. It returns the
