@@ -56,7 +56,7 @@ var mayImport = map[string][]string{
 	"internal/wire":       {},
 	"internal/tidy":       {},
 	"internal/recent":     {},
-	"store/ask":           {"store"},
+	"store/ask":           {"internal/recent", "store"},
 	"store/policy":        {"flow", "store"},
 	"store/session":       {"internal/recent", "store"},
 	"store/storetest":     {"flow", "internal/testkit", "store"},

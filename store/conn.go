@@ -58,6 +58,13 @@ type Config struct {
 	// calls_write, calls_read, calls_changed, call_claim, beat, beats_read, ask,
 	// recordings_write, recordings_read, recordings_index, sessions.
 	Observe func(operation string, d time.Duration, err error)
+	// Keys are secrets that are not in Redis, the same for all instances on it. The
+	// first seals what is written there; what none of them has sealed is not believed.
+	// None: everything in Redis is believed. See Seal.
+	Keys []string
+	// OnForged, if not nil, is told of every record that is not believed: session,
+	// policy, call, ask or answer.
+	OnForged func(record string)
 	// OnUp, if not nil, is told when Redis comes or goes, and by Open how it is
 	// at first. Its calls do not overlap. It must not call the Conn.
 	OnUp func(up bool)

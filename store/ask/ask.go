@@ -24,7 +24,8 @@ import (
 // any more. Then it publishes the answer to the instance that asked.
 //
 // Messages: "? <nonce> <instance that asks>", "! <nonce> <answer>", and
-// "- <nonce> " for one that cannot be answered.
+// "- <nonce> " for one that cannot be answered. If there is a key, the request in
+// Redis, and the answer, have seals: what has none is not heard.
 const (
 	maxSize      = 1 << 16          // bytes of a request, or of an answer
 	maxWaiting   = 256              // requests of this instance that wait for their answers
@@ -47,11 +48,12 @@ type Peers struct {
 	conn   *store.Conn
 	handle Handler // nil: this instance cannot answer
 	own    pending
+	seals  seals
 }
 
 // New adds the questions between instances to what a Conn does.
 func New(conn *store.Conn) *Peers {
-	p := &Peers{conn: conn}
+	p := &Peers{conn: conn, seals: newSeals(conn)}
 	conn.Add(store.Subject{Serve: p.serve})
 	return p
 }
@@ -149,8 +151,9 @@ func (p *Peers) publishRequest(ctx context.Context, instance, nonce string, requ
 		return ErrNoAnswer
 	}
 	var heard int64
+	sealed := p.seals.sealRequest(request, nonce, p.conn.Instance(), instance, end)
 	err := p.conn.Try(ctx, "ask", p.conn.ConnectTimeout(), func(ctx context.Context) error {
-		err := p.conn.Client().Set(ctx, requestKey(nonce), request, left).Err()
+		err := p.conn.Client().Set(ctx, requestKey(nonce), sealed, left).Err()
 		if err == nil {
 			heard, err = p.conn.Client().Publish(ctx, channel(instance), "? "+nonce+" "+p.conn.Instance()).Result()
 		}
@@ -208,6 +211,12 @@ func (own *pending) arrive(nonce string, what reply) {
 	}
 }
 
+func (own *pending) waits(nonce string) bool {
+	own.mu.Lock()
+	defer own.mu.Unlock()
+	return own.waiting[nonce] != nil
+}
+
 func (own *pending) listen(yes bool) {
 	own.mu.Lock()
 	defer own.mu.Unlock()
@@ -231,7 +240,7 @@ func (p *Peers) serve(ctx context.Context) {
 			nonce, rest, _ := strings.Cut(rest, " ")
 			switch kind {
 			case "!", "-":
-				p.own.arrive(nonce, reply{text: rest, ok: kind == "!"})
+				p.heardAnswer(kind, nonce, rest)
 			case "?":
 				select {
 				case room <- struct{}{}:
@@ -246,18 +255,31 @@ func (p *Peers) serve(ctx context.Context) {
 	})
 }
 
+// heardAnswer hands an answer on, if somebody waits for it and it is genuine.
+func (p *Peers) heardAnswer(kind, nonce, sealed string) {
+	if !p.own.waits(nonce) {
+		return
+	}
+	if text, err := p.seals.openAnswer(kind, nonce, sealed); err == nil {
+		p.own.arrive(nonce, reply{text: text, ok: kind == "!"})
+	}
+}
+
 // answer takes a request out of Redis and answers it.
 func (p *Peers) answer(ctx context.Context, nonce, from string) {
 	request, left, err := p.takeRequest(ctx, nonce)
 	if err != nil || left <= 0 {
 		return // taken back, or already answered
 	}
+	if request, err = p.seals.openRequest(request, nonce, from, p.conn.Instance(), time.Now()); err != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, left)
 	defer cancel()
-	message := "- " + nonce + " "
+	message := p.seals.sealAnswer("-", nonce, nil)
 	if p.handle != nil {
 		if text := p.handle(ctx, request); len(text) <= maxSize {
-			message = "! " + nonce + " " + string(text)
+			message = p.seals.sealAnswer("!", nonce, text)
 		} else {
 			p.conn.Log().Error("answer to another instance is too large", "bytes", len(text))
 		}

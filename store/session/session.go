@@ -1,5 +1,6 @@
 // Package session keeps the console's sessions in Redis, for all instances on it.
-// They survive a crash of Tapedeck, unless Redis is the embedded one. A session
+// They survive a crash of Tapedeck, unless Redis is the embedded one. Each has a seal, so
+// that nobody else who writes to Redis can make one. A session
 // that was ended stays ended when Redis loses data: the instance that ended it
 // ends it again. It does not if that instance is dead by then.
 package session
@@ -77,12 +78,13 @@ return n`)
 // Store keeps sessions. Its methods may be called by any number of goroutines.
 type Store struct {
 	conn  *store.Conn
+	seal  *store.Seal
 	ended recent.Map[string, string] // ids of the sessions that were ended here, and their accounts
 }
 
 // New adds the sessions to what a Conn does.
 func New(conn *store.Conn) *Store {
-	s := &Store{conn: conn, ended: recent.Map[string, string]{Limit: maxEnded, Keep: keepEnded}}
+	s := &Store{conn: conn, seal: conn.NewSeal("session"), ended: recent.Map[string, string]{Limit: maxEnded, Keep: keepEnded}}
 	conn.Add(store.Subject{Repair: s.repair})
 	return s
 }
@@ -120,9 +122,10 @@ func (s *Store) save(ctx context.Context, session Session, ttl time.Duration) er
 		return errors.New("it would expire at once")
 	}
 	var there int
+	key := sessionKey(session.ID)
 	err = s.try(ctx, func(ctx context.Context) (err error) {
-		there, err = s.conn.Script(ctx, saveScript, []string{sessionKey(session.ID), sessionsKey(session.Account)},
-			text, session.ID, ttl.Milliseconds())
+		there, err = s.conn.Script(ctx, saveScript, []string{key, sessionsKey(session.Account)},
+			s.seal.JSON(text, key), session.ID, ttl.Milliseconds())
 		return err
 	})
 	switch {
@@ -136,20 +139,24 @@ func (s *Store) save(ctx context.Context, session Session, ttl time.Duration) er
 	return err
 }
 
-// Find returns a session. The errors are ErrUnknown, also if it has expired or was
-// ended, and store.ErrAway.
+// Find returns a session. The errors are ErrUnknown, also if it has expired, was
+// ended or has no valid seal, and store.ErrAway.
 func (s *Store) Find(ctx context.Context, id string) (Session, error) {
 	var session Session
 	if _, ended := s.ended.Get(id); ended {
 		return session, fmt.Errorf("store: read a session: %w", ErrUnknown)
 	}
 	err := s.try(ctx, func(ctx context.Context) error {
-		text, err := s.conn.Client().Get(ctx, sessionKey(id)).Bytes()
+		key := sessionKey(id)
+		text, err := s.conn.Client().Get(ctx, key).Bytes()
 		if err != nil {
 			return err
 		}
 		if len(text) == 0 {
 			return redis.Nil
+		}
+		if _, err := s.seal.CheckJSON(text, key); err != nil {
+			return redis.Nil // it has been counted and logged
 		}
 		if err := json.Unmarshal(text, &session); err != nil || session.ID != id {
 			s.conn.Log().Error("session in redis not read", "error", err)

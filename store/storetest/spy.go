@@ -45,13 +45,18 @@ func (s *Spy) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
+// Key is the secret of all instances in the tests.
+const Key = "a secret of the tests, of 32 bytes or more"
+
 // Config tells the Spy everything.
 func (s *Spy) Config() store.Config {
 	return store.Config{
-		Timeout: 5 * time.Second, // the machine may be busy
-		Logger:  slog.New(slog.NewTextHandler(s, nil)),
-		Observe: func(operation string, _ time.Duration, _ error) { s.Note(func() { s.seen[operation]++ }) },
-		OnUp:    func(up bool) { s.Note(func() { s.ups = append(s.ups, up) }) },
+		Timeout:  5 * time.Second, // the machine may be busy
+		Logger:   slog.New(slog.NewTextHandler(s, nil)),
+		Observe:  func(operation string, _ time.Duration, _ error) { s.Note(func() { s.seen[operation]++ }) },
+		Keys:     []string{Key},
+		OnForged: func(record string) { s.Note(func() { s.seen[forged(record)]++ }) },
+		OnUp:     func(up bool) { s.Note(func() { s.ups = append(s.ups, up) }) },
 	}
 }
 
@@ -61,6 +66,11 @@ func (s *Spy) Count(operation string) int {
 	defer s.mu.Unlock()
 	return s.seen[operation]
 }
+
+func forged(record string) string { return "forged " + record }
+
+// Forged is how many records of a kind were not believed.
+func (s *Spy) Forged(record string) int { return s.Count(forged(record)) }
 
 // Logged is how often a text was logged.
 func (s *Spy) Logged(text string) int { return strings.Count(s.Log(), text) }
