@@ -39,6 +39,15 @@ func openWith(t testing.TB, cfg store.Config, tell *storetest.Spy) *instance {
 	return i
 }
 
+// openUnsealed is open for an instance without a key, which believes what it reads.
+func openUnsealed(t *testing.T, srv storetest.Server) *instance {
+	t.Helper()
+	tell := storetest.NewSpy()
+	cfg := tell.Config()
+	cfg.Redis, cfg.Keys = srv.URL(), nil
+	return openWith(t, cfg, tell)
+}
+
 // openSlow is open for an instance that asks Redis only when it hears something.
 func openSlow(t *testing.T, srv storetest.Server) *instance {
 	t.Helper()

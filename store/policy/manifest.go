@@ -43,7 +43,8 @@ const (
 	abandonedTTL = time.Hour   // of one that is being written, in case its writer dies
 )
 
-// manifest is the value of current.
+// manifest is the value of current, with a seal. Revision is the SHA-256 of the whole
+// policy, so the seal covers the hashes, too.
 type manifest struct {
 	Format        int             `json:"format"`
 	Revision      string          `json:"revision"`
@@ -53,6 +54,8 @@ type manifest struct {
 	Region        string          `json:"region,omitempty"`
 	Precedence    flow.Precedence `json:"precedence"`
 	Organisations []manifestEntry `json:"organisations"`
+
+	sealedBy int // store.Seal's key; 0 signs now
 }
 
 // manifestEntry says how many fields an organisation's hash has, so that a reader
@@ -110,11 +113,16 @@ func (s *Store) current(ctx context.Context) (m manifest, raw string, err error)
 	if err != nil {
 		return manifest{}, "", err
 	}
+	by, err := s.seal.CheckJSON([]byte(raw), currentKey)
+	if err != nil {
+		return manifest{}, raw, fmt.Errorf("%w: key %s", err, currentKey)
+	}
 	if err := json.Unmarshal([]byte(raw), &m); err != nil {
 		return manifest{}, raw, fmt.Errorf("%w: key %s: %w", store.ErrCorrupt, currentKey, err)
 	}
 	if m.Format != manifestFormat {
 		return manifest{}, raw, fmt.Errorf("%w: key %s has format %d, this Tapedeck reads %d", store.ErrCorrupt, currentKey, m.Format, manifestFormat)
 	}
+	m.sealedBy = by
 	return m, raw, nil
 }

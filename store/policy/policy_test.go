@@ -134,7 +134,7 @@ func TestMissedMessageIsCaughtUp(t *testing.T) {
 		}
 		text, _ := json.Marshal(m)
 		raw := storetest.Client(t, srv)
-		raw.Set(t.Context(), currentKey, text, 0) // and no PUBLISH
+		raw.Set(t.Context(), currentKey, a.seal.JSON(text, currentKey), 0) // and no PUBLISH
 		srv.DropSubscribers(t)
 		b.await(t, "the second policy", func() bool { return b.told() == 2 })
 		mustHave(t, b, p)

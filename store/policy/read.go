@@ -35,6 +35,9 @@ func (s *Store) follow(ctx context.Context) (changed bool, err error) {
 	var half manifest
 	for range readTries {
 		m, raw, err := s.current(ctx)
+		if errors.Is(err, store.ErrForged) {
+			return false, fmt.Errorf("policy %s stays: %w", s.view.Load().policy.Revision, err)
+		}
 		if err != nil {
 			return false, s.once(currentKey+" "+raw, err)
 		}

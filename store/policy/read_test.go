@@ -59,7 +59,7 @@ func TestNoReaderSeesHalfAPolicy(t *testing.T) {
 						}
 						look(i, reader.Policy())
 					case 2: // an instance that has just started
-						fresh := &Store{conn: reader.conn}
+						fresh := &Store{conn: reader.conn, seal: reader.seal}
 						empty, _ := newView(&flow.Policy{Version: flow.Version})
 						fresh.view.Store(empty)
 						if _, err := fresh.follow(context.Background()); err != nil {
@@ -219,10 +219,10 @@ func TestCorruptPolicyIsNotTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
 				raw := storetest.Client(t, srv)
-				a := open(t, srv)
+				a := openUnsealed(t, srv)
 				first := storetest.Policy(t, 1, 3, 2)
 				apply(t, a, first)
-				b := open(t, srv)
+				b := openUnsealed(t, srv)
 				apply(t, a, storetest.Policy(t, 2, 3, 2))
 				text := raw.Get(t.Context(), currentKey).Val()
 				var m manifest

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"tapedeck/flow"
 	"tapedeck/store"
@@ -21,6 +22,7 @@ import (
 // number of goroutines.
 type Store struct {
 	conn    *store.Conn
+	seal    *store.Seal        // of the manifest, which has the hash of the whole policy
 	changed func(*flow.Policy) // see Follow; may be nil
 
 	view     atomic.Pointer[view]
@@ -29,6 +31,7 @@ type Store struct {
 	outdated []outdated // in Redis, to be given an expiry
 	bad      string     // the generation that was last found corrupt
 	writing  sync.Mutex // held while a policy is written
+	restored time.Time  // when a policy in Redis that is not believed was last replaced; Run's own
 }
 
 // New adds the policy to what a Conn does and reads the one that is in Redis, if
@@ -38,15 +41,28 @@ func New(ctx context.Context, conn *store.Conn) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
-	s := &Store{conn: conn}
+	s := &Store{conn: conn, seal: conn.NewSeal("policy")}
 	s.view.Store(empty)
 	conn.Add(store.Subject{Sync: s.syncIfDue, Serve: s.listen})
 	if conn.Up() {
 		if _, err := s.follow(ctx); !errors.Is(err, errNone) {
 			conn.Complain("policy in redis not taken", err)
 		}
+		s.sealAnew(ctx)
 	}
 	return s, nil
+}
+
+// sealAnew has the policy written again if the key that sealed it does not sign any
+// more. Only the start does so: instances with their keys in another order would do it
+// again and again.
+func (s *Store) sealAnew(ctx context.Context) {
+	m, _, err := s.current(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := s.view.Load(); err == nil && m.sealedBy > 0 && m.Generation == now.generation {
+		s.pending = now
+	}
 }
 
 // Follow sets who is told of each policy that another Tapedeck has put into Redis,
@@ -101,6 +117,12 @@ func (s *Store) sync(ctx context.Context) {
 	switch {
 	case errors.Is(err, errNone), errors.Is(err, errOlder):
 		s.restore(ctx, before)
+	case errors.Is(err, store.ErrForged):
+		s.conn.Complain("policy in redis not taken", err)
+		if now := time.Now(); now.Sub(s.restored) >= restoreEvery {
+			s.restored = now
+			s.writeAgain(ctx, before)
+		}
 	case err != nil:
 		s.conn.Complain("policy in redis not taken", err)
 	case changed:
@@ -113,21 +135,29 @@ func (s *Store) sync(ctx context.Context) {
 	}
 }
 
+// restoreEvery is how often a policy that is not believed is replaced at most: it may be
+// that of an instance without the key, which writes its own again, too.
+const restoreEvery = time.Minute
+
 // restore writes the policy in memory again, because Redis has none, or an older
 // one.
 func (s *Store) restore(ctx context.Context, before *view) {
+	if before.generation != "" && !before.empty() {
+		s.conn.Doubt() // Redis has lost the calls, too
+		s.conn.Log().Warn("redis has lost the policy: writing it again", "revision", before.policy.Revision)
+	}
+	s.writeAgain(ctx, before)
+}
+
+// writeAgain writes the policy in memory again, unless another one was applied meanwhile.
+func (s *Store) writeAgain(ctx context.Context, before *view) {
 	s.mu.Lock()
 	stale := before.empty() || s.pending != nil || s.view.Load() != before
 	if !stale {
 		s.pending = before
 	}
 	s.mu.Unlock()
-	if stale {
-		return
+	if !stale {
+		s.conn.Complain("policy not written to redis", s.writePending(ctx))
 	}
-	if before.generation != "" {
-		s.conn.Doubt() // Redis has lost the calls, too
-		s.conn.Log().Warn("redis has lost the policy: writing it again", "revision", before.policy.Revision)
-	}
-	s.conn.Complain("policy not written to redis", s.writePending(ctx))
 }

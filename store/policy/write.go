@@ -32,7 +32,7 @@ func (s *Store) write(ctx context.Context, v *view) (written manifest, err error
 		if err == nil && v.generation != "" && now.Serial > v.serial {
 			return manifest{}, errNewer
 		}
-		if err == nil && now.Revision == v.policy.Revision && now.Serial >= v.serial && s.whole(ctx, now) {
+		if err == nil && now.Revision == v.policy.Revision && now.Serial >= v.serial && now.sealedBy == 0 && s.whole(ctx, now) {
 			s.expireOutdated(ctx, now.Generation, raw)
 			return now, nil
 		}
@@ -138,6 +138,7 @@ func (s *Store) switchOver(ctx context.Context, m manifest, raw string) (written
 	if err != nil {
 		return "", err
 	}
+	text = s.seal.JSON(text, currentKey)
 	err = s.conn.Do(ctx, "policy_switch", s.conn.BulkTimeout(), func(ctx context.Context) error {
 		return s.conn.Client().Watch(ctx, func(tx *redis.Tx) error {
 			now, err := tx.Get(ctx, currentKey).Result()
