@@ -1,11 +1,14 @@
 package call
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"tapedeck/call/handover"
+	"tapedeck/call/survey"
 	"tapedeck/recording"
+	"tapedeck/store"
 )
 
 // stray is a call of another instance that was found on a FreeSWITCH. Redis may not
@@ -65,4 +68,51 @@ func (t *takeover) takeStray(link Link, s stray, legs []string, drafts func() []
 			t.strays[id] = s
 		}
 	})
+}
+
+// Unproved takes the store's report of live calls whose owner seems to be dead and whose
+// entries in Redis are not believed. What FreeSWITCH has of them counts, as with a call
+// that Redis does not know.
+func (ctl *Controller) Unproved(ids []store.ID) {
+	ctl.post(func(time.Time) {
+		for _, id := range ids {
+			if ctl.calls[id.ID] == nil && !ctl.takeover.claiming[id.ID] {
+				ctl.takeover.search(id.ID)
+			}
+		}
+	})
+}
+
+// search asks FreeSWITCH for the snapshot of a call, and watches its owner from then on.
+func (t *takeover) search(call string) {
+	if _, watched := t.strays[call]; watched {
+		return
+	}
+	bySwitch := map[string][]string{}
+	for uuid, l := range t.ctl.legs.all {
+		if l.call == call {
+			bySwitch[l.switchName] = append(bySwitch[l.switchName], uuid)
+		}
+	}
+	for name, legs := range bySwitch {
+		link := t.ctl.cfg.Switches[name]
+		if link == nil {
+			continue
+		}
+		t.ctl.work.Go(func() {
+			ctx, cancel := context.WithTimeout(t.ctl.ctx, commandDeadline)
+			defer cancel()
+			s, err := survey.Ask(ctx, link, legs)
+			if err != nil {
+				return // the store reports it again
+			}
+			t.ctl.post(func(now time.Time) {
+				snapshot, found := s.Snapshots(recovery{t.ctl}.unreadable)[call]
+				if _, watched := t.strays[call]; found && !watched && t.ctl.calls[call] == nil {
+					snapshot.Switch = name
+					t.meet(snapshot, now)
+				}
+			})
+		})
+	}
 }

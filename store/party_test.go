@@ -40,6 +40,9 @@ type party struct {
 // Lost is calls.Follower's.
 func (p *party) Lost(o, id string) { p.tell.Note(func() { p.lost = append(p.lost, o+"/"+id) }) }
 
+// Unproved is calls.Follower's.
+func (p *party) Unproved([]store.ID) {}
+
 // Orphans is calls.Follower's.
 func (p *party) Orphans(list []calls.Call) {
 	p.tell.Note(func() { p.orphans = append(p.orphans, list) })

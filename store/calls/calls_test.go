@@ -69,7 +69,7 @@ func TestExpiredIDsGo(t *testing.T) {
 
 func TestCallsThatCannotBeRead(t *testing.T) {
 	storetest.OnServers(t, func(t *testing.T, srv storetest.Server) {
-		a := open(t, srv).run(t)
+		a := joinWith(t, srv, "", defaultTimes()).run(t) // without a key, these would be forged
 		tell := a.tell
 		for i := range 6 {
 			a.Save(call("org-0", i, On))

@@ -48,6 +48,24 @@ func (s *Store) claim(ctx context.Context, c Call) (Call, error) {
 	if !s.conn.Up() {
 		return Call{}, store.ErrAway
 	}
+	won, err := s.runClaim(ctx, c, s.sealed(c, text), seen)
+	if err == nil && !won && s.discardForged(ctx, idOf(c.Organisation, c.ID)) {
+		won, err = s.runClaim(ctx, c, s.sealed(c, text), seen)
+	}
+	if err != nil {
+		return Call{}, err
+	}
+	if !won {
+		return Call{}, ErrTaken
+	}
+	s.queue.claimed(c)
+	s.announced.add(c.Organisation)
+	s.conn.Wake()
+	return c, nil
+}
+
+// runClaim claims a call from the owner that was seen, and reports whether it is ours.
+func (s *Store) runClaim(ctx context.Context, c Call, text []byte, seen string) (won bool, err error) {
 	keys := []string{callKey(c.Organisation, c.ID), callsKey(c.Organisation)}
 	var reply *redis.Cmd
 	err = s.conn.Do(ctx, "call_claim", s.conn.Timeout(), func(ctx context.Context) error {
@@ -60,13 +78,8 @@ func (s *Store) claim(ctx context.Context, c Call) (Call, error) {
 		})
 	})
 	if err != nil {
-		return Call{}, err
+		return false, err
 	}
-	if won, _ := reply.Int(); won == 0 {
-		return Call{}, ErrTaken
-	}
-	s.queue.claimed(c)
-	s.announced.add(c.Organisation)
-	s.conn.Wake()
-	return c, nil
+	n, _ := reply.Int()
+	return n != 0, nil
 }

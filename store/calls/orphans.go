@@ -133,6 +133,7 @@ func (w *orphanWatch) note(begin time.Time, beats map[string]bool) (dead map[str
 func (w *orphanWatch) tell(ctx context.Context, known []string, dead map[string]bool) {
 	s := w.s
 	var orphans []Call
+	var forged []store.ID
 	burdened := map[string]bool{} // instances that have calls
 	err := s.conn.Try(ctx, "calls_read", s.conn.BulkTimeout(), func(ctx context.Context) error {
 		ids, err := s.callIDs(ctx)
@@ -147,7 +148,7 @@ func (w *orphanWatch) tell(ctx context.Context, known []string, dead map[string]
 			burdened[owner] = true
 		}
 		ids = slices.DeleteFunc(ids, func(id store.ID) bool { return !dead[owners[id]] })
-		if orphans, err = s.readCalls(ctx, ids); err != nil {
+		if orphans, forged, err = s.readCalls(ctx, ids); err != nil {
 			return err
 		}
 		return s.forgetInstances(ctx, known, dead, burdened)
@@ -165,6 +166,9 @@ func (w *orphanWatch) tell(ctx context.Context, known []string, dead map[string]
 	orphans = slices.DeleteFunc(orphans, func(c Call) bool { return !dead[c.Owner] })
 	if len(orphans) > 0 {
 		s.follower.Orphans(orphans)
+	}
+	if forged = s.disbelieved(forged); len(forged) > 0 {
+		s.follower.Unproved(forged)
 	}
 }
 

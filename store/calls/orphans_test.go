@@ -24,7 +24,7 @@ func TestChild(t *testing.T) {
 	if address == "" {
 		t.Skip("only run by TestKilledOwner")
 	}
-	conn, err := store.Open(t.Context(), store.Config{Redis: address, Timeout: 5 * time.Second, Instance: "child"})
+	conn, err := store.Open(t.Context(), store.Config{Redis: address, Timeout: 5 * time.Second, Instance: "child", Keys: []string{storetest.Key}})
 	if err != nil {
 		t.Fatal(err)
 	}

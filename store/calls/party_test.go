@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tapedeck/flow"
+	"tapedeck/store"
 	"tapedeck/store/storetest"
 )
 
@@ -19,6 +20,8 @@ type party struct {
 	lost    []string
 	orphans [][]Call    // each telling
 	at      []time.Time // of the tellings
+
+	unproved []store.ID
 }
 
 // Lost is Follower's.
@@ -27,6 +30,11 @@ func (p *party) Lost(o, id string) { p.tell.Note(func() { p.lost = append(p.lost
 // Orphans is Follower's.
 func (p *party) Orphans(calls []Call) {
 	p.tell.Note(func() { p.orphans, p.at = append(p.orphans, calls), append(p.at, time.Now()) })
+}
+
+// Unproved is Follower's.
+func (p *party) Unproved(ids []store.ID) {
+	p.tell.Note(func() { p.unproved = append(p.unproved, ids...) })
 }
 
 // quick is a lease for tests that do not measure it.
@@ -40,9 +48,15 @@ func quick() leaseTimes {
 // join opens an instance; run starts it.
 func join(t *testing.T, srv interface{ URL() string }, name string, times leaseTimes) *party {
 	t.Helper()
+	return joinWith(t, srv, name, times, storetest.Key)
+}
+
+// joinWith is join for an instance with other keys, or none.
+func joinWith(t *testing.T, srv interface{ URL() string }, name string, times leaseTimes, keys ...string) *party {
+	t.Helper()
 	p := &party{tell: storetest.NewSpy()}
 	cfg := p.tell.Config()
-	cfg.Redis, cfg.Instance = srv.URL(), name
+	cfg.Redis, cfg.Instance, cfg.Keys = srv.URL(), name, keys
 	p.Store = New(storetest.OpenWith(t, cfg))
 	p.lease.times = times
 	p.Follow(p)

@@ -236,6 +236,18 @@ func (q *queue) requeueAll(newToken bool) {
 	}
 }
 
+// requeue queues a call of this instance again, and reports false if it is not ours.
+func (q *queue) requeue(id store.ID) (ours bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	e := q.entries[id]
+	if e == nil {
+		return false
+	}
+	q.enqueue(e)
+	return true
+}
+
 // requeueEnds queues the end of those of the calls that have ended here lately.
 func (q *queue) requeueEnds(ids []store.ID) {
 	q.mu.Lock()

@@ -17,7 +17,7 @@ const readAtOnce = 512
 
 // List returns the live calls of all Tapedecks that Redis knows, the oldest first.
 // It does not have states that are still queued. An entry that this version cannot
-// read is logged and left out.
+// read is logged and left out, and so is one that is not believed.
 func (s *Store) List(ctx context.Context) ([]Call, error) {
 	var calls []Call
 	err := s.conn.Do(ctx, "calls_read", s.conn.BulkTimeout(), func(ctx context.Context) error {
@@ -25,7 +25,9 @@ func (s *Store) List(ctx context.Context) ([]Call, error) {
 		if err != nil {
 			return err
 		}
-		calls, err = s.readCalls(ctx, ids)
+		var forged []store.ID
+		calls, forged, err = s.readCalls(ctx, ids)
+		s.disbelieved(forged)
 		return err
 	})
 	if err != nil {
@@ -65,12 +67,15 @@ func (s *Store) callIDs(ctx context.Context) ([]store.ID, error) {
 	return ids, err
 }
 
-// readCalls reads calls and returns them, the oldest first. Calls that have ended
-// are left out.
-func (s *Store) readCalls(ctx context.Context, ids []store.ID) ([]Call, error) {
-	var calls []Call
-	err := s.eachCall(ctx, ids, []string{"owner", "body"}, func(id store.ID, values []string) {
-		c, err := parseCall(values[1], id)
+// readCalls reads calls and returns them, the oldest first, and those whose entries are
+// not believed. Calls that have ended are left out.
+func (s *Store) readCalls(ctx context.Context, ids []store.ID) (calls []Call, forged []store.ID, err error) {
+	err = s.eachCall(ctx, ids, []string{"owner", "token", "body"}, func(id store.ID, values []string) {
+		if s.checkBody(id, values[0], values[1], values[2]) != nil {
+			forged = append(forged, id)
+			return
+		}
+		c, err := parseCall(values[2], id)
 		if err != nil {
 			s.conn.Log().Error("live call in redis not read", "key", callKey(id.Organisation, id.ID), "error", err)
 			return
@@ -80,7 +85,7 @@ func (s *Store) readCalls(ctx context.Context, ids []store.ID) ([]Call, error) {
 	slices.SortFunc(calls, func(a, b Call) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.ID, b.ID))
 	})
-	return calls, err
+	return calls, forged, err
 }
 
 // owners returns the owner of each call; it does not read the calls themselves.

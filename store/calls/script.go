@@ -4,7 +4,7 @@ import "github.com/redis/go-redis/v9"
 
 // A live call is a hash: its owner, the owner's token, and the body (Call,
 // JSON), so that the scripts need not read JSON. A hash without a body is a call
-// that has ended: it stays for endedTTL, so that an instance that stood still during
+// that has ended, with the seal of that in the field ended: it stays for endedTTL, so that an instance that stood still during
 // the end does not create the call again. A write counts if there is no entry, if
 // the entry's token is lower, or if the entry is the writer's own. The scripts may
 // run twice.
@@ -30,7 +30,7 @@ if seen[2] then
 end` + putCall)
 
 	// ARGV: owner, token (0: whatever token the owner has), id, endedTTL in
-	// seconds (0: leave nothing).
+	// seconds (0: leave nothing), the seal of the end (empty: none).
 	endScript = redis.NewScript(`
 local seen = redis.call('HMGET', KEYS[1], 'owner', 'token')
 local mine = tonumber(ARGV[2])
@@ -45,6 +45,7 @@ if mine == 0 or ARGV[4] == '0' then
 else
 	redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'token', string.format('%d', mine))
 	redis.call('HDEL', KEYS[1], 'body')
+	if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'ended', ARGV[5]) end
 	redis.call('EXPIRE', KEYS[1], ARGV[4])
 end
 return 1`)

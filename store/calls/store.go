@@ -9,6 +9,9 @@
 //
 // The state of a call survives a crash of Tapedeck once it is in Redis, which is
 // usually within milliseconds. If Redis loses it, its owner writes it again.
+//
+// An entry that no Tapedeck with our key has written counts as if it were not there
+// (store.Seal): it is not read, and does not refuse a write.
 package calls
 
 import (
@@ -52,6 +55,9 @@ type Follower interface {
 	// because it belongs to another instance now or was ended by it. One call at
 	// a time.
 	Lost(organisation, id string)
+	// Unproved is told of live calls whose owner seems to be dead and whose entries are not
+	// believed (store.ErrForged). It is called like Orphans.
+	Unproved([]store.ID)
 	// Orphans is told of the live calls whose owner is dead, again each second
 	// while there are some. It is called by a goroutine of its own, one call at a
 	// time; it may call Claim.
@@ -62,6 +68,7 @@ type Follower interface {
 // methods may be called by any number of goroutines.
 type Store struct {
 	conn     *store.Conn
+	seal     *store.Seal
 	follower Follower // nil: nobody looks for orphans
 
 	queue      queue
@@ -77,7 +84,7 @@ type Store struct {
 // New adds the live calls to what a Conn does.
 func New(conn *store.Conn) *Store {
 	s := &Store{
-		conn: conn, introduced: map[string]bool{}, lease: lease{conn: conn, times: defaultTimes()},
+		conn: conn, seal: conn.NewSeal("call"), introduced: map[string]bool{}, lease: lease{conn: conn, times: defaultTimes()},
 		queue: queue{limit: maxCalls, owner: conn.Instance(), endedLately: recent.Map[store.ID, int64]{Limit: maxEnded, Keep: callTTL}},
 	}
 	conn.Add(store.Subject{

@@ -35,12 +35,13 @@ func (s *Store) write(ctx context.Context) (more bool) {
 }
 
 func (s *Store) writeQueued(ctx context.Context) {
-	for ctx.Err() == nil {
+	for disputed := 0; ctx.Err() == nil; {
 		batch := s.queue.take(callsAtOnce)
 		if len(batch) == 0 {
 			return
 		}
 		err := s.writeBatch(ctx, batch)
+		disputed += s.disputed(ctx, batch)
 		for _, id := range s.queue.settle(batch) {
 			s.conn.Log().Warn("live call belongs to another instance", "organisation", id.Organisation, "call", id.ID)
 			if s.follower != nil {
@@ -48,7 +49,7 @@ func (s *Store) writeQueued(ctx context.Context) {
 			}
 		}
 		s.announce(ctx)
-		if err != nil && !errors.Is(err, store.ErrCorrupt) {
+		if err != nil && !errors.Is(err, store.ErrCorrupt) || disputed > maxDisputed {
 			return
 		}
 	}
@@ -112,13 +113,14 @@ func (s *Store) writeCall(item *stateWrite, run store.RunScript) *redis.Cmd {
 		kept = 0
 	}
 	if item.ended {
-		return run(endScript, keys, s.conn.Instance(), item.token, id.ID, kept)
+		return run(endScript, keys, s.conn.Instance(), item.token, id.ID, kept, s.endedSeal(id))
 	}
 	text, err := json.Marshal(item.call)
 	if err != nil {
 		item.err = fmt.Errorf("%w: %w", errUnwritable, err)
 		return nil
 	}
+	text = s.sealed(item.call, text)
 	if item.newToken {
 		return run(claimScript, keys, append(putArguments(item.call, text), s.conn.Instance())...)
 	}
