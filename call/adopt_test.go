@@ -304,7 +304,7 @@ func TestPressBetweenSurveyAndAdoption(t *testing.T) {
 			b.PressDigits("*1")
 			fx.until("the press is nobody's", func() bool { return strings.Contains(fx.log.String(), "press on a leg of no call") })
 		}}})
-	fx.ctl.Orphans([]calls.Call{k.LiveCall(k.Encode())})
+	fx.ctl.Orphans([]calls.Call{k.LiveCall(k.Encode())}, nil)
 	fx.missed(b)
 	fx.wantState(a, "on")
 	fx.pressCode(b)

@@ -49,7 +49,7 @@ func TestEnteredAfterTakeover(t *testing.T) {
 	fx.must(err)
 	live := k.LiveCall(before)
 	live.Token++
-	two.Orphans([]calls.Call{live})
+	two.Orphans([]calls.Call{live}, nil)
 	fx.until("the call is taken over", func() bool { return two.followsNow(a.UUID()) && !one.followsNow(a.UUID()) })
 	taken := a.Get(handover.Variable)
 	a.Set(handover.Variable, before)

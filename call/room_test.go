@@ -426,7 +426,7 @@ func TestRoomPressJustAfterTakeover(t *testing.T) {
 		r.must(err)
 		live := k.LiveCall(k.Encode())
 		live.Token++
-		next.Orphans([]calls.Call{live})
+		next.Orphans([]calls.Call{live}, nil)
 		r.until("the call is taken over", func() bool { return next.followsNow(leg.UUID()) })
 	}
 	alice.PressDigits("*1")

@@ -8,7 +8,6 @@ import (
 	"tapedeck/call/handover"
 	"tapedeck/call/survey"
 	"tapedeck/recording"
-	"tapedeck/store"
 )
 
 // stray is a call of another instance that was found on a FreeSWITCH. Redis may not
@@ -70,22 +69,9 @@ func (t *takeover) takeStray(link Link, s stray, legs []string, drafts func() []
 	})
 }
 
-// Unproved takes the store's report of live calls whose owner seems to be dead and whose
-// entries in Redis are not believed. What FreeSWITCH has of them counts, as with a call
-// that Redis does not know.
-func (ctl *Controller) Unproved(ids []store.ID) {
-	ctl.post(func(time.Time) {
-		for _, id := range ids {
-			if ctl.calls[id.ID] == nil && !ctl.takeover.claiming[id.ID] {
-				ctl.takeover.search(id.ID)
-			}
-		}
-	})
-}
-
 // search asks FreeSWITCH for the snapshot of a call, and watches its owner from then on.
 func (t *takeover) search(call string) {
-	if _, watched := t.strays[call]; watched {
+	if _, watched := t.strays[call]; watched || t.ctl.calls[call] != nil || t.claiming[call] {
 		return
 	}
 	bySwitch := map[string][]string{}

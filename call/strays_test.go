@@ -58,7 +58,7 @@ func TestUnproved(t *testing.T) {
 			t.Error("nobody has asked whether the owner lives")
 		}
 	})
-	fx.ctl.Unproved(ids)
+	fx.ctl.Orphans(nil, ids)
 	fx.until("the call is taken over", func() bool { return s.has() == 1 })
 	fx.until("it is followed", func() bool { return fx.meter.get("adopted adopted") == 1 })
 	fx.settle()

@@ -87,14 +87,18 @@ func (t *takeover) adoptedElsewhere(ev *esl.Event) {
 }
 
 // Orphans takes over live calls whose owner is dead. The store reports them again as
-// long as they are orphans.
-func (ctl *Controller) Orphans(orphans []calls.Call) {
+// long as they are orphans. Of calls whose entries in Redis are not believed counts what
+// FreeSWITCH has, as of those that Redis does not know.
+func (ctl *Controller) Orphans(orphans []calls.Call, unproved []store.ID) {
 	drafts := sync.OnceValue(reaper{ctl}.drafts) // read once for all of them: a dead owner writes no more
 	ctl.post(func(time.Time) {
 		for _, live := range orphans {
 			if link := ctl.cfg.Switches[live.Switch]; link != nil && ctl.calls[live.ID] == nil {
 				ctl.takeover.begin(link, live, drafts)
 			}
+		}
+		for _, id := range unproved {
+			ctl.takeover.search(id.ID)
 		}
 	})
 }

@@ -61,7 +61,7 @@ func TestTakeoverOfMany(t *testing.T) {
 		orphans[i] = calls.Call{ID: id, Organisation: "acme", Switch: "fs1", Leg: id, Anchor: id, Owner: "dead", Token: 1}
 	}
 	before, began := reads.Load(), time.Now()
-	fx.ctl.Orphans(orphans)
+	fx.ctl.Orphans(orphans, nil)
 	fx.until("all calls are taken over", func() bool { return left.has() == many })
 	t.Logf("taken over in %s", time.Since(began))
 	if n := reads.Load() - before; n > 3 { // the reaper and the new link read them, too

@@ -40,11 +40,8 @@ type party struct {
 // Lost is calls.Follower's.
 func (p *party) Lost(o, id string) { p.tell.Note(func() { p.lost = append(p.lost, o+"/"+id) }) }
 
-// Unproved is calls.Follower's.
-func (p *party) Unproved([]store.ID) {}
-
 // Orphans is calls.Follower's.
-func (p *party) Orphans(list []calls.Call) {
+func (p *party) Orphans(list []calls.Call, _ []store.ID) {
 	p.tell.Note(func() { p.orphans = append(p.orphans, list) })
 }
 

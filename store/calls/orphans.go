@@ -164,11 +164,9 @@ func (w *orphanWatch) tell(ctx context.Context, known []string, dead map[string]
 	}
 	// The others were claimed between the two readings.
 	orphans = slices.DeleteFunc(orphans, func(c Call) bool { return !dead[c.Owner] })
-	if len(orphans) > 0 {
-		s.follower.Orphans(orphans)
-	}
-	if forged = s.disbelieved(forged); len(forged) > 0 {
-		s.follower.Unproved(forged)
+	unproved := s.disbelieved(forged)
+	if len(orphans)+len(unproved) > 0 {
+		s.follower.Orphans(orphans, unproved)
 	}
 }
 

@@ -28,13 +28,13 @@ type party struct {
 func (p *party) Lost(o, id string) { p.tell.Note(func() { p.lost = append(p.lost, o+"/"+id) }) }
 
 // Orphans is Follower's.
-func (p *party) Orphans(calls []Call) {
-	p.tell.Note(func() { p.orphans, p.at = append(p.orphans, calls), append(p.at, time.Now()) })
-}
-
-// Unproved is Follower's.
-func (p *party) Unproved(ids []store.ID) {
-	p.tell.Note(func() { p.unproved = append(p.unproved, ids...) })
+func (p *party) Orphans(calls []Call, unproved []store.ID) {
+	p.tell.Note(func() {
+		p.unproved = append(p.unproved, unproved...)
+		if len(calls) > 0 {
+			p.orphans, p.at = append(p.orphans, calls), append(p.at, time.Now())
+		}
+	})
 }
 
 // quick is a lease for tests that do not measure it.

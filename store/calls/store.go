@@ -55,13 +55,11 @@ type Follower interface {
 	// because it belongs to another instance now or was ended by it. One call at
 	// a time.
 	Lost(organisation, id string)
-	// Unproved is told of live calls whose owner seems to be dead and whose entries are not
-	// believed (store.ErrForged). It is called like Orphans.
-	Unproved([]store.ID)
 	// Orphans is told of the live calls whose owner is dead, again each second
-	// while there are some. It is called by a goroutine of its own, one call at a
+	// while there are some; unproved are calls that seem to be so, but whose entries are
+	// not believed (store.ErrForged). It is called by a goroutine of its own, one call at a
 	// time; it may call Claim.
-	Orphans([]Call)
+	Orphans(orphans []Call, unproved []store.ID)
 }
 
 // Store is the live calls in Redis, and this instance's lease on its own. Its
