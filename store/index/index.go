@@ -1,6 +1,7 @@
 // Package index keeps an index of all recordings in Redis, so that a page of them
 // is found without reading the others. The sidecar beside each file is the truth;
-// Reindex makes the index again from the sidecars.
+// Reindex makes the index again from the sidecars. Each recording has a seal, because who
+// may hear it is found in the index.
 //
 // A crash of Tapedeck loses what was saved and is not in Redis yet; the next
 // Reindex has it. When Redis loses data, the index does not count as whole until
@@ -41,6 +42,7 @@ func idOf(organisation, id string) store.ID { return store.ID{Organisation: orga
 // number of goroutines.
 type Index struct {
 	conn     *store.Conn
+	seal     *store.Seal
 	queue    queue
 	searches chan struct{} // holds one for each search that goes on
 	reported uint64        // how many dropped changes were logged; Run's own
@@ -48,7 +50,7 @@ type Index struct {
 
 // New adds the index to what a Conn does.
 func New(conn *store.Conn) *Index {
-	x := &Index{conn: conn, queue: queue{limit: maxQueued}, searches: make(chan struct{}, atOnce)}
+	x := &Index{conn: conn, seal: conn.NewSeal("recording"), queue: queue{limit: maxQueued}, searches: make(chan struct{}, atOnce)}
 	conn.Add(store.Subject{Report: x.report, Repair: x.repair, Write: x.writeQueued, Unwritten: x.unwritten})
 	return x
 }

@@ -79,8 +79,8 @@ func (x *Index) search(ctx context.Context, w *matcher) (list []Recording, next 
 }
 
 // readRecordings reads recordings. In its result nil stands for recordings that
-// are gone, those that lack a word, and those that this version cannot read, which
-// are logged.
+// are gone, those that lack a word, those that are not believed, and those that this
+// version cannot read, which are logged.
 func (x *Index) readRecordings(ctx context.Context, places []place, w *matcher) ([]*Recording, error) {
 	values, keys, ids := make([]*redis.StringCmd, len(places)), make([]string, len(places)), make([]string, len(places))
 	for i, p := range places {
@@ -116,6 +116,11 @@ func (x *Index) readRecordings(ctx context.Context, places []place, w *matcher) 
 		}
 		if err == nil && !w.mayMatch(ids[i], text) {
 			continue
+		}
+		if err == nil {
+			if _, forged := x.seal.CheckJSON(text, keys[i]); forged != nil {
+				continue // it has been counted and logged
+			}
 		}
 		var r Recording
 		if err == nil {

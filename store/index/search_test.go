@@ -200,7 +200,7 @@ func TestChangesOfTheSameRecording(t *testing.T) {
 		}
 		for i, want := range []int{1, -1, -1} {
 			var reply *redis.Cmd
-			err := s.conn.Scripts(t.Context(), func(run store.RunScript) { reply = changes[i].write(run) })
+			err := s.conn.Scripts(t.Context(), func(run store.RunScript) { reply = changes[i].write(run, s.seal) })
 			if n, _ := reply.Int(); n != want || err != nil {
 				t.Errorf("change %d: %d, want %d: %v", i, n, want, err)
 			}

@@ -54,7 +54,7 @@ func (x *Index) writeOnce(ctx context.Context, batch []*edit) error {
 	replies := make([]*redis.Cmd, len(batch))
 	err := x.conn.Scripts(ctx, func(run store.RunScript) {
 		for i, change := range batch {
-			replies[i] = change.write(run)
+			replies[i] = change.write(run, x.seal)
 		}
 	})
 	for i, change := range batch {
@@ -107,7 +107,7 @@ func organisationsOf(batch []*edit) (list []any) {
 }
 
 // write adds the script for a change.
-func (change *edit) write(run store.RunScript) *redis.Cmd {
+func (change *edit) write(run store.RunScript, seal *store.Seal) *redis.Cmd {
 	o, id := change.id.Organisation, change.id.ID
 	keys := make([]string, 0, 4+facets)
 	keys = append(keys, recordingKey(o, id), writtenKey(o), deletedKey(o), stampKey(o))
@@ -115,8 +115,11 @@ func (change *edit) write(run store.RunScript) *redis.Cmd {
 		keys = append(keys, facetKey(o, f))
 	}
 	body, seen := change.body, ""
-	if change.swept {
+	switch {
+	case change.swept:
 		body = []byte("-")
+	case body != nil:
+		body = seal.JSON(body, keys[0])
 	}
 	if change.seen != 0 {
 		seen = strconv.FormatInt(change.seen, 10)
