@@ -22,7 +22,7 @@ var mayImport = map[string][]string{
 	"cmd/recordings":        {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "cmd/storeclient", "cmd/words", "flow", "internal/tidy", "recording", "recording/audit", "recording/chain", "store/index", "store/policy"},
 	"cmd/simulate":          {"cmd/words", "esl/esltest"},
 	"cmd/spooltest":         {"internal/testkit", "recording", "recording/audit"},
-	"cmd/storeclient":       {"cmd/config", "cmd/words", "store", "store/calls", "store/index", "store/policy"},
+	"cmd/storeclient":       {"cmd/config", "cmd/words", "internal/durable", "store", "store/calls", "store/index", "store/policy"},
 	"cmd/words":             {},
 
 	"call":                {"call/confirm", "call/files", "call/handover", "call/keyfile", "call/roomrules", "call/survey", "call/who", "esl", "flow", "internal/recent", "internal/tidy", "recording", "store", "store/calls", "store/index", "toggle"},

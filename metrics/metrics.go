@@ -20,7 +20,7 @@ type Metrics struct {
 
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
-	problems, adopted, console                             *prometheus.CounterVec
+	problems, adopted, console, forged                     *prometheus.CounterVec
 	missing, purged, unknown                               prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
@@ -58,6 +58,8 @@ func New() *Metrics {
 			"Problems of recordings, by what a sidecar calls them, when they are noticed.", "problem"),
 		adopted: counters("tapedeck_adopted_calls_total",
 			"Calls that another Tapedeck followed before: adopted (taken over), ended (while nobody followed them), failed, yielded (to another instance).", "outcome"),
+		forged: counters("tapedeck_store_forged_total",
+			"Records in Redis that were not believed, when they were read: session, policy, call, recording, ask (a request of another instance), answer (to one).", "record"),
 		console: counters("tapedeck_console_requests_total", "Requests to the console and its API, by method and status.", "method", "code"),
 		rejected: counters("tapedeck_outbound_rejected_total",
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
@@ -149,6 +151,9 @@ func (m *Metrics) StoreUp(up bool) { m.storeUp.Set(one(up)) }
 func (m *Metrics) Store(operation string, d time.Duration, _ error) {
 	m.storeSeconds.WithLabelValues(word(operation)).Observe(d.Seconds())
 }
+
+// Forged counts a record in Redis that was not believed.
+func (m *Metrics) Forged(record string) { m.forged.WithLabelValues(word(record)).Inc() }
 
 // Policy sets the revision of the policy that counts.
 func (m *Metrics) Policy(revision string) {

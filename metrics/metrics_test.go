@@ -60,6 +60,7 @@ func used() *Metrics {
 	m.Rejected("peer_not_allowed")
 	m.WatchUp("fs1", true)
 	m.StoreUp(true)
+	m.Forged("session")
 	m.Evidence(-1)
 	m.Store("policy_read", time.Millisecond, nil)
 	m.Policy("0123abcd")

@@ -63,7 +63,7 @@ type Config struct {
 	// None: everything in Redis is believed. See Seal.
 	Keys []string
 	// OnForged, if not nil, is told of every record that is not believed: session,
-	// policy, call, ask or answer.
+	// policy, call, recording, ask or answer.
 	OnForged func(record string)
 	// OnUp, if not nil, is told when Redis comes or goes, and by Open how it is
 	// at first. Its calls do not overlap. It must not call the Conn.

@@ -8,7 +8,8 @@ import (
 // The keys. All that belongs to one organisation has the hash tag {organisation}
 // and so lies in one slot of a Redis Cluster; the rest stands alone, each key
 // used by itself. Several versions of Tapedeck may share a Redis: a key or the
-// layout of its value never changes, it gets another name.
+// layout of its value never changes, it gets another name. A seal is a field more at the end
+// of a JSON text (seal.go), which those without a key ignore.
 //
 // store/policy:
 //

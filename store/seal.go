@@ -48,6 +48,10 @@ func (c *Conn) NewSeal(record string) *Seal {
 // Seals reports whether there is a key.
 func (s *Seal) Seals() bool { return len(s.keys) > 0 }
 
+// KeyChanges reports whether there is a second key, so that a record may have the seal of a
+// key that does not sign any more.
+func (s *Seal) KeyChanges() bool { return len(s.keys) > 1 }
+
 // sealSize is how many bytes a seal has as text.
 const sealSize = 43
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,7 +96,7 @@ func TestCluster(t *testing.T) {
 			t.Errorf("slot of %s is %d, computed %d", key, n, slot(key))
 		}
 	}
-	address := fmt.Sprintf("%s,redis://localhost:%d", nodes[0].URL(), nodes[1].Port)
+	address := nodes[0].URL() + "," + nodes[1].URLOf("localhost")
 	a, b := openAt(t, address, "a").run(t), openAt(t, address, "b").run(t)
 	if _, ok := a.Client().(*redis.ClusterClient); !ok {
 		t.Fatalf("client %T", a.Client())
@@ -225,5 +224,6 @@ sentinel failover-timeout tape 5000
 		replicas, err := c.Replicas(t.Context(), "tape").Result()
 		return err == nil && len(replicas) == 1 && replicas[0]["master-link-status"] == "ok"
 	})
-	return "redis+sentinel://" + net.JoinHostPort("127.0.0.1", fmt.Sprint(port)) + "/tape"
+	user, _, _ := strings.Cut(strings.TrimPrefix(master.URL(), "redis://"), "@")
+	return "redis+sentinel://" + user + "@" + node + "/tape"
 }

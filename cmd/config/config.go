@@ -77,7 +77,10 @@ type Switch struct {
 // Store is the address of Redis. It is a secret, because a URL may contain a
 // password. Several addresses are separated by commas, as store.Config takes them.
 type Store struct {
-	Redis esl.Secret `yaml:"redis"`
+	Redis   esl.Secret `yaml:"redis"`
+	KeyFile string     `yaml:"key_file"` // authenticates what is read back, see Keys
+
+	KeyNamed bool `yaml:"-"` // the file has the key key_file, so the file has to be there
 }
 
 // Embedded reports whether Redis runs inside serve, where no other process can
@@ -89,7 +92,7 @@ func Default() *Config {
 	var c Config
 	c.Listen = "127.0.0.1:8084"
 	c.Allow = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
-	c.Store.Redis = esl.NewSecret(store.Embedded)
+	c.Store.Redis, c.Store.KeyFile = esl.NewSecret(store.Embedded), "/etc/tapedeck/store.key"
 	dir, err := recording.NewDir("/var/spool/tapedeck")
 	if err != nil {
 		panic(err) // the name is a constant

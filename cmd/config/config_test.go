@@ -55,6 +55,7 @@ func same(a, b *Config) bool {
 	x, y := *a, *b
 	x.Store.Redis, y.Store.Redis = esl.Secret{}, esl.Secret{}
 	x.PolicyNamed, y.PolicyNamed = false, false
+	x.Store.KeyNamed, y.Store.KeyNamed = false, false
 	return ar == br && reflect.DeepEqual(x, y)
 }
 
@@ -130,6 +131,7 @@ log: { level: debug, format: json }
 	want.Prompts.Dir, want.Prompts.Language = "/srv/sounds", "es"
 	want.Metrics.Listen, want.Log.Level, want.Log.Format = "localhost:1", slog.LevelDebug, "json"
 	want.SocketSecret = esl.NewSecret("a-secret-of-the-dialplan")
+	want.Store.KeyFile = Default().Store.KeyFile
 	want.Store.Redis = esl.NewSecret("redis://:pw@a:1,redis://:pw@b:2")
 	want.Switches = []Switch{{Name: "fs1", Address: "[2001:db8::5]:8021", Password: esl.NewSecret("ClueCon")},
 		{Name: "fs2", Address: "switch.example.net:8021", Password: esl.NewSecret("from a file"), PasswordFile: password}}

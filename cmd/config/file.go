@@ -83,7 +83,10 @@ func (r *reader) config(n *yaml.Node, c *Config) {
 				}
 			}
 		},
-		"store": r.section("store", map[string]read{"redis": func(n *yaml.Node) { r.redis(n, &c.Store.Redis) }}),
+		"store": r.section("store", map[string]read{
+			"redis":    func(n *yaml.Node) { r.redis(n, &c.Store.Redis) },
+			"key_file": func(n *yaml.Node) { c.Store.KeyNamed = r.path(n, "store.key_file", &c.Store.KeyFile) },
+		}),
 		"recordings": r.section("recordings", map[string]read{
 			"dir": func(n *yaml.Node) {
 				if _, dir, ok := r.folder(n, "recordings.dir"); ok {

@@ -28,7 +28,17 @@ type stores struct {
 // openStores opens Redis and reads the policy that is there. The order is that in
 // which conn.Run does their work.
 func openStores(ctx context.Context, cfg *config.Config, m *metrics.Metrics, log *slog.Logger) (*stores, error) {
-	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Logger: log, Observe: m.Store, OnUp: m.StoreUp})
+	keys, readable, err := cfg.Store.Keys()
+	switch {
+	case err != nil:
+		return nil, err
+	case readable:
+		log.Warn("others may read the key of the store: chmod 600", "file", cfg.Store.KeyFile)
+	case len(keys) == 0 && !cfg.Store.Embedded():
+		log.Warn("whoever may write to redis is believed: he can sign in, turn recordings off and change the policy. `tapedeck store key` makes a key against that; copy it to all instances",
+			"file", cfg.Store.KeyFile)
+	}
+	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Keys: keys, OnForged: m.Forged, Logger: log, Observe: m.Store, OnUp: m.StoreUp})
 	if err != nil {
 		return nil, err
 	}

@@ -11,10 +11,9 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 
 	"tapedeck/cmd/config"
+	"tapedeck/internal/durable"
 	"tapedeck/recording/chain"
 )
 
@@ -67,27 +66,15 @@ func writeKey(path string, public ed25519.PublicKey, private ed25519.PrivateKey)
 }
 
 // create writes a file that is not there yet.
-func create(path string, mode fs.FileMode, block *pem.Block) (err error) {
-	folder, err := os.Stat(filepath.Dir(path))
-	if err != nil {
-		return fmt.Errorf("audit key: %w: make the folder first", err)
-	}
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func create(path string, mode fs.FileMode, block *pem.Block) error {
+	err := durable.Create(path, pem.EncodeToMemory(block), mode)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("audit key: %s is there already: move it away first; what it has signed needs its public key", path)
 	}
 	if err != nil {
 		return fmt.Errorf("audit key: %w", err)
 	}
-	defer func() {
-		if err = errors.Join(err, f.Close()); err != nil {
-			err = errors.Join(fmt.Errorf("audit key: %w", err), os.Remove(path))
-		}
-	}()
-	if owner, ok := folder.Sys().(*syscall.Stat_t); ok {
-		_ = f.Chown(int(owner.Uid), int(owner.Gid)) // only root can
-	}
-	return errors.Join(f.Chmod(mode), pem.Encode(f, block), f.Sync())
+	return nil
 }
 
 // readKey reads a key file. The error is fs.ErrNotExist if there is none.

@@ -54,8 +54,12 @@ func OpenPolicy(ctx context.Context, cfg *config.Config) (*store.Conn, *policy.S
 
 // open opens Redis. up says why Redis is not there, nil if it is.
 func open(ctx context.Context, cfg *config.Config) (conn *store.Conn, up func() error, err error) {
+	keys, _, err := cfg.Store.Keys()
+	if err != nil {
+		return nil, nil, err
+	}
 	var last atomic.Value // failure of the last operation that failed
-	conn, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout,
+	conn, err = store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Timeout: timeout, Keys: keys,
 		Logger: slog.New(slog.DiscardHandler),
 		Observe: func(_ string, _ time.Duration, err error) {
 			if err != nil {

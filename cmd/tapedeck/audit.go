@@ -11,15 +11,15 @@ import (
 	"tapedeck/recording/chain"
 )
 
-// auditFlags returns the flags that both commands about the evidence log have.
-func auditFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
+// configFlags returns the flags of a command, with the one that names the daemon file.
+func configFlags(name string) (flags *flag.FlagSet, daemonFile *string) {
 	flags = flag.NewFlagSet(name, flag.ContinueOnError)
 	return flags, flags.String("config", "", "daemon `FILE`, which says where everything is (default "+config.DefaultFile+", if there is one)")
 }
 
 // auditKey makes the key that signs the evidence log.
 func auditKey(_ context.Context, args []string, env environment) error {
-	flags, daemonFile := auditFlags("audit key")
+	flags, daemonFile := configFlags("audit key")
 	if _, err := parse(flags, args, env.stdout, 0, ""); err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func auditKey(_ context.Context, args []string, env environment) error {
 // the audit log and with the sidecars. It writes nothing; so root may name files that it
 // alone may read.
 func auditVerify(ctx context.Context, args []string, env environment) error {
-	flags, daemonFile := auditFlags("audit verify")
+	flags, daemonFile := configFlags("audit verify")
 	dir := flags.String("dir", "", "the folder of the evidence logs, such as a copy: `DIR` (default: audit.dir)")
 	recordings := flags.String("recordings", "", "the folder of the recordings and of the audit log: `DIR` (default: recordings.dir)")
 	var files proof.Files

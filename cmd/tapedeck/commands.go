@@ -26,6 +26,7 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
   tapedeck recordings hold ID --reason TEXT [--by NAME]
                                                  keep one from being deleted
   tapedeck recordings release ID [--by NAME]     end that
+  tapedeck store key                             make the key that authenticates what is in Redis
   tapedeck audit key                             make the key that signs the evidence log
   tapedeck audit verify [--dir DIR] [--recordings DIR] [--checkpoint FILE ...] [--key FILE ...]
                                                  report what was changed in the audit log, the sidecars
@@ -41,7 +42,7 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
                                                  make a bearer token for the API, print its secret
   tapedeck token ls [ACCOUNT]                    list tokens
   tapedeck token rm ID                           revoke one
-                                                 (recordings, audit, account and token: [--config FILE])
+                                                 (recordings, store, audit, account and token: [--config FILE])
   tapedeck version
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
@@ -65,6 +66,8 @@ var commands = map[string]command{
 	"recordings purge":   recordingsPurge,
 	"recordings hold":    recordingsHold,
 	"recordings release": recordingsRelease,
+
+	"store key": storeKey,
 
 	"audit key":    auditKey,
 	"audit verify": auditVerify,

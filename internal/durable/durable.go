@@ -146,6 +146,25 @@ func chown(f *os.File, like fs.FileInfo) {
 	}
 }
 
+// Create makes a file that is not there yet, with this mode and the folder's owner, on the
+// disk when Create returns. The error is fs.ErrExist if it is there.
+func Create(path string, data []byte, mode fs.FileMode) (err error) {
+	folder, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("%w: make the folder first", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	chown(f, folder)
+	_, err = f.Write(data)
+	if err = errors.Join(f.Chmod(mode), err, f.Sync(), f.Close()); err != nil {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
 // OpenShared opens a file that several processes write to, and makes it if it is
 // missing. A new one gets the owner of its folder, and whoever may write into the
 // folder may write to it. A link is ErrLink.

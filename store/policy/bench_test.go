@@ -10,7 +10,7 @@ import (
 
 func benchStore(b testing.TB) *instance {
 	b.Helper()
-	s := openWith(b, store.Config{}, storetest.NewSpy())
+	s := openWith(b, store.Config{Keys: []string{storetest.Key}}, storetest.NewSpy())
 	if err := s.Apply(b.Context(), storetest.Policy(b, 1, 20, 500)); err != nil {
 		b.Fatal(err)
 	}

@@ -57,6 +57,9 @@ func New(ctx context.Context, conn *store.Conn) (*Store, error) {
 // more. Only the start does so: instances with their keys in another order would do it
 // again and again.
 func (s *Store) sealAnew(ctx context.Context) {
+	if !s.seal.KeyChanges() {
+		return
+	}
 	m, _, err := s.current(ctx)
 	s.mu.Lock()
 	defer s.mu.Unlock()

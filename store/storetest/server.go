@@ -3,8 +3,10 @@
 package storetest
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 
@@ -85,16 +87,38 @@ func (m Mini) DropSubscribers(t testing.TB) {
 	}
 }
 
-// Redis is a real redis-server.
+// ACL is what Tapedeck's user may do on a Redis, as docs/operate.md has it. All instances
+// of the tests are this user, on every real redis-server.
+const ACL = "~tapedeck:* &tapedeck:* -@all +get +set +getrange +del +exists +expire +pexpire +persist +pttl" +
+	" +hset +hdel +hlen +hmget +hgetall +sadd +srem +smembers" +
+	" +zadd +zrem +zcard +zscore +zmscore +zlexcount +zrange +zrangebyscore +zrangebylex +zrevrangebylex +zremrangebyscore" +
+	" +eval +evalsha +time +multi +exec +discard +watch +unwatch +publish +subscribe +unsubscribe +ping"
+
+// ClusterACL is what its user needs besides on the nodes of a cluster.
+const ClusterACL = "+cluster|slots"
+
+// password is that of the user tapedeck.
+const password = "of-the-tests"
+
+// Redis is a real redis-server with the user tapedeck, who may do what ACL says.
 type Redis struct{ *testkit.Redis }
+
+// URL is its address for store.Config.
+func (r Redis) URL() string { return r.URLOf("127.0.0.1") }
+
+// URLOf is its address under another name of this host.
+func (r Redis) URLOf(host string) string {
+	return fmt.Sprintf("redis://tapedeck:%s@%s:%d", password, host, r.Port)
+}
 
 // NewRedis starts one that keeps its data when it is killed; the test's end stops
 // it. The test is skipped where there is none.
 func NewRedis(t testing.TB, args ...string) Redis {
 	t.Helper()
-	return Redis{testkit.StartRedis(t, append([]string{"--appendonly", "yes",
+	user := append([]string{"--user", "tapedeck", "on", ">" + password}, strings.Fields(ACL+" "+ClusterACL)...)
+	return Redis{testkit.StartRedis(t, append(append(user, "--appendonly", "yes",
 		// While it waits for the disk, Redis answers before it writes; a test that kills it would lose that.
-		"--appendfsync", "no"}, args...)...)}
+		"--appendfsync", "no"), args...)...)}
 }
 
 // Stop is Server's.
@@ -109,13 +133,14 @@ func (r Redis) DropSubscribers(t testing.TB) {
 	}
 }
 
-// Client is a plain client for looking into a server.
+// Client is a plain client for looking into a server. It may do everything.
 func Client(t testing.TB, srv interface{ URL() string }) redis.UniversalClient {
 	t.Helper()
 	o, err := redis.ParseURL(srv.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.Username, o.Password = "", ""
 	o.MaxRetries, o.DialerRetries, o.Protocol, o.DisableIdentity = -1, 1, 2, true
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = testkit.Patience, testkit.Patience, testkit.Patience, testkit.Patience
 	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}

@@ -1,0 +1,114 @@
+package daemon_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tapedeck/cmd/config"
+	"tapedeck/cmd/daemon"
+	"tapedeck/cmd/daemon/daemontest"
+	"tapedeck/cmd/spooltest"
+	"tapedeck/console/access"
+	"tapedeck/internal/testkit"
+	"tapedeck/store/session"
+	"tapedeck/store/storetest"
+)
+
+// forgedSession is a session of an account without a password, as anybody can compute it
+// who knows its name and role, and the cookie for it.
+func forgedSession(t *testing.T, account string) (id, text string, cookie *http.Cookie) {
+	t.Helper()
+	named, err := json.Marshal([]any{access.Account{Name: account, Role: access.Operator}, ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stamp := sha256.Sum256(named)
+	secret := base64.RawURLEncoding.EncodeToString(make([]byte, 32))
+	sum := sha256.Sum256([]byte(secret))
+	id = hex.EncodeToString(sum[:])
+	made, err := json.Marshal(session.Session{ID: id, Account: account, Stamp: hex.EncodeToString(stamp[:16]), CSRF: secret, From: "127.0.0.1", Began: time.Now(), Seen: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id, string(made), &http.Cookie{Name: "tapedeck_session", Value: secret}
+}
+
+// TestRedisWriter: whoever writes to Redis does not sign in, if there is a key. Without
+// one he does, and the log says so when Tapedeck starts.
+func TestRedisWriter(t *testing.T) {
+	for name, want := range map[string]int{"with a key": http.StatusUnauthorized, "without a key": http.StatusOK} {
+		t.Run(name, func(t *testing.T) {
+			redis := testkit.StartRedis(t)
+			dir := spooltest.Folder(t)
+			key := filepath.Join(dir, "store.key")
+			more := strings.Replace(daemontest.RedisLine(redis), "}", ", key_file: "+key+" }", 1)
+			if want == http.StatusUnauthorized {
+				testkit.Replace(t, key, strings.Repeat("k", 64)+"\n")
+			} else {
+				more = daemontest.RedisLine(redis)
+			}
+			testkit.Replace(t, filepath.Join(dir, "accounts.yaml"), "version: 1\naccounts:\n  robot: { role: operator }\n")
+			testkit.Replace(t, filepath.Join(dir, "policy.yaml"), switchable)
+			cfg, err := config.Parse("tapedeck.yaml", []byte(spooltest.DaemonFile(dir, more)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var log bytes.Buffer
+			d, err := daemon.Start(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer d.Stop()
+
+			id, text, cookie := forgedSession(t, "robot")
+			writer := storetest.Client(t, redis)
+			if err := writer.Set(t.Context(), "tapedeck:{sessions}:session:"+id, text, time.Hour).Err(); err != nil {
+				t.Fatal(err)
+			}
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/api/v1/recordings", d.Addresses().Console), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.AddCookie(cookie)
+			answer, err := http.DefaultClient.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			http.DefaultClient.CloseIdleConnections()
+			if answer.StatusCode != want {
+				t.Errorf("the forged session gets %d, want %d", answer.StatusCode, want)
+			}
+			d.Stop()
+			if warned := strings.Contains(log.String(), "whoever may write to redis is believed"); warned != (want == http.StatusOK) {
+				t.Errorf("warned: %v:\n%s", warned, &log)
+			}
+		})
+	}
+}
+
+// TestStoreKeyThatIsNotThere: a key that the daemon file names has to be there.
+func TestStoreKeyThatIsNotThere(t *testing.T) {
+	redis, dir := testkit.StartRedis(t), spooltest.Folder(t)
+	more := strings.Replace(daemontest.RedisLine(redis), "}", ", key_file: "+filepath.Join(dir, "store.key")+" }", 1)
+	cfg, err := config.Parse("tapedeck.yaml", []byte(spooltest.DaemonFile(dir, more)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := daemon.Start(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil {
+		d.Stop()
+		t.Error("it starts")
+	} else if !strings.Contains(err.Error(), "tapedeck store key") {
+		t.Error(err)
+	}
+}
