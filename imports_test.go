@@ -13,7 +13,7 @@ import (
 var mayImport = map[string][]string{
 	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/proof", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "recording/chain", "store/policy"},
 	"cmd/config":            {"esl", "internal/durable", "internal/strictyaml", "recording", "store"},
-	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "console", "console/access", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "store", "store/ask", "store/calls", "store/index", "store/policy", "store/session", "toggle"},
+	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "console", "console/access", "console/identity", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "store", "store/ask", "store/calls", "store/index", "store/policy", "store/session", "toggle"},
 	"cmd/daemon/daemontest": {"cmd/config", "cmd/daemon", "cmd/spooltest", "esl/esltest", "internal/testkit"},
 	"cmd/demo":              {"cmd/config", "cmd/daemon", "console/access", "esl", "esl/esltest", "flow", "recording", "store/calls"},
 	"cmd/maintenance":       {"call", "flow", "recording", "recording/audit", "recording/evidence", "store/calls", "store/index"},

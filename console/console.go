@@ -11,7 +11,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"tapedeck/console/access"
@@ -36,11 +35,11 @@ type Config struct {
 	Audit    *audit.Log
 	Evidence func() ops.Evidence // what is known of the evidence log
 	Accounts *access.Accounts
-	Proxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed
-	TLS      bool           // every request comes by HTTPS, whatever a proxy says
-	Idle     time.Duration  // ends a session that is not used; 0: 30 minutes
-	Lifetime time.Duration  // ends one that is; 0: 12 hours
-	Beat     time.Duration  // how often a stream of live calls is looked after; 0: 5 seconds
+	Proxies  identity.Proxies // which are believed, and whether all requests come by HTTPS
+	Idle     time.Duration    // ends a session that is not used; 0: 30 minutes
+	Lifetime time.Duration    // ends one that is; 0: 12 hours
+	Beat     time.Duration    // how often a stream of live calls is looked after; 0: 5 seconds
+	Meter    ops.Meter        // nil: nothing is counted
 	Log      *slog.Logger
 }
 
@@ -59,9 +58,9 @@ type Server struct {
 // New makes a Server. Its handler works while Run runs.
 func New(cfg Config) (*Server, error) {
 	s := &Server{log: cfg.Log, mux: http.NewServeMux(), crossOrigin: http.NewCrossOriginProtection(),
-		proxies: identity.Proxies{Trusted: cfg.Proxies, TLS: cfg.TLS}}
+		proxies: cfg.Proxies}
 	s.operations = ops.New(ops.Config{Index: cfg.Index, Calls: cfg.Calls, Presser: cfg.Presser, Policy: cfg.Policy,
-		Dir: cfg.Dir, Audit: cfg.Audit, Evidence: cfg.Evidence, Log: cfg.Log})
+		Dir: cfg.Dir, Audit: cfg.Audit, Evidence: cfg.Evidence, Meter: cfg.Meter, Log: cfg.Log})
 	checker := identity.New(identity.Config{Accounts: cfg.Accounts, Sessions: cfg.Sessions, Proxies: s.proxies,
 		Idle: cfg.Idle, Lifetime: cfg.Lifetime, WrongToken: s.operations.Audit.WrongToken, Log: cfg.Log})
 	beat := cmp.Or(cfg.Beat, respond.BeatEvery)
@@ -72,8 +71,8 @@ func New(cfg Config) (*Server, error) {
 	return s, err
 }
 
-// Run follows the live calls for those who look at them, until ctx ends. It is
-// called once.
+// Run follows the live calls for those who look at them, and floods of attempts to sign
+// in, until ctx ends. It is called once.
 func (s *Server) Run(ctx context.Context) error { return s.operations.Run(ctx) }
 
 // Handler is the whole console.

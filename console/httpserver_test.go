@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tapedeck/console"
+	"tapedeck/console/identity"
 )
 
 // deafConn is a client's connection that reads nothing after deaf is closed.
@@ -77,7 +78,7 @@ func TestDeaf(t *testing.T) {
 // more.
 func TestCrowd(t *testing.T) {
 	for _, proxies := range [][]netip.Prefix{nil, {netip.MustParsePrefix("127.0.0.0/8")}} {
-		s := newServer(t, console.Config{Proxies: proxies})
+		s := newServer(t, console.Config{Proxies: identity.Proxies{Trusted: proxies}})
 		web := httptest.NewUnstartedServer(nil)
 		web.Config = s.HTTPServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		web.Start()

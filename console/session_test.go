@@ -104,7 +104,7 @@ func TestCookie(t *testing.T) {
 		{"127.0.0.1:5", "http", false, true, true},
 	} {
 		l := consoletest.NewStill(t, func(cfg *console.Config) {
-			cfg.Proxies, cfg.TLS = loopback, c.all
+			cfg.Proxies = identity.Proxies{Trusted: loopback, TLS: c.all}
 		})
 		at := "http://console.example/sign-in"
 		if c.own {
@@ -117,7 +117,7 @@ func TestCookie(t *testing.T) {
 		w := httptest.NewRecorder()
 		l.Server.Handler().ServeHTTP(w, r)
 		got := w.Result().Header.Values("Set-Cookie")
-		if len(got) != 1 {
+		if len(got) != 2 {
 			t.Fatalf("%+v: %d, cookies %q", c, w.Code, got)
 		}
 		name, rest, _ := strings.Cut(got[0], "=")
@@ -128,6 +128,13 @@ func TestCookie(t *testing.T) {
 		}
 		if name != wantName || rest != want || len(secret) != 43 {
 			t.Errorf("%+v: %s", c, got[0])
+		}
+		wantKnown, want := "tapedeck_browser=", "; Path=/; Max-Age=7776000; HttpOnly; SameSite=Strict"
+		if c.tls {
+			wantKnown, want = "__Host-tapedeck_browser=", "; Path=/; Max-Age=7776000; HttpOnly; Secure; SameSite=Strict"
+		}
+		if !strings.HasPrefix(got[1], wantKnown) || !strings.HasSuffix(got[1], want) {
+			t.Errorf("%+v: %s", c, got[1])
 		}
 		// The cookie of the other kind of connection does not count.
 		r = httptest.NewRequest(http.MethodGet, "http://console.example/", nil)

@@ -116,7 +116,7 @@ const freeGuesses = 5
 // TestGuessing: after some wrong passwords even the right one has to wait, and the answer
 // says how long. From another address it does not.
 func TestGuessing(t *testing.T) {
-	l := newLab(t, func(cfg *console.Config) { cfg.Proxies = loopback })
+	l := newLab(t, func(cfg *console.Config) { cfg.Proxies.Trusted = loopback })
 	from := func(addr, password string) (*http.Response, string) {
 		return l.Do(l.Client(), http.MethodPost, "/sign-in", url.Values{"name": {"anna"}, "password": {password}}.Encode(),
 			"Content-Type: application/x-www-form-urlencoded", "X-Forwarded-For: 203.0.113.7, "+addr) // the client itself has written the left one

@@ -20,11 +20,11 @@ type Metrics struct {
 
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
-	problems, adopted, console, forged                     *prometheus.CounterVec
+	problems, adopted, console, signIns, forged            *prometheus.CounterVec
 	missing, purged, unknown                               prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
-	connections, storeUp, evidence                         prometheus.Gauge
+	connections, storeUp, evidence, signInFlood            prometheus.Gauge
 	watchUp, policy                                        *prometheus.GaugeVec
 }
 
@@ -61,6 +61,9 @@ func New() *Metrics {
 		forged: counters("tapedeck_store_forged_total",
 			"Records in Redis that were not believed, when they were read: session, policy, call, recording, ask (a request of another instance), answer (to one).", "record"),
 		console: counters("tapedeck_console_requests_total", "Requests to the console and its API, by method and status.", "method", "code"),
+		signIns: counters("tapedeck_sign_ins_total",
+			"Attempts to sign in to the console: ok, wrong, slowed (too soon after others), busy (too many passwords were to be compared).", "result"),
+		signInFlood: gauge("tapedeck_sign_in_flood", "Whether there is a flood of attempts to sign in that fail: 1 or 0."),
 		rejected: counters("tapedeck_outbound_rejected_total",
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
 		events: counters("tapedeck_watch_events_total", "Events of the watch links by name.", "event"),
@@ -143,6 +146,12 @@ func (m *Metrics) WatchUp(name string, up bool) { m.watchUp.WithLabelValues(name
 // Evidence sets how much the last verification of the evidence log found wrong; -1 if it
 // could not be done.
 func (m *Metrics) Evidence(findings int) { m.evidence.Set(float64(findings)) }
+
+// SignIn counts an attempt to sign in to the console.
+func (m *Metrics) SignIn(result string) { m.signIns.WithLabelValues(word(result)).Inc() }
+
+// SignInFlood sets whether there is a flood of attempts to sign in that fail.
+func (m *Metrics) SignInFlood(on bool) { m.signInFlood.Set(one(on)) }
 
 // StoreUp sets whether Redis answers.
 func (m *Metrics) StoreUp(up bool) { m.storeUp.Set(one(up)) }

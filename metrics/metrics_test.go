@@ -62,6 +62,8 @@ func used() *Metrics {
 	m.StoreUp(true)
 	m.Forged("session")
 	m.Evidence(-1)
+	m.SignIn("ok")
+	m.SignInFlood(true)
 	m.Store("policy_read", time.Millisecond, nil)
 	m.Policy("0123abcd")
 	return m

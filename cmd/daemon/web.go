@@ -9,6 +9,7 @@ import (
 	"tapedeck/cmd/proof"
 	"tapedeck/console"
 	"tapedeck/console/access"
+	"tapedeck/console/identity"
 	"tapedeck/console/ops"
 	"tapedeck/metrics"
 )
@@ -38,7 +39,7 @@ func newWebConsole(cfg *config.Config, s *stores, live *liveCalls, keeper *proof
 	}
 	c, err := console.New(console.Config{
 		Index: s.index, Calls: s.calls, Sessions: s.sessions, Presser: live, Policy: s.policy.Policy, Dir: cfg.Recordings.Dir, Audit: keeper.Audit(), Evidence: evidenceOf(keeper),
-		Accounts: accounts, Proxies: cfg.HTTP.TrustedProxies, TLS: secure != nil, Log: log,
+		Accounts: accounts, Proxies: identity.Proxies{Trusted: cfg.HTTP.TrustedProxies, TLS: secure != nil}, Meter: m, Log: log,
 	})
 	if err != nil {
 		return nil, err

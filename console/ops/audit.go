@@ -22,6 +22,8 @@ type Audit struct {
 	recordings *Recordings
 	evidence   func() Evidence
 	wrong      wrongTokens
+	flood      *flood
+	meter      Meter
 }
 
 // AuditQuery says which lines of the audit log are wanted. An empty field does
@@ -131,11 +133,19 @@ func (a *Audit) ReadTo(ctx context.Context, v Visitor, next int64) (time.Time, e
 	return before[0].At, err
 }
 
-// Signed writes that an account has signed in or out, or failed to: what is one
-// of audit.SignIn, AuditSignInFailed and AuditSignOut. If the line cannot
-// be written, only the log says so: whoever mends the audit log has to sign in,
-// and what he does then needs a line of its own.
-func (a *Audit) Signed(v Visitor, what, detail string) {
+// SignedIn counts and writes that an account has signed in.
+func (a *Audit) SignedIn(v Visitor) {
+	a.meter.SignIn(string(SignInOK))
+	a.signed(v, audit.SignIn, "")
+}
+
+// SignedOut writes that an account has signed out.
+func (a *Audit) SignedOut(v Visitor, detail string) { a.signed(v, audit.SignOut, detail) }
+
+// signed writes a line about signing in or out. If it cannot be written, only the log
+// says so: whoever mends the audit log has to sign in, and what he does then needs a
+// line of its own.
+func (a *Audit) signed(v Visitor, what, detail string) {
 	err := a.file.Add(audit.Line{At: time.Now(), Who: v.Account.Name, What: what,
 		Organisation: v.Account.Organisation, Brand: v.Account.Brand, From: v.From, Detail: detail})
 	if err != nil {

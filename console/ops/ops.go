@@ -9,6 +9,7 @@ package ops
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"tapedeck/flow"
@@ -58,6 +59,7 @@ type Config struct {
 	Audit   *audit.Log
 	// Evidence returns what is known of the evidence log.
 	Evidence func() Evidence
+	Meter    Meter // nil: nothing is counted
 	Log      *slog.Logger
 }
 
@@ -73,22 +75,28 @@ type Operations struct {
 // New makes the operations. They work while Run runs.
 func New(cfg Config) *Operations {
 	alive, end := context.WithCancel(context.Background())
+	if cfg.Meter == nil {
+		cfg.Meter = noMeter{}
+	}
 	lines := &auditWriter{file: cfg.Audit, log: cfg.Log, played: newPlayed()}
 	recordings := &Recordings{index: cfg.Index, policy: cfg.Policy, dir: cfg.Dir, audit: lines,
 		verifying: make(chan struct{}, verifiers), alive: alive}
 	return &Operations{
 		Recordings: recordings,
 		Calls:      &Calls{live: cfg.Calls, presser: cfg.Presser, policy: cfg.Policy, audit: lines, hub: newHub(cfg.Calls, cfg.Log)},
-		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings, evidence: cfg.Evidence},
+		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings, evidence: cfg.Evidence, flood: newFlood(), meter: cfg.Meter},
 		end:        end,
 	}
 }
 
-// Run follows the live calls for those who look at them, until ctx ends. It is
-// called once.
+// Run follows the live calls for those who look at them, and floods of attempts to sign
+// in, until ctx ends. It is called once.
 func (o *Operations) Run(ctx context.Context) error {
 	defer o.end()
+	var floods sync.WaitGroup
+	floods.Go(func() { o.Audit.followFloods(ctx) })
 	o.Calls.hub.run(ctx)
+	floods.Wait()
 	return nil
 }
 

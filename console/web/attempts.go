@@ -16,15 +16,19 @@ type pace struct {
 	longest time.Duration
 }
 
-// One account at one address is one person; an address may be a whole office.
+// One account at one address is one person, and so is a browser in which it has signed
+// in before; an address may be a whole office. An account is slowed down whatever
+// the addresses are, and never for longer than a minute: strangers must not lock its owner out.
 var (
 	pairPace    = pace{free: 5, first: 2 * time.Second, longest: 15 * time.Minute}
+	browserPace = pairPace
 	addressPace = pace{free: 30, first: 2 * time.Second, longest: time.Minute}
+	accountPace = pace{free: 20, first: 2 * time.Second, longest: time.Minute}
 )
 
 const (
-	// maxRemembered is how many pairs of account and address, and how many
-	// addresses, are remembered: 10,000 are about 2 MB.
+	// maxRemembered is how many keys of each ledger are remembered: 10,000 are about
+	// 2 MB.
 	maxRemembered = 10_000
 	// forgetAfter is how long after the last attempt the attempts are forgotten.
 	forgetAfter = time.Hour
@@ -48,58 +52,102 @@ func (p pace) delay(n int) time.Duration {
 // memory: a restart forgets them.
 type attempts struct {
 	mu        sync.Mutex
-	pairs     *ledger[pair]
-	addresses *ledger[netip.Prefix]
-}
-
-type pair struct {
-	account string
-	address netip.Prefix
+	pairs     *ledger // of account and address
+	addresses *ledger
+	accounts  *ledger
+	nobodies  *ledger // names that no account has: they are apart, so that they push no account out
+	browsers  *ledger
 }
 
 func newAttempts() *attempts {
-	return &attempts{pairs: newLedger[pair](pairPace), addresses: newLedger[netip.Prefix](addressPace)}
+	return &attempts{pairs: newLedger(pairPace), addresses: newLedger(addressPace),
+		accounts: newLedger(accountPace), nobodies: newLedger(accountPace), browsers: newLedger(browserPace)}
+}
+
+// attempt is one password that is tried.
+type attempt struct {
+	name    string // of the account; empty if none can have it
+	exists  bool   // there is such an account
+	from    netip.Addr
+	browser string // in which this account has signed in before; empty: it is not known
+}
+
+// tally is where attempts are counted.
+type tally struct {
+	*ledger
+	key string
+}
+
+// tallies are where an attempt counts. In a known browser only its own attempts do, so
+// that nobody else can slow it down.
+func (a *attempts) tallies(t attempt) []tally {
+	if t.browser != "" {
+		return []tally{{a.browsers, t.browser}}
+	}
+	address, names := identity.Network(t.from).String(), a.accounts
+	if !t.exists {
+		names = a.nobodies
+	}
+	return []tally{{a.addresses, address}, {names, t.name}, {a.pairs, t.name + " " + address}}
 }
 
 // begin counts an attempt before its password is compared, so that many at once count
 // as many. If the attempt comes too soon, begin returns how long to wait, and does
 // not count it.
-func (a *attempts) begin(account string, from netip.Addr) time.Duration {
+func (a *attempts) begin(t attempt) (wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	address := identity.Network(from)
-	key := pair{account, address}
-	if wait := max(a.addresses.wait(address), a.pairs.wait(key)); wait > 0 {
+	tallies := a.tallies(t)
+	for _, in := range tallies {
+		wait = max(wait, in.wait(in.key))
+	}
+	if wait > 0 {
 		return wait
 	}
-	a.addresses.add(address)
-	a.pairs.add(key)
+	for _, in := range tallies {
+		in.add(in.key)
+	}
 	return 0
 }
 
-// right says that the password was right. It forgets the attempts on this account
-// from this address; those on other accounts from there still count.
-func (a *attempts) right(account string, from netip.Addr) {
+// wrong says that the password was wrong. The next wait counts from now on: comparing it may
+// have taken a while.
+func (a *attempts) wrong(t attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	address := identity.Network(from)
-	a.pairs.kept.Forget(pair{account, address})
-	a.addresses.undo(address)
+	for _, in := range a.tallies(t) {
+		in.touch(in.key)
+	}
+}
+
+// right says that the password was right. It forgets the attempts on this account
+// from this address or browser; those on other accounts from there, and on this one from
+// elsewhere, still count.
+func (a *attempts) right(t attempt) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, in := range a.tallies(t) {
+		if in.ledger == a.pairs || in.ledger == a.browsers {
+			in.kept.Forget(in.key)
+		} else {
+			in.undo(in.key)
+		}
+	}
 }
 
 // untried takes back an attempt whose password was not compared.
-func (a *attempts) untried(account string, from netip.Addr) {
+func (a *attempts) untried(t attempt) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	address := identity.Network(from)
-	a.pairs.undo(pair{account, address})
-	a.addresses.undo(address)
+	for _, in := range a.tallies(t) {
+		in.undo(in.key)
+	}
 }
 
 // ledger counts attempts by key, for the latest maxRemembered keys.
-type ledger[K comparable] struct {
+type ledger struct {
 	pace
-	kept recent.Map[K, tries]
+	kept recent.Map[string, tries]
 }
 
 // tries is how many attempts there were, and when the last one was.
@@ -108,11 +156,11 @@ type tries struct {
 	last time.Time
 }
 
-func newLedger[K comparable](p pace) *ledger[K] {
-	return &ledger[K]{pace: p, kept: recent.Map[K, tries]{Limit: maxRemembered, Keep: forgetAfter}}
+func newLedger(p pace) *ledger {
+	return &ledger{pace: p, kept: recent.Map[string, tries]{Limit: maxRemembered, Keep: forgetAfter}}
 }
 
-func (l *ledger[K]) wait(key K) time.Duration {
+func (l *ledger) wait(key string) time.Duration {
 	t, ok := l.kept.Get(key)
 	if !ok {
 		return 0
@@ -120,13 +168,20 @@ func (l *ledger[K]) wait(key K) time.Duration {
 	return time.Until(t.last.Add(l.delay(t.n)))
 }
 
-func (l *ledger[K]) add(key K) {
+func (l *ledger) add(key string) {
 	t, _ := l.kept.Get(key)
 	l.kept.Put(key, tries{t.n + 1, time.Now()})
 }
 
+// touch says that the last attempt is only now over.
+func (l *ledger) touch(key string) {
+	if t, ok := l.kept.Get(key); ok {
+		l.kept.Put(key, tries{t.n, time.Now()})
+	}
+}
+
 // undo takes back the last attempt.
-func (l *ledger[K]) undo(key K) {
+func (l *ledger) undo(key string) {
 	t, ok := l.kept.Get(key)
 	switch {
 	case ok && t.n > 1:

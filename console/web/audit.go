@@ -55,6 +55,7 @@ var auditWords = []auditWord{
 	{audit.Toggle, "asked to switch", false},
 	{audit.SignIn, "signed in", false},
 	{audit.SignInFailed, "sign-in failed", true},
+	{audit.SignInFlood, "flood of sign-ins", true},
 	{audit.SignOut, "signed out", false},
 	{audit.Read, "read the audit log", false},
 	{audit.Account, "changed an account", false},

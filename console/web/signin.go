@@ -12,7 +12,6 @@ import (
 	"tapedeck/console/access"
 	"tapedeck/console/identity"
 	"tapedeck/console/ops"
-	"tapedeck/recording/audit"
 )
 
 // signInRoutes are the only ones that need no account.
@@ -43,7 +42,8 @@ func (s *Pages) askName(w http.ResponseWriter, r *http.Request) {
 	s.signInPage(w, r, http.StatusOK, signInForm{Next: next})
 }
 
-// signIn takes a name and a password. The session that the browser had ends.
+// signIn takes a name and a password. The session that the browser had ends, and from
+// then on the browser is known.
 func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	if err := identity.ParseForm(r); err != nil {
 		s.ErrorPage(w, r, nil, err)
@@ -54,19 +54,24 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	if access.CheckName(name) != nil {
 		name = "" // no account has it; the attempt counts as any other
 	}
-	if wait := s.attempts.begin(name, from.Addr); wait > 0 {
+	_, _, exists := s.Accounts.Account(name)
+	t := attempt{name: name, exists: exists, from: from.Addr, browser: s.Checker.KnownBrowser(r, name)}
+	if wait := s.attempts.begin(t); wait > 0 {
+		s.signInFailed(name, from, ops.SignInSlowed)
 		s.tooOften(w, r, f, wait)
 		return
 	}
-	account, stamp, err := s.Accounts.SignIn(r.Context(), name, r.PostForm.Get("password"))
+	account, stamp, err := s.Accounts.SignIn(r.Context(), name, r.PostForm.Get("password"), t.browser != "")
 	switch {
 	case errors.Is(err, access.ErrWrong):
-		s.auditFailure(name, from)
+		s.attempts.wrong(t)
+		s.signInFailed(name, from, ops.SignInWrong)
 		f.Message = "Name or password is wrong."
 		s.signInPage(w, r, http.StatusUnauthorized, f)
 		return
 	case errors.Is(err, access.ErrBusy):
-		s.attempts.untried(name, from.Addr)
+		s.attempts.untried(t)
+		s.signInFailed(name, from, ops.SignInBusy)
 		w.Header().Set("Retry-After", "2")
 		f.Message = "Too many people are signing in at this moment. Try again."
 		s.signInPage(w, r, http.StatusServiceUnavailable, f)
@@ -74,12 +79,13 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	case err != nil: // the browser has gone
 		return
 	}
-	s.attempts.right(name, from.Addr)
+	s.attempts.right(t)
 	if err := s.Checker.Begin(w, r, account, stamp); err != nil {
 		s.ErrorPage(w, r, nil, err)
 		return
 	}
-	s.Operations.Audit.Signed(ops.Visitor{Account: account, From: from.String()}, audit.SignIn, "")
+	s.Checker.Remember(w, r, account)
+	s.Operations.Audit.SignedIn(ops.Visitor{Account: account, From: from.String()})
 	http.Redirect(w, r, f.Next, http.StatusSeeOther)
 }
 
@@ -87,7 +93,7 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 func (s *Pages) tooOften(w http.ResponseWriter, r *http.Request, f signInForm, wait time.Duration) {
 	seconds := int(math.Ceil(wait.Seconds()))
 	w.Header().Set("Retry-After", fmt.Sprint(seconds))
-	f.Message = fmt.Sprintf("Too many attempts. Try again in %s.", time.Duration(seconds)*time.Second)
+	f.Message = fmt.Sprintf("Too many attempts. Try again in %s, or use a browser in which you have signed in before.", time.Duration(seconds)*time.Second)
 	s.signInPage(w, r, http.StatusTooManyRequests, f)
 }
 
@@ -114,26 +120,26 @@ func (s *Pages) leave(r *http.Request, v *identity.Visit) error {
 		if err := s.Checker.End(r.Context(), v); err != nil {
 			return err
 		}
-		s.Operations.Audit.Signed(v.Visitor, audit.SignOut, "")
+		s.Operations.Audit.SignedOut(v.Visitor, "")
 		return nil
 	}
 	n, err := s.Checker.EndAll(r.Context(), v)
 	if err != nil {
 		return err
 	}
-	s.Operations.Audit.Signed(v.Visitor, audit.SignOut, fmt.Sprintf("everywhere: %d sessions", n))
+	s.Operations.Audit.SignedOut(v.Visitor, fmt.Sprintf("everywhere: %d sessions", n))
 	return nil
 }
 
-// auditFailure writes that a password was wrong. A name that no account has is not
+// signInFailed has an attempt counted and written down. A name that no account has is not
 // written: it may be a password in the wrong field.
-func (s *Pages) auditFailure(name string, from identity.Client) {
+func (s *Pages) signInFailed(name string, from identity.Client, result ops.SignInResult) {
 	account, _, known := s.Accounts.Account(name)
 	detail := ""
 	if !known {
 		account.Name, detail = "", "no such account"
 	}
-	s.Operations.Audit.Signed(ops.Visitor{Account: account, From: from.String()}, audit.SignInFailed, detail)
+	s.Operations.Audit.SignInFailed(ops.Visitor{Account: account, From: from.String()}, result, detail)
 }
 
 // localPath returns next if it is a path of ours, and else "/".

@@ -46,6 +46,7 @@ const (
 	Toggle       = "toggle"
 	SignIn       = "sign-in"
 	SignInFailed = "sign-in failed"
+	SignInFlood  = "sign-in flood" // so many failed that they are counted, not listed
 	SignOut      = "sign-out"
 	Export       = "export"  // of a list, or of several recordings
 	Refused      = "refused" // somebody may not do what they asked for
