@@ -65,24 +65,11 @@ type read = func(n *yaml.Node)
 
 func (r *reader) config(n *yaml.Node, c *Config) {
 	r.Fields(n, "", map[string]read{
-		"listen":   r.address("listen", "127.0.0.1:8084", &c.Listen),
-		"allow":    r.networks("allow", "nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]", &c.Allow),
-		"switches": func(n *yaml.Node) { r.switches(n, c) },
-		"socket_secret": func(n *yaml.Node) {
-			if t := strictyaml.Target(n); t.Kind == yaml.ScalarNode && t.Tag == "!!str" && t.Value == "" { // "": none
-				return
-			}
-			if text, _, ok := r.Text(n, "socket_secret"); ok {
-				r.socketSecret(n, "socket_secret", text, &c.SocketSecret)
-			}
-		},
-		"socket_secret_file": func(n *yaml.Node) {
-			if file, _, ok := r.Text(n, "socket_secret_file"); ok {
-				if text, ok := r.secretFile(n, "socket_secret_file", "secret", file); ok {
-					r.socketSecret(n, "socket_secret_file", text, &c.SocketSecret)
-				}
-			}
-		},
+		"listen":             r.address("listen", "127.0.0.1:8084", &c.Listen),
+		"allow":              r.networks("allow", "nobody may connect: write the networks of your FreeSWITCHes, such as [127.0.0.0/8]", &c.Allow),
+		"switches":           func(n *yaml.Node) { r.switches(n, c) },
+		"socket_secret":      func(n *yaml.Node) { r.socketSecretText(n, &c.SocketSecret) },
+		"socket_secret_file": func(n *yaml.Node) { r.socketSecretFile(n, &c.SocketSecret) },
 		"store": r.section("store", map[string]read{
 			"redis":    func(n *yaml.Node) { r.redis(n, &c.Store.Redis) },
 			"key_file": func(n *yaml.Node) { c.Store.KeyNamed = r.path(n, "store.key_file", &c.Store.KeyFile) },
@@ -395,6 +382,24 @@ func (r *reader) secretFile(n *yaml.Node, key, noun, file string) (text string, 
 		return text, true
 	}
 	return "", false
+}
+
+// socketSecretText reads the secret itself; an empty text is none.
+func (r *reader) socketSecretText(n *yaml.Node, to *esl.Secret) {
+	if t := strictyaml.Target(n); t.Kind == yaml.ScalarNode && t.Tag == "!!str" && t.Value == "" {
+		return
+	}
+	if text, _, ok := r.Text(n, "socket_secret"); ok {
+		r.socketSecret(n, "socket_secret", text, to)
+	}
+}
+
+func (r *reader) socketSecretFile(n *yaml.Node, to *esl.Secret) {
+	if file, _, ok := r.Text(n, "socket_secret_file"); ok {
+		if text, ok := r.secretFile(n, "socket_secret_file", "secret", file); ok {
+			r.socketSecret(n, "socket_secret_file", text, to)
+		}
+	}
 }
 
 // socketSecret takes the secret of the dialplan. FreeSWITCH must hand it on unchanged: in
