@@ -51,9 +51,10 @@ func notStarted(c *faultTalk) {
 	c.do(os.Symlink(filepath.Join(c.disk, "no such folder", "file"), path))
 	c.pickUp(alice, outside)
 	c.awaitLog(c.instances[0], noticedIn, "recording has a problem", anchor, "not started")
+	c.awaitLog(c.instances[0], noticedIn, "recording command failed", anchor, "command=start")
+	c.do(os.Remove(path)) // it would be a problem of its own
 	c.hangUp(outside, alice)
 	s := c.sidecarOf(path)
-	c.do(os.Remove(path))
 	if s.File != nil || !mentions(s.Problems, "not started") {
 		c.Errorf("the sidecar says file %+v, problems %q; want no file, not started", s.File, s.Problems)
 	}

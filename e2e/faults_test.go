@@ -126,7 +126,7 @@ type stage struct {
 func (s stage) set(t *testing.T, ctx context.Context, f fault, l *lab.Lab, org lab.Org) *faultTalk {
 	t.Helper()
 	c := &faultTalk{talk: &talk{T: t, ctx: ctx, suite: &suite{lab: l}, org: org}, disk: lab.RecordingsIn(s.dir)}
-	must(t, os.MkdirAll(c.disk, 0o755))
+	must(t, os.MkdirAll(c.disk, 0o750))
 	if f.needs.disk > 0 {
 		mount(t, c.disk, f.needs.disk)
 	}

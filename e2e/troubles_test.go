@@ -60,7 +60,7 @@ func withoutRecording(t *talk) {
 func unknownNumber(t *talk) {
 	const series = `tapedeck_calls_total{direction="unknown",state="unknown"}`
 	number := t.org.OutsideNumber(2)
-	for _, context := range []string{"public", "strict"} { // no other scenario has unknown numbers
+	for _, context := range []string{"public", "strict"} {
 		before, err := t.suite.tapedeck.Metric(t.ctx, series)
 		t.do(err)
 		caller := t.inboundVia(context, number)
@@ -71,8 +71,8 @@ func unknownNumber(t *talk) {
 		t.noFile()
 		after, err := t.suite.tapedeck.Metric(t.ctx, series)
 		t.do(err)
-		if after != before+1 {
-			t.Errorf("%s went from %v to %v, want one more", series, before, after)
+		if after <= before { // other scenarios have calls of no organisation, too
+			t.Errorf("%s went from %v to %v, want at least one more", series, before, after)
 		}
 	}
 	t.complainedOnce(ofNobody, "number="+number)

@@ -71,7 +71,7 @@ log: { level: debug, format: text }
 `, strconv.Quote(c.Socket), c.Switch, Password, strconv.Quote(cmp.Or(c.Store, "embedded")), t.Recordings, auditOf(t.Recordings), keyOf(t.Recordings), c.Prompts,
 			filepath.Join(c.Dir, "policy.yaml"), t.console, filepath.Join(c.Dir, "accounts.yaml"), t.metrics),
 	}
-	if err := os.MkdirAll(t.Recordings, 0o755); err != nil {
+	if err := os.MkdirAll(t.Recordings, 0o750); err != nil {
 		return nil, fmt.Errorf("lab: configure tapedeck: %w", err)
 	}
 	for path, text := range files {
