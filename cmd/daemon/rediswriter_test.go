@@ -50,12 +50,9 @@ func TestRedisWriter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			redis := testkit.StartRedis(t)
 			dir := spooltest.Folder(t)
-			key := filepath.Join(dir, "store.key")
-			more := strings.Replace(daemontest.RedisLine(redis), "}", ", key_file: "+key+" }", 1)
+			more := daemontest.RedisLine(redis)
 			if want == http.StatusUnauthorized {
-				testkit.Replace(t, key, strings.Repeat("k", 64)+"\n")
-			} else {
-				more = daemontest.RedisLine(redis)
+				more = daemontest.SealedRedisLine(t, redis, dir)
 			}
 			testkit.Replace(t, filepath.Join(dir, "accounts.yaml"), "version: 1\naccounts:\n  robot: { role: operator }\n")
 			testkit.Replace(t, filepath.Join(dir, "policy.yaml"), switchable)

@@ -142,7 +142,15 @@ type play struct {
 
 func (p *play) note(err error) { p.err = errors.Join(p.err, err) }
 
+// arrives waits until no other call is on its way to the socket, so that all of them have
+// their answers in time also on a slow machine. It returns what ends that.
+func (p *play) arrives() (arrived func()) {
+	p.stage.arriving.Lock()
+	return p.stage.arriving.Unlock
+}
+
 func (p *play) inbound(number string) {
+	defer p.arrives()()
 	leg, err := p.stage.office.Inbound(p.ctx, number)
 	p.first, p.to = leg, number
 	p.note(err)
@@ -150,6 +158,7 @@ func (p *play) inbound(number string) {
 
 // from places a call of a user who shows a number, or none if shows is empty.
 func (p *play) from(extension, number, shows string) {
+	defer p.arrives()()
 	leg, err := p.stage.office.From(p.ctx, extension, number, map[string]string{"effective_caller_id_number": shows})
 	p.first = leg
 	p.note(err)

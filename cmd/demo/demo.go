@@ -85,6 +85,7 @@ type stage struct {
 	daemon      *daemon.Daemon
 	sw          *esltest.Switch
 	office      *esltest.Office
+	arriving    sync.Mutex // held while a call is on its way to the socket
 	dir, policy string
 	password    string // of every account
 }
@@ -154,8 +155,8 @@ func (s *stage) close() {
 	_ = s.sw.Close() // it has no state to lose
 }
 
-// round places all example calls at the same time, and prints the result of each in their
-// order.
+// round places all example calls, which talk at the same time, and prints the result of each
+// in their order.
 func (s *stage) round(ctx context.Context, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "%s: %d calls\n", time.Now().Format(time.TimeOnly), len(exampleCalls))
 	results := make([]string, len(exampleCalls))

@@ -34,7 +34,11 @@ func (l Load) Run(ctx context.Context, stdout io.Writer) error {
 	r.print(stdout)
 	switch {
 	case r.failed > 0:
-		return fmt.Errorf("%d of %d calls failed, the first because: %w", r.failed, r.failed+len(r.held), r.first)
+		hint := ""
+		if len(r.held) == 0 && errors.Is(r.first, io.EOF) {
+			hint = "; a Tapedeck with a watch link takes the calls of its FreeSWITCHes alone: start one without switches, and name its outbound socket with --target"
+		}
+		return fmt.Errorf("%d of %d calls failed, the first because: %w%s", r.failed, r.failed+len(r.held), r.first, hint)
 	case ctx.Err() != nil:
 		return fmt.Errorf("interrupted after %d of %d calls", len(r.held), l.Calls)
 	}

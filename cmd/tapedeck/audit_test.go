@@ -156,7 +156,7 @@ func TestChangesAreAudited(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.File(filepath.Join(audit.New(s.Dir.String(), nil).Path(), "in the way"), nil)
-	run("account add bert --role operator --no-password").want(t, exitFailed, "", "audit.jsonl: it is not a regular file: run this as root, or as Tapedeck's user")
+	run("account add bert --role operator --no-password").want(t, exitFailed, "", "audit.jsonl: it is a symbolic link, or no regular file or folder: somebody put it there, remove it")
 	run("account ls").want(t, exitDone, "", "no accounts")
 }
 

@@ -38,16 +38,16 @@ func TestAsAnOperator(t *testing.T) {
 	dir := spooltest.Folder(t)
 	s := &daemontest.Daemon{T: t, Folder: dir, Policy: filepath.Join(dir, "policy.yaml"), Logged: &testkit.Log{}}
 	testkit.Replace(t, s.Policy, spooltest.TwoOrganisations)
-	config := spooltest.Files(t, dir, daemontest.RedisLine(redis)+"switches:\n"+line)
-	for _, name := range []string{"accounts.yaml", "audit.key"} {
+	config := spooltest.Files(t, dir, daemontest.SealedRedisLine(t, redis, dir)+"switches:\n"+line)
+	for _, name := range []string{"accounts.yaml", "audit.key", "store.key"} {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(dir, "spool"), 0o755); err != nil {
+	if err := os.Mkdir(filepath.Join(dir, "spool"), 0o750); err != nil {
 		t.Fatal(err)
 	}
-	for _, words := range []string{"account add root --role operator --no-password", "audit key"} {
+	for _, words := range []string{"account add root --role operator --no-password", "audit key", "store key"} {
 		if out, err := exec.Command(program, append(strings.Fields(words), "--config", config)...).CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v\n%s", words, err, out)
 		}
@@ -65,10 +65,9 @@ func TestAsAnOperator(t *testing.T) {
 	leg := s.Recorded(sw)
 	sw.Talk(time.Second)
 	out, err := exec.Command(program, "simulate", "--target", s.Socket, "--calls", "500", "--concurrency", "16").CombinedOutput()
-	if calls, recorded, failed, _ := numbers(t, string(out)); err != nil || calls != 500 || recorded != 500 || failed != 0 {
-		t.Errorf("simulate: %v\n%s", err, out)
+	if _, _, failed, _ := numbers(t, string(out)); err == nil || failed != 500 || !strings.Contains(string(out), "without switches") {
+		t.Errorf("simulate, whose calls no FreeSWITCH has: %v\n%s", err, out)
 	}
-	t.Logf("simulate:\n%s", out)
 
 	began := time.Now()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -83,10 +82,10 @@ func TestAsAnOperator(t *testing.T) {
 	sw.Talk(time.Second)
 	leg.Hangup("")
 	s.Lasts(leg, 2*time.Second)
-	// the simulated calls are of a FreeSWITCH that no watch link goes to; and on a
-	// busy machine a Redis may be too slow for a moment
+	// the simulated calls are a stranger's; and on a busy machine a Redis may be too slow
+	// for a moment
 	for _, complaint := range s.Complaints() {
-		if !strings.Contains(complaint, "call cannot be followed") && !strings.Contains(complaint, "redis is away") {
+		if !strings.Contains(complaint, "reason=stranger") && !strings.Contains(complaint, "redis is away") {
 			t.Errorf("complaint: %s", complaint)
 		}
 	}

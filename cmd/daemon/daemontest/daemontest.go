@@ -181,6 +181,14 @@ func Office(sw *esltest.Switch, socket string) *esltest.Office {
 // RedisLine is the line of a daemon file that names a Redis.
 func RedisLine(r *testkit.Redis) string { return "store: { redis: '" + r.URL() + "' }\n" }
 
+// SealedRedisLine is RedisLine with a key, which is made in the folder.
+func SealedRedisLine(t *testing.T, r *testkit.Redis, folder string) string {
+	t.Helper()
+	key := filepath.Join(folder, "store.key")
+	testkit.Replace(t, key, strings.Repeat("k", 64)+"\n")
+	return fmt.Sprintf("store: { redis: '%s', key_file: %s }\n", r.URL(), key)
+}
+
 // EachStore runs a test with the embedded Redis and with a real one; line is what the
 // daemon file has to say.
 func EachStore(t *testing.T, test func(t *testing.T, line string)) {
@@ -190,6 +198,6 @@ func EachStore(t *testing.T, test func(t *testing.T, line string)) {
 	})
 	t.Run("redis-server", func(t *testing.T) {
 		testkit.NoLeaks(t)
-		test(t, RedisLine(testkit.StartRedis(t)))
+		test(t, SealedRedisLine(t, testkit.StartRedis(t), t.TempDir()))
 	})
 }
