@@ -55,14 +55,27 @@ func (n *Noise) Longest() time.Duration {
 	return slices.Max(append(n.long, 0))
 }
 
+// LongestBetween is the longest stall in a period.
+func (n *Noise) LongestBetween(from, to time.Time) time.Duration {
+	return slices.Max(append(n.between(from, to), 0))
+}
+
 // Between is the sum of the stalls in a period.
 func (n *Noise) Between(from, to time.Time) (sum time.Duration) {
+	for _, stall := range n.between(from, to) {
+		sum += stall
+	}
+	return sum
+}
+
+// between is the stalls that overlap a period.
+func (n *Noise) between(from, to time.Time) (stalls []time.Duration) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i, at := range n.at {
 		if at.Before(to) && at.Add(n.long[i]).After(from) {
-			sum += n.long[i]
+			stalls = append(stalls, n.long[i])
 		}
 	}
-	return sum
+	return stalls
 }

@@ -15,6 +15,9 @@ func TestNoise(t *testing.T) {
 	if sum := n.Between(began.Add(50*time.Millisecond), began.Add(1500*time.Millisecond)); sum != 120*time.Millisecond {
 		t.Errorf("between: %v, want 120ms", sum)
 	}
+	if l := n.LongestBetween(began.Add(50*time.Millisecond), began.Add(1500*time.Millisecond)); l != 100*time.Millisecond {
+		t.Errorf("longest between: %v, want 100ms", l)
+	}
 	if l := n.Longest(); l != 300*time.Millisecond {
 		t.Errorf("longest: %v, want 300ms", l)
 	}
