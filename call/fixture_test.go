@@ -335,6 +335,12 @@ func (fx *fixture) files() []string {
 	return files
 }
 
+// recordedInto are the recordings that a leg's voice is written into now; the marker of a
+// Record key, which may run on the phone that hears it, is none.
+func recordedInto(leg *esltest.Channel) []string {
+	return slices.DeleteFunc(leg.WrittenTo(), keyfile.Is)
+}
+
 // wantState checks tapedeck_state of a leg.
 func (fx *fixture) wantState(leg *esltest.Channel, want string) {
 	fx.Helper()

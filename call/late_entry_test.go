@@ -62,7 +62,7 @@ func TestEnteredAfterTakeover(t *testing.T) {
 	})
 	fx.ctl = two
 	fx.settle()
-	if files := a.WrittenTo(); len(files) != 1 {
+	if files := recordedInto(a); len(files) != 1 {
 		t.Errorf("the outside party is written into %q", files)
 	}
 	a.Hangup("")
@@ -124,7 +124,7 @@ func TestArmedTooLate(t *testing.T) {
 	close(waits)
 	fx.settle()
 	fx.waitState(b, "on")
-	if files := b.WrittenTo(); len(files) != 1 {
+	if files := recordedInto(b); len(files) != 1 {
 		t.Errorf("the outside party is written into %q", files)
 	}
 	b.Hangup("")

@@ -65,7 +65,7 @@ func TestOutsidePartyReplacedWhilePaused(t *testing.T) {
 	fx.pressCode(d)
 	next := fx.replaces(d)
 	fx.wantState(next, "off") // no file yet
-	if files := d.WrittenTo(); len(files) != 0 {
+	if files := recordedInto(d); len(files) != 0 {
 		t.Errorf("paused, and dave is written into %q", files)
 	}
 	fx.pressCode(d)
@@ -102,7 +102,7 @@ func TestStrangerIsNoReplacement(t *testing.T) {
 	stranger := fx.sw.Incoming(esltest.Leg{Profile: "external", Number: "07700900124", ToneHz: carol})
 	stranger.Intercept(d)
 	fx.settle()
-	if files := d.WrittenTo(); len(files) != 0 {
+	if files := recordedInto(d); len(files) != 0 {
 		t.Errorf("a leg that is not followed is written into %q", files)
 	}
 	b := fx.inbound("+442079460001")

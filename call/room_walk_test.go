@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"tapedeck/call/keyfile"
 	"tapedeck/esl/esltest"
 	"tapedeck/internal/testkit"
 )
@@ -128,7 +127,7 @@ func (w *roomWalk) step() {
 func (w *roomWalk) noFalseOn() {
 	w.Helper()
 	for i, leg := range w.legs() {
-		silent := len(slices.DeleteFunc(leg.WrittenTo(), keyfile.Is)) == 0
+		silent := len(recordedInto(leg)) == 0
 		if silent && !testkit.Happens(time.Second, func() bool { return leg.Get("tapedeck_state") != "on" }) {
 			w.fail("tapedeck_state of leg %d is \"on\", and its voice is written nowhere", i)
 		}

@@ -144,7 +144,7 @@ func TestOutgoingCallPickedUpUnseen(t *testing.T) {
 		fx.settle()
 	}
 	fx.toldTrue()
-	if files := x.WrittenTo(); len(files) != 1 || !strings.Contains(files[0], a.UUID()) {
+	if files := recordedInto(x); len(files) != 1 || !strings.Contains(files[0], a.UUID()) {
 		t.Errorf("the picking user is written into %q", files)
 	}
 	b.Hangup("")

@@ -3,14 +3,12 @@ package call
 import (
 	"context"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"tapedeck/call/handover"
-	"tapedeck/call/keyfile"
 	"tapedeck/esl/esltest"
 	"tapedeck/internal/testkit"
 	"tapedeck/recording"
@@ -152,7 +150,7 @@ func TestPickUp(t *testing.T) {
 			fx.wantState(a, "paused")
 			fx.wantState(x, "paused")
 			fx.wantPrompt(x, "recorded.wav")
-			if files := a.WrittenTo(); len(files) != 0 {
+			if files := recordedInto(a); len(files) != 0 {
 				t.Errorf("paused, and the outside party is written into %q", files)
 			}
 			fx.talk(2 * second)
@@ -193,7 +191,7 @@ func TestPickUpByARecordedUser(t *testing.T) {
 	fx.settle()
 	fx.toldTrue()
 	fx.talk(2 * second)
-	if files := x.WrittenTo(); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+	if files := recordedInto(x); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
 		t.Errorf("alice is written into %q", files)
 	}
 	fx.pressCode(x)
@@ -273,7 +271,7 @@ func TestConsultationFromTheCaller(t *testing.T) {
 	fx.settle()
 	fx.toldTrue()
 	fx.talk(second)
-	if files := caller.WrittenTo(); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+	if files := recordedInto(caller); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
 		t.Errorf("alice is written into %q", files)
 	}
 	fx.pressCode(caller)
@@ -423,7 +421,7 @@ func TestInternalPickUp(t *testing.T) {
 	fx.settle()
 	fx.toldTrue()
 	fx.talk(second)
-	if files := x.WrittenTo(); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+	if files := recordedInto(x); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
 		t.Errorf("the picking phone is written into %q", files)
 	}
 	fx.pressCode(x)
@@ -475,7 +473,7 @@ func TestPickUpUnseen(t *testing.T) {
 		fx.Helper()
 		fx.waitState(a, "on")
 		fx.waitState(x, "on")
-		fx.until("alice's own file is closed", func() bool { return len(slices.DeleteFunc(x.WrittenTo(), keyfile.Is)) == 1 })
+		fx.until("alice's own file is closed", func() bool { return len(recordedInto(x)) == 1 })
 		fx.settle()
 		fx.toldTrue()
 		fx.pressCode(x)
@@ -598,7 +596,7 @@ func TestPickUpAcrossInstances(t *testing.T) {
 			fx.wantState(a, "on")
 			fx.wantState(x, "on")
 			fx.toldTrue()
-			if files := slices.DeleteFunc(x.WrittenTo(), keyfile.Is); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+			if files := recordedInto(x); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
 				t.Errorf("alice is written into %q", files)
 			}
 			for i, state := range []string{"paused", "on"} { // the marker on alice's phone was the other instance's
