@@ -38,12 +38,15 @@ type Config struct {
 	// SocketSecret is what the dialplan has to set as tapedeck_secret on each leg that it
 	// sends to the socket; empty: nothing.
 	SocketSecret esl.Secret
-	Drafts       []recording.Sidecar // drafts that an earlier Tapedeck left behind
-	Meter        Meter
-	Log          *slog.Logger
+	// EntryDeadline is how long a leg stays at the socket at the latest; 0: 250 ms. For a
+	// third of it, it waits for FreeSWITCH to confirm that it has the leg.
+	EntryDeadline time.Duration
+	Drafts        []recording.Sidecar // drafts that an earlier Tapedeck left behind
+	Meter         Meter
+	Log           *slog.Logger
 }
 
-// How long Tapedeck waits. A leg leaves the socket after entryDeadline at the latest;
+// How long Tapedeck waits. Config.EntryDeadline is entryDeadline if it is not set;
 // a command on the watch link gets commandDeadline; RECORD_START is due within
 // startDeadline of the answer.
 const (
@@ -91,6 +94,7 @@ type loop struct {
 
 // New makes a Controller. It starts nothing; Run does.
 func New(cfg Config) *Controller {
+	cfg.EntryDeadline = cmp.Or(cfg.EntryDeadline, entryDeadline)
 	ctl := &Controller{
 		loop:      loop{inbox: make(chan func(time.Time), 1024), done: make(chan struct{})},
 		cfg:       cfg,

@@ -15,6 +15,7 @@ import (
 func slowLink(t *testing.T) (w *proxied, slow func()) {
 	p := strangerPolicy(t)
 	w = newProxiedWith(t, p, Prompts{})
+	w.hurry()
 	var is atomic.Bool
 	w.proxy.judgeBy(func(kind, _ string) verdict {
 		if is.Load() && kind != "command" {
@@ -175,6 +176,7 @@ func TestStrangerAnswersFirst(t *testing.T) {
 	for _, waits := range []string{"before it is heard", "after it is answered"} {
 		t.Run(waits, func(t *testing.T) {
 			w := newProxiedWith(t, strangerPolicy(t), Prompts{})
+			w.hurry()
 			entry := newProxy(t, w.socket)
 			t.Cleanup(entry.close)
 			var messages atomic.Int32

@@ -110,6 +110,7 @@ func TestEntryAfterHangup(t *testing.T) {
 // goes on without commands, and its call is followed from then on.
 func TestEntryOverdue(t *testing.T) {
 	w := newProxied(t)
+	w.hurry()
 	free := w.holdController()
 	began := time.Now()
 	a := w.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001", ToneHz: outside})
@@ -130,6 +131,7 @@ func TestEntryOverdue(t *testing.T) {
 // TestInboxFull: the leg leaves in time even if the Controller's inbox is full.
 func TestInboxFull(t *testing.T) {
 	w := newProxied(t)
+	w.hurry()
 	free := w.holdController()
 	defer free()
 	for len(w.ctl.inbox) < cap(w.ctl.inbox) {
@@ -334,6 +336,7 @@ func TestCallAgain(t *testing.T) {
 	for _, settled := range []bool{true, false} {
 		t.Run(fmt.Sprint(settled), func(t *testing.T) {
 			w := newProxied(t)
+			w.hurry()
 			a := w.from("1001", "07700900123")
 			for range 3 {
 				a.Set("hangup_after_bridge", "false")

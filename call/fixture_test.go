@@ -181,6 +181,7 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 	if cfg.Calls == nil {
 		cfg.Calls = noStore{}
 	}
+	cfg.EntryDeadline = cmp.Or(cfg.EntryDeadline, testkit.Patience)
 	if cfg.Index == nil {
 		cfg.Index = noIndex{}
 	}
@@ -216,6 +217,10 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 	fx.address = address
 	return d, ln.Addr().String()
 }
+
+// hurry lets legs that come to the socket from now on wait no longer than Tapedeck really
+// does. Other tests wait longer, so that a busy machine changes nothing.
+func (fx *fixture) hurry() { fx.ctl.cfg.EntryDeadline = entryDeadline }
 
 // settle waits until the Controller has taken all events of FreeSWITCH and no
 // command is on its way. It marks the end of the events with a leg of its own.

@@ -33,6 +33,7 @@ func TestGreetingLost(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			fx := newFixtureWith(t, pressPolicy(t))
+			fx.hurry()
 			fx.settle()
 			fx.sw.DelayReplies(entryDeadline + 100*time.Millisecond)
 			first, err := tc.begin(fx)

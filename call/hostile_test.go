@@ -26,6 +26,7 @@ func TestEntryRepliesLost(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newProxied(t)
+			w.hurry()
 			entry := newProxy(t, w.socket)
 			t.Cleanup(entry.close)
 			var messages atomic.Int32

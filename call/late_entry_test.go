@@ -74,6 +74,7 @@ func TestEnteredAfterTakeover(t *testing.T) {
 // the call to that.
 func TestBegunTwice(t *testing.T) {
 	fx, one, two, inTwo := twoInstances(t)
+	one.cfg.EntryDeadline = entryDeadline
 	waits := make(chan struct{})
 	hears := sync.OnceFunc(func() { close(waits) })
 	defer hears()

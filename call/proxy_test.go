@@ -288,13 +288,13 @@ func newProxiedWith(t *testing.T, p *flow.Policy, prompts Prompts) *proxied {
 	fx.sw = esltest.New(esltest.Options{Clock: esltest.Manual, RecordTemplate: base + "/.keys/tapedeck-key-${uuid}.wav"})
 	address, err := fx.sw.Listen("127.0.0.1:0")
 	fx.must(err)
-	w.proxy = newProxy(t, address)
+	fx.address, w.proxy = address, newProxy(t, address)
 	dir, err := recording.NewDir(fx.dir)
 	fx.must(err)
 	link := &esl.Link{Name: "fs1", Address: w.proxy.ln.Addr().String(), Password: esl.NewSecret("ClueCon"), Subscribe: Events,
 		Logger: log, MinBackoff: 5 * time.Millisecond, MaxBackoff: 20 * time.Millisecond}
 	fx.ctl = New(Config{Policy: testPolicyOf(p), Recordings: dir, Stereo: true, Prompts: prompts,
-		Switches: map[string]Link{"fs1": link}, Calls: w.liveCalls, Index: noIndex{}, Archive: noArchive{}, Meter: fx.meter, Log: log})
+		EntryDeadline: testkit.Patience, Switches: map[string]Link{"fs1": link}, Calls: w.liveCalls, Index: noIndex{}, Archive: noArchive{}, Meter: fx.meter, Log: log})
 	link.OnConnect = func(ctx context.Context, conn *esl.Conn) error {
 		err := fx.ctl.Connected(ctx, "fs1", conn)
 		select {

@@ -19,7 +19,7 @@ const secretVariable = "tapedeck_secret"
 
 // receive reads a leg's entry. It returns false if the leg was refused, or has hung up.
 func (r reception) receive(ctx context.Context, leg *esl.Call) (entry, bool) {
-	is, confirmed := r.ctl.switches.asker.Ask(ctx, leg.UUID(), leg.Data.Get("Core-UUID"))
+	is, confirmed := r.confirm(ctx, leg)
 	data := leg.Data
 	if confirmed != nil {
 		data = confirmed
@@ -42,6 +42,13 @@ func (r reception) receive(ctx context.Context, leg *esl.Call) (entry, bool) {
 		return e, true
 	}
 	return entry{}, false
+}
+
+// confirm asks FreeSWITCH for the leg.
+func (r reception) confirm(ctx context.Context, leg *esl.Call) (confirm.Standing, *esl.Event) {
+	ctx, cancel := context.WithTimeout(ctx, r.ctl.cfg.EntryDeadline/3)
+	defer cancel()
+	return r.ctl.switches.asker.Ask(ctx, leg.UUID(), leg.Data.Get("Core-UUID"))
 }
 
 // knew reports whether the events have told of a leg.

@@ -88,6 +88,7 @@ func TestRecordTroubles(t *testing.T) {
 			t.Run(scene.action+"/"+tr.name, func(t *testing.T) {
 				t.Parallel()
 				w := newProxied(t)
+				w.hurry()
 				failed := tr.at(w, scene.action)
 				a := scene.play(w)
 				w.afterTrouble(a, tr, scene.action, failed)

@@ -19,7 +19,7 @@ import (
 // time and the dialplan goes on.
 func (ctl *Controller) Handle(ctx context.Context, leg *esl.Call) {
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, entryDeadline)
+	ctx, cancel := context.WithTimeout(ctx, ctl.cfg.EntryDeadline)
 	defer cancel()
 	defer context.AfterFunc(ctx, leg.Close)() // in time, even if the Controller's inbox is full
 	e, ok := reception{ctl}.receive(ctx, leg)

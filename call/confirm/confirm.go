@@ -8,7 +8,6 @@ import (
 	"errors"
 	"strings"
 	"sync"
-	"time"
 
 	"tapedeck/esl"
 )
@@ -24,7 +23,7 @@ type Standing int
 const (
 	// Unlinked: no link to its FreeSWITCH is up, so nobody can be asked.
 	Unlinked Standing = iota
-	// Late: FreeSWITCH has not answered within Patience.
+	// Late: FreeSWITCH has not answered in time.
 	Late
 	// Elsewhere: FreeSWITCH has the leg, and it is not at a socket now.
 	Elsewhere
@@ -35,9 +34,6 @@ const (
 	// Forged: FreeSWITCH has the leg, and another Core-UUID.
 	Forged
 )
-
-// Patience is how long a leg waits for the answer.
-const Patience = 80 * time.Millisecond
 
 // Asker asks. Any goroutine may use it.
 type Asker struct {
@@ -75,10 +71,9 @@ func (a *Asker) of(core string) []Link {
 }
 
 // Ask asks for a leg that says that it is of the switch with this Core-UUID. data is
-// what FreeSWITCH says of it, if it has the leg, and nil otherwise.
+// what FreeSWITCH says of it, if it has the leg, and nil otherwise. It waits for the answer
+// until ctx ends.
 func (a *Asker) Ask(ctx context.Context, leg, core string) (is Standing, data *esl.Event) {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
-	defer cancel()
 	links := a.of(core)
 	waits := make([]func() ([]esl.Reply, error), len(links))
 	for i, link := range links {

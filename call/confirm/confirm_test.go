@@ -3,6 +3,7 @@ package confirm
 import (
 	"context"
 	"testing"
+	"time"
 
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
@@ -34,9 +35,12 @@ func TestAsk(t *testing.T) {
 	two, twoLink, down := linked(t, "two")
 	asker := New(map[string]Link{"one": oneLink, "two": twoLink})
 	leg := two.Incoming(esltest.Leg{Number: "07700900123", Destination: "1001", Variables: map[string]string{"said": "100% true"}})
+	patience := testkit.Patience
 	ask := func(when, leg, core string, want Standing) *esl.Event {
 		t.Helper()
-		is, data := asker.Ask(t.Context(), leg, core)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		is, data := asker.Ask(ctx, leg, core)
 		if is != want {
 			t.Errorf("%s: %d, want %d", when, is, want)
 		}
@@ -61,8 +65,10 @@ func TestAsk(t *testing.T) {
 	})
 	ask("an answer about another leg", leg.UUID(), two.CoreUUID(), Late)
 	two.Fail(nil)
-	two.DelayReplies(2 * Patience)
+	patience = 50 * time.Millisecond
+	two.DelayReplies(2 * patience)
 	ask("slow", leg.UUID(), two.CoreUUID(), Late)
+	patience = testkit.Patience
 	down()
 	ask("its link is down", leg.UUID(), two.CoreUUID(), Unlinked)
 	ask("one of two links is down", leg.UUID(), "c0ffee00-0000-4000-8000-000000000000", Unlinked)
