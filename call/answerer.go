@@ -49,6 +49,16 @@ func (as answerers) ask(l *leg, data channelData, now time.Time) {
 	}, now)
 }
 
+// unseen takes the answer of an outgoing call from the leg that dials another one of the
+// call, for a transfer: it has answered, and nobody reported that.
+func (as answerers) unseen(c *call, dials *leg, now time.Time) {
+	by := as.ctl.legs.get(dials.dialler)
+	if by != nil && by.dialled && by.call == c.id && c.route.awaitsAnchor() {
+		c.route.ringing[by.uuid] = true
+		c.answered(by.uuid, now)
+	}
+}
+
 // known takes the user of a leg that FreeSWITCH was asked for; the zero
 // value is nobody.
 func (as answerers) known(l *leg, whose who.User, now time.Time) {

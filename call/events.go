@@ -112,13 +112,17 @@ func (ctl *Controller) created(switchName, uuid string, data channelData, now ti
 	if !ctl.legs.isNew(uuid) {
 		return
 	}
-	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), dialled: who.IsDialled(data)})
+	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), origin: origin{who.IsDialled(data), data.Variable("originator")}})
 	if org, id, domain := who.Of(ctl.cfg.Policy(), data); id != "" {
 		l.user = who.User{Org: org.ID, ID: id, Domain: domain}
 	} else {
 		answerers{ctl}.ask(l, data, now)
 	}
-	if c := ctl.calls[l.call]; c != nil && l.dialled && data.Get("Answer-State") != "answered" {
+	c := ctl.calls[l.call]
+	if c != nil && l.dialled {
+		answerers{ctl}.unseen(c, l, now)
+	}
+	if c != nil && l.dialled && data.Get("Answer-State") != "answered" {
 		c.route.ringing[uuid] = true
 		c.rethink(now)
 	}

@@ -17,14 +17,20 @@ type leg struct {
 	user       who.User // whose phone it is
 	begun      int      // how many calls have begun on it
 	answered   bool
-	dialled    bool   // FreeSWITCH dialled it (Call-Direction: outbound)
-	rate       int    // sampling rate of what it hears, in Hz; 0 until it is known
-	marker     marker // the marker of its Record key
-	heard      heard
-	peer       string // the leg that it is bridged with; "" if none
-	at         place
-	lookup     lookup // of the user of a dialled leg
-	spelled    spelling
+	origin
+	rate    int    // sampling rate of what it hears, in Hz; 0 until it is known
+	marker  marker // the marker of its Record key
+	heard   heard
+	peer    string // the leg that it is bridged with; "" if none
+	at      place
+	lookup  lookup // of the user of a dialled leg
+	spelled spelling
+}
+
+// origin is how a leg came into being.
+type origin struct {
+	dialled bool   // FreeSWITCH dialled it (Call-Direction: outbound)
+	dialler string // for this leg; "" if for none
 }
 
 // heard is what a leg has heard of us.

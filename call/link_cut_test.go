@@ -231,6 +231,42 @@ func TestLinkCutOutgoing(t *testing.T) {
 	w.wantWritten("0s-1s 440|880; 1s-2s -|-")
 }
 
+// TestLinkCutOutgoingTransferred: an outgoing call is answered while the link is cut, and
+// its user transfers it to one who says no, by way of another instance. The leg that has
+// answered is the recorded one, not the transfer's target, whether that rings or has
+// answered when the link comes back.
+func TestLinkCutOutgoingTransferred(t *testing.T) {
+	for name, answers := range map[string]bool{"the target has answered": true, "the target rings": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newProxied(t)
+			_, elsewhere := w.start(w.address, Config{Policy: testPolicyOf(testPolicy(t)), Calls: claimMeanwhile{}})
+			defer w.stop()
+			a := w.from("1001", "07700900123")
+			b := w.out(a)
+			var target *esltest.Channel
+			w.whileLinkIsCut(func() {
+				b.Answer()
+				b = a.BlindTransfer("1002")
+				w.must((&esltest.Office{Switch: w.sw, Socket: elsewhere}).Enter(w.Context(), b, ""))
+				if target = w.ring(b, "1002"); answers {
+					target.Answer()
+				}
+			})
+			if !answers {
+				w.answer(target)
+			}
+			w.waitFor("the recorded leg", func(ctl *Controller) bool {
+				c := ctl.calls[a.UUID()]
+				return c != nil && c.route.anchor == b.UUID() && c.rec.Answered
+			})
+			w.wantState(b, "off")
+			w.talk(second)
+			w.endAll()
+		})
+	}
+}
+
 // TestEntryDuringReconnect: a leg enters while an older list of live legs is on its
 // way. The leg does not count as gone.
 func TestEntryDuringReconnect(t *testing.T) {

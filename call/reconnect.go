@@ -173,10 +173,11 @@ func (r recovery) vanished(uuid string, now time.Time) {
 	ctl.hungUp(uuid, now)
 }
 
-// learn takes the legs of a survey.
+// learn takes the legs of a survey, those that dial before those that they have dialled.
 func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
-	for uuid, data := range s.Data {
+	for _, uuid := range s.ByCreation() {
+		data := s.Data[uuid]
 		ctl.created(switchName, uuid, data, now)
 		ctl.legs.learnRate(uuid, data)
 		ctl.legs.bridge(uuid, s.Peers[uuid])

@@ -4,12 +4,14 @@
 package survey
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -44,6 +46,17 @@ type Survey struct {
 
 // Of is a survey that only knows that one leg exists.
 func Of(leg string, answered bool) Survey { return Survey{Live: Legs{leg: answered}} }
+
+// ByCreation are the legs that exist, the oldest first.
+func (s Survey) ByCreation() []string {
+	created := func(uuid string) int { // in microseconds since 1970
+		at, _ := strconv.Atoi(s.Data[uuid].Get("Caller-Channel-Created-Time"))
+		return at
+	}
+	return slices.SortedFunc(maps.Keys(s.Data), func(a, b string) int {
+		return cmp.Or(cmp.Compare(created(a), created(b)), strings.Compare(a, b))
+	})
+}
 
 // IsRecording reports whether a leg is being recorded to this file. known is false
 // if the survey did not ask for that.
