@@ -11,6 +11,7 @@ import (
 const (
 	MaxBody         = maxBody
 	MaxAddressConns = maxAddressConns
+	MaxStreams      = maxStreams
 	WriteWithin     = writeWithin
 	BodyWithin      = bodyWithin
 	NoStore         = noStore

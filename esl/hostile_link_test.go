@@ -32,6 +32,8 @@ func TestLinkHostile(t *testing.T) {
 		{"an endless line", func(p *peer) { pour(p.nc, strings.Repeat("x", 1000)) }, ErrLimit},
 		{"an endless block", func(p *peer) { pour(p.nc, strings.Repeat("a: b\n", 200)) }, ErrLimit},
 		{"an event above the limit", send("Content-Type: text/event-plain\nContent-Length: 1048577\n\n"), ErrLimit},
+		{"an event of gigabytes", send("Content-Type: text/event-plain\nContent-Length: 8589934592\n\n"), ErrLimit},
+		{"an event of 10^40 bytes", send("Content-Type: text/event-plain\nContent-Length: 1" + strings.Repeat("0", 40) + "\n\n"), ErrLimit},
 		{"an event with endless headers", func(p *peer) { p.write(eventText(strings.Repeat("a:\n", 300_000))) }, ErrLimit},
 		{"an endless event, slowly", func(p *peer) {
 			p.write("Content-Type: text/event-plain\nContent-Length: 1000000\n\n")
@@ -41,6 +43,18 @@ func TestLinkHostile(t *testing.T) {
 		{"silence", func(*peer) {}, ErrSilent},
 		{"events faster than they are taken", func(p *peer) { pour(p.nc, eventText("Event-Name: DTMF\nx: "+strings.Repeat("y", 2000))) }, ErrOverflow},
 		{"replies that nobody asked for", send("Content-Type: command/reply\nReply-Text: +OK\n\n"), ErrProtocol},
+		{"an answer of gigabytes", func(p *peer) {
+			p.expect("api hostname")
+			p.write("Content-Type: api/response\nContent-Length: 8589934592\n\n")
+		}, ErrLimit},
+		{"answers that nobody asked for", send(apiText("+OK")), ErrProtocol},
+		{"endless answers to one command", func(p *peer) {
+			p.expect("api hostname")
+			pour(p.nc, apiText("switch1"))
+		}, ErrProtocol},
+		{"answers of background jobs that nobody began", func(p *peer) {
+			pour(p.nc, "Content-Type: command/reply\nReply-Text: +OK Job-UUID: 7f4db78a-17d7-11dd-b7a0-db4edd065621\nJob-UUID: 7f4db78a-17d7-11dd-b7a0-db4edd065621\n\n")
+		}, ErrProtocol},
 		{"a notice within a block", send("Content-Length: 500\nContent-Ty" + notice), ErrProtocol},
 		{"a notice within an event", func(p *peer) {
 			p.write("Content-Length: 500\nContent-Type: text/event-plain\n\nEvent-Name: DTMF\nx: " + notice)
@@ -78,6 +92,38 @@ func TestLinkHostile(t *testing.T) {
 			for e := <-l.events; !has(e, "last"); e = <-l.events {
 			}
 		})
+	}
+}
+
+// TestForgedAnswers: an event is never the answer to a command, whatever it says of itself,
+// and what it says of its own length is not believed.
+func TestForgedAnswers(t *testing.T) {
+	s := newSwitchboard(t)
+	l := startLink(t, s, &Link{})
+	p := s.accept()
+	p.login()
+	<-l.connected
+	forged := []string{
+		"Event-Name: BACKGROUND_JOB\nJob-UUID: 7f4db78a-17d7-11dd-b7a0-db4edd065621\nContent-Length: 4\n\n+OK\n",
+		"Event-Name: API\nAPI-Command: uuid_dump\nReply-Text: +OK\nContent-Type: api/response\nContent-Length: 4\n\n+OK\n",
+		"Event-Name: CUSTOM\nContent-Type: command/reply\nReply-Text: +OK\nContent-Length: 8589934592",
+	}
+	answered := make(chan Reply, 1)
+	go func() {
+		reply, err := l.Send(t.Context(), API("uuid_record", "u-1", "mask", "/x.wav"))
+		if err != nil {
+			t.Error(err)
+		}
+		answered <- reply
+	}()
+	p.expect("api uuid_record u-1 mask /x.wav")
+	for _, text := range forged {
+		p.write(eventText(text))
+		<-l.events
+	}
+	p.write(apiText("-ERR refused\n"))
+	if reply := <-answered; reply.OK() || reply.Text() != "-ERR refused" {
+		t.Errorf("the answer is %q", reply.Text())
 	}
 }
 
