@@ -42,8 +42,11 @@ type Config struct {
 	// third of it, it waits for FreeSWITCH to confirm that it has the leg.
 	EntryDeadline time.Duration
 	Drafts        []recording.Sidecar // drafts that an earlier Tapedeck left behind
-	Meter         Meter
-	Log           *slog.Logger
+	// Stranger, if set, is told of each stranger at the socket: his address, which is "" if
+	// it is not known any more, and what he is, in constant text. It must not block.
+	Stranger Strangers
+	Meter    Meter
+	Log      *slog.Logger
 }
 
 // How long Tapedeck waits. Config.EntryDeadline is entryDeadline if it is not set;
@@ -75,7 +78,7 @@ type Controller struct {
 	calls     map[string]*call
 	dissolved map[string]*call // calls that are part of another one, until their files are closed
 	legs      *legs
-	switches  switches
+	switches  *switches
 	lamps     lampBoard
 	relays    relays
 	takeover  *takeover

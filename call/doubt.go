@@ -91,6 +91,7 @@ func (d *doubt) trust(e entry, now time.Time) {
 func (d *doubt) disown() {
 	c, ctl := d.call, d.call.ctl
 	ctl.cfg.Log.Warn("call forgotten: FreeSWITCH says that its leg has not entered", "leg", c.route.first)
+	ctl.cfg.Stranger.tell("", "its leg has not entered")
 	d.open, c.line.yielded = false, true
 	c.timers.stop()
 	delete(ctl.calls, c.id)

@@ -23,6 +23,10 @@ var Events = []string{"CHANNEL_CREATE", "CHANNEL_ANSWER", "CHANNEL_BRIDGE", "CHA
 func (ctl *Controller) Watched(switchName string, ev *esl.Event) {
 	came := time.Now()
 	ctl.post(func(now time.Time) {
+		if foreign := (foreign{ctl}); foreign.has(switchName, ev) {
+			foreign.tell(switchName, ev)
+			return
+		}
 		ctl.switches.compare(switchName, ev, came)
 		ctl.event(switchName, ev, now)
 	})

@@ -189,6 +189,7 @@ func (fx *fixture) start(address string, cfg Config) (d *Controller, socket stri
 		cfg.Archive = noArchive{}
 	}
 	cfg.Prompts, cfg.Recordings, cfg.Stereo = Prompts{Dir: sounds, Language: "en"}, dir, !fx.mono
+	cfg.Stranger = func(from, why string) { fx.meter.add("stranger from "+from+": "+why, 1) }
 	cfg.Switches, cfg.Meter, cfg.Log = map[string]Link{"fs1": link}, fx.meter, log
 	d = New(cfg)
 	connected := make(chan struct{}, 16)

@@ -30,12 +30,15 @@ func (r reception) receive(ctx context.Context, leg *esl.Call) (entry, bool) {
 		if r.knew(ctx, leg.UUID()) { // it has just hung up
 			return entry{}, false
 		}
-		leg.Refuse("no leg of a FreeSWITCH of ours")
+		r.refuse(leg, "no leg of a FreeSWITCH of ours")
 	case is == confirm.Forged:
-		leg.Refuse("its leg has another Core-UUID")
+		r.refuse(leg, "its leg has another Core-UUID")
 	case secret != "" && subtle.ConstantTimeCompare([]byte(data.Variable(secretVariable)), []byte(secret)) != 1:
-		leg.Refuse("tapedeck_secret is not the daemon file's socket_secret")
+		r.refuse(leg, "tapedeck_secret is not the daemon file's socket_secret")
 	default:
+		if is == confirm.Elsewhere {
+			r.ctl.cfg.Stranger.tell(leg.From(), "its leg is not at a socket")
+		}
 		e := readEntry(r.ctl.cfg.Policy(), data)
 		e.standing = is
 		e.begun = r.ctl.begun.ask(ctx, e)
@@ -49,6 +52,21 @@ func (r reception) confirm(ctx context.Context, leg *esl.Call) (confirm.Standing
 	ctx, cancel := context.WithTimeout(ctx, r.ctl.cfg.EntryDeadline/3)
 	defer cancel()
 	return r.ctl.switches.asker.Ask(ctx, leg.UUID(), leg.Data.Get("Core-UUID"))
+}
+
+// refuse sends a stranger away.
+func (r reception) refuse(leg *esl.Call, why string) {
+	leg.Refuse(why)
+	r.ctl.cfg.Stranger.tell(leg.From(), why)
+}
+
+// Strangers is told of each stranger (Config.Stranger).
+type Strangers func(from, why string)
+
+func (s Strangers) tell(from, why string) {
+	if s != nil {
+		s(from, why)
+	}
 }
 
 // knew reports whether the events have told of a leg.

@@ -177,6 +177,9 @@ func (r recovery) vanished(uuid string, now time.Time) {
 func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	for _, uuid := range s.ByCreation() {
+		if l := ctl.legs.get(uuid); l != nil && l.switchName != "" && l.switchName != switchName {
+			continue // it is another switch's (foreign.go)
+		}
 		data := s.Data[uuid]
 		ctl.created(switchName, uuid, data, now)
 		ctl.legs.learnRate(uuid, data)

@@ -150,6 +150,10 @@ func TestStrangerIsSentAway(t *testing.T) {
 			t.Errorf("%d calls are followed", n)
 		}
 	})
+	fx.visit(a.UUID(), true, nil, nil)
+	for why, n := range map[string]int{"no leg of a FreeSWITCH of ours": 2, "its leg has another Core-UUID": 2, "its leg is not at a socket": 1} {
+		fx.until("the audit log is told of it: "+why, func() bool { return fx.meter.get("stranger from 127.0.0.1: "+why) == n })
+	}
 }
 
 // TestStrangerFirst: a stranger comes before the leg itself has come to the socket, and

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tapedeck/call/confirm"
+	"tapedeck/internal/recent"
 )
 
 // switches are the FreeSWITCHes that have a watch link: their names, their
@@ -14,14 +15,16 @@ type switches struct {
 	links  map[string]Link
 	cores  map[string]string // Core-UUID to the switch's name
 	clocks map[string]*clock
+	told   recent.Map[string, struct{}] // by name: the log has told lately of an event that is not believed
 }
 
-func newSwitches(links map[string]Link) switches {
+func newSwitches(links map[string]Link) *switches {
 	asked := make(map[string]confirm.Link, len(links))
 	for name, link := range links {
 		asked[name] = link
 	}
-	return switches{asker: confirm.New(asked), links: links, cores: map[string]string{}, clocks: map[string]*clock{}}
+	return &switches{asker: confirm.New(asked), links: links, cores: map[string]string{}, clocks: map[string]*clock{},
+		told: recent.Map[string, struct{}]{Limit: len(links), Keep: toldAgainAfter}}
 }
 
 // watched reports whether the switch has a watch link.

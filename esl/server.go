@@ -60,6 +60,9 @@ type Call struct {
 // UUID is the channel's id.
 func (c *Call) UUID() string { return c.Data.Get("Unique-ID") }
 
+// From is the address of the peer, without its port.
+func (c *Call) From() string { return host(c.nc.RemoteAddr()) }
+
 // Refuse ends the connection, because the peer is not what it says. The Server counts
 // and logs it. why is constant text.
 func (c *Call) Refuse(why string) { c.fail(fmt.Errorf("%w: %s", errStranger, why)) }
