@@ -89,17 +89,18 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	}
 	d.parts.atStop(at.close)
 	d.addresses = at.addresses()
-	if d.stores, err = openStores(ctx, cfg, m, log); err != nil {
+	makeFolder(cfg, log)
+	keeper := proof.NewKeeper(cfg, m.Evidence, log)
+	forged := func(record string) { m.Forged(record); keeper.Forged(record) }
+	if d.stores, err = openStores(ctx, cfg, forged, m, log); err != nil {
 		return nil, err
 	}
 	d.parts.atStop(d.closeStore)
-	makeFolder(cfg, log)
-	keeper := proof.NewKeeper(cfg, m.Evidence, log)
 	archive, drafts := openArchive(cfg, keeper.Audit(), m, log)
 	d.links = newLinks(cfg, m, log)
 	controller := call.New(call.Config{Policy: d.stores.policy.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo, Rate: cfg.Recordings.Rate,
 		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Calls: d.stores.calls, Index: d.stores.index,
-		SocketSecret: cfg.SocketSecret, Archive: archive, Drafts: drafts, Meter: m, Log: log})
+		SocketSecret: cfg.SocketSecret, Stranger: keeper.Stranger, Archive: archive, Drafts: drafts, Meter: m, Log: log})
 	d.liveCalls = &liveCalls{here: controller, calls: d.stores.calls, peers: d.stores.peers}
 	d.stores.policy.Follow(func(p *flow.Policy) { m.Policy(p.Revision); keeper.PolicyInForce(p, "redis") })
 	d.stores.calls.Follow(controller)

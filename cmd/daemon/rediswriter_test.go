@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +20,9 @@ import (
 	"tapedeck/cmd/daemon/daemontest"
 	"tapedeck/cmd/spooltest"
 	"tapedeck/console/access"
+	"tapedeck/esl/esltest"
 	"tapedeck/internal/testkit"
+	"tapedeck/recording/audit"
 	"tapedeck/store/session"
 	"tapedeck/store/storetest"
 )
@@ -107,5 +110,61 @@ func TestStoreKeyThatIsNotThere(t *testing.T) {
 		t.Error("it starts")
 	} else if !strings.Contains(err.Error(), "tapedeck store key") {
 		t.Error(err)
+	}
+}
+
+// TestSuspected: a stranger at the socket and a forged record in Redis are lines in the audit
+// log, which the evidence log has, too.
+func TestSuspected(t *testing.T) {
+	redis, dir := testkit.StartRedis(t), spooltest.Folder(t)
+	sw, line := daemontest.Switch(t, "fs1", "ClueCon", esltest.RealTime)
+	cfg, err := config.Parse("tapedeck.yaml", []byte(spooltest.DaemonFile(dir, daemontest.SealedRedisLine(t, redis, dir)+"switches:\n"+line)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testkit.Replace(t, filepath.Join(dir, "accounts.yaml"), "version: 1\naccounts:\n  robot: { role: operator }\n")
+	testkit.Replace(t, filepath.Join(dir, "policy.yaml"), switchable)
+	var log testkit.Log
+	d, err := daemon.Start(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Stop()
+	log.Await(t, 1, "link is up")
+
+	id, text, cookie := forgedSession(t, "robot")
+	if err := storetest.Client(t, redis).Set(t.Context(), "tapedeck:{sessions}:session:"+id, text, time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/api/v1/recordings", d.Addresses().Console), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.AddCookie(cookie)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	for range 3 {
+		if _, err := (esltest.Stranger{Leg: "0c7a5f40-1782-4bff-9de0-b6ba8f16e031", Core: sw.CoreUUID()}).Visit(t.Context(), d.Addresses().Socket.String()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines := func() (found []string) {
+		for _, line := range testkit.JSONLines[audit.Line](t, filepath.Join(cfg.Recordings.Dir.String(), "audit.jsonl")) {
+			if line.What == audit.Stranger || line.What == audit.Forged {
+				found = append(found, fmt.Sprint(line.What, " ", line.From, ": ", line.Detail, " ", line.Seq > 0))
+			}
+		}
+		slices.Sort(found)
+		return found
+	}
+	want := []string{"forged redis: a record without a valid seal: session true", "stranger 127.0.0.1: at the outbound socket: no leg of a FreeSWITCH of ours true"}
+	testkit.Until(t, "the lines", func() bool { return len(lines()) >= len(want) }, &log)
+	d.Stop()
+	if got := lines(); !slices.Equal(got, want) {
+		t.Errorf("lines:\n%s", strings.Join(got, "\n"))
 	}
 }

@@ -27,7 +27,8 @@ type stores struct {
 
 // openStores opens Redis and reads the policy that is there. The order is that in
 // which conn.Run does their work.
-func openStores(ctx context.Context, cfg *config.Config, m *metrics.Metrics, log *slog.Logger) (*stores, error) {
+// forged is told of each record that is not believed.
+func openStores(ctx context.Context, cfg *config.Config, forged func(record string), m *metrics.Metrics, log *slog.Logger) (*stores, error) {
 	keys, readable, err := cfg.Store.Keys()
 	switch {
 	case err != nil:
@@ -38,7 +39,7 @@ func openStores(ctx context.Context, cfg *config.Config, m *metrics.Metrics, log
 		log.Warn("whoever may write to redis is believed: he can sign in, turn recordings off and change the policy. `tapedeck store key` makes a key against that; copy it to all instances",
 			"file", cfg.Store.KeyFile)
 	}
-	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Keys: keys, OnForged: m.Forged, Logger: log, Observe: m.Store, OnUp: m.StoreUp})
+	conn, err := store.Open(ctx, store.Config{Redis: cfg.Store.Redis.Reveal(), Keys: keys, OnForged: forged, Logger: log, Observe: m.Store, OnUp: m.StoreUp})
 	if err != nil {
 		return nil, err
 	}

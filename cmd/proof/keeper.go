@@ -30,7 +30,8 @@ const (
 )
 
 // Keeper keeps the evidence log of a daemon: it writes checkpoints, verifies the log once
-// a day, and writes into the audit log that another policy or other accounts are in force.
+// a day, and writes into the audit log that another policy or other accounts are in force,
+// and that somebody is not what he says (suspicion.go).
 type Keeper struct {
 	cfg     *config.Config
 	audit   *audit.Log
@@ -40,15 +41,16 @@ type Keeper struct {
 	changes chan change
 	result  atomic.Pointer[Result]
 
+	suspicions   suspicions
 	saidUnsigned bool
 }
 
-// change is another policy in force, or other accounts.
+// change is another policy in force, or other accounts, or a suspicion.
 type change struct {
 	at             time.Time
-	what           string // audit.Policy or audit.Account
+	what           string // audit.Policy, audit.Account, audit.Stranger or audit.Forged
 	revision, from string // of a policy
-	detail         string // of accounts
+	detail         string // of the others
 }
 
 // Result is what the last verification found.

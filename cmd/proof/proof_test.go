@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -397,5 +399,44 @@ func TestKeyFiles(t *testing.T) {
 	lines := strings.Split(string(text), "\n")
 	if err != nil || json.Unmarshal([]byte(lines[1]), &s) != nil || s.Kind != chain.Checkpoint || s.Why != chain.AtKey || s.Signature == "" {
 		t.Errorf("%q, %v", lines, err)
+	}
+}
+
+// TestSuspicions: strangers and forged records are lines in the audit log, one an hour for
+// each cause, however many there are and wherever they come from.
+func TestSuspicions(t *testing.T) {
+	l := newLab(t)
+	l.key()
+	synctest.Test(t, func(t *testing.T) {
+		k := l.keeper()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- k.Run(ctx) }()
+		for hour := range 2 {
+			for i := range 1000 {
+				k.Stranger(fmt.Sprintf("127.0.%d.%d", hour, i%250), "no leg")
+				k.Stranger("", "another Core-UUID")
+				k.Forged("session")
+				k.Forged("ask")
+			}
+			time.Sleep(time.Hour)
+		}
+		cancel()
+		<-ended
+	})
+	var lines []string
+	for _, line := range testkit.JSONLines[audit.Line](t, audit.New(l.cfg.Recordings.Dir.String(), nil).Path()) {
+		if line.Who != "tapedeck serve" || line.Seq == 0 {
+			t.Errorf("%+v", line)
+		}
+		lines = append(lines, line.What+", "+line.From+", "+line.Detail)
+	}
+	more := "; 999 more since the last such line"
+	want := []string{"stranger, 127.0.0.0, at the outbound socket: no leg", "stranger, outbound socket, at the outbound socket: another Core-UUID",
+		"forged, redis, a record without a valid seal: session", "forged, redis, a record without a valid seal: ask",
+		"stranger, 127.0.1.0, at the outbound socket: no leg" + more, "stranger, outbound socket, at the outbound socket: another Core-UUID" + more,
+		"forged, redis, a record without a valid seal: session" + more, "forged, redis, a record without a valid seal: ask" + more}
+	if !slices.Equal(lines, want) {
+		t.Errorf("lines:\n%s", strings.Join(lines, "\n"))
 	}
 }

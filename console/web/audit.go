@@ -62,6 +62,8 @@ var auditWords = []auditWord{
 	{audit.Token, "changed a token", false},
 	{audit.Policy, "put a policy in force", false},
 	{audit.WrongToken, "wrong token", true},
+	{audit.Stranger, "stranger at the socket", true},
+	{audit.Forged, "forged record", true},
 	{audit.Refused, "refused", true},
 	{audit.Failed, "failed", true},
 }

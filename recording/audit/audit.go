@@ -53,9 +53,11 @@ const (
 	Failed       = "failed"  // what the line before says was not done
 	Read         = "audit"   // the audit log was read
 	WrongToken   = "wrong token"
-	Account      = "account" // an account was added, changed or removed
-	Token        = "token"   // a token was added or revoked
-	Policy       = "policy"  // another policy is in force
+	Stranger     = "stranger" // somebody at the outbound socket is not what he says
+	Forged       = "forged"   // a record in Redis is not believed
+	Account      = "account"  // an account was added, changed or removed
+	Token        = "token"    // a token was added or revoked
+	Policy       = "policy"   // another policy is in force
 )
 
 // Line is one line of the file.
