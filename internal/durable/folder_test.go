@@ -167,3 +167,48 @@ func TestMakeFolders(t *testing.T) {
 		t.Errorf("without the top: %v", err)
 	}
 }
+
+// TestMakeFoldersRaced: whoever may write to the folder puts a link in the place of one that
+// is just being made. What it leads to is not given to him.
+func TestMakeFoldersRaced(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	const user, rounds = 65534, 20_000
+	top, victim := t.TempDir(), filepath.Join(t.TempDir(), "secret")
+	if err := errors.Join(os.Chown(top, user, user), os.WriteFile(victim, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(top, "acme")
+	stop, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			if os.Remove(at) == nil {
+				_ = os.Symlink(victim, at)
+			}
+		}
+	}()
+	made := 0
+	for range rounds {
+		if d, err := MakeFolders(top, at); err == nil {
+			d.Close()
+			made++
+		}
+		info, err := os.Stat(victim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 || info.Mode() != 0o600 {
+			t.Fatalf("root's file is of user %d, %v", owner, info.Mode())
+		}
+	}
+	close(stop)
+	<-ended
+	t.Logf("%d of %d were made", made, rounds)
+}
