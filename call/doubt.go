@@ -119,7 +119,7 @@ func (l *line) missed(e entry) []esl.Command {
 	if e.standing != confirm.Confirmed || e.leg != l.call.route.first || l.hasGreeted(e) {
 		return nil
 	}
-	return greeting{l.call, e.metaKey}.commands(esl.Execute)
+	return greetingOf(l.call, e).commands(esl.Execute)
 }
 
 // armedAs is the command by which a file got into a state before the answer.

@@ -30,6 +30,7 @@ type entry struct {
 	dialled       string         // the destination number
 	toggles       bool           // the dialplan says that this transfer is a press
 	external      string         // the outside party's number, as it came
+	secondSDP     bool           // phones would be offered the caller's own SDP, too
 	begun         int            // how many calls have begun on the leg; 0 if the channel data does not say
 	standing      confirm.Standing
 	fromDialplan
@@ -67,6 +68,7 @@ func readEntry(p *flow.Policy, data channelData) entry {
 	for i, name := range onAnswer {
 		e.armed[i] = cmp.Or(data.Variable(name), data.Variable("nolocal:"+name))
 	}
+	e.secondSDP = strings.Contains(strings.ToLower(data.Variable("sip_multipart")), "application/sdp")
 	e.hint, e.metaKey = data.Variable("tapedeck_element"), data.Variable("bind_meta_key")
 	e.snapshot, e.relayed, e.file = data.Variable(handover.Variable), data.Variable(handover.RelayedVariable), data.Variable("tapedeck_file")
 	if e.file != "" { // without a file, tapedeck_call only says that Tapedeck was asked

@@ -123,6 +123,25 @@ func TestReadEntry(t *testing.T) {
 	}
 }
 
+// TestReadEntryOfHeaders: what a phone writes into headers and bodies gets names of
+// FreeSWITCH's own as channel variables (sofia.c, sofia_handle_sip_i_invite and
+// sofia_handle_sip_i_refer). None of them counts as a variable of ours.
+func TestReadEntryOfHeaders(t *testing.T) {
+	data := fromOutside("+442079460001")
+	for _, prefix := range []string{"sip_h_", "sip_h_X-", "sip_h_P-", "sip_i_", "sip_rh_", "sip_ph_", "sip_invite_", "sip_req_", "sip_info_h_"} {
+		for name, value := range map[string]string{"tapedeck_org": "plain", "tapedeck_number": "+442079460101", "tapedeck_direction": "internal", "tapedeck_user": "erin",
+			"tapedeck_element": "ring_group/private", "tapedeck_toggle": "blind_transfer", "tapedeck_call": "x", "tapedeck_live": "x", "Record": "off"} {
+			data = data.with(prefix+name, value)
+		}
+	}
+	data = data.with("sip_refer_to", "<sip:*1@192.0.2.1?tapedeck_org=plain&tapedeck_element=ring_group%2Fprivate&Record=off>").
+		with("sip_multipart", "ARRAY::text/plain:tapedeck_element: ring_group/private")
+	e := readEntry(testPolicy(t), data)
+	if got := summary(e); got != "acme inbound - number/+442079460001" || e.hint != "" || e.call != "" || e.toggles || e.snapshot != "" {
+		t.Errorf("%s, %+v", got, e)
+	}
+}
+
 func summary(e entry) string {
 	if e.org == nil {
 		return "nobody"

@@ -16,13 +16,25 @@ type execute func(app, arg string) esl.Command
 type greeting struct {
 	call    *call
 	metaKey string // the leg's bind_meta_key
+	sdp     bool   // entry.secondSDP
 }
+
+func greetingOf(c *call, e entry) greeting { return greeting{c, e.metaKey, e.secondSDP} }
+
+// An INVITE may have several parts, one of which is the caller's SDP. FreeSWITCH keeps them
+// (sofia.c, sip_multipart) and sends all of them to the phones that it dials, behind its own
+// SDP (sofia_glue.c, sofia_glue_do_invite; mod_sofia.c, switch_ivr_transfer_variable). A phone
+// that takes the last one sends its sound to the caller, past FreeSWITCH: it is in no file,
+// and no code is heard. So the parts are not sent on.
 
 // commands are the commands of the greeting, which run runs.
 func (g greeting) commands(run execute) []esl.Command {
 	r := &g.call.route
 	send := append(r.bind(run), r.free(run, g.metaKey)...)
 	send = append(send, r.onPhones(run, r.first)...)
+	if g.sdp {
+		send = append(send, run("unset", "sip_multipart"))
+	}
 	return append(send, run("export", "tapedeck_call="+g.call.id), run("set", "tapedeck_file="+g.call.files.Last().Path))
 }
 

@@ -104,7 +104,7 @@ func (r reports) beginOnLink(e entry, now time.Time) {
 	}
 	c.line.held = true
 	defer c.line.askOwner(now)
-	greeting{c, e.metaKey}.again(now)
+	greetingOf(c, e).again(now)
 	if e.hint != "" {
 		c.enterElement(e.hint, now)
 		c.line.send([]esl.Command{esl.SetVar(e.leg, "tapedeck_element", "")}, ignored, now)

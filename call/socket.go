@@ -185,7 +185,7 @@ func (ctl *Controller) enter(e entry, now time.Time) turn {
 			return leave()
 		}
 		c.line.held, c.line.doubt = true, doubt{call: c, open: e.standing == confirm.Late, from: l.call, peer: l.peer}
-		g := greeting{c, e.metaKey}
+		g := greetingOf(c, e)
 		t := c.arm(e, append(g.commands(esl.Execute), esl.Execute("set", "tapedeck_state=off")), now)
 		t.greets, t.begins = &g, true
 		return t

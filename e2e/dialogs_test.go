@@ -73,8 +73,13 @@ func (t *talk) says(phone *lab.SIPPhone, want []string) (said []string) {
 // sipCall is a call of an outside party whose phone is a scenario of sipp. When the phone
 // has logged these lines, alice pauses. Nothing that the phone has done moves a span.
 func sipCall(context, scenario string, logs []string) func(*talk) {
+	return sipCallWith(context, scenario, nil, logs)
+}
+
+// sipCallWith is sipCall with keys of the scenario.
+func sipCallWith(context, scenario string, keys map[string]string, logs []string) func(*talk) {
 	return func(t *talk) {
-		phone := t.sipOutside(context, t.org.Number(lab.ToAlice), scenario, nil)
+		phone := t.sipOutside(context, t.org.Number(lab.ToAlice), scenario, keys)
 		alice := t.rings(lab.UserAlice)
 		t.do(alice.PickUp(t.ctx))
 		anchor, err := phone.Leg(t.ctx)

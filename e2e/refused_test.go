@@ -79,8 +79,16 @@ func (t *talk) forbidden(phone *lab.SIPPhone, times int) {
 	}
 }
 
-func refusedThrice(t *talk) {
-	phone := t.sipPhone("refers-three-times.xml", t.toCode())
+func refusedThrice(t *talk) { refusedThriceTo("")(t) }
+
+// refusedThriceTo is a call during which a phone asks for a transfer to the code, with
+// headers for the call that would follow from it.
+func refusedThriceTo(headers string) func(*talk) {
+	return func(t *talk) { t.refusedThrice(headers) }
+}
+
+func (t *talk) refusedThrice(headers string) {
+	phone := t.sipPhone("refers-three-times.xml", map[string]string{"refer_to": t.suite.lab.SIPAddress(code) + headers})
 	outside := t.inbound(lab.ToDave)
 	t.do(outside.Talking(t.ctx))
 	anchor, since := t.leg(outside), t.suite.lab.Switch.Seen()

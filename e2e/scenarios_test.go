@@ -13,7 +13,7 @@ import (
 // allScenarios is the suite without closing. The first scenario has organisation 0,
 // which the sample dialplan elements.xml names.
 func allScenarios() []scenario {
-	return slices.Concat(samples(), inbound(), outgoing(), transfers(), pickUps(), troubles(), toggles(), keys(), refusedTransfers(), lampScenarios(), codecs(), conferences(), queues(), rings(), dialogs(), listeners(), strangers())
+	return slices.Concat(samples(), inbound(), outgoing(), transfers(), pickUps(), troubles(), toggles(), keys(), refusedTransfers(), lampScenarios(), codecs(), conferences(), queues(), rings(), dialogs(), listeners(), strangers(), unbelieved())
 }
 
 // answeredBy is an inbound call to the k-th number that a user answers.

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"slices"
+
 	"tapedeck/e2e/lab"
 	"tapedeck/esl/esltest"
 )
@@ -69,4 +71,58 @@ func visited(says func(t *talk, anchor, alice string) (headers, variables map[st
 		r.heard(after, only(lab.Outside), only(lab.Alice))
 		r.silentExactly()
 	}
+}
+
+// unbelieved are calls whose phones say in headers and bodies what they are not asked: that
+// the call enters an element which is never recorded, and what the record key says.
+func unbelieved() []scenario {
+	yes := settings{numbers: map[int]string{lab.ToAlice: "yes", lab.ToDave: "yes"}, team: "never", onDemand: keyAndDigits + `, blind_transfer: "*1"`}
+	return []scenario{
+		{"an outside party says what it should not, in headers and bodies", yes, sipCallWith("public", "unbelieved.xml",
+			map[string]string{"element": "ring_group/team"}, []string{"parts 200", "record 488"})},
+		{"a record key in a part of a body", yes, keyInPart},
+		{"a transfer to the code, with headers in its Refer-To", yes, refusedThriceTo(
+			"?tapedeck_element=ring_group%2Fteam&X-tapedeck_element=ring_group%2Fteam&Record=on&body=Record%3A%20on")},
+		{"a transfer to the code, with a Replaces in its Refer-To", yes, replacedByNobody},
+	}
+}
+
+// keyInPart: what is in a part of a body is no record key.
+func keyInPart(t *talk) {
+	phone := t.sipPhone("record-key-in-part.xml", map[string]string{"element": "ring_group/team"})
+	outside := t.inbound(lab.ToDave)
+	t.do(outside.Talking(t.ctx))
+	anchor := t.leg(outside)
+	before := t.speak(speech)
+	t.says(phone, []string{"parts 200"})
+	after := t.speak(speech)
+	t.hasState(anchor, "on")
+	t.hangUp(outside)
+	r := t.recording()
+	r.heard(before, only(lab.Outside), only(lab.Dave))
+	r.heard(after, only(lab.Outside), only(lab.Dave))
+	r.silentExactly()
+	t.loggedPresses(anchor, 0)
+}
+
+// replacedByNobody: a REFER that asks for the place of a dialogue that does not exist is no
+// press, and changes nothing. The channel variable behind the comma does reach the leg that
+// FreeSWITCH dials then (docs/security.md).
+func replacedByNobody(t *talk) {
+	phone := t.sipPhone("refers-three-times.xml", map[string]string{
+		"refer_to": t.suite.lab.SIPAddress(code) + "?Replaces=nobody%40127.0.0.1%3Bto-tag%3Da%3Bfrom-tag%3Db,tapedeck_call=injected"})
+	outside := t.inbound(lab.ToDave)
+	t.do(outside.Talking(t.ctx))
+	anchor := t.leg(outside)
+	whole := t.speak(speech)
+	t.says(phone, slices.Repeat([]string{"notify SIP/2.0 403 Forbidden"}, 3))
+	whole.to = t.speak(speech).to
+	t.hasState(anchor, "on")
+	t.hangUp(outside)
+	_, err := phone.Finished(t.ctx)
+	t.do(err)
+	r := t.recording()
+	r.heard(whole, only(lab.Outside), only(lab.Dave))
+	r.silentExactly()
+	t.loggedPresses(anchor, 0)
 }

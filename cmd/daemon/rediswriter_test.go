@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -152,8 +153,10 @@ func TestSuspected(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	path := audit.New(cfg.Recordings.Dir.String(), nil).Path()
+	testkit.Until(t, "the audit log", func() bool { _, err := os.Stat(path); return err == nil }, &log)
 	lines := func() (found []string) {
-		for _, line := range testkit.JSONLines[audit.Line](t, filepath.Join(cfg.Recordings.Dir.String(), "audit.jsonl")) {
+		for _, line := range testkit.JSONLines[audit.Line](t, path) {
 			if line.What == audit.Stranger || line.What == audit.Forged {
 				found = append(found, fmt.Sprint(line.What, " ", line.From, ": ", line.Detail, " ", line.Seq > 0))
 			}
