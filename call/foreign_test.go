@@ -10,13 +10,14 @@ import (
 )
 
 // another is a second FreeSWITCH whose events arrive as those of the switch with this name.
-func (fx *fixture) another(name string) (send func(event string, headers ...esl.Header)) {
+// taken has a value for each that has arrived.
+func (fx *fixture) another(name string) (sw *esltest.Switch, link *esl.Link, taken chan struct{}) {
 	fx.Helper()
-	sw := esltest.New(esltest.Options{Name: "another", Clock: esltest.Manual})
+	sw = esltest.New(esltest.Options{Name: "another", Clock: esltest.Manual})
 	address, err := sw.Listen("127.0.0.1:0")
 	fx.must(err)
-	taken := make(chan struct{}, 100)
-	link := &esl.Link{Name: name, Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events}
+	taken = make(chan struct{}, 100)
+	link = &esl.Link{Name: name, Address: address, Password: esl.NewSecret("ClueCon"), Subscribe: Events}
 	connected := make(chan struct{}, 1)
 	link.OnConnect = func(context.Context, *esl.Conn) error { connected <- struct{}{}; return nil }
 	link.OnEvent = func(ev *esl.Event) { fx.ctl.Watched(name, ev); taken <- struct{}{} }
@@ -25,11 +26,7 @@ func (fx *fixture) another(name string) (send func(event string, headers ...esl.
 	go func() { defer close(ended); _ = link.Run(ctx) }()
 	fx.Cleanup(func() { stop(); <-ended; _ = sw.Close() })
 	<-connected
-	return func(event string, headers ...esl.Header) {
-		_, err := link.Send(fx.Context(), esl.SendEvent(event, headers...))
-		fx.must(err)
-		<-taken
-	}
+	return sw, link, taken
 }
 
 // TestEventsOfAnotherSwitch: a FreeSWITCH that is hostile, and one that answers in another's
@@ -79,13 +76,15 @@ func TestEventsOfAnotherSwitch(t *testing.T) {
 		for how, as := range map[string]string{"as itself": "fs2", "in its place": "fs1"} {
 			t.Run(tc.name+", "+how, func(t *testing.T) {
 				fx := newFixtureWith(t, strangerPolicy(t))
-				send := fx.another(as)
+				_, link, taken := fx.another(as)
 				a := fx.inbound("+442079460001")
 				d := fx.ring(a, "1004")
 				fx.answer(d)
 				fx.wantState(a, "on")
 				fx.talk(second)
-				send(tc.event, tc.headers(a, d)...)
+				_, err := link.Send(t.Context(), esl.SendEvent(tc.event, tc.headers(a, d)...))
+				fx.must(err)
+				<-taken
 				fx.settle()
 				fx.wantState(a, "on")
 				fx.talk(second)
@@ -106,4 +105,35 @@ func TestEventsOfAnotherSwitch(t *testing.T) {
 			})
 		}
 	}
+}
+
+// meanwhileListed is a watch link on which something happens once the channels are listed.
+type meanwhileListed struct {
+	Link
+	happens func()
+}
+
+func (l meanwhileListed) SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error) {
+	replies, err := l.Link.SendAll(ctx, commands)
+	if commands[0].Name() == "show" {
+		l.happens()
+	}
+	return replies, err
+}
+
+// TestEventOfARestartedSwitch: a FreeSWITCH that was started anew has another Core-UUID. Its
+// events are believed while it is still being asked for its legs.
+func TestEventOfARestartedSwitch(t *testing.T) {
+	fx := newFixture(t)
+	sw, link, taken := fx.another("fs1")
+	var leg *esltest.Channel
+	fx.must(fx.ctl.Connected(t.Context(), "fs1", meanwhileListed{link, func() {
+		leg = sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
+		<-taken
+	}}))
+	fx.ctl.ask(t.Context(), func(time.Time) {
+		if fx.ctl.legs.get(leg.UUID()) == nil {
+			t.Error("the leg that came meanwhile is not known")
+		}
+	})
 }

@@ -30,7 +30,10 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 	}
 	core := replies[0].Text()
 	known := map[string]bool{} // legs known now; a later leg is live, even if the survey does not have it
-	if !ctl.ask(ctx, func(time.Time) { known = ctl.legs.onSwitch(switchName, core) }) {
+	if !ctl.ask(ctx, func(time.Time) {
+		ctl.switches.cores[core] = switchName // its events are believed from now on (foreign.go)
+		known = ctl.legs.onSwitch(switchName, core)
+	}) {
 		return ctx.Err() // the link is lost, or the Controller has ended
 	}
 	here := make([]string, 0, len(known))
@@ -119,7 +122,6 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 // from now on.
 func (r recovery) connected(switchName, core string, known map[string]bool, s survey.Survey, now time.Time) {
 	ctl := r.ctl
-	ctl.switches.cores[core] = switchName
 	ctl.switches.asker.Learn(switchName, core)
 	for _, c := range ctl.calls {
 		if c.line.switchName == "" && c.core == core {
