@@ -32,12 +32,11 @@ type Config struct {
 	Sessions identity.Sessions
 	Policy   func() *flow.Policy // the one in force; never nil
 	Dir      recording.Dir
+	Workshop recording.Workshop // does the work on sounds; nil: this process does
 	Audit    *audit.Log
 	Evidence func() ops.Evidence // what is known of the evidence log
 	Accounts *access.Accounts
 	Proxies  identity.Proxies // which are believed, and whether all requests come by HTTPS
-	Idle     time.Duration    // ends a session that is not used; 0: 30 minutes
-	Lifetime time.Duration    // ends one that is; 0: 12 hours
 	Beat     time.Duration    // how often a stream of live calls is looked after; 0: 5 seconds
 	Meter    ops.Meter        // nil: nothing is counted
 	Log      *slog.Logger
@@ -60,9 +59,9 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{log: cfg.Log, mux: http.NewServeMux(), crossOrigin: http.NewCrossOriginProtection(),
 		proxies: cfg.Proxies}
 	s.operations = ops.New(ops.Config{Index: cfg.Index, Calls: cfg.Calls, Presser: cfg.Presser, Policy: cfg.Policy,
-		Dir: cfg.Dir, Audit: cfg.Audit, Evidence: cfg.Evidence, Meter: cfg.Meter, Log: cfg.Log})
+		Dir: cfg.Dir, Workshop: cfg.Workshop, Audit: cfg.Audit, Evidence: cfg.Evidence, Meter: cfg.Meter, Log: cfg.Log})
 	checker := identity.New(identity.Config{Accounts: cfg.Accounts, Sessions: cfg.Sessions, Proxies: s.proxies,
-		Idle: cfg.Idle, Lifetime: cfg.Lifetime, WrongToken: s.operations.Audit.WrongToken, Log: cfg.Log})
+		WrongToken: s.operations.Audit.WrongToken, Log: cfg.Log})
 	beat := cmp.Or(cfg.Beat, respond.BeatEvery)
 	s.api = api.New(api.Config{Operations: s.operations, Checker: checker, Policy: cfg.Policy, Beat: beat, Log: cfg.Log}, s.mux)
 	var err error

@@ -147,7 +147,7 @@ func TestWaited(t *testing.T) {
 			t.Fatalf("got  %v %q, %v\nwant %v", got.Spans, got.Problems, err, want)
 		}
 		var found []string
-		heard, err := analyse(t.Context(), path)
+		heard, err := analyse(t.Context(), InProcess{}, path)
 		if err != nil {
 			t.Fatal(err)
 		}

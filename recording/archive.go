@@ -28,6 +28,8 @@ type ArchiveConfig struct {
 	OnError func(id string, err error)
 	// Evidence has an entry for each sidecar before it is written; nil: there is none.
 	Evidence *evidence.Log
+	// Workshop examines the sounds and makes their waveforms; nil: this process does.
+	Workshop Workshop
 	// Grace is how long Run continues after the end of its context, to try
 	// everything once more. 0 means 5 s.
 	Grace time.Duration
@@ -51,6 +53,9 @@ type Archive struct {
 func NewArchive(cfg ArchiveConfig) *Archive {
 	if cfg.Grace == 0 {
 		cfg.Grace = defaultGrace
+	}
+	if cfg.Workshop == nil {
+		cfg.Workshop = InProcess{}
 	}
 	return &Archive{cfg: cfg, jobs: newJobs(), failures: failures{log: cfg.Log, onError: cfg.OnError, causes: map[string]bool{}}, private: private{log: cfg.Log}}
 }

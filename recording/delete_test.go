@@ -170,13 +170,14 @@ func TestDeleteAgainstHold(t *testing.T) {
 func TestDeleteAgainstDerivation(t *testing.T) {
 	d := tempDir(t)
 	log := audit.New(d.String(), nil)
+	encoder := testEncoder(t, d, InProcess{})
 	for i := range 10 {
 		path := put(t, d, sample(fmt.Sprintf("call-%02d", i)))
 		var group sync.WaitGroup
 		start := make(chan struct{})
 		for _, make := range []func(context.Context) error{
-			func(ctx context.Context) error { _, err := Waveform(ctx, d, path); return err },
-			func(ctx context.Context) error { _, err := MP3(ctx, ctx, d, path, Sidecar{}); return err },
+			func(ctx context.Context) error { _, err := Waveform(ctx, InProcess{}, d, path); return err },
+			func(ctx context.Context) error { _, err := encoder.MP3(ctx, "anna", path, Sidecar{}); return err },
 		} {
 			group.Go(func() {
 				<-start

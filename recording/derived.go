@@ -1,15 +1,12 @@
 package recording
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"tapedeck/internal/durable"
-	"tapedeck/recording/sound"
 )
 
 // ErrNoSound is the error for a recording whose file holds nothing that a waveform
@@ -53,26 +50,19 @@ func (v *derived) fresh() bool {
 	return err == nil && made.Mode().IsRegular() && !made.ModTime().Before(wav.ModTime())
 }
 
-// create has the file written by write, whole or not at all.
-func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound.WAV) error) error {
+// create has the file out written from the sound by write, whole or not at all.
+func (v *derived) create(write func(in, out *os.File) error) error {
 	if v.d.hasDraft(v.id) {
 		return ErrLive
 	}
-	f, err := v.folder.Open(v.wav, os.O_RDONLY)
+	in, err := v.folder.Open(v.wav, os.O_RDONLY)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
-	info, err := f.Stat()
+	defer in.Close()
+	info, err := in.Stat()
 	if err != nil {
 		return err
-	}
-	wav, err := sound.Parse(f, info.Size())
-	if err == nil && wav.Frames() == 0 {
-		err = errors.New("it is empty")
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoSound, err)
 	}
 	temp := durable.TempName(v.made)
 	out, err := v.folder.Create(temp)
@@ -81,12 +71,12 @@ func (v *derived) create(ctx context.Context, write func(out *os.File, wav sound
 	}
 	defer func() { _ = v.folder.Remove(temp) }() // it has another name by then if all went well
 	if err = durable.Lock(out); err == nil {     // as long as this process lives, nobody takes it for a leftover
-		err = write(out, wav)
+		err = write(in, out)
 	}
 	if err == nil {
 		err = errors.Join(out.Chmod(durable.FileMode), out.Sync())
 	}
-	if err = errors.Join(err, out.Close(), ctx.Err()); err != nil {
+	if err = errors.Join(err, out.Close()); err != nil {
 		return err
 	}
 	return v.publish(temp, info)

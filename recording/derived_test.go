@@ -11,14 +11,15 @@ import (
 
 	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
-	"tapedeck/recording/sound"
 )
 
 // makers are the functions that make a file of a recording's sound, by extension.
 var makers = map[string]func(t *testing.T, d Dir, path string) (string, error){
-	".svg": func(t *testing.T, d Dir, path string) (string, error) { return Waveform(t.Context(), d, path) },
+	".svg": func(t *testing.T, d Dir, path string) (string, error) {
+		return Waveform(t.Context(), InProcess{}, d, path)
+	},
 	".mp3": func(t *testing.T, d Dir, path string) (string, error) {
-		return MP3(t.Context(), t.Context(), d, path, sample(call))
+		return testEncoder(t, d, InProcess{}).MP3(t.Context(), "anna", path, sample(call))
 	},
 }
 
@@ -185,7 +186,7 @@ func TestDeriveChanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer v.close()
-			err = v.create(t.Context(), func(*os.File, sound.WAV) error { return change(path) })
+			err = v.create(func(_, _ *os.File) error { return change(path) })
 			files := strings.Join(filesBelow(t, d), " ")
 			if err == nil || strings.Contains(files, ".svg") {
 				t.Errorf("%v: %s", err, files)

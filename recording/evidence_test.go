@@ -190,7 +190,7 @@ func forge(p *proved, one string) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	if _, found, err := VerifyOne(p.Context(), p.dir, one); err != nil || len(found) > 0 {
+	if _, found, err := VerifyOne(p.Context(), InProcess{}, p.dir, one); err != nil || len(found) > 0 {
 		p.Fatalf("the forgery is not perfect: %v, %v", found, err)
 	}
 }

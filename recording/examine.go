@@ -30,14 +30,14 @@ var lossy = []string{NotStarted, Lost, FileMissing, NotGrowing, Short, StateUnkn
 // that is missing or is no WAV is a problem in the sidecar; an error means that the file
 // could not be read.
 func Examine(ctx context.Context, path string, s Sidecar) (Sidecar, error) {
-	return examine(ctx, path, s, nil)
+	return examine(ctx, InProcess{}, path, s, nil)
 }
 
-// examine is Examine. Repair, which may be nil, finishes a header that FreeSWITCH left
+// examine is Examine by a workshop. Repair, which may be nil, finishes a header that FreeSWITCH left
 // unfinished; nobody may be writing the file any more then.
-func examine(ctx context.Context, path string, s Sidecar, repair func() error) (Sidecar, error) {
+func examine(ctx context.Context, shop Workshop, path string, s Sidecar, repair func() error) (Sidecar, error) {
 	s = s.clone()
-	heard, err := analyse(ctx, path)
+	heard, err := analyse(ctx, shop, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.setMissing()
 		return s, nil
@@ -47,7 +47,7 @@ func examine(ctx context.Context, path string, s Sidecar, repair func() error) (
 			s.AddProblem(Disk, "the file's header stays unfinished: "+rootCause(broken))
 		} else {
 			s.AddProblem(FileRepaired, "")
-			heard, err = analyse(ctx, path)
+			heard, err = analyse(ctx, shop, path)
 		}
 	}
 	if err != nil {

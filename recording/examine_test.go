@@ -103,7 +103,7 @@ func TestExamineFile(t *testing.T) {
 		if !repair {
 			mend = nil
 		}
-		got, err := examine(t.Context(), path, s, mend)
+		got, err := examine(t.Context(), InProcess{}, path, s, mend)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -85,7 +85,7 @@ func (a *Archive) makeWaveform(ctx context.Context, j *job, s Sidecar, wav strin
 	if ending || s.File == nil || s.HasProblem(Unreadable) {
 		return
 	}
-	if _, err := Waveform(ctx, a.cfg.Dir, wav); err != nil && !errors.Is(err, ErrNoSound) && !errors.Is(err, ErrLive) && ctx.Err() == nil {
+	if _, err := Waveform(ctx, a.cfg.Workshop, a.cfg.Dir, wav); err != nil && !errors.Is(err, ErrNoSound) && !errors.Is(err, ErrLive) && ctx.Err() == nil {
 		a.cfg.Log.Warn("cannot make the waveform of a recording yet", "recording", j.id, "error", err)
 	}
 }
@@ -112,7 +112,7 @@ func (a *Archive) examine(ctx context.Context, j *job, s Sidecar, wav string) (S
 	if j.examined != nil && j.examinedState == stateOf(wav) {
 		return *j.examined, nil
 	}
-	examined, err := examine(ctx, wav, s, func() error { return a.cfg.Dir.repairHeader(wav) })
+	examined, err := examine(ctx, a.cfg.Workshop, wav, s, func() error { return a.cfg.Dir.repairHeader(wav) })
 	if err != nil {
 		if j.readFailures++; j.readFailures < maxReadFailures || ctx.Err() != nil {
 			return Sidecar{}, err

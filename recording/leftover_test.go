@@ -1,7 +1,6 @@
 package recording
 
 import (
-	"context"
 	"errors"
 	"io"
 	"os"
@@ -14,7 +13,6 @@ import (
 
 	"tapedeck/internal/testkit"
 	"tapedeck/recording/audit"
-	"tapedeck/recording/sound"
 )
 
 const encoderEnv = "TAPEDECK_TEST_ENCODER"
@@ -33,7 +31,7 @@ func encodeForever(root string) {
 	if err != nil {
 		panic(err)
 	}
-	panic(v.create(context.Background(), func(out *os.File, _ sound.WAV) error {
+	panic(v.create(func(_, out *os.File) error {
 		_, err := out.WriteString("half of an MP3")
 		_, _ = io.Copy(io.Discard, os.Stdin) // which ends with the process that has started this one
 		return err

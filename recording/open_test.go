@@ -72,9 +72,9 @@ func TestResolveLinks(t *testing.T) {
 				before := filesBelow(t, other)
 				path := filepath.Join(d.String(), filepath.Join(words...))
 				_, opened := d.Open(path)
-				_, _, verified := VerifyOne(t.Context(), d, path)
-				_, drawn := Waveform(t.Context(), d, path)
-				_, encoded := MP3(t.Context(), t.Context(), d, path, sample(call))
+				_, _, verified := VerifyOne(t.Context(), InProcess{}, d, path)
+				_, drawn := Waveform(t.Context(), InProcess{}, d, path)
+				_, encoded := testEncoder(t, d, InProcess{}).MP3(t.Context(), "anna", path, sample(call))
 				deleted := Delete(d, path, audit.New(d.String(), nil), audit.Actor{}, "", day)
 				for _, err := range []error{opened, verified, drawn, encoded, deleted} {
 					if !errors.Is(err, ErrOutside) {

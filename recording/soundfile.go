@@ -7,18 +7,14 @@ import (
 	"tapedeck/recording/sound"
 )
 
-// analyse analyses the sound file at a path.
-func analyse(ctx context.Context, path string) (sound.Analysis, error) {
+// analyse has a workshop analyse the sound file at a path.
+func analyse(ctx context.Context, shop Workshop, path string) (sound.Analysis, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return sound.Analysis{}, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return sound.Analysis{}, err
-	}
-	return sound.Analyse(ctx, f, info.Size())
+	return shop.Analyse(ctx, f)
 }
 
 // repairHeader finishes the header of a sound file that FreeSWITCH left unfinished, in

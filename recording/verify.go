@@ -62,7 +62,7 @@ type Counts struct {
 // walked is an error; the rest is verified all the same.
 func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 	counts := Counts{Findings: map[string]int{}}
-	v := verifier{ctx: ctx, counts: &counts, report: func(f Finding) {
+	v := verifier{ctx: ctx, shop: InProcess{}, counts: &counts, report: func(f Finding) {
 		counts.Findings[f.What]++
 		report(f)
 	}}
@@ -83,15 +83,15 @@ func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 	return counts, errors.Join(err, v.leftoverDrafts(d))
 }
 
-// VerifyOne is Verify for one recording. Path is that of one of its files. The error
+// VerifyOne is Verify for one recording, whose sound a workshop reads. Path is that of one of its files. The error
 // is fs.ErrNotExist if it has none.
-func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []Finding, err error) {
+func VerifyOne(ctx context.Context, shop Workshop, d Dir, path string) (counts Counts, found []Finding, err error) {
 	day, place, err := d.locate(path)
 	if err != nil {
 		return Counts{}, nil, fmt.Errorf("recording: verify: %w", err)
 	}
 	counts.Findings = map[string]int{}
-	v := verifier{ctx: ctx, counts: &counts, report: func(f Finding) {
+	v := verifier{ctx: ctx, shop: shop, counts: &counts, report: func(f Finding) {
 		counts.Findings[f.What]++
 		found = append(found, f)
 	}}
@@ -107,6 +107,7 @@ func VerifyOne(ctx context.Context, d Dir, path string) (counts Counts, found []
 // verifier is one run of Verify.
 type verifier struct {
 	ctx    context.Context
+	shop   Workshop
 	counts *Counts
 	report func(Finding)
 }
@@ -162,7 +163,7 @@ func (v *verifier) recording(day Day, f Found) error {
 		}
 		return nil
 	}
-	heard, err := analyse(v.ctx, path)
+	heard, err := analyse(v.ctx, v.shop, path)
 	if err != nil {
 		if v.ctx.Err() == nil {
 			found(BadSound, rootCause(err))

@@ -46,7 +46,7 @@ func TestVerifyOne(t *testing.T) {
 			testkit.WriteFile(t, filepath.Join(filepath.Dir(one), "stray.txt"), nil)
 			test.harm(t, d, one)
 			for _, path := range []string{one, SidecarPath(one), d.relative(one), strings.TrimSuffix(one, soundExt) + ".svg"} {
-				counts, found, err := VerifyOne(t.Context(), d, path)
+				counts, found, err := VerifyOne(t.Context(), InProcess{}, d, path)
 				var what []string
 				for _, f := range found {
 					what = append(what, f.What)
@@ -65,17 +65,17 @@ func TestVerifyOne(t *testing.T) {
 func TestVerifyOneFails(t *testing.T) {
 	d := tempDir(t)
 	one := put(t, d, sample("one"))
-	if _, _, err := VerifyOne(t.Context(), d, strings.Replace(one, "one", "two", 1)); !errors.Is(err, fs.ErrNotExist) {
+	if _, _, err := VerifyOne(t.Context(), InProcess{}, d, strings.Replace(one, "one", "two", 1)); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("no such recording:", err)
 	}
 	for _, path := range []string{"/etc/passwd", "", d.String()} {
-		if _, _, err := VerifyOne(t.Context(), d, path); !errors.Is(err, ErrOutside) {
+		if _, _, err := VerifyOne(t.Context(), InProcess{}, d, path); !errors.Is(err, ErrOutside) {
 			t.Error(path, err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := VerifyOne(ctx, d, one); !errors.Is(err, context.Canceled) {
+	if _, _, err := VerifyOne(ctx, InProcess{}, d, one); !errors.Is(err, context.Canceled) {
 		t.Error("ended:", err)
 	}
 }

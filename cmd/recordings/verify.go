@@ -112,7 +112,7 @@ func verifyOne(ctx context.Context, d recording.Dir, id string, report func(reco
 	if err != nil {
 		return recording.Counts{}, err
 	}
-	counts, found, err := recording.VerifyOne(ctx, d, path)
+	counts, found, err := recording.VerifyOne(ctx, recording.InProcess{}, d, path)
 	for _, f := range found {
 		report(f)
 	}

@@ -37,7 +37,7 @@ func (a *API) getWAV(w http.ResponseWriter, r *http.Request, v *identity.Visit) 
 func (a *API) getMP3(w http.ResponseWriter, r *http.Request, v *identity.Visit) error {
 	sound, err := a.sound(r, v)
 	if err == nil {
-		sound, err = a.Operations.Recordings.MP3(r.Context(), sound)
+		sound, err = a.Operations.Recordings.MP3(r.Context(), v.Visitor, sound)
 	}
 	if err != nil {
 		return err

@@ -140,7 +140,7 @@ func NewStill(t *testing.T, change ...func(*console.Config)) *Lab {
 	if l.Server, err = console.New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	l.Checker = identity.New(identity.Config{Accounts: l.Accounts, Sessions: cfg.Sessions, Idle: cfg.Idle, Lifetime: cfg.Lifetime,
+	l.Checker = identity.New(identity.Config{Accounts: l.Accounts, Sessions: cfg.Sessions,
 		Proxies: cfg.Proxies, Log: log})
 	Run(t, l.Server.Run)
 	return l

@@ -2,12 +2,17 @@ package ops
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"tapedeck/recording"
 	"tapedeck/store"
 	"tapedeck/store/calls"
 )
@@ -112,15 +117,30 @@ func run(t *testing.T, do func(context.Context) error) {
 
 // TestRunEnds: the end of Run ends what is made for more than one request.
 func TestRunEnds(t *testing.T) {
-	o := New(Config{Calls: noCalls{}, Log: slog.New(slog.DiscardHandler)})
+	dir, err := recording.NewDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir.String(), "acme/2026/03/09/one.wav")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	o := New(Config{Calls: noCalls{}, Dir: dir, Log: slog.New(slog.DiscardHandler)})
+	makeMP3 := func() error {
+		_, err := o.Recordings.encoder.MP3(t.Context(), "anna", path, recording.Sidecar{})
+		return err
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- o.Run(ctx) }()
-	if o.Recordings.alive.Err() != nil {
-		t.Error("an MP3 cannot be made")
+	if err := makeMP3(); !errors.Is(err, fs.ErrNotExist) { // there is no sound
+		t.Error(err)
 	}
 	cancel()
-	if err := <-ended; err != nil || o.Recordings.alive.Err() == nil {
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if err := makeMP3(); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v: an MP3 would be made after the end", err)
 	}
 }

@@ -56,7 +56,9 @@ type Config struct {
 	Presser Presser
 	Policy  func() *flow.Policy // the one in force; never nil
 	Dir     recording.Dir
-	Audit   *audit.Log
+	// Workshop does the work on sounds; nil: this process does.
+	Workshop recording.Workshop
+	Audit    *audit.Log
 	// Evidence returns what is known of the evidence log.
 	Evidence func() Evidence
 	Meter    Meter // nil: nothing is counted
@@ -68,31 +70,30 @@ type Operations struct {
 	Recordings *Recordings
 	Calls      *Calls
 	Audit      *Audit
-
-	end context.CancelFunc // ends what is made for more than one request
 }
 
 // New makes the operations. They work while Run runs.
 func New(cfg Config) *Operations {
-	alive, end := context.WithCancel(context.Background())
 	if cfg.Meter == nil {
 		cfg.Meter = noMeter{}
 	}
+	if cfg.Workshop == nil {
+		cfg.Workshop = recording.InProcess{}
+	}
 	lines := &auditWriter{file: cfg.Audit, log: cfg.Log, played: newPlayed()}
 	recordings := &Recordings{index: cfg.Index, policy: cfg.Policy, dir: cfg.Dir, audit: lines,
-		verifying: make(chan struct{}, verifiers), alive: alive}
+		shop: cfg.Workshop, encoder: recording.NewEncoder(cfg.Dir, cfg.Workshop), verifying: make(chan struct{}, verifiers)}
 	return &Operations{
 		Recordings: recordings,
 		Calls:      &Calls{live: cfg.Calls, presser: cfg.Presser, policy: cfg.Policy, audit: lines, hub: newHub(cfg.Calls, cfg.Log)},
 		Audit:      &Audit{auditWriter: lines, policy: cfg.Policy, recordings: recordings, evidence: cfg.Evidence, flood: newFlood(), meter: cfg.Meter},
-		end:        end,
 	}
 }
 
 // Run follows the live calls for those who look at them, and floods of attempts to sign
 // in, until ctx ends. It is called once.
 func (o *Operations) Run(ctx context.Context) error {
-	defer o.end()
+	defer o.Recordings.encoder.Close()
 	var floods sync.WaitGroup
 	floods.Go(func() { o.Audit.followFloods(ctx) })
 	o.Calls.hub.run(ctx)

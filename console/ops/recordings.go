@@ -20,8 +20,9 @@ type Recordings struct {
 	dir    recording.Dir
 	audit  *auditWriter
 
-	verifying chan struct{}   // one for each recording that is being read anew
-	alive     context.Context // until Run has ended: what is made for more than one request
+	shop      recording.Workshop
+	encoder   *recording.Encoder
+	verifying chan struct{} // one for each recording that is being read anew
 }
 
 // List returns a page of the recordings that a visitor may see, the newest first.

@@ -54,9 +54,9 @@ func (r *Recordings) soundOf(entry index.Recording) (Sound, error) {
 	return Sound{entry: entry, side: side, path: path}, err
 }
 
-// MP3 makes the MP3 of a sound, if it is not there yet.
-func (r *Recordings) MP3(ctx context.Context, s Sound) (Sound, error) {
-	path, err := recording.MP3(ctx, r.alive, r.dir, s.path, s.side)
+// MP3 makes the MP3 of a sound for a visitor, if it is not there yet.
+func (r *Recordings) MP3(ctx context.Context, v Visitor, s Sound) (Sound, error) {
+	path, err := r.encoder.MP3(ctx, v.Account.Name, s.path, s.side)
 	if err == nil {
 		err = ctx.Err() // a visitor who left meanwhile has not heard it
 	}
@@ -74,7 +74,7 @@ func (r *Recordings) Waveform(ctx context.Context, v Visitor, id string) (*os.Fi
 	if err != nil {
 		return nil, nil, err
 	}
-	path, err := recording.Waveform(ctx, r.dir, s.path)
+	path, err := recording.Waveform(ctx, r.shop, r.dir, s.path)
 	if err != nil {
 		return nil, nil, err
 	}

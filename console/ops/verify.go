@@ -41,7 +41,7 @@ func (r *Recordings) Verify(ctx context.Context, v Visitor, id string) (Verdict,
 	case <-ctx.Done():
 		return Verdict{}, ctx.Err()
 	}
-	counts, found, err := recording.VerifyOne(ctx, r.dir, path)
+	counts, found, err := recording.VerifyOne(ctx, r.shop, r.dir, path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = ErrNotFound
 	}

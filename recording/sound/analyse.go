@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	minSilence  = 60      // ms: a shorter one is a lost packet, not a pause
-	maxSilences = 1 << 20 // in one file; they take 16 MB of memory
-	blockBytes  = 256 << 10
+	minSilence  = 60       // ms: a shorter one is a lost packet, not a pause
+	maxSilences = 1 << 20  // in one file; they take 16 MB of memory
+	blockBytes  = 64 << 10 // four seconds at 8 kHz: work can be stopped, and its progress is seen, that often
 )
 
 // Silence is a stretch in which every sample of every channel is 0.
