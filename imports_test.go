@@ -11,9 +11,9 @@ import (
 // direction only. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
-	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/proof", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "recording/chain", "store/policy"},
+	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/proof", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "recording/chain", "recording/worker", "store/policy"},
 	"cmd/config":            {"esl", "internal/durable", "internal/strictyaml", "recording", "store"},
-	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "console", "console/access", "console/identity", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "store", "store/ask", "store/calls", "store/index", "store/policy", "store/session", "toggle"},
+	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "console", "console/access", "console/identity", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "recording/worker", "store", "store/ask", "store/calls", "store/index", "store/policy", "store/session", "toggle"},
 	"cmd/daemon/daemontest": {"cmd/config", "cmd/daemon", "cmd/spooltest", "esl/esltest", "internal/testkit"},
 	"cmd/demo":              {"cmd/config", "cmd/daemon", "console/access", "esl", "esl/esltest", "flow", "recording", "store/calls"},
 	"cmd/maintenance":       {"call", "flow", "recording", "recording/audit", "recording/evidence", "store/calls", "store/index"},
@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 	"recording/chain":     {},
 	"recording/evidence":  {"internal/durable", "recording/chain"},
 	"recording/sound":     {},
+	"recording/worker":    {"recording", "recording/sound"},
 	"e2e":                 {"e2e/lab", "esl"},
 	"e2e/lab":             {"esl"},
 	"e2e/faults":          {"e2e/lab", "esl/esltest"},

@@ -20,7 +20,7 @@ type Metrics struct {
 
 	callsActive, recordingsActive, recordingsPaused        prometheus.Gauge
 	calls, commands, toggles, recordings, rejected, events *prometheus.CounterVec
-	problems, adopted, console, signIns, forged            *prometheus.CounterVec
+	problems, adopted, console, signIns, forged, workers   *prometheus.CounterVec
 	missing, purged, unknown                               prometheus.Counter
 	decision                                               prometheus.Histogram
 	storeSeconds                                           *prometheus.HistogramVec
@@ -63,6 +63,8 @@ func New() *Metrics {
 		console: counters("tapedeck_console_requests_total", "Requests to the console and its API, by method and status.", "method", "code"),
 		signIns: counters("tapedeck_sign_ins_total",
 			"Attempts to sign in to the console: ok, wrong, slowed (too soon after others), busy (too many passwords were to be compared).", "result"),
+		workers: counters("tapedeck_worker_failures_total",
+			"Worker processes that ended, made no progress or could not be started: finishing, mp3.", "worker"),
 		signInFlood: gauge("tapedeck_sign_in_flood", "Whether there is a flood of attempts to sign in that fail: 1 or 0."),
 		rejected: counters("tapedeck_outbound_rejected_total",
 			"Connections to the outbound socket that were closed without a call, by reason.", "reason"),
@@ -149,6 +151,10 @@ func (m *Metrics) Evidence(findings int) { m.evidence.Set(float64(findings)) }
 
 // SignIn counts an attempt to sign in to the console.
 func (m *Metrics) SignIn(result string) { m.signIns.WithLabelValues(word(result)).Inc() }
+
+// WorkerFailed counts a worker process that ended, made no progress or could not be
+// started.
+func (m *Metrics) WorkerFailed(worker string) { m.workers.WithLabelValues(word(worker)).Inc() }
 
 // SignInFlood sets whether there is a flood of attempts to sign in that fail.
 func (m *Metrics) SignInFlood(on bool) { m.signInFlood.Set(one(on)) }

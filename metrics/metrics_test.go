@@ -63,6 +63,7 @@ func used() *Metrics {
 	m.Forged("session")
 	m.Evidence(-1)
 	m.SignIn("ok")
+	m.WorkerFailed("mp3")
 	m.SignInFlood(true)
 	m.Store("policy_read", time.Millisecond, nil)
 	m.Policy("0123abcd")

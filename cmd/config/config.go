@@ -61,6 +61,7 @@ type Config struct {
 
 	PolicyNamed bool   `yaml:"-"` // the file has the key policy, so the policy should be there
 	File        string `yaml:"-"` // the daemon file's own path
+	Workers     bool   `yaml:"-"` // processes of this program work on sounds: it has the command worker
 }
 
 // CopySyslog is the word for syslog in audit.copies.

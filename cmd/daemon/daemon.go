@@ -23,6 +23,7 @@ import (
 	"tapedeck/metrics"
 	"tapedeck/recording"
 	"tapedeck/recording/audit"
+	"tapedeck/recording/worker"
 	"tapedeck/store/calls"
 )
 
@@ -96,7 +97,8 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 		return nil, err
 	}
 	d.parts.atStop(d.closeStore)
-	archive, drafts := openArchive(cfg, keeper.Audit(), m, log)
+	shop := d.openWorkshop(cfg, m)
+	archive, drafts := openArchive(cfg, shop, keeper.Audit(), m, log)
 	d.links = newLinks(cfg, m, log)
 	controller := call.New(call.Config{Policy: d.stores.policy.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo, Rate: cfg.Recordings.Rate,
 		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Calls: d.stores.calls, Index: d.stores.index,
@@ -110,7 +112,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 		Live: d.stores.calls, Alone: d.stores.conn.Alone(), Archive: archive, Audit: keeper.Audit(), Calls: controller, Meter: m, Log: log})
 	var web *webConsole
 	if at.console != nil {
-		if web, err = newWebConsole(cfg, d.stores, d.liveCalls, keeper, m, log); err != nil {
+		if web, err = newWebConsole(cfg, shop, d.stores, d.liveCalls, keeper, m, log); err != nil {
 			return nil, err
 		}
 	}
@@ -156,10 +158,21 @@ func makeFolder(cfg *config.Config, log *slog.Logger) {
 	}
 }
 
+// openWorkshop returns what works on sounds: processes of the lowest priority, if this
+// program can be started as one.
+func (d *Daemon) openWorkshop(cfg *config.Config, m *metrics.Metrics) recording.Workshop {
+	if !cfg.Workers {
+		return recording.InProcess{}
+	}
+	workers := worker.New(worker.Config{Failed: m.WorkerFailed, Log: d.log})
+	d.parts.atStop(workers.Close)
+	return workers
+}
+
 // openArchive returns the archive and the drafts of recordings that were live when
 // another Tapedeck ended.
-func openArchive(cfg *config.Config, lines *audit.Log, m *metrics.Metrics, log *slog.Logger) (*recording.Archive, []recording.Sidecar) {
-	archive := recording.NewArchive(recording.ArchiveConfig{Dir: cfg.Recordings.Dir, Evidence: lines.Evidence(), Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
+func openArchive(cfg *config.Config, shop recording.Workshop, lines *audit.Log, m *metrics.Metrics, log *slog.Logger) (*recording.Archive, []recording.Sidecar) {
+	archive := recording.NewArchive(recording.ArchiveConfig{Dir: cfg.Recordings.Dir, Evidence: lines.Evidence(), Workshop: shop, Log: log, OnError: func(string, error) { m.Problem(recording.Disk) }})
 	drafts, err := archive.Drafts()
 	if err != nil {
 		log.Warn("drafts of recordings that were live are not readable", "error", err)

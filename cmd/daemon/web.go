@@ -12,6 +12,7 @@ import (
 	"tapedeck/console/identity"
 	"tapedeck/console/ops"
 	"tapedeck/metrics"
+	"tapedeck/recording"
 )
 
 // webConsole is the console and what it needs, ready to be started.
@@ -23,7 +24,7 @@ type webConsole struct {
 
 // newWebConsole builds the console. It fails if the accounts file or the certificate cannot
 // be used.
-func newWebConsole(cfg *config.Config, s *stores, live *liveCalls, keeper *proof.Keeper, m *metrics.Metrics, log *slog.Logger) (*webConsole, error) {
+func newWebConsole(cfg *config.Config, shop recording.Workshop, s *stores, live *liveCalls, keeper *proof.Keeper, m *metrics.Metrics, log *slog.Logger) (*webConsole, error) {
 	accounts, err := access.Open(cfg.HTTP.Accounts, log)
 	if err != nil {
 		return nil, err
@@ -38,7 +39,7 @@ func newWebConsole(cfg *config.Config, s *stores, live *liveCalls, keeper *proof
 		secure = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: pair.get}
 	}
 	c, err := console.New(console.Config{
-		Index: s.index, Calls: s.calls, Sessions: s.sessions, Presser: live, Policy: s.policy.Policy, Dir: cfg.Recordings.Dir, Audit: keeper.Audit(), Evidence: evidenceOf(keeper),
+		Index: s.index, Calls: s.calls, Sessions: s.sessions, Presser: live, Policy: s.policy.Policy, Dir: cfg.Recordings.Dir, Workshop: shop, Audit: keeper.Audit(), Evidence: evidenceOf(keeper),
 		Accounts: accounts, Proxies: identity.Proxies{Trusted: cfg.HTTP.TrustedProxies, TLS: secure != nil}, Meter: m, Log: log,
 	})
 	if err != nil {

@@ -165,7 +165,7 @@ func TestNotesOpenSecrets(t *testing.T) {
 	var log testkit.Log
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"serve", "--config", s.Config}, environment{nil, io.Discard, &log, nil})
+		ended <- run(ctx, []string{"serve", "--config", s.Config}, environment{nil, io.Discard, &log, nil, false})
 	}()
 	log.Await(t, 1, "tapedeck serves")
 	cancel()

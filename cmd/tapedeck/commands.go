@@ -44,6 +44,7 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
   tapedeck token rm ID                           revoke one
                                                  (recordings, store, audit, account and token: [--config FILE])
   tapedeck version
+  tapedeck worker NAME                           what serve starts to work on sounds; not for people
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
@@ -81,4 +82,5 @@ var commands = map[string]command{
 	"token rm":         tokenRemove,
 
 	"version": version,
+	"worker":  runWorker,
 }

@@ -31,7 +31,7 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr, become}))
+	os.Exit(run(ctx, os.Args[1:], environment{os.Stdin, os.Stdout, os.Stderr, become, true}))
 }
 
 // environment is what the commands have from the process.
@@ -39,6 +39,7 @@ type environment struct {
 	stdin          *os.File
 	stdout, stderr io.Writer
 	become         func(uid, gid int) error // changes the user of the process; nil: it stays who it is, as in tests that share a process
+	workers        bool                     // serve starts this program once more as its workers; false in tests, whose program is another
 }
 
 // run carries out a command line and returns its exit code.

@@ -22,7 +22,7 @@ func tapedeck(args ...string) outcome { return tapedeckReads(nil, args...) }
 // tapedeckReads runs a command line that reads a file as its standard input.
 func tapedeckReads(stdin *os.File, args ...string) outcome {
 	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), args, environment{stdin, &stdout, &stderr, nil})
+	code := run(context.Background(), args, environment{stdin, &stdout, &stderr, nil, false})
 	return outcome{code, stdout.String(), stderr.String()}
 }
 

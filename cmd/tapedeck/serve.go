@@ -20,6 +20,7 @@ func serve(ctx context.Context, args []string, env environment) error {
 	if err != nil {
 		return err
 	}
+	cfg.Workers = env.workers
 	log := cfg.Logger(env.stderr)
 	for _, open := range cfg.OpenSecrets() {
 		log.Warn("others may read a file that holds a secret: chmod 600", "file", open.File, "holds", open.Holds, "mode", open.Mode.String())

@@ -41,7 +41,7 @@ func TestServeKnowsOldRecordings(t *testing.T) {
 		var log testkit.Log
 		ended := make(chan int, 1)
 		go func() {
-			ended <- run(ctx, []string{"serve", "--config", daemonFile}, environment{nil, io.Discard, &log, nil})
+			ended <- run(ctx, []string{"serve", "--config", daemonFile}, environment{nil, io.Discard, &log, nil, false})
 		}()
 		log.Await(t, 1, `msg="recordings indexed" recordings=1`)
 		cancel()

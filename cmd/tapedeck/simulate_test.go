@@ -79,7 +79,7 @@ func TestSimulateInterrupted(t *testing.T) {
 	var stdout, stderr testkit.Log
 	ended := make(chan int, 1)
 	go func() {
-		ended <- run(ctx, []string{"simulate", "--target", s.Socket, "--calls", "1000000", "--rate", "50"}, environment{nil, &stdout, &stderr, nil})
+		ended <- run(ctx, []string{"simulate", "--target", s.Socket, "--calls", "1000000", "--rate", "50"}, environment{nil, &stdout, &stderr, nil, false})
 	}()
 	s.Logged.Await(t, 3, "call decided")
 	cancel()
