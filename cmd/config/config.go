@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"time"
 
 	"tapedeck/esl"
 	"tapedeck/recording"
@@ -59,9 +60,10 @@ type Config struct {
 		Format string     `yaml:"format"`
 	} `yaml:"log"`
 
-	PolicyNamed bool   `yaml:"-"` // the file has the key policy, so the policy should be there
-	File        string `yaml:"-"` // the daemon file's own path
-	Workers     bool   `yaml:"-"` // processes of this program work on sounds: it has the command worker
+	PolicyNamed   bool          `yaml:"-"` // the file has the key policy, so the policy should be there
+	File          string        `yaml:"-"` // the daemon file's own path
+	Workers       bool          `yaml:"-"` // processes of this program work on sounds: it has the command worker
+	EntryDeadline time.Duration `yaml:"-"` // call.Config.EntryDeadline; 0: its default
 }
 
 // CopySyslog is the word for syslog in audit.copies.

@@ -102,7 +102,7 @@ func Start(ctx context.Context, cfg *config.Config, log *slog.Logger) (started *
 	d.links = newLinks(cfg, m, log)
 	controller := call.New(call.Config{Policy: d.stores.policy.Policy, Recordings: cfg.Recordings.Dir, Stereo: cfg.Recordings.Stereo, Rate: cfg.Recordings.Rate,
 		Prompts: call.Prompts{Dir: cfg.Prompts.Dir, Language: cfg.Prompts.Language}, Switches: switches(d.links), Calls: d.stores.calls, Index: d.stores.index,
-		SocketSecret: cfg.SocketSecret, Stranger: keeper.Stranger, Archive: archive, Drafts: drafts, Meter: m, Log: log})
+		SocketSecret: cfg.SocketSecret, EntryDeadline: cfg.EntryDeadline, Stranger: keeper.Stranger, Archive: archive, Drafts: drafts, Meter: m, Log: log})
 	d.liveCalls = &liveCalls{here: controller, calls: d.stores.calls, peers: d.stores.peers}
 	d.stores.policy.Follow(func(p *flow.Policy) { m.Policy(p.Revision); keeper.PolicyInForce(p, "redis") })
 	d.stores.calls.Follow(controller)

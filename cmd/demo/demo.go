@@ -105,6 +105,7 @@ func newStage(ctx context.Context, dir string, log *slog.Logger) (*stage, error)
 	cfg.Listen, cfg.Metrics.Listen, cfg.HTTP.Listen = "127.0.0.1:0", "127.0.0.1:0", freeOr(cfg.HTTP.Listen)
 	cfg.HTTP.Accounts = filepath.Join(s.dir, "accounts.yaml")
 	cfg.Policy, cfg.PolicyNamed = s.policy, true
+	cfg.EntryDeadline = 5 * time.Second // nobody waits for these calls, and the machine may be a busy one
 	cfg.Audit.Dir, cfg.Audit.Key = s.dir+"-audit", filepath.Join(s.dir+"-audit", "audit.key")
 	cfg.Switches = []config.Switch{{Name: "demo", Address: address, Password: esl.NewSecret("ClueCon")}}
 	if cfg.Recordings.Dir, err = recording.NewDir(s.dir); err != nil {

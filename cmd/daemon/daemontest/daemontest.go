@@ -46,6 +46,7 @@ func Start(t *testing.T, policy, more string) *Daemon {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.EntryDeadline = testkit.Patience // these tests are not about it
 	ctx, cancel := context.WithCancel(t.Context())
 	d.cancel = cancel
 	go func() { d.ended <- daemon.Run(ctx, cfg, slog.New(slog.NewTextHandler(d.Logged, nil))) }()
