@@ -38,6 +38,12 @@ type entry struct {
 	unowned who.Unowned // what was looked up, if no organisation was found
 }
 
+// hasSDP reports whether one of the parts of an INVITE may be an SDP. Parts may have parts.
+func hasSDP(parts string) bool {
+	parts = strings.ToLower(parts)
+	return strings.Contains(parts, "application/sdp") || strings.Contains(parts, "multipart/")
+}
+
 // fromTapedeck is what a Tapedeck has set on the leg.
 type fromTapedeck struct {
 	snapshot string    // the snapshot that the call's owner left; "" if none
@@ -68,7 +74,7 @@ func readEntry(p *flow.Policy, data channelData) entry {
 	for i, name := range onAnswer {
 		e.armed[i] = cmp.Or(data.Variable(name), data.Variable("nolocal:"+name))
 	}
-	e.secondSDP = strings.Contains(strings.ToLower(data.Variable("sip_multipart")), "application/sdp")
+	e.secondSDP = hasSDP(data.Variable("sip_multipart"))
 	e.hint, e.metaKey = data.Variable("tapedeck_element"), data.Variable("bind_meta_key")
 	e.snapshot, e.relayed, e.file = data.Variable(handover.Variable), data.Variable(handover.RelayedVariable), data.Variable("tapedeck_file")
 	if e.file != "" { // without a file, tapedeck_call only says that Tapedeck was asked

@@ -22,10 +22,10 @@ type greeting struct {
 func greetingOf(c *call, e entry) greeting { return greeting{c, e.metaKey, e.secondSDP} }
 
 // An INVITE may have several parts, one of which is the caller's SDP. FreeSWITCH keeps them
-// (sofia.c, sip_multipart) and sends all of them to the phones that it dials, behind its own
-// SDP (sofia_glue.c, sofia_glue_do_invite; mod_sofia.c, switch_ivr_transfer_variable). A phone
-// that takes the last one sends its sound to the caller, past FreeSWITCH: it is in no file,
-// and no code is heard. So the parts are not sent on.
+// (sofia.c, sip_multipart) and sends all of them to the phones that it dials, in front of its
+// own SDP (sofia_media.c, sofia_media_get_multipart). A phone that takes the first one sends
+// its sound to the caller, past FreeSWITCH: it is in no file, and no code is heard. So the
+// parts are not sent on.
 
 // commands are the commands of the greeting, which run runs.
 func (g greeting) commands(run execute) []esl.Command {

@@ -149,8 +149,8 @@ func TestSecondSDP(t *testing.T) {
 		"application/sdp:v=0":                      "",
 		"ARRAY::application/sdp:v=0|:text/plain:x": "",
 		"Application/SDP:v=0":                      "",
-		"multipart/alternative; boundary=x:--x\r\nContent-Type: application/sdp\r\n": "",
-		"application/pidf+xml:<presence/>":                                           "application/pidf+xml:<presence/>",
+		"multipart/alternative; boundary=x:--x\r\nContent-Type: application / sdp\r\n": "",
+		"application/pidf+xml:<presence/>":                                             "application/pidf+xml:<presence/>",
 	} {
 		fx := newFixture(t)
 		in := fx.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460005", Variables: map[string]string{"sip_multipart": parts}})
