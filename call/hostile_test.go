@@ -1,6 +1,7 @@
 package call
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -162,6 +163,32 @@ func TestSecondSDP(t *testing.T) {
 				t.Errorf("%q has become %q, want %q", parts, got, want)
 			}
 			leg.Hangup("")
+		}
+	}
+}
+
+// TestVerboseCall: a call is recorded however much its caller writes into the INVITE, over
+// TCP up to 2 MB (nta.c, sa_maxsize): FreeSWITCH makes variables of headers. The link
+// stays up.
+func TestVerboseCall(t *testing.T) {
+	many := map[string]string{}
+	for i := range 10_000 {
+		many[fmt.Sprint("sip_h_X-", i)] = "x"
+	}
+	for what, variables := range map[string]map[string]string{
+		"many headers": many, "a large one": {"sip_h_X-Large": strings.Repeat("\"", 300<<10)}, // each byte is three in the channel's data
+	} {
+		fx := newFixture(t)
+		a := fx.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460005", ToneHz: outside, Variables: variables})
+		fx.enter(a)
+		fx.answer(fx.ring(a, "1004"))
+		fx.wantState(a, "on")
+		fx.talk(second)
+		a.Hangup("")
+		fx.settle()
+		fx.wantWritten("0s-1s 440|2200")
+		if down := fx.log.Lines("link is down"); len(down) > 0 {
+			t.Errorf("%s: %s", what, down)
 		}
 	}
 }

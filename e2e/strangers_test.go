@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"slices"
+	"strings"
 
 	"tapedeck/e2e/lab"
 	"tapedeck/esl/esltest"
@@ -77,6 +78,7 @@ func visited(says func(t *talk, anchor, alice string) (headers, variables map[st
 // the call enters an element which is never recorded, and what the record key says.
 func unbelieved() []scenario {
 	yes := settings{numbers: map[int]string{lab.ToAlice: "yes", lab.ToDave: "yes"}, team: "never", onDemand: keyAndDigits + `, blind_transfer: "*1"`}
+	desk := settings{numbers: map[int]string{lab.ToDesk: "force"}}
 	return []scenario{
 		{"an outside party says what it should not, in headers and bodies", yes, sipCallWith("public", "unbelieved.xml",
 			map[string]string{"element": "ring_group/team"}, []string{"parts 200", "record 488"})},
@@ -84,6 +86,7 @@ func unbelieved() []scenario {
 		{"a transfer to the code, with headers in its Refer-To", yes, refusedThriceTo(
 			"?tapedeck_element=ring_group%2Fteam&X-tapedeck_element=ring_group%2Fteam&Record=on&body=Record%3A%20on")},
 		{"a transfer to the code, with a Replaces in its Refer-To", yes, replacedByNobody},
+		{"a caller writes a header of 100 KB", desk, verbose("X-Large: " + strings.Repeat("%\"<>", 25_000) + "\r\n")},
 	}
 }
 
@@ -125,4 +128,22 @@ func replacedByNobody(t *talk) {
 	r.heard(whole, only(lab.Outside), only(lab.Dave))
 	r.silentExactly()
 	t.loggedPresses(anchor, 0)
+}
+
+// verbose is a call with more lines in the header of its INVITE. It is recorded, and the watch
+// link stays up.
+func verbose(lines string) func(*talk) {
+	return func(t *talk) {
+		downs := len(t.suite.tapedeck.Log("link is down"))
+		call, err := t.suite.lab.CallWithHeaders(t.ctx, "public", t.org.Number(lab.ToDesk), lines)
+		t.do(err)
+		t.speak(speech)
+		t.hasState(call.Leg, "on")
+		t.do(call.HangUp(t.ctx, t.suite.lab))
+		t.hungUp(call.Leg)
+		t.recording()
+		if now := len(t.suite.tapedeck.Log("link is down")); now > downs {
+			t.Error("the watch link was cut")
+		}
+	}
 }

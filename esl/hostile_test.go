@@ -82,7 +82,7 @@ func TestServerHostile(t *testing.T) {
 			if strings.Contains(test.reasons, ReasonNoChannelData) {
 				timeout = 700 * time.Millisecond
 			}
-			l := newLab(t, &Server{ConnectTimeout: timeout, MaxHeld: 8 << 20, Limits: Limits{Write: time.Second}})
+			l := newLab(t, &Server{ConnectTimeout: timeout, MaxHeld: 8 << 20, Limits: Limits{Block: 256 << 10, Write: time.Second}})
 			l.strange = strange
 			const peers = 20
 			g := newGauge()

@@ -11,7 +11,9 @@ type Limits struct {
 	// Block is the largest header block in bytes: 256 KB. The largest one that
 	// FreeSWITCH writes is the channel data that answers `connect`, about 7 KB.
 	Block int
-	// Headers is how many header lines a block or an event may have: 8192.
+	// Headers is how many header lines a block or an event may have: 131,072. A caller
+	// may write so many into an INVITE that FreeSWITCH itself needs minutes for them,
+	// because it searches all variables for each new one.
 	Headers int
 	// Body is the largest body in bytes: 16 MB. FreeSWITCH 1.10.12 bounds only
 	// what it reads itself (mod_event_socket.c, read_packet, max_len: 10 MB).
@@ -36,7 +38,7 @@ const maxOut = 4 << 20
 func (l Limits) orDefaults() Limits {
 	return Limits{
 		Block:      cmp.Or(l.Block, 256<<10),
-		Headers:    cmp.Or(l.Headers, 8192),
+		Headers:    cmp.Or(l.Headers, 128<<10),
 		Body:       cmp.Or(l.Body, 16<<20),
 		Events:     cmp.Or(l.Events, 16384),
 		EventBytes: cmp.Or(l.EventBytes, 64<<20),

@@ -36,7 +36,9 @@ type Server struct {
 	// ended: 10 s. Then their connections are cut.
 	Grace time.Duration
 	// Limits has the defaults of a Conn, except for Body: 256 KB, because all
-	// replies to a channel's own commands are short.
+	// replies to a channel's own commands are short; and for Block: 8 MB, because the
+	// channel's data is one block. It has what the caller wrote, up to 2 MB of SIP over
+	// TCP (nta.c, sa_maxsize), and each byte may be three.
 	Limits Limits
 	// Handle owns the call until it returns; then the connection is closed and,
 	// on a synchronous socket, the dialplan goes on. Its context ends with the
@@ -97,6 +99,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		ctx:          connCtx,
 	}
 	v.limits.Body = cmp.Or(s.Limits.Body, 256<<10)
+	v.limits.Block = cmp.Or(s.Limits.Block, 8<<20)
 	stop := context.AfterFunc(ctx, func() { _ = ln.Close() })
 	err := v.accept(ctx, ln)
 	stop()

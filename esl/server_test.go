@@ -148,7 +148,7 @@ func TestServerRejects(t *testing.T) {
 		{"no channel", Server{}, "Content-Type: command/reply\nReply-Text: -ERR command not found\n\n", false, ReasonNotAChannel},
 		{"HTTP", Server{}, "GET / HTTP/1.1\r\nHost: x\r\n\r\n", false, ReasonBadProtocol},
 		{"negative length", Server{}, "Content-Type: command/reply\nContent-Length: -1\n\n", false, ReasonBadProtocol},
-		{"huge block", Server{}, strings.Repeat("variable_x: y\n", 20000), false, ReasonTooLarge},
+		{"huge block", Server{}, strings.Repeat("variable_x: y\n", 150_000), false, ReasonTooLarge},
 		{"promised body", Server{ConnectTimeout: 30 * time.Millisecond}, "Content-Type: command/reply\nContent-Length: 262144\n\n", false, ReasonNoChannelData},
 	}
 	for _, test := range tests {
