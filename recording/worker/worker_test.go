@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -94,11 +95,11 @@ func (l *lab) content(f *os.File) string {
 	return string(data)
 }
 
-// clip has silences of 100 ms.
+// clip has silences.
 func clip(silences int) *testkit.Clip {
 	c := testkit.NewClip(1, 8000)
 	for range silences {
-		c.Add(100, 1000).Add(100, 0)
+		c.Add(5, 1000).Add(60, 0)
 	}
 	return c
 }
@@ -113,7 +114,7 @@ func TestWorkers(t *testing.T) {
 	}
 	defer folder.Close()
 	for name, in := range map[string]*os.File{
-		"a sound":  l.file(clip(2*maxSilences + 7).WAV()),
+		"a sound":  l.file(clip(maxSilences + 7).WAV()),
 		"empty":    l.file(testkit.NewClip(1, 8000).WAV()),
 		"no WAV":   l.file([]byte("hello")),
 		"a folder": folder,
@@ -148,8 +149,8 @@ func TestWorkers(t *testing.T) {
 	l.quiet()
 }
 
-// longWAV is a sound whose MP3 takes some seconds.
-func longWAV() []byte { return testkit.NewClip(2, 8000).Add(150_000, 1000).WAV() }
+// longWAV is a sound whose MP3 takes some tenths of a second.
+func longWAV() []byte { return testkit.NewClip(1, 8000).Add(60_000, 1000).WAV() }
 
 // making begins the MP3 of a sound, and returns when a part of it is written.
 func (l *lab) making(ctx context.Context, size int64) (out *os.File, done <-chan error) {
@@ -195,7 +196,7 @@ func TestWorkerStopped(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 	abandoned, abandon := context.WithCancelCause(t.Context())
-	_, done = l.making(abandoned, 150*128_000/8*85/100)
+	_, done = l.making(abandoned, 60*64_000/8*85/100)
 	abandon(recording.ErrAbandoned)
 	if err := <-done; err != nil {
 		t.Errorf("abandoned: %v", err)
@@ -277,10 +278,21 @@ func TestClose(t *testing.T) {
 	l.quiet()
 }
 
-// pidOf is the process that is a worker. A job is in hand, or the last has ended.
+// pidOf is the process that is a worker of this test.
 func pidOf(l *lab, name string) int {
-	if name == MP3 {
-		return l.mp3.now.process.Pid
+	l.Helper()
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, stat := range stats {
+		text, _ := os.ReadFile(stat)
+		_, rest, _ := strings.Cut(string(text), ") ") // proc_pid_stat(5): state and parent follow
+		words, _ := os.ReadFile(filepath.Join(filepath.Dir(stat), "cmdline"))
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && strings.HasSuffix(string(words), name+"\x00") {
+			pid, err := strconv.Atoi(filepath.Base(filepath.Dir(stat)))
+			if err == nil {
+				return pid
+			}
+		}
 	}
-	return l.finishing.now.process.Pid
+	l.Fatalf("there is no worker %s; the log:\n%s", name, l.logged)
+	return 0
 }
