@@ -13,11 +13,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"tapedeck/console"
 	"tapedeck/console/consoletest"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
+	"tapedeck/recording/sound"
 	"tapedeck/store/index"
 )
 
@@ -413,4 +417,65 @@ func TestMP3ForWhoeverLeaves(t *testing.T) {
 		t.Errorf("nobody has heard it: %s", log)
 	}
 	l.wants(200, "anna", "GET", at, "")
+}
+
+// busyShop makes no MP3 while it is busy.
+type busyShop struct {
+	recording.InProcess
+	busy atomic.Bool
+}
+
+func (s *busyShop) MP3(ctx context.Context, in, out *os.File, tags sound.Tags) error {
+	if !s.busy.Load() {
+		return s.InProcess.MP3(ctx, in, out, tags)
+	}
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// tooManyWaiting has an account ask for four MP3s at once, and returns the first answer:
+// that to the one too many.
+func (l *apiLab) tooManyWaiting(shop *busyShop, account string) (*http.Response, string) {
+	l.Helper()
+	shop.busy.Store(true)
+	defer shop.busy.Store(false)
+	ctx, leave := context.WithCancel(l.Context())
+	answers := make(chan *http.Response, 4)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	defer leave()
+	for _, id := range []string{"mp3-1", "mp3-2", "mp3-3", "mp3-4"} {
+		l.record(labSidecar("acme", id, "alice", "sales"))
+		r := httptest.NewRequestWithContext(ctx, "GET", "/api/v1/recordings/"+id+"/audio.mp3", nil)
+		r.Header.Set("Authorization", "Bearer "+consoletest.Token(account))
+		waiting.Go(func() {
+			w := httptest.NewRecorder()
+			l.Server.Handler().ServeHTTP(w, r)
+			res := w.Result()
+			res.Request = r
+			answers <- res
+		})
+	}
+	res := <-answers
+	text, err := io.ReadAll(res.Body)
+	if err == nil {
+		err = l.doc.check(res, string(text))
+	}
+	if err != nil {
+		l.Error(err)
+	}
+	return res, string(text)
+}
+
+// TestMP3TooManyWaiting: whoever waits for three MP3s gets no fourth, and has it later.
+func TestMP3TooManyWaiting(t *testing.T) {
+	shop := &busyShop{}
+	l := newAPILab(t, func(cfg *console.Config) { cfg.Workshop = shop })
+	if res, text := l.tooManyWaiting(shop, "anna"); res.StatusCode != 429 || code(t, text) != "too_many_waiting" || res.Header.Get("Retry-After") == "" {
+		t.Errorf("%d %v %s", res.StatusCode, res.Header, text)
+	}
+	testkit.Until(t, "it is made later", func() bool {
+		res, _ := l.ask("anna", "GET", "/api/v1/recordings/mp3-4/audio.mp3", "")
+		return res.StatusCode == 200
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tapedeck/console"
 	"tapedeck/console/api"
 	"tapedeck/recording"
 
@@ -15,7 +16,8 @@ import (
 // TestOpenAPIAnswers gets from every operation each answer that the document names. ask
 // checks each against its schema.
 func TestOpenAPIAnswers(t *testing.T) {
-	l := newAPILab(t)
+	shop := &busyShop{}
+	l := newAPILab(t, func(cfg *console.Config) { cfg.Workshop = shop })
 	one, none := "/api/v1/recordings/"+recAlice, "/api/v1/recordings/"+nowhere
 	silent := labSidecar("acme", recCarol, "carol", "support")
 	silent.File, silent.Spans = nil, nil
@@ -112,6 +114,7 @@ func TestOpenAPIAnswers(t *testing.T) {
 	if _, got := l.ask("anna", "GET", one, ""); strings.Count(got, `"spans":[{`) != 1 {
 		t.Errorf("%s", got)
 	}
+	l.tooManyWaiting(shop, "anna")
 	l.calls.answer(toggle.Refusal("locked"))
 	l.wants(409, "anna", "POST", pressOnAlice, `{"action":"pause"}`)
 	l.view(l.Bearer("root")).wants("calls aaaa:paused cccc:on dddd:on")

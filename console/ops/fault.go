@@ -33,16 +33,17 @@ func BadRequest(format string, args ...any) error {
 var (
 	// ErrNotKnown: neither a session nor a bearer token that is valid. The pages
 	// send the visitor to sign in.
-	ErrNotKnown   = &Fault{http.StatusUnauthorized, "unknown", "sign in, or send a bearer token", 0}
-	ErrNotFound   = &Fault{http.StatusNotFound, "not_found", "there is no such thing, or you may not see it", 0}
-	ErrNotAllowed = &Fault{http.StatusForbidden, "not_allowed", "your account may not do that", 0}
-	ErrNoAudit    = &Fault{http.StatusServiceUnavailable, "no_audit", "the audit log cannot be written, so nothing was done", 10 * time.Second}
-	ErrAway       = &Fault{http.StatusServiceUnavailable, "away", "the index is not there just now", 2 * time.Second}
-	ErrBusy       = &Fault{http.StatusServiceUnavailable, "busy", "the switch did not answer in time: look how the call stands", time.Second}
-	ErrHeld       = &Fault{http.StatusConflict, "held", "it, or another part of its call, is under a hold", 0}
-	ErrLive       = &Fault{http.StatusConflict, "live", "it, or another part of its call, is still being recorded", 0}
-	ErrNoSound    = &Fault{http.StatusNotFound, "no_sound", "this recording has no sound that can be read", 0}
-	ErrTooMany    = &Fault{http.StatusServiceUnavailable, "too_many", "too many are looking at the live calls already", 10 * time.Second}
+	ErrNotKnown       = &Fault{http.StatusUnauthorized, "unknown", "sign in, or send a bearer token", 0}
+	ErrNotFound       = &Fault{http.StatusNotFound, "not_found", "there is no such thing, or you may not see it", 0}
+	ErrNotAllowed     = &Fault{http.StatusForbidden, "not_allowed", "your account may not do that", 0}
+	ErrNoAudit        = &Fault{http.StatusServiceUnavailable, "no_audit", "the audit log cannot be written, so nothing was done", 10 * time.Second}
+	ErrAway           = &Fault{http.StatusServiceUnavailable, "away", "the index is not there just now", 2 * time.Second}
+	ErrBusy           = &Fault{http.StatusServiceUnavailable, "busy", "the switch did not answer in time: look how the call stands", time.Second}
+	ErrHeld           = &Fault{http.StatusConflict, "held", "it, or another part of its call, is under a hold", 0}
+	ErrLive           = &Fault{http.StatusConflict, "live", "it, or another part of its call, is still being recorded", 0}
+	ErrNoSound        = &Fault{http.StatusNotFound, "no_sound", "this recording has no sound that can be read", 0}
+	ErrTooMany        = &Fault{http.StatusServiceUnavailable, "too_many", "too many are looking at the live calls already", 10 * time.Second}
+	ErrTooManyWaiting = &Fault{http.StatusTooManyRequests, "too_many_waiting", "your account waits for three MP3s already: ask again when one is there", 30 * time.Second}
 	// ErrBroken is the answer to every error that visitors are not told of. It is
 	// logged.
 	ErrBroken = &Fault{http.StatusInternalServerError, "internal", "something went wrong here: the log says what", 0}
@@ -69,6 +70,8 @@ func FaultOf(err error) *Fault {
 		return ErrLive
 	case errors.Is(err, recording.ErrNoSound):
 		return ErrNoSound
+	case errors.Is(err, recording.ErrTooManyWaiting):
+		return ErrTooManyWaiting
 	case errors.Is(err, toggle.ErrBusy), errors.Is(err, context.DeadlineExceeded):
 		return ErrBusy
 	case errors.Is(err, store.ErrAway):
