@@ -35,6 +35,7 @@ e2e:
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) test -run '^$$' -bench Press -benchtime 1000x ./call
+	$(GO) test -count=1 -timeout 30m -v -run TestFairness ./cmd/tapedeck -fairness.run
 
 # How long a page of the recordings takes among a million, in a real Redis; 3 GB.
 bench-index:
