@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"tapedeck/internal/tidy"
 	"tapedeck/recording/sound"
@@ -55,13 +56,22 @@ func NewEncoder(d Dir, shop Workshop) *Encoder {
 		jobs: map[string]*encoding{}, accounts: map[string]*waitingList{}}
 }
 
-// Close stops the MP3 that is being made, and waits for that. No other is made later.
+// Close stops the MP3 that is being made, and waits a moment for that: an abandoned one
+// that is nearly done may go on. No other is made later.
 func (e *Encoder) Close() {
 	e.mu.Lock()
 	e.end()
 	e.mu.Unlock()
-	e.work.Wait()
+	ended := make(chan struct{})
+	go func() { e.work.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(closeWait):
+	}
 }
+
+// closeWait is how long Close waits for an MP3 that does not stop.
+const closeWait = time.Second
 
 // MP3 returns the path of a recording's MP3, beside the WAV, and makes it for an account if
 // there is none or if it is older than the WAV, whole or not at all. Path is that of one

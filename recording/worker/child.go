@@ -57,7 +57,7 @@ func (p *process) start() (*child, error) {
 	}
 	c.process = cmd.Process
 	c.disown = context.AfterFunc(p.life.alive, c.end)
-	a, err := c.hear(p.patience)
+	a, err := c.hear(p.life.alive, p.patience)
 	if err == nil && !a.Ready {
 		err = errors.New("its first word is not that it is ready")
 	}
@@ -108,9 +108,14 @@ func (c *child) end() {
 	}
 }
 
-// hear waits for an answer, at most so long. The error is an endedError.
-func (c *child) hear(patience time.Duration) (a answer, err error) {
-	if err = c.conn.SetReadDeadline(time.Now().Add(patience)); err == nil {
+// hear waits for an answer, at most so long, or a moment if ctx has ended. The error is an
+// endedError.
+func (c *child) hear(ctx context.Context, patience time.Duration) (a answer, err error) {
+	err = c.conn.SetReadDeadline(time.Now().Add(patience))
+	if err == nil && cancelled(ctx) {
+		err = c.hurry()
+	}
+	if err == nil {
 		_, err = receive(c.conn, &a)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -122,6 +127,15 @@ func (c *child) hear(patience time.Duration) (a answer, err error) {
 	return a, err
 }
 
+// cancelled reports whether ctx has ended, and not because a job was abandoned.
+func cancelled(ctx context.Context) bool {
+	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), recording.ErrAbandoned)
+}
+
+// hurry lets the worker have no more than a moment for its answer. It may be starved, and
+// the end of serve does not wait for that.
+func (c *child) hurry() error { return c.conn.SetReadDeadline(time.Now().Add(killAfter)) }
+
 // do has a job done. The error is an endedError if the worker failed, and not the job.
 func (c *child) do(ctx context.Context, r request, patience time.Duration, files []*os.File) (found sound.Analysis, err error) {
 	c.job++
@@ -130,11 +144,14 @@ func (c *child) do(ctx context.Context, r request, patience time.Duration, files
 		return found, endedError{err}
 	}
 	defer context.AfterFunc(ctx, func() {
-		_ = send(c.conn, request{Job: r.Job, Do: doStop, Abandoned: errors.Is(context.Cause(ctx), recording.ErrAbandoned)})
+		_ = send(c.conn, request{Job: r.Job, Do: doStop, Abandoned: !cancelled(ctx)})
+		if cancelled(ctx) {
+			_ = c.hurry()
+		}
 	})()
 	var silences []sound.Silence
 	for {
-		a, err := c.hear(patience)
+		a, err := c.hear(ctx, patience)
 		if err != nil {
 			return found, err
 		}

@@ -56,6 +56,11 @@ func (p *process) do(ctx context.Context, r request, files ...*os.File) (sound.A
 			p.failures = 0
 			return found, err
 		}
+		if cancelled(ctx) { // it had no time
+			p.now.kill()
+			p.now = nil
+			return sound.Analysis{}, ctx.Err()
+		}
 		p.lose(ended)
 		if p.life.alive.Err() != nil {
 			return sound.Analysis{}, p.life.alive.Err()

@@ -225,7 +225,6 @@ func TestWorkerFails(t *testing.T) {
 			if _, ended := errors.AsType[endedError](err); !ended || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v", err)
 			}
-			p.patience = testkit.Patience // to start the next
 			if name == "hangs" {
 				return
 			}
@@ -237,6 +236,33 @@ func TestWorkerFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHurry: a worker that does not answer keeps nobody waiting whose work is cancelled,
+// and that is no failure of the worker.
+func TestHurry(t *testing.T) {
+	l := newLab(t)
+	p := newProcess(l.life, l.cfg, "hangs")
+	p.patience = time.Hour
+	if err := p.ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := p.do(ctx, request{Do: doAnalyse}, l.file(nil))
+		done <- err
+	}()
+	cancel()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	case <-time.After(testkit.Patience):
+		t.Fatal("it waits on")
+	}
+	l.quiet()
 }
 
 // TestNoWorker: if none can be started, this process does the work, and says so once.
