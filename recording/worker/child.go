@@ -45,7 +45,7 @@ func (p *process) start() (*child, error) {
 	}
 	c := &child{conn: conn, said: &beginning{}, ended: make(chan struct{})}
 	cmd := exec.Command(p.program)
-	cmd.Args = command(p.name)
+	cmd.Args = command(p.name, p.flags...)
 	cmd.Env, cmd.ExtraFiles, cmd.Stderr = []string{}, []*os.File{theirs}, c.said
 	cmd.SysProcAttr = ofWorker()
 	cmd.WaitDelay = killAfter

@@ -14,7 +14,7 @@ import (
 // TestPriority: every thread of a worker has the lowest priority, that for MP3s only what
 // nobody else wants. A worker has no environment, and no file of ours is open in it.
 func TestPriority(t *testing.T) {
-	l := newLab(t)
+	l := newLoweredLab(t)
 	t.Setenv("TAPEDECK_TEST_SECRET", "x")
 	secret := l.file(nil)
 	inherited, err := syscall.Dup(int(secret.Fd())) // which closes at no exec

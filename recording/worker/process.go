@@ -22,6 +22,7 @@ type process struct {
 	cfg      Config
 	name     string
 	program  string
+	flags    []string // for Main; empty but in tests
 	patience time.Duration
 	life     *life
 	turn     chan struct{} // holds a value while a job is done: whoever has put it there owns what follows

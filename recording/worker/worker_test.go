@@ -55,7 +55,16 @@ type lab struct {
 	logged *testkit.Log
 }
 
+// newLab has workers of the usual priority: others starve on a busy machine.
 func newLab(t *testing.T) *lab {
+	l := newLoweredLab(t)
+	l.finishing.flags = []string{"--lowered"} // says that they are
+	l.mp3.flags = l.finishing.flags
+	return l
+}
+
+// newLoweredLab has workers as serve starts them.
+func newLoweredLab(t *testing.T) *lab {
 	testkit.NoLeaks(t)
 	l := &lab{T: t, logged: &testkit.Log{}}
 	l.cfg = Config{Failed: func(string) { l.failed.Add(1) }, Log: slog.New(slog.NewTextHandler(l.logged, nil))}
