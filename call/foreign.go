@@ -1,6 +1,12 @@
 package call
 
-import "tapedeck/esl"
+import (
+	"cmp"
+	"fmt"
+
+	"tapedeck/call/survey"
+	"tapedeck/esl"
+)
 
 // A FreeSWITCH is believed about its own legs alone. One that somebody has taken over, or
 // another one that answers on the address of its own, can write any event.
@@ -14,29 +20,43 @@ var (
 // foreign are the events that are not believed.
 type foreign struct{ ctl *Controller }
 
-// has reports whether an event is by another FreeSWITCH than the switch on whose link it
-// came, or about a leg, a call or a room of another switch.
-func (f foreign) has(switchName string, ev *esl.Event) bool {
-	ctl := f.ctl
-	if of, known := ctl.switches.cores[ev.Get("Core-UUID")]; of != switchName && (known || ctl.switches.isKnown(switchName)) {
+// said is what a switch says of a leg or a room: an event, or channel data.
+type said interface{ Get(header string) string }
+
+// has reports whether what a switch says on its link is by another FreeSWITCH, or about a
+// leg, a call or a room of another switch.
+func (f foreign) has(switchName string, says said) bool {
+	ctl, core := f.ctl, says.Get("Core-UUID")
+	if of, known := ctl.switches.cores[core]; of != switchName && (known || ctl.switches.isKnown(switchName)) {
 		return true
 	}
-	elsewhere := func(name string) bool { return name != "" && name != switchName }
+	elsewhere := func(name, ofCore string) bool {
+		return name != "" && name != switchName || name == "" && ofCore != "" && core != "" && ofCore != core
+	}
 	for _, header := range legHeaders {
-		if l := ctl.legs.get(ev.Get(header)); l != nil && elsewhere(l.switchName) {
+		if l := ctl.legs.get(says.Get(header)); l != nil && elsewhere(l.switchName, l.core) {
 			return true
 		}
 	}
 	for _, header := range callHeaders {
-		if c := (talks{ctl}).followed(ev.Get(header)); c != nil && elsewhere(c.line.switchName) {
+		if c := (talks{ctl}).followed(says.Get(header)); c != nil && elsewhere(c.line.switchName, c.core) {
 			return true
 		}
 	}
-	if m := ctl.legs.rooms[ev.Get("Conference-Unique-ID")]; m != nil {
+	if m := ctl.legs.rooms[cmp.Or(says.Get("Conference-Unique-ID"), says.Get("variable_conference_uuid"))]; m != nil {
 		l := ctl.legs.get(m.members[0])
-		return l != nil && elsewhere(l.switchName)
+		return l != nil && elsewhere(l.switchName, l.core)
 	}
 	return false
+}
+
+// strip takes out of a survey what is not believed.
+func (f foreign) strip(switchName string, s survey.Survey) {
+	for uuid, data := range s.Data {
+		if f.has(switchName, data) {
+			s.Forget(uuid)
+		}
+	}
 }
 
 // isKnown reports whether the Core-UUID of a switch is known.
@@ -58,4 +78,14 @@ func (f foreign) tell(switchName string, ev *esl.Event) {
 	told.Put(switchName, struct{}{})
 	f.ctl.cfg.Log.Warn("event not believed: another FreeSWITCH sent it, or has its leg. Do two names in switches: have the same FreeSWITCH?",
 		"switch", switchName, "event", ev.Name(), "leg", ev.Get("Unique-ID"))
+}
+
+// isOf learns the Core-UUID of a switch. It is an error if another switch has it: then two
+// names are one FreeSWITCH, or one pretends to be the other.
+func (s *switches) isOf(core, name string) error {
+	if of, known := s.cores[core]; known && of != name {
+		return fmt.Errorf("call: switch %s has the Core-UUID of switch %s: give each FreeSWITCH one name in switches", name, of)
+	}
+	s.cores[core] = name
+	return nil
 }

@@ -2,6 +2,7 @@ package call
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -107,33 +108,44 @@ func TestEventsOfAnotherSwitch(t *testing.T) {
 	}
 }
 
-// meanwhileListed is a watch link on which something happens once the channels are listed.
-type meanwhileListed struct {
-	Link
-	happens func()
-}
-
-func (l meanwhileListed) SendAll(ctx context.Context, commands []esl.Command) ([]esl.Reply, error) {
-	replies, err := l.Link.SendAll(ctx, commands)
-	if commands[0].Name() == "show" {
-		l.happens()
-	}
-	return replies, err
-}
-
-// TestEventOfARestartedSwitch: a FreeSWITCH that was started anew has another Core-UUID. Its
-// events are believed while it is still being asked for its legs.
-func TestEventOfARestartedSwitch(t *testing.T) {
-	fx := newFixture(t)
-	sw, link, taken := fx.another("fs1")
-	var leg *esltest.Channel
-	fx.must(fx.ctl.Connected(t.Context(), "fs1", meanwhileListed{link, func() {
-		leg = sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001"})
-		<-taken
-	}}))
+// TestSurveyOfAnotherSwitch: a FreeSWITCH that is hostile, and connects anew, lists legs that
+// belong to another one's call and room. They are not believed.
+func TestSurveyOfAnotherSwitch(t *testing.T) {
+	fx := newFixtureWith(t, strangerPolicy(t))
+	sw, link, _ := fx.another("fs2")
+	a := fx.inbound("+442079460001")
+	d := fx.ring(a, "1004")
+	fx.answer(d)
+	fx.wantState(a, "on")
+	x := sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460001", Variables: map[string]string{"tapedeck_call": a.UUID()}})
+	x.Dial(esltest.Leg{Destination: "1002", Variables: map[string]string{"tapedeck_call": a.UUID(), "dialed_user": "1002", "dialed_domain": "acme.example.net"}})
+	fx.must(fx.ctl.Connected(t.Context(), "fs2", link))
 	fx.ctl.ask(t.Context(), func(time.Time) {
-		if fx.ctl.legs.get(leg.UUID()) == nil {
-			t.Error("the leg that came meanwhile is not known")
+		for uuid, l := range fx.ctl.legs.all {
+			if l.call == a.UUID() && uuid != a.UUID() && uuid != d.UUID() {
+				t.Errorf("leg %s is on the call", uuid)
+			}
 		}
 	})
+	fx.settle()
+	fx.wantState(a, "on")
+	a.Hangup("")
+}
+
+// TestCoreOfAnotherSwitch: a FreeSWITCH that says that it is another one is not followed, and
+// the other one's events go on to be believed.
+func TestCoreOfAnotherSwitch(t *testing.T) {
+	fx := newFixture(t)
+	link := fx.ctl.cfg.Switches["fs1"]
+	if err := fx.ctl.Connected(t.Context(), "fs2", link); err == nil || !strings.Contains(err.Error(), "switch fs2 has the Core-UUID of switch fs1") {
+		t.Errorf("%v", err)
+	}
+	a := fx.inbound("+442079460001")
+	fx.answer(fx.ring(a, "1004"))
+	fx.wantState(a, "on")
+	a.Hangup("")
+	fx.settle()
+	if fx.log.Lines("event not believed") != nil {
+		t.Error("events of fs1 are not believed")
+	}
 }

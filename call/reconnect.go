@@ -30,11 +30,11 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 	}
 	core := replies[0].Text()
 	known := map[string]bool{} // legs known now; a later leg is live, even if the survey does not have it
-	if !ctl.ask(ctx, func(time.Time) {
-		ctl.switches.cores[core] = switchName // its events are believed from now on (foreign.go)
-		known = ctl.legs.onSwitch(switchName, core)
-	}) {
+	if !ctl.ask(ctx, func(time.Time) { err, known = ctl.switches.isOf(core, switchName), ctl.legs.onSwitch(switchName, core) }) {
 		return ctx.Err() // the link is lost, or the Controller has ended
+	}
+	if err != nil {
+		return err
 	}
 	here := make([]string, 0, len(known))
 	for uuid, is := range known {
@@ -49,6 +49,7 @@ func (ctl *Controller) Connected(ctx context.Context, switchName string, conn Li
 	}
 	drafts := reaper{ctl}.drafts()
 	ctl.ask(ctx, func(now time.Time) {
+		foreign{ctl}.strip(switchName, s)
 		r.connected(switchName, core, known, s, now)
 		r.meet(switchName, s, drafts, now)
 		rooms{ctl}.refresh(s, asked, now)
@@ -98,6 +99,7 @@ func (r recovery) lookAgain(ctx context.Context, switchName string, conn Link) {
 	}
 	drafts := reaper{ctl}.drafts()
 	ctl.ask(ctx, func(now time.Time) {
+		foreign{ctl}.strip(switchName, s)
 		for uuid := range s.Data { // for a leg that is known by now, the events are newer than the survey
 			if !ctl.legs.isNew(uuid) {
 				delete(s.Data, uuid)
@@ -179,9 +181,6 @@ func (r recovery) vanished(uuid string, now time.Time) {
 func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
 	for _, uuid := range s.ByCreation() {
-		if l := ctl.legs.get(uuid); l != nil && l.switchName != "" && l.switchName != switchName {
-			continue // it is another switch's (foreign.go)
-		}
 		data := s.Data[uuid]
 		ctl.created(switchName, uuid, data, now)
 		ctl.legs.learnRate(uuid, data)

@@ -58,6 +58,14 @@ func (s Survey) ByCreation() []string {
 	})
 }
 
+// Forget takes a leg out of the survey.
+func (s Survey) Forget(leg string) {
+	delete(s.Data, leg)
+	delete(s.Live, leg)
+	delete(s.Peers, s.Peers[leg])
+	delete(s.Peers, leg)
+}
+
 // IsRecording reports whether a leg is being recorded to this file. known is false
 // if the survey did not ask for that.
 func (s Survey) IsRecording(leg, file string) (yes, known bool) {
