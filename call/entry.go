@@ -38,10 +38,12 @@ type entry struct {
 	unowned who.Unowned // what was looked up, if no organisation was found
 }
 
-// hasSDP reports whether one of the parts of an INVITE may be an SDP. Parts may have parts.
+// hasSDP reports whether one of the parts of an INVITE may be an SDP. Parts may have parts,
+// and FreeSWITCH writes a body that begins with a tilde as header lines (sofia_media.c,
+// process_mp).
 func hasSDP(parts string) bool {
 	parts = strings.ToLower(parts)
-	return strings.Contains(parts, "application/sdp") || strings.Contains(parts, "multipart/")
+	return strings.Contains(parts, "application/sdp") || strings.Contains(parts, "multipart/") || strings.Contains(parts, ":~")
 }
 
 // fromTapedeck is what a Tapedeck has set on the leg.
@@ -74,7 +76,6 @@ func readEntry(p *flow.Policy, data channelData) entry {
 	for i, name := range onAnswer {
 		e.armed[i] = cmp.Or(data.Variable(name), data.Variable("nolocal:"+name))
 	}
-	e.secondSDP = hasSDP(data.Variable("sip_multipart"))
 	e.hint, e.metaKey = data.Variable("tapedeck_element"), data.Variable("bind_meta_key")
 	e.snapshot, e.relayed, e.file = data.Variable(handover.Variable), data.Variable(handover.RelayedVariable), data.Variable("tapedeck_file")
 	if e.file != "" { // without a file, tapedeck_call only says that Tapedeck was asked
@@ -82,6 +83,7 @@ func readEntry(p *flow.Policy, data channelData) entry {
 		e.begun = max(begunBy(e.leg, e.call), begunBy(e.leg, strings.TrimSuffix(path.Base(e.file), ".wav")))
 	}
 	e.org, e.user, e.domain = who.Of(p, data)
+	e.secondSDP = e.user == "" && hasSDP(data.Variable("sip_multipart")) // a user's parts may say where an emergency is
 	number := e.readParties(p, data)
 	if e.org == nil {
 		e.unowned = who.LookedUp(p, data)

@@ -144,20 +144,21 @@ func TestHostileUUID(t *testing.T) {
 }
 
 // TestSecondSDP: the SDP of a caller's INVITE with several parts is not sent on to the phones,
-// which would send their sound past FreeSWITCH. Parts without an SDP are.
+// which would send their sound past FreeSWITCH. Parts without an SDP are, and those of a user.
 func TestSecondSDP(t *testing.T) {
 	for parts, want := range map[string]string{
 		"application/sdp:v=0":                      "",
 		"ARRAY::application/sdp:v=0|:text/plain:x": "",
 		"Application/SDP:v=0":                      "",
 		"multipart/alternative; boundary=x:--x\r\nContent-Type: application / sdp\r\n": "",
+		"text/plain:~Content-Type: application / sdp\r\n\r\nv=0":                       "",
 		"application/pidf+xml:<presence/>":                                             "application/pidf+xml:<presence/>",
 	} {
 		fx := newFixture(t)
 		in := fx.sw.Incoming(esltest.Leg{Number: "07700900123", Destination: "+442079460005", Variables: map[string]string{"sip_multipart": parts}})
 		out := fx.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1001", Destination: "07700900123",
 			Variables: map[string]string{"user_name": "1001", "domain_name": "acme.example.net", "sip_multipart": parts}})
-		for _, leg := range []*esltest.Channel{in, out} {
+		for leg, want := range map[*esltest.Channel]string{in: want, out: parts} { // a user's may have the place of an emergency
 			fx.enter(leg)
 			if got := leg.Get("sip_multipart"); got != want {
 				t.Errorf("%q has become %q, want %q", parts, got, want)
