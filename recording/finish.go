@@ -14,6 +14,9 @@ const (
 	// maxReadFailures is how often a file that cannot be read is tried before its
 	// sidecar says so: after 15 s.
 	maxReadFailures = 5
+	// maxWorkFailures is how often a file is examined at the most if it is not the file that
+	// fails, but whoever examines it: for most of an hour.
+	maxWorkFailures = 100
 	// quietTime is how long nobody must have written to an unfinished file before it
 	// is repaired. Until then FreeSWITCH may be writing it.
 	quietTime = 2 * time.Second
@@ -114,7 +117,11 @@ func (a *Archive) examine(ctx context.Context, j *job, s Sidecar, wav string) (S
 	}
 	examined, err := examine(ctx, a.cfg.Workshop, wav, s, func() error { return a.cfg.Dir.repairHeader(wav) })
 	if err != nil {
-		if j.readFailures++; j.readFailures < maxReadFailures || ctx.Err() != nil {
+		most := maxReadFailures
+		if errors.Is(err, ErrNoWorker) {
+			most = maxWorkFailures
+		}
+		if j.readFailures++; j.readFailures < most || ctx.Err() != nil {
 			return Sidecar{}, err
 		}
 		examined = s.clone()

@@ -1,6 +1,7 @@
 package recording
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"tapedeck/internal/testkit"
 	"tapedeck/recording/audit"
+	"tapedeck/recording/sound"
 )
 
 // TestFinishTwice: a call of Finish during another one is not lost, and both are
@@ -75,6 +77,39 @@ func TestArchiveUnreadable(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// failing is a Workshop that cannot work so many times.
+type failing struct {
+	InProcess
+	left int
+}
+
+func (f *failing) Analyse(ctx context.Context, in *os.File) (sound.Analysis, error) {
+	if f.left--; f.left >= 0 {
+		return sound.Analysis{}, fmt.Errorf("%w: out of memory", ErrNoWorker)
+	}
+	return f.InProcess.Analyse(ctx, in)
+}
+
+// TestArchiveWithoutWorkers: a file is not unreadable because nobody could examine it for a
+// while. A file that nobody ever can examine has a sidecar all the same.
+func TestArchiveWithoutWorkers(t *testing.T) {
+	for failures, unreadable := range map[int]bool{20: false, 1000: true} {
+		d := tempDir(t)
+		s := sample(call)
+		testkit.WriteFile(t, pathOf(t, d, s), testkit.NewClip(2, 8000).Add(1000, 1000).WAV())
+		synctest.Test(t, func(t *testing.T) {
+			a, stop := running(t, ArchiveConfig{Dir: d, Workshop: &failing{left: failures}})
+			s, err := finishing(a, s)()
+			if err != nil || s.HasProblem(Unreadable) != unreadable || (s.File != nil && s.File.DurationMS == 1000) == unreadable {
+				t.Errorf("%d failures: %+v, %v", failures, s, err)
+			}
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 }
 
 // TestStillWritten: an unfinished file is repaired only when nobody has written to

@@ -21,6 +21,9 @@ type Workshop interface {
 	MP3(ctx context.Context, in, out *os.File, tags sound.Tags) error
 }
 
+// ErrNoWorker is the error for work that was not done, for a reason that is not the file's.
+var ErrNoWorker = errors.New("the work on the sound was not done")
+
 // ErrAbandoned is the cause with which the context of work ends that nobody waits for
 // any more.
 var ErrAbandoned = errors.New("nobody waits for it any more")

@@ -143,12 +143,19 @@ func (c *child) do(ctx context.Context, r request, patience time.Duration, files
 	if err := send(c.conn, r, files...); err != nil {
 		return found, endedError{err}
 	}
-	defer context.AfterFunc(ctx, func() {
+	stopped := make(chan struct{})
+	notStopped := context.AfterFunc(ctx, func() {
+		defer close(stopped)
 		_ = send(c.conn, request{Job: r.Job, Do: doStop, Abandoned: !cancelled(ctx)})
 		if cancelled(ctx) {
 			_ = c.hurry()
 		}
-	})()
+	})
+	defer func() {
+		if !notStopped() {
+			<-stopped // the next job has a deadline of its own
+		}
+	}()
 	var silences []sound.Silence
 	for {
 		a, err := c.hear(ctx, patience)

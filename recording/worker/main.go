@@ -45,6 +45,7 @@ func Main(name string, lowered bool) error {
 	}
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM) // serve has its last recordings finished after them
 	runtime.GOMAXPROCS(1)
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)  // FreeSWITCH and serve stay when memory is short
 	_ = os.WriteFile("/proc/self/comm", []byte("tapedeck-"+name), 0) // how ps(1) and top(1) call it
 	conn, err := connOf(os.NewFile(socketNumber, "descriptor 3"))
 	if err != nil {

@@ -67,7 +67,7 @@ func (p *process) do(ctx context.Context, r request, files ...*os.File) (sound.A
 			return sound.Analysis{}, p.life.alive.Err()
 		}
 		if try == tries {
-			return sound.Analysis{}, fmt.Errorf("the %s worker: %w", p.name, err)
+			return sound.Analysis{}, fmt.Errorf("%w: the %s worker: %w", recording.ErrNoWorker, p.name, err)
 		}
 		if err := emptied(files); err != nil {
 			return sound.Analysis{}, err
