@@ -42,8 +42,9 @@ const (
 )
 
 // SignInFailed counts and writes an attempt to sign in that failed. Each wrong password
-// is a line, but in a flood: that is a line at its beginning and one at its end.
-func (a *Audit) SignInFailed(v Visitor, result SignInResult, detail string) {
+// is a line, but in a flood: that is a line at its beginning and one at its end. It reports
+// whether there is a flood.
+func (a *Audit) SignInFailed(v Visitor, result SignInResult, detail string) (flooded bool) {
 	a.meter.SignIn(string(result))
 	flood, begins := a.flood.count(v, time.Now())
 	switch {
@@ -54,6 +55,7 @@ func (a *Audit) SignInFailed(v Visitor, result SignInResult, detail string) {
 	case !flood && result == SignInWrong:
 		a.signed(v, audit.SignInFailed, detail)
 	}
+	return flood
 }
 
 // followFloods writes the end of each flood, until ctx ends.

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -57,7 +58,7 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	_, _, exists := s.Accounts.Account(name)
 	t := attempt{name: name, exists: exists, from: from.Addr, browser: s.Checker.KnownBrowser(r, name)}
 	if wait := s.attempts.begin(t); wait > 0 {
-		s.signInFailed(name, from, ops.SignInSlowed)
+		s.signInFailed(r.Context(), name, from, ops.SignInSlowed)
 		s.tooOften(w, r, f, wait)
 		return
 	}
@@ -65,13 +66,13 @@ func (s *Pages) signIn(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case errors.Is(err, access.ErrWrong):
 		s.attempts.wrong(t)
-		s.signInFailed(name, from, ops.SignInWrong)
+		s.signInFailed(r.Context(), name, from, ops.SignInWrong)
 		f.Message = "Name or password is wrong."
 		s.signInPage(w, r, http.StatusUnauthorized, f)
 		return
 	case errors.Is(err, access.ErrBusy):
 		s.attempts.untried(t)
-		s.signInFailed(name, from, ops.SignInBusy)
+		s.signInFailed(r.Context(), name, from, ops.SignInBusy)
 		w.Header().Set("Retry-After", "2")
 		f.Message = "Too many people are signing in at this moment. Try again."
 		s.signInPage(w, r, http.StatusServiceUnavailable, f)
@@ -132,14 +133,38 @@ func (s *Pages) leave(r *http.Request, v *identity.Visit) error {
 }
 
 // signInFailed has an attempt counted and written down. A name that no account has is not
-// written: it may be a password in the wrong field.
-func (s *Pages) signInFailed(name string, from identity.Client, result ops.SignInResult) {
+// written: it may be a password in the wrong field. In a flood the answer then waits, so that
+// who waits for each answer before he tries again takes less time from calls.
+func (s *Pages) signInFailed(ctx context.Context, name string, from identity.Client, result ops.SignInResult) {
 	account, _, known := s.Accounts.Account(name)
 	detail := ""
 	if !known {
 		account.Name, detail = "", "no such account"
 	}
-	s.Operations.Audit.SignInFailed(ops.Visitor{Account: account, From: from.String()}, result, detail)
+	if s.Operations.Audit.SignInFailed(ops.Visitor{Account: account, From: from.String()}, result, detail) {
+		s.held.hold(ctx)
+	}
+}
+
+const (
+	holdFor = time.Second
+	maxHeld = 1000 // answers at once: more do not wait
+)
+
+// held holds answers back; it has a value for each.
+type held chan struct{}
+
+func (h held) hold(ctx context.Context) {
+	select {
+	case h <- struct{}{}:
+		defer func() { <-h }()
+	default:
+		return
+	}
+	select {
+	case <-time.After(holdFor):
+	case <-ctx.Done():
+	}
 }
 
 // localPath returns next if it is a path of ours, and else "/".

@@ -29,6 +29,7 @@ type Pages struct {
 	Config
 	mux       *http.ServeMux
 	attempts  *attempts
+	held      held // answers to failed attempts to sign in
 	templates *templates
 }
 
@@ -43,7 +44,7 @@ func New(cfg Config, mux *http.ServeMux) (*Pages, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Pages{cfg, mux, newAttempts(), t}
+	s := &Pages{cfg, mux, newAttempts(), make(held, maxHeld), t}
 	s.signInRoutes()
 	mux.HandleFunc("GET /static/{name}", t.assets.serve)
 	s.Handle("GET /{$}", access.See, s.getListPage)
