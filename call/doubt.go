@@ -6,6 +6,7 @@ import (
 
 	"tapedeck/call/confirm"
 	"tapedeck/call/handover"
+	"tapedeck/call/survey"
 	"tapedeck/esl"
 	"tapedeck/recording"
 	"tapedeck/toggle"
@@ -51,6 +52,22 @@ func (d *doubt) askWithin(wait time.Duration, now time.Time) {
 
 func (d *doubt) askLater(after, wait time.Duration) {
 	time.AfterFunc(after, func() { d.call.ctl.post(func(now time.Time) { d.askWithin(wait, now) }) })
+}
+
+// survey takes what FreeSWITCH says after a lost link. If the leg is gone, the one that it has
+// dialled says whether it was real: it has the call's id from its greeting.
+func (d *doubt) survey(s survey.Survey, now time.Time) {
+	c, ctl := d.call, d.call.ctl
+	if data := s.Data[c.route.first]; data != nil {
+		d.settle(data, now)
+		return
+	}
+	for uuid, data := range s.Data {
+		if l := ctl.legs.get(uuid); l != nil && l.dialler == c.route.first && data.Variable("tapedeck_call") == c.id {
+			d.trust(readEntry(ctl.cfg.Policy(), data), now)
+			return
+		}
+	}
 }
 
 // settle takes what FreeSWITCH says of the leg. A leg that was at a socket, and has taken

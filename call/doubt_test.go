@@ -1,10 +1,13 @@
 package call
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
+	"tapedeck/call/confirm"
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
@@ -233,4 +236,53 @@ func TestSocketSecret(t *testing.T) {
 	if strings.Contains(fx.log.String(), secret) {
 		t.Error("the log has the secret")
 	}
+}
+
+// noAnswer is a watch link whose commands get no answer: a leg is Late by it. down is one that
+// is down.
+type (
+	noAnswer struct{ Link }
+	down     struct{ Link }
+)
+
+func (noAnswer) Post(ctx context.Context, _ []esl.Command) func() ([]esl.Reply, error) {
+	return func() ([]esl.Reply, error) { <-ctx.Done(); return nil, ctx.Err() }
+}
+
+func (down) Post(context.Context, []esl.Command) func() ([]esl.Reply, error) {
+	return func() ([]esl.Reply, error) { return nil, esl.ErrLinkDown }
+}
+
+// TestDoubtOfATransferredCall: FreeSWITCH does not say that the leg of an outgoing call is
+// real before the link is cut, and the leg is gone when it is back: its user has transferred
+// the call. The leg that it has dialled has the call's id, which proves it, and commands
+// reach the call.
+func TestDoubtOfATransferredCall(t *testing.T) {
+	fx := newFixture(t)
+	fx.hurry()
+	link := fx.ctl.cfg.Switches["fs1"]
+	goes := func(l Link, asker confirm.Link) {
+		fx.ctl.ask(t.Context(), func(time.Time) {
+			fx.ctl.cfg.Switches["fs1"] = l
+			fx.ctl.switches.asker = confirm.New(map[string]confirm.Link{"fs1": asker})
+		})
+	}
+	goes(down{link}, noAnswer{link})
+	a := fx.from("1001", "07700900123")
+	goes(down{link}, link)
+	b := fx.out(a)
+	b.Answer()
+	b = a.BlindTransfer("1004")
+	fx.enter(b)
+	d := fx.ring(b, "1004")
+	d.Answer()
+	goes(link, link)
+	fx.must(fx.ctl.Connected(t.Context(), "fs1", link))
+	fx.settle()
+	fx.wantState(b, "off") // dave says nothing, and alice has left
+	b = d.BlindTransfer("1001")
+	fx.enter(b)
+	fx.answer(fx.ring(b, "1001"))
+	fx.wantState(b, "on")
+	b.Hangup("")
 }

@@ -132,8 +132,8 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 	}
 	r.learn(switchName, s, now)
 	for _, c := range ctl.calls {
-		if data := s.Data[c.route.first]; data != nil && c.line.switchName == switchName && c.line.doubt.open {
-			c.line.doubt.settle(data, now)
+		if c.line.switchName == switchName && c.line.doubt.open {
+			c.line.doubt.survey(s, now)
 		}
 	}
 	for _, c := range ctl.calls {
