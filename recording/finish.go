@@ -130,6 +130,9 @@ func (a *Archive) examine(ctx context.Context, j *job, s Sidecar, wav string) (S
 		return examined, nil
 	}
 	j.examined, j.examinedState = nil, stateOf(wav)
+	if j.examinedState.size < 0 && examined.File != nil {
+		return Sidecar{}, fmt.Errorf("recording: %s was deleted while it was examined", j.id)
+	}
 	if size := j.examinedState.size; size >= 0 && size == examined.bytes() {
 		j.examined = &examined
 	}

@@ -2,6 +2,7 @@ package recording
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -110,6 +111,30 @@ func TestArchiveWithoutWorkers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// deleting is a Workshop during whose work the file is deleted.
+type deleting struct{ InProcess }
+
+func (d deleting) Analyse(ctx context.Context, in *os.File) (sound.Analysis, error) {
+	heard, err := d.InProcess.Analyse(ctx, in)
+	return heard, errors.Join(err, os.Remove(in.Name()))
+}
+
+// TestArchiveFileDeleted: the sidecar of a file that was deleted while it was examined says so.
+func TestArchiveFileDeleted(t *testing.T) {
+	d := tempDir(t)
+	s := sample(call)
+	testkit.WriteFile(t, pathOf(t, d, s), testkit.NewClip(2, 8000).Add(1000, 1000).WAV())
+	synctest.Test(t, func(t *testing.T) {
+		a, stop := running(t, ArchiveConfig{Dir: d, Workshop: deleting{}})
+		if s, err := finishing(a, s)(); err != nil || s.File != nil || !s.HasProblem(FileMissing) {
+			t.Errorf("%+v, %v", s, err)
+		}
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestStillWritten: an unfinished file is repaired only when nobody has written to
