@@ -178,6 +178,16 @@ func (d Dir) removeTemp(path string, now time.Time) {
 	})
 }
 
+// isWritten reports whether a temporary file is being written, or has got its name meanwhile.
+func (d Dir) isWritten(path string) bool {
+	f, err := d.openFile(path, os.O_RDONLY)
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	return errors.Is(durable.TryLock(f), durable.ErrLocked)
+}
+
 // RemoveLeftovers removes what interrupted writes have left behind beside recordings, as
 // an encoder that was killed. What cannot be walked is an error.
 func RemoveLeftovers(ctx context.Context, d Dir, now time.Time) error {

@@ -68,7 +68,9 @@ func Verify(ctx context.Context, d Dir, report func(Finding)) (Counts, error) {
 	}}
 	err := Walk(ctx, d, func(day Day) error {
 		for _, name := range day.Leftovers {
-			v.report(Finding{Path: filepath.Join(day.Path, name), What: Leftover})
+			if path := filepath.Join(day.Path, name); !d.isWritten(path) {
+				v.report(Finding{Path: path, What: Leftover})
+			}
 		}
 		for _, name := range day.Strays {
 			v.report(Finding{Path: filepath.Join(day.Path, name), What: Stray})

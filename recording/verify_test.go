@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"tapedeck/internal/durable"
 	"tapedeck/internal/testkit"
 )
 
@@ -166,5 +167,34 @@ func TestVerifyFails(t *testing.T) {
 	cancel()
 	if _, err := Verify(ctx, d, func(Finding) {}); !errors.Is(err, context.Canceled) {
 		t.Error("ended:", err)
+	}
+}
+
+// TestVerifyWhileWritten: a waveform or an MP3 that is being made is no leftover. What is
+// left when its writer has ended is one.
+func TestVerifyWhileWritten(t *testing.T) {
+	d := tempDir(t)
+	path := pathOf(t, d, sample(call))
+	testkit.WriteFile(t, filepath.Join(filepath.Dir(path), "other"), nil) // makes the folder
+	f, err := os.Create(filepath.Join(filepath.Dir(path), durable.TempName(call+".svg")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := durable.Lock(f); err != nil {
+		t.Fatal(err)
+	}
+	leftovers := func() int {
+		counts, err := Verify(t.Context(), d, func(Finding) {})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return counts.Findings[Leftover]
+	}
+	if n := leftovers(); n != 0 {
+		t.Errorf("%d leftovers while it is written", n)
+	}
+	f.Close()
+	if n := leftovers(); n != 1 {
+		t.Errorf("%d leftovers when its writer has ended", n)
 	}
 }
