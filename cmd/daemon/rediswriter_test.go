@@ -71,24 +71,8 @@ func TestRedisWriter(t *testing.T) {
 			}
 			defer d.Stop()
 
-			id, text, cookie := forgedSession(t, "robot")
-			writer := storetest.Client(t, redis)
-			if err := writer.Set(t.Context(), "tapedeck:{sessions}:session:"+id, text, time.Hour).Err(); err != nil {
-				t.Fatal(err)
-			}
-			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/api/v1/recordings", d.Addresses().Console), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			request.AddCookie(cookie)
-			answer, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer.Body.Close()
-			http.DefaultClient.CloseIdleConnections()
-			if answer.StatusCode != want {
-				t.Errorf("the forged session gets %d, want %d", answer.StatusCode, want)
+			if got := usesForgedSession(t, redis, d); got != want {
+				t.Errorf("the forged session gets %d, want %d", got, want)
 			}
 			d.Stop()
 			if warned := strings.Contains(log.String(), "whoever may write to redis is believed"); warned != (want == http.StatusOK) {
@@ -114,6 +98,27 @@ func TestStoreKeyThatIsNotThere(t *testing.T) {
 	}
 }
 
+// usesForgedSession puts a session into Redis, asks the console with it, and returns the status.
+func usesForgedSession(t *testing.T, redis *testkit.Redis, d *daemon.Daemon) (status int) {
+	t.Helper()
+	id, text, cookie := forgedSession(t, "robot")
+	if err := storetest.Client(t, redis).Set(t.Context(), "tapedeck:{sessions}:session:"+id, text, time.Hour).Err(); err != nil {
+		t.Fatal(err)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/api/v1/recordings", d.Addresses().Console), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.AddCookie(cookie)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	return answer.StatusCode
+}
+
 // TestSuspected: a stranger at the socket and a forged record in Redis are lines in the audit
 // log, which the evidence log has, too.
 func TestSuspected(t *testing.T) {
@@ -133,21 +138,7 @@ func TestSuspected(t *testing.T) {
 	defer d.Stop()
 	log.Await(t, 1, "link is up")
 
-	id, text, cookie := forgedSession(t, "robot")
-	if err := storetest.Client(t, redis).Set(t.Context(), "tapedeck:{sessions}:session:"+id, text, time.Hour).Err(); err != nil {
-		t.Fatal(err)
-	}
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, fmt.Sprintf("http://%s/api/v1/recordings", d.Addresses().Console), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	request.AddCookie(cookie)
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	http.DefaultClient.CloseIdleConnections()
+	usesForgedSession(t, redis, d)
 	for range 3 {
 		if _, err := (esltest.Stranger{Leg: "0c7a5f40-1782-4bff-9de0-b6ba8f16e031", Core: sw.CoreUUID()}).Visit(t.Context(), d.Addresses().Socket.String()); err != nil {
 			t.Fatal(err)
