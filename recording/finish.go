@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -36,6 +37,11 @@ func stateOf(path string) fileState {
 	return fileState{info.Size(), info.ModTime()}
 }
 
+func isGone(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 // finish examines a recording's file and writes its sidecar, or removes a file that
 // nobody wanted.
 func (a *Archive) finish(ctx context.Context, j *job) {
@@ -63,6 +69,10 @@ func (a *Archive) finish(ctx context.Context, j *job) {
 	var fate error
 	if err == nil {
 		examined, fate, err = a.cfg.Dir.keepOrRemove(a.cfg.Evidence, *s, examined, wav)
+	}
+	if err == nil && fate == nil && examined.File != nil && isGone(wav) {
+		// Not by Delete, which the draft forbids. The sidecar just written is replaced.
+		err = fmt.Errorf("recording: %s was deleted before its sidecar was written", j.id)
 	}
 	if err == nil {
 		err = a.cfg.Dir.removeDraft(j.id)
@@ -130,9 +140,6 @@ func (a *Archive) examine(ctx context.Context, j *job, s Sidecar, wav string) (S
 		return examined, nil
 	}
 	j.examined, j.examinedState = nil, stateOf(wav)
-	if j.examinedState.size < 0 && examined.File != nil {
-		return Sidecar{}, fmt.Errorf("recording: %s was deleted while it was examined", j.id)
-	}
 	if size := j.examinedState.size; size >= 0 && size == examined.bytes() {
 		j.examined = &examined
 	}
