@@ -129,7 +129,8 @@ func (d *describer) done(s recording.Sidecar) {
 
 // conclude completes a draft with what the disk says of its file and hands it to the
 // archive. It waits for the disk. A call whose answer was missed may have a file all
-// the same; a draft with no file and no problem is discarded.
+// the same. A draft with no file and no problem is discarded, unless its answer was seen and
+// should have started the file: its follower has ended before it could miss it.
 func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	archive := d.ctl.cfg.Archive
 	if there, better := d.betterSidecar(s); better {
@@ -140,13 +141,18 @@ func (d *describer) conclude(s recording.Sidecar, groups []string) {
 	}
 	if s.File == nil && len(s.Problems) == 0 {
 		name, err := d.fileOf(s)
-		if err != nil {
+		switch {
+		case err == nil:
+			s.File = &recording.File{Name: name}
+			s.Problems = []string{recording.NoStopEvent + ": the call was answered while Tapedeck did not follow it"}
+		case !s.Answered.IsZero() && slices.ContainsFunc(s.Spans, func(span recording.Span) bool { return span.State == recording.StateRecording }):
+			s.Problems = []string{recording.NotStarted}
+			d.ctl.cfg.Meter.Missing()
+		default:
 			archive.Discard(s.ID())
 			d.done(s)
 			return
 		}
-		s.File = &recording.File{Name: name}
-		s.Problems = []string{recording.NoStopEvent + ": the call was answered while Tapedeck did not follow it"}
 	}
 	if s.Ended.IsZero() {
 		s.Ended = d.lastWrite(s)

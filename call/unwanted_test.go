@@ -100,9 +100,9 @@ func TestWantedIsKept(t *testing.T) {
 	}
 }
 
-// TestUnwantedOrphan: the call of a file that nobody wanted ended while nobody
-// followed it. The next Tapedeck removes it all the same.
-func TestUnwantedOrphan(t *testing.T) {
+// newDescribing is a Controller without a FreeSWITCH, which describes into a folder.
+func newDescribing(t *testing.T) (*Controller, *countingMeter, recording.Dir) {
+	t.Helper()
 	dir, err := recording.NewDir(tempFolder(t))
 	if err != nil {
 		t.Fatal(err)
@@ -118,6 +118,13 @@ func TestUnwantedOrphan(t *testing.T) {
 	runCtx, end := context.WithCancel(context.Background())
 	running.Go(func() { _ = ctl.Run(runCtx) })
 	t.Cleanup(end)
+	return ctl, meter, dir
+}
+
+// TestUnwantedOrphan: the call of a file that nobody wanted ended while nobody
+// followed it. The next Tapedeck removes it all the same.
+func TestUnwantedOrphan(t *testing.T) {
+	ctl, meter, dir := newDescribing(t)
 	began := time.Now().Add(-time.Minute)
 	file, err := dir.PartPath("acme", began, "c1", 1)
 	if err != nil {
@@ -134,6 +141,40 @@ func TestUnwantedOrphan(t *testing.T) {
 	testkit.Until(t, "it is removed", func() bool { return meter.get("recording removed") == 1 })
 	if _, err := os.Stat(file); !os.IsNotExist(err) {
 		t.Errorf("the file: %v", err)
+	}
+}
+
+// TestOrphanWithoutAFile: a call ended while nobody followed it, and has no file. If its answer
+// was seen, and should have started the file, its sidecar says so.
+func TestOrphanWithoutAFile(t *testing.T) {
+	began := time.Now().Add(-time.Minute)
+	for name, tc := range map[string]struct {
+		answered time.Time
+		state    string
+		missing  int
+	}{
+		"answered":                             {began.Add(time.Second), recording.StateRecording, 1},
+		"answered, and to be silent":           {began.Add(time.Second), recording.StateWaiting, 0},
+		"nobody knows whether it was answered": {time.Time{}, recording.StateRecording, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctl, meter, dir := newDescribing(t)
+			draft := recording.Sidecar{Version: recording.Version, Call: "c1", Organisation: "acme", Direction: "inbound", Switch: "fs1", Anchor: "c1",
+				Started: began, Answered: tc.answered, Trigger: recording.TriggerAutomatic, Spans: []recording.Span{{State: tc.state}}}
+			ctl.post(func(time.Time) { reaper{ctl}.describe("acme", "c1", []recording.Sidecar{draft}) })
+			testkit.Until(t, "it is described, or discarded", func() (done bool) {
+				ctl.ask(t.Context(), func(time.Time) { done = !ctl.describer.busy("c1") })
+				return done
+			})
+			wav, err := draft.Path(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := recording.ReadSidecar(recording.SidecarPath(wav))
+			if written := err == nil && s.HasProblem(recording.NotStarted); written != (tc.missing > 0) || meter.get("missing") != tc.missing {
+				t.Errorf("%+v, %v, %d missing", s, err, meter.get("missing"))
+			}
+		})
 	}
 }
 

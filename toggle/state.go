@@ -84,7 +84,7 @@ func (s State) Adopted(answered, runs bool) State {
 		s = s.stopped()
 		s.Held = false
 	case s.Answered:
-		if was != NoFile && s.Wanted() {
+		if was != NoFile && s.Wanted() || s.wasDue() {
 			s.Problems |= NotStarted
 		}
 		s.File = NoFile

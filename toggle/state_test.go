@@ -81,6 +81,8 @@ func TestAdopted(t *testing.T) {
 		{"armed, answered meanwhile and not started", armed, true, false, State{On: true, Answered: true, Problems: NotStarted}, Start},
 		{"armed masked, answered meanwhile and not started", State{On: true, Guard: true, File: ArmedMasked}, true, false,
 			State{On: true, Guard: true, Answered: true, Problems: NotStarted}, None},
+		{"armed, not started, and paused by a person after the answer", State{On: true, Person: TurnedOff, Answered: true, File: Armed}, true, false,
+			State{On: true, Person: TurnedOff, Answered: true, Problems: NotStarted}, None},
 		{"off", State{Answered: true}, true, false, State{Answered: true}, None},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
