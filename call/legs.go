@@ -37,6 +37,14 @@ type origin struct {
 type heard struct {
 	file string // of the prompt that was played last; "" if none
 	off  bool   // "Recorded" was the last that it was told of the recording
+	lost lostPrompt
+}
+
+// lostPrompt is a prompt that was sent just before the link broke: nobody knows whether the leg
+// has heard it.
+type lostPrompt struct {
+	name string // "" if none is lost
+	at   time.Time
 }
 
 // place is the conference room in which a leg is (room.go), and since when.

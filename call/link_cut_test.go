@@ -9,6 +9,7 @@ import (
 
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
+	"tapedeck/toggle"
 )
 
 // whileLinkIsCut cuts the watch link, calls meanwhile, and lets the link come back.
@@ -347,6 +348,37 @@ func TestPressTakenAtTheCut(t *testing.T) {
 	w.reconnected()
 	w.until("a press that nobody took is refused", func() bool { return w.meter.get("toggle dtmf missed") == 1 })
 	a.Hangup("")
+}
+
+// TestPromptLostAtTheCut: the link is cut when the answer to a press is sent. The user hears it when
+// the link is back, unless it is not true any more.
+func TestPromptLostAtTheCut(t *testing.T) {
+	for name, goesOn := range map[string]bool{"it is still paused": false, "it has been resumed": true} {
+		t.Run(name, func(t *testing.T) {
+			w, a, b := newAnsweredCall(t, "+442079460001")
+			var once atomic.Bool
+			w.proxy.judgeBy(func(kind, about string) verdict {
+				if kind == "command" && (once.Load() || strings.Contains(about, "uuid_displace")) {
+					once.Store(true)
+					return cut
+				}
+				return pass
+			})
+			b.PressDigits("*1")
+			w.until("the prompt is lost", func() bool { return len(w.log.Lines("prompt not played")) > 0 })
+			if goesOn {
+				_, _ = w.ctl.Toggle(t.Context(), a.UUID(), "", "", toggle.TurnOn)
+			}
+			w.proxy.judgeBy(nil)
+			w.reconnected()
+			w.waitState(a, map[bool]string{false: "paused", true: "on"}[goesOn])
+			w.settle()
+			if heard := strings.Contains(strings.Join(b.Hears(), " "), "recorded.wav"); heard == goesOn {
+				t.Errorf("the user hears %q", b.Hears())
+			}
+			a.Hangup("")
+		})
+	}
 }
 
 // TestLegOfItsOwnCallIsNoAnswer: a leg that was dialled for an outgoing call runs the

@@ -2,6 +2,7 @@ package call
 
 import (
 	"cmp"
+	"errors"
 	"path"
 	"strconv"
 	"time"
@@ -69,7 +70,7 @@ func (c *call) play(uuid, name string, now time.Time) (file string) {
 	if l.heard.file != "" {
 		send = append(send, esl.API("uuid_displace", uuid, "stop", l.heard.file))
 	}
-	l.heard.file = file
+	l.heard.file, l.heard.lost = file, lostPrompt{}
 	switch name {
 	case recorded:
 		l.heard.off = true
@@ -83,9 +84,35 @@ func (c *call) play(uuid, name string, now time.Time) (file string) {
 				err = last.Err()
 			}
 		}
-		if err != nil {
+		switch {
+		case err == nil:
+		case isCut(err) && l.heard.file == file:
+			l.heard.lost = lostPrompt{name, now}
+			fallthrough
+		default:
 			c.log.Warn("prompt not played", "prompt", name, "error", err)
 		}
 	}, now)
 	return file
+}
+
+// isCut reports whether a command failed because the link is down.
+func isCut(err error) bool {
+	return errors.Is(err, esl.ErrLinkDown) || errors.Is(err, esl.ErrClosed) || errors.Is(err, errNoLink)
+}
+
+// promptLife is how long after a press its answer still means something to the user.
+const promptLife = 3 * time.Second
+
+// playLost plays the answer of a press that was lost with the link, if it is still true. A leg that
+// has heard it before the link broke hears it twice.
+func (c *call) playLost(uuid string, now time.Time) {
+	l := c.ctl.legs.get(uuid)
+	lost := l.heard.lost
+	l.heard.lost = lostPrompt{}
+	on := c.rec.Status() == toggle.On
+	isTrue := map[string]bool{recorded: !on, isBeingRecorded: on, notPermitted: true}
+	if isTrue[lost.name] && now.Sub(lost.at) < promptLife {
+		c.play(uuid, lost.name, now)
+	}
 }

@@ -159,6 +159,11 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 			c.absence.catchUp(s, now)
 		}
 	}
+	for uuid, l := range ctl.legs.all {
+		if c := ctl.calls[l.call]; l.heard.lost.name != "" && c != nil && c.line.switchName == switchName {
+			c.playLost(uuid, now)
+		}
+	}
 }
 
 // vanished notes that a leg hung up while the link was down. If it is the
