@@ -257,15 +257,19 @@ func (a *absence) keyMissed(runs bool, sentState string) bool {
 	return false
 }
 
-// catchUpRelays enters the elements that other instances have noted on the leg and
-// that have not been entered yet.
+// catchUpRelays enters the elements that are noted on the recorded leg and that have not
+// been entered yet. Of an outgoing call those are noted on the leg that called which it
+// entered before its answer.
 func (a *absence) catchUpRelays(s survey.Survey, now time.Time) {
 	c := a.call
-	elements := handover.Relayed(s.Variable(c.route.holder(), handover.RelayedVariable))
-	if len(elements) == 0 {
-		return
+	var elements []string
+	for _, leg := range c.route.notedOn() {
+		if noted := handover.Relayed(s.Variable(leg, handover.RelayedVariable)); len(noted) > 0 {
+			elements = append(elements, noted...)
+			c.ownership.relayLegs.add(leg)
+			c.ownership.relaysRead = now
+		}
 	}
-	c.ownership.relayLeg, c.ownership.relaysRead = c.route.holder(), now
 	seen := slices.Clone(c.ownership.relaysEntered)
 	for _, element := range elements {
 		if i := slices.Index(seen, element); i >= 0 {

@@ -11,6 +11,7 @@ import (
 
 	"tapedeck/call/handover"
 	"tapedeck/esl/esltest"
+	"tapedeck/internal/testkit"
 	"tapedeck/recording"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
@@ -237,11 +238,19 @@ func TestAnsweredLegEntersElsewhere(t *testing.T) {
 	if a.BlindTransfer("1005") != b {
 		t.Fatal("the leg that has answered is not transferred")
 	}
+	b.Set("tapedeck_org", "acme")
 	events := fx.watch(enteredSubclass)
 	fx.enter(b)
 	fx.wantNext(events, "Unique-ID", b.UUID())
 	if got := b.Get("tapedeck_call"); got != a.UUID() {
 		t.Errorf("tapedeck_call is %q, want %q", got, a.UUID())
+	}
+	fx.sw.ExcuseTold(true) // the owner is dead
+	if testkit.Happens(300*time.Millisecond, func() (begun bool) {
+		fx.ctl.ask(t.Context(), func(time.Time) { begun = len(fx.ctl.calls) > 0 })
+		return begun
+	}) {
+		t.Error("a call of its own begins on the leg")
 	}
 	b.Hangup("")
 }

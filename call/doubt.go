@@ -1,7 +1,6 @@
 package call
 
 import (
-	"errors"
 	"time"
 
 	"tapedeck/call/confirm"
@@ -36,11 +35,12 @@ func (d *doubt) askWithin(wait time.Duration, now time.Time) {
 	}
 	c.ctl.send(c.line.switchName, []esl.Command{esl.API("uuid_dump", c.route.first)}, func(replies []esl.Reply, err error, now time.Time) {
 		switch {
-		case !d.open || !c.isLive(), errors.Is(err, esl.ErrLinkDown), errors.Is(err, esl.ErrClosed), errors.Is(err, errNoLink):
+		case !d.open || !c.isLive(), isCut(err):
 		case err != nil:
 			d.askLater(retryAfter, wait)
 		case replies[0].Dump() != nil:
 			d.settle(replies[0].Dump(), now)
+			d.meet(now)
 		case wait > 0:
 			d.askLater(wait, 0)
 		default:
@@ -55,7 +55,8 @@ func (d *doubt) askLater(after, wait time.Duration) {
 }
 
 // survey takes what FreeSWITCH says after a lost link. If the leg is gone, the one that it has
-// dialled says whether it was real: it has the call's id from its greeting.
+// dialled says whether it was real: it has the call's id from its greeting. Whom the call
+// meets, it finds when it has caught up with its answer.
 func (d *doubt) survey(s survey.Survey, now time.Time) {
 	c, ctl := d.call, d.call.ctl
 	if data := s.Data[c.route.first]; data != nil {
@@ -99,7 +100,12 @@ func (d *doubt) trust(e entry, now time.Time) {
 	}
 	c.log.Info("leg confirmed by FreeSWITCH")
 	c.line.release(now)
-	if l := c.ctl.legs.get(c.route.holder()); l != nil && l.peer != "" && l.peer != d.peer {
+}
+
+// meet takes the bridge of a call that is confirmed now, and was not before.
+func (d *doubt) meet(now time.Time) {
+	c := d.call
+	if l := c.ctl.legs.get(c.route.holder()); c.isLive() && !d.open && l != nil && l.peer != "" && l.peer != d.peer {
 		talks{c.ctl}.meet(l.uuid, l.peer, now)
 	}
 }

@@ -286,3 +286,56 @@ func TestDoubtOfATransferredCall(t *testing.T) {
 	fx.wantState(b, "on")
 	b.Hangup("")
 }
+
+// unheard is what the watch link is like from now on: nothing that FreeSWITCH says arrives,
+// until it is cut and comes back.
+func (w *proxied) unheard() (back func()) {
+	w.Helper()
+	w.hurry()
+	w.settle()
+	w.proxy.judgeBy(func(kind, _ string) verdict {
+		if kind != "command" {
+			return lose
+		}
+		return pass
+	})
+	return func() { w.Helper(); w.linkDown()() }
+}
+
+// TestDoubtOfAPicker: FreeSWITCH does not say that the leg of a user whose own calls are recorded is
+// real before he picks up a parked call and the link is cut. His own file, whose beginning
+// nobody saw, ends when the link is back.
+func TestDoubtOfAPicker(t *testing.T) {
+	w := newProxiedWith(t, pressPolicy(t), Prompts{})
+	a := w.parkedCall("+442079460001")
+	back := w.unheard()
+	x := w.from("1001", "6001") // alice: internal yes
+	x.PickUpParked(a)
+	w.talk(second)
+	back()
+	w.toldTrue()
+	if files := recordedInto(x); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+		t.Errorf("alice is written into %q", files)
+	}
+	w.talk(second)
+	w.endAll()
+	if got, want := w.heardIn(x), "0s-1s -|-"; got != want {
+		t.Errorf("alice's own file has %s, want %s", got, want)
+	}
+}
+
+// TestDoubtOfADialledElement: an outgoing call enters an element while FreeSWITCH does not say
+// that its leg is real, and is answered. The leg that has answered is recorded, and the element
+// counts, although it is noted on the leg that called.
+func TestDoubtOfADialledElement(t *testing.T) {
+	w := newProxiedWith(t, pressPolicy(t), Prompts{})
+	back := w.unheard()
+	a := w.from("1001", "07700900123")
+	w.element(a, "ring_group/private") // no
+	b := w.out(a)
+	b.Answer()
+	back()
+	w.wantState(b, "off")
+	w.talk(second)
+	w.endAll()
+}

@@ -3,6 +3,7 @@ package call
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,8 +26,8 @@ type ownership struct {
 	saved     savedState   // what was saved last
 	shortened bool         // the snapshot was too long once, and the log says so
 
-	// Elements that the leg entered at other instances, and noted on itself.
-	relayLeg      string    // leg whose note was read, and that still has it; "" if none
+	// Elements that a leg entered at other instances, or unconfirmed, and noted on itself.
+	relayLegs     legSet    // legs whose note was read, and that still have it
 	relaysEntered []string  // elements of the note that are entered
 	relaysRead    time.Time // when the note was read last, because the event about it may have been lost
 }
@@ -158,20 +159,28 @@ func (c *call) since() time.Time {
 	return c.rec.wishedSince
 }
 
-// clearRelays is the command that clears the relayed elements on the leg, if they
+// legSet is a few legs, each once.
+type legSet []string
+
+func (ls *legSet) add(leg string) {
+	if !slices.Contains(*ls, leg) {
+		*ls = append(*ls, leg)
+	}
+}
+
+// clearRelays are the commands that clear the relayed elements on the legs, if they
 // have been entered.
 func (o *ownership) clearRelays() (send []esl.Command, any bool) {
-	if o.relayLeg == "" {
-		return nil, false
+	for _, leg := range o.relayLegs {
+		send = append(send, esl.SetVar(leg, handover.RelayedVariable, ""))
 	}
-	leg := o.relayLeg
-	o.relayLeg = ""
-	return []esl.Command{esl.SetVar(leg, handover.RelayedVariable, "")}, true
+	o.relayLegs = nil
+	return send, len(send) > 0
 }
 
 // relaysCleared notes that FreeSWITCH has cleared them.
 func (o *ownership) relaysCleared() {
-	if o.relayLeg == "" {
+	if len(o.relayLegs) == 0 {
 		o.relaysEntered = nil
 	}
 }

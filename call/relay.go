@@ -70,7 +70,7 @@ func (r relays) forget(now time.Time) {
 // call is ours, the leg is entered into it.
 func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now time.Time) {
 	e, id := readEntry(ctl.cfg.Policy(), ev), ev.Get(relayHeader)
-	s, err := handover.Read(e.snapshot)
+	s, err := e.callSnapshot()
 	here := reports{ctl}.isOurs(id)
 	c := ctl.calls[s.Call]
 	if c == nil && here {
@@ -84,7 +84,9 @@ func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now ti
 		ctl.created(switchName, e.leg, ev, now)
 	}
 	if c != nil && c.line.doubt.open { // the event has what FreeSWITCH would be asked
-		if c.line.doubt.settle(ev, now); !c.isLive() {
+		c.line.doubt.settle(ev, now)
+		c.line.doubt.meet(now)
+		if !c.isLive() {
 			c = nil
 		}
 	}
@@ -115,7 +117,8 @@ func (a *absence) enterRelayed(e entry, at, now time.Time) {
 	el, err := readElement(c.ctl.cfg.Policy(), c.route.org, e.hint)
 	if e.hint != "" && (err != nil || at.After(c.ownership.relaysRead) || !slices.Contains(c.ownership.relaysEntered, el.String())) {
 		c.enterElement(e.hint, now)
-		c.ownership.relayLeg, c.ownership.relaysEntered = e.leg, append(c.ownership.relaysEntered, el.String())
+		c.ownership.relayLegs.add(e.leg)
+		c.ownership.relaysEntered = append(c.ownership.relaysEntered, el.String())
 	}
 	c.rethink(now)
 }
@@ -125,13 +128,13 @@ func (a *absence) enterRelayed(e entry, at, now time.Time) {
 // presses, for when it is known who is on the call.
 func (a *absence) takeRelays(since time.Time, s survey.Survey, now time.Time) (presses []entry) {
 	c := a.call
-	left := s.Variable(c.route.holder(), handover.RelayedVariable)
+	noted := slices.ContainsFunc(c.route.notedOn(), func(leg string) bool { return s.Variable(leg, handover.RelayedVariable) != "" })
 	for _, r := range c.ctl.relays[c.id] {
 		switch {
 		case !r.at.After(since): // the previous owner has taken it
 		case c.route.isToggleTransfer(r.entry):
 			presses = append(presses, r.entry)
-		case r.entry.hint != "" && left == "":
+		case r.entry.hint != "" && !noted:
 			c.enterElement(r.entry.hint, now)
 		}
 	}

@@ -27,7 +27,7 @@ func (r reports) enter(e entry) (turn, bool) {
 		c = ctl.calls[e.call]
 	}
 	if e.standing == confirm.Late && (c == nil || c.route.first == e.leg && !c.route.has(e.leg)) {
-		if s, err := handover.Read(e.snapshot); err != nil || s.Holder() != e.leg || ctl.takeover.isOver(s) {
+		if s, err := e.callSnapshot(); err != nil || s.Holder() != e.leg || ctl.takeover.isOver(s) {
 			return turn{}, false
 		}
 	}

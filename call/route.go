@@ -299,6 +299,16 @@ func (r *route) has(uuid string) bool {
 // is one.
 func (r *route) holder() string { return cmp.Or(r.anchor, r.first) }
 
+// notedOn are the legs on which elements of the call may be noted, in the order of their
+// elements.
+func (r *route) notedOn() []string {
+	first, anchor := r.legs.get(r.first), r.legs.get(r.anchor)
+	if first != nil && anchor != nil && first != anchor && first.call == anchor.call {
+		return []string{r.first, r.anchor}
+	}
+	return []string{r.holder()}
+}
+
 // userPhone is the phone of the user on the call; "" if there is none. It is the
 // anchor's peer, or on an internal call the anchor itself, or the phone of the user
 // who came first into the anchor's conference room. Before the answer of an outgoing

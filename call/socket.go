@@ -319,10 +319,7 @@ func (c *call) enterElement(hint string, now time.Time) {
 // use, it returns neither. The snapshot may be older than a takeover from us: this
 // process stood still while the leg waited at its socket.
 func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn) {
-	s, err := handover.Read(e.snapshot)
-	if err == nil && e.dialledLeg && e.answered {
-		s = s.AnsweredOn(e.leg)
-	}
+	s, err := e.callSnapshot()
 	switch {
 	case err != nil:
 		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)
