@@ -4,6 +4,7 @@ package worker
 
 import (
 	"fmt"
+	"math/bits"
 	"os"
 	"strconv"
 	"syscall"
@@ -33,6 +34,7 @@ func ofWorker() *syscall.SysProcAttr {
 // process, without environment and open files but 0 to 3. With idle it runs only when
 // nobody else wants the processor (sched(7), SCHED_IDLE).
 func restart(idle bool, arguments []string) error {
+	_ = keepToLast() // if that is forbidden it works all the same
 	if err := unix.Setpriority(unix.PRIO_PROCESS, 0, lowest); err != nil {
 		return os.NewSyscallError("setpriority", err)
 	}
@@ -46,6 +48,23 @@ func restart(idle bool, arguments []string) error {
 		return err
 	}
 	return fmt.Errorf("exec: %w", syscall.Exec(program, arguments, nil))
+}
+
+// keepToLast keeps this thread to the last of the processors that it may use. All workers share
+// that one, so that a call never waits until one of them has left a processor while there
+// is another.
+func keepToLast() error {
+	var may, last unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &may); err != nil {
+		return os.NewSyscallError("sched_getaffinity", err)
+	}
+	for cpu := range len(may) * bits.UintSize {
+		if may.IsSet(cpu) {
+			last.Zero()
+			last.Set(cpu)
+		}
+	}
+	return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, &last))
 }
 
 // closeOthersOnExec closes the descriptors that were open in whatever has started serve.

@@ -87,10 +87,30 @@ func serve(conn *net.UnixConn) error {
 	}
 }
 
+const (
+	shift    = 5 * time.Millisecond  // how long a worker works at the least before it rests
+	restMost = 50 * time.Millisecond // it may have waited for a processor, and not worked
+)
+
+// pace lets a worker rest as long as it works. A processor that is never idle makes calls wait
+// although they come first: it shares caches and memory with those that serve them.
+type pace struct {
+	resumed time.Time // when it rested last
+}
+
+// rest rests if it is time.
+func (p *pace) rest() {
+	if worked := time.Since(p.resumed); worked >= shift {
+		time.Sleep(min(worked, restMost))
+		p.resumed = time.Now()
+	}
+}
+
 // do does a job and answers it.
 func do(ctx context.Context, conn *net.UnixConn, r request, files []*os.File) error {
-	told := time.Now()
+	told, pace := time.Now(), pace{time.Now()}
 	shop := recording.InProcess{Progress: func(float64) {
+		pace.rest()
 		if now := time.Now(); now.Sub(told) >= progressEvery {
 			told = now
 			_ = send(conn, answer{Job: r.Job})

@@ -12,7 +12,8 @@ import (
 )
 
 // TestPriority: every thread of a worker has the lowest priority, that for MP3s only what
-// nobody else wants. A worker has no environment, and no file of ours is open in it.
+// nobody else wants, and they share one processor. A worker has no environment, and no file of
+// ours is open in it.
 func TestPriority(t *testing.T) {
 	l := newLoweredLab(t)
 	t.Setenv("TAPEDECK_TEST_SECRET", "x")
@@ -30,6 +31,12 @@ func TestPriority(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.quiet()
+	processors := map[string]bool{}
+	defer func() {
+		if len(processors) != 1 || processors["many"] {
+			t.Errorf("the threads may run on %v, want one processor for all", processors)
+		}
+	}()
 	for name, want := range map[string]string{Finishing: "nice 19, policy 0", MP3: "nice 19, policy 5"} {
 		proc := fmt.Sprintf("/proc/%d", pidOf(l, name))
 		threads, err := filepath.Glob(proc + "/task/*/stat")
@@ -45,6 +52,11 @@ func TestPriority(t *testing.T) {
 			fields := strings.Fields(rest)
 			if got := "nice " + fields[19-3] + ", policy " + fields[41-3]; got != want {
 				t.Errorf("%s, %s: %s, want %s", name, thread, got, want)
+			}
+		}
+		for _, thread := range threads {
+			if processor, has := allowed(filepath.Dir(thread) + "/status"); has {
+				processors[processor] = true
 			}
 		}
 		if environment, err := os.ReadFile(proc + "/environ"); err != nil || len(environment) > 0 {
@@ -64,4 +76,16 @@ func TestPriority(t *testing.T) {
 		}
 	}
 	l.quiet()
+}
+
+// allowed is the processor that a thread may run on, or "many". It reports false if the thread has
+// ended.
+func allowed(status string) (processor string, has bool) {
+	text, err := os.ReadFile(status)
+	_, rest, found := strings.Cut(string(text), "Cpus_allowed_list:")
+	processor, _, _ = strings.Cut(strings.TrimSpace(rest), "\n")
+	if strings.ContainsAny(processor, "-,") {
+		processor = "many"
+	}
+	return processor, err == nil && found
 }

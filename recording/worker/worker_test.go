@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"tapedeck/internal/testkit"
@@ -326,4 +327,19 @@ func pidOf(l *lab, name string) int {
 	}
 	l.Fatalf("there is no worker %s; the log:\n%s", name, l.logged)
 	return 0
+}
+
+// TestPace: a worker rests as long as it works, and not long after it has waited long.
+func TestPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for worked, rests := range map[time.Duration]time.Duration{time.Millisecond: 0, shift: shift, 20 * time.Millisecond: 20 * time.Millisecond, time.Minute: restMost} {
+			p := pace{time.Now()}
+			time.Sleep(worked)
+			began := time.Now()
+			p.rest()
+			if got := time.Since(began); got != rests {
+				t.Errorf("after %v it rests %v, want %v", worked, got, rests)
+			}
+		}
+	})
 }
