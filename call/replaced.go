@@ -72,6 +72,6 @@ func (r replacements) begin(l *leg, phone string, before *call, core string, now
 	}
 	c.line.send(send, ignored, now)
 	if before.rec.Person != toggle.Nobody {
-		c.presses.inherit(before.presses.last, before.presses.lastAt, before.rec.Person, now)
+		c.presses.inherit(before.id, before.presses.last, before.presses.lastAt, before.rec.Person, now)
 	}
 }

@@ -377,23 +377,23 @@ func (r rooms) keepPauses(paused, calls []*call, now time.Time) {
 		}
 		last, at := paused[i].presses.last, paused[i].presses.lastAt
 		if toggle.Permit(c.route.org, last.user, last.method, c.route.effective()) == toggle.Permitted {
-			c.presses.takeOver(last, at, now)
+			c.presses.takeOver(paused[i], last, at, now)
 		}
 	}
 }
 
 // takeOver lets a pause that a person made on another recording of the same talk
 // hold for this one.
-func (ps *presses) takeOver(by press, at, now time.Time) {
+func (ps *presses) takeOver(from *call, by press, at, now time.Time) {
 	ps.call.log.Info("pause of the conference room holds for this recording")
-	ps.inherit(by, at, toggle.TurnedOff, now)
+	ps.inherit(from.id, by, at, toggle.TurnedOff, now)
 }
 
-// inherit lets what a person wanted of another recording count for this one.
-func (ps *presses) inherit(by press, at time.Time, wants toggle.Person, now time.Time) {
+// inherit lets what a person wanted of the recording of another call count for this one.
+func (ps *presses) inherit(from string, by press, at time.Time, wants toggle.Person, now time.Time) {
 	c := ps.call
 	ps.last, ps.lastAt = press{method: by.method, user: by.user, account: by.account}, at
-	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(by.method), User: by.user, By: by.account, Result: recording.ResultOK}, now)
+	c.trace.add(recording.Note{What: recording.NotePressed, Method: string(by.method), User: by.user, By: by.account, Result: recording.ResultOK, Call: from}, now)
 	c.happened(toggle.Fact{What: toggle.Stands, Person: wants}, now)
 	ps.keepResume(now)
 }

@@ -16,6 +16,7 @@ import (
 	"tapedeck/call/survey"
 	"tapedeck/esl/esltest"
 	"tapedeck/flow"
+	"tapedeck/recording"
 	"tapedeck/store/calls"
 	"tapedeck/toggle"
 )
@@ -333,6 +334,13 @@ func TestRoomPauseHolds(t *testing.T) {
 	r.pressCode(dave)
 	two := r.outside("+442079460001")
 	r.states("paused", one, two, dave)
+	r.ctl.ask(t.Context(), func(time.Time) {
+		if !slices.ContainsFunc(r.ctl.calls[two.UUID()].trace, func(n recording.Note) bool {
+			return n.What == recording.NotePressed && n.User == "dave" && n.Call == one.UUID()
+		}) {
+			t.Error("the trace does not say in which call it was pressed")
+		}
+	})
 	r.talk(second)
 	carol := r.user("1003") // her own `yes` does not end it
 	r.states("paused", one, two, dave, carol)

@@ -121,7 +121,7 @@ type Note struct {
 	By      string    `json:"by,omitempty"`      // pressed, undone: the account that asked for it by the API
 	Result  string    `json:"result,omitempty"`  // pressed, disclaimer: what came of it; failed: the problem; unknown: what was looked up; file: the part; cut: how much
 	State   string    `json:"state,omitempty"`   // told: off, on or paused
-	Call    string    `json:"call,omitempty"`    // joined, dissolved: id of the other call
+	Call    string    `json:"call,omitempty"`    // joined, dissolved, replaced: id of the other call; pressed: of the one in which it was pressed
 }
 
 // Hold keeps a recording from being deleted.

@@ -26,7 +26,7 @@ const AutoResume = "auto_resume"
 const (
 	NoteEntered    = "entered"    // the call entered an element
 	NoteLeft       = "left"       // a user left the call
-	NotePressed    = "pressed"    // somebody pressed; Result says whether it was obeyed
+	NotePressed    = "pressed"    // somebody pressed; Result says whether it was obeyed. With Note.Call he had pressed in that call, and it counts in this one from now on
 	NoteUndone     = "undone"     // a start or resume that FreeSWITCH did not carry out was taken back
 	NoteTold       = "told"       // FreeSWITCH confirmed a new state of the recording
 	NoteFile       = "file"       // the recording went on in a further file

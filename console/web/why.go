@@ -181,6 +181,9 @@ func pressedStep(n recording.Note, step *whyStep) {
 	step.Words = "Switched by " + switchedBy(n.User, n.Method, n.By)
 	switch n.Result {
 	case recording.ResultOK, "":
+		if n.Call != "" {
+			step.Effect = "in call " + n.Call + ", and it holds in this one"
+		}
 	case recording.ResultSwallowed:
 		step.Kind, step.Effect = "refused", "it did not arrive: keys of the dialplan took it"
 	case recording.ResultMissed:

@@ -319,6 +319,7 @@ func (c *call) answer(p *press, known []sidecar) (heard, result string) {
 		for _, n := range s.Trace {
 			traced = traced || c.covers(s.Call)
 			switch {
+			case n.Call != "": // the trace of the call in which it was pressed has it, too
 			case !c.covers(s.Call) || n.What != "pressed" || n.Method != p.method || n.User != users[p.ext]:
 			case c.isOf(p, n.At):
 				result = n.Result

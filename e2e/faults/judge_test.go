@@ -285,7 +285,7 @@ func (s *stage) judgeTime(c *call, known []sidecar, heard map[string]*audio, fro
 	var spoken [][2]time.Time
 	for path, a := range heard {
 		began := s.tap.started(path)
-		if callOf(path) != c.id() || a == nil || began.IsZero() {
+		if a == nil || began.IsZero() || callOf(path) != c.id() && !(at.wanted() && c.mayHold(at, callOf(path))) {
 			continue
 		}
 		for _, h := range a.heard {

@@ -164,6 +164,18 @@ func (t *tap) owner(call string) (at time.Time, name string) {
 	return at, name
 }
 
+// firstOwner is the instance, in that life, at which a call began; "" if none has owned it.
+func (t *tap) firstOwner(call string) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, o := range t.owners {
+		if o.call == call {
+			return o.owner
+		}
+	}
+	return ""
+}
+
 // takenOver reports whether a call got another owner in a period.
 func (t *tap) takenOver(call string, from, until time.Time) bool {
 	t.mu.Lock()
