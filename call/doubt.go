@@ -63,8 +63,8 @@ func (d *doubt) survey(s survey.Survey, now time.Time) {
 		d.settle(data, now)
 		return
 	}
-	for uuid, data := range s.Data {
-		if l := ctl.legs.get(uuid); l != nil && l.dialler == c.route.first && data.Variable("tapedeck_call") == c.id {
+	for _, data := range s.Data {
+		if data.Variable("originator") == c.route.first && data.Variable("tapedeck_call") == c.id {
 			d.trust(readEntry(ctl.cfg.Policy(), data), now)
 			return
 		}
@@ -86,7 +86,7 @@ func (d *doubt) settle(data channelData, now time.Time) {
 		ctl.created(c.line.switchName, e.leg, data, now)
 	}
 	if e.call == "" && data.Variable("socket_host") != "" {
-		reports{ctl}.begin(e, now)
+		reports{ctl}.begin(e, d.peer, now)
 	}
 }
 

@@ -324,6 +324,52 @@ func TestDoubtOfAPicker(t *testing.T) {
 	}
 }
 
+// TestBridgedBeforeItBegins: a leg that FreeSWITCH has not confirmed has picked up a call before
+// its own call begins over the watch link. That one dissolves at once.
+func TestBridgedBeforeItBegins(t *testing.T) {
+	fx, _ := newTalk(t)
+	a := fx.parkedCall("+442079460001")
+	x := fx.sw.Incoming(esltest.Leg{Profile: "internal", Number: "1001", Destination: "6001", ToneHz: alice,
+		Variables: map[string]string{"user_name": "1001", "domain_name": "acme.example.net"}})
+	x.PickUpParked(a)
+	fx.settle()
+	replies, err := fx.ctl.cfg.Switches["fs1"].Post(t.Context(), []esl.Command{esl.API("uuid_dump", x.UUID())})()
+	fx.must(err)
+	fx.ctl.ask(t.Context(), func(now time.Time) {
+		reports{fx.ctl}.beginOnLink(readEntry(fx.ctl.cfg.Policy(), replies[0].Dump()), "", now)
+	})
+	fx.settle()
+	fx.toldTrue()
+	if files := recordedInto(x); len(files) != 1 || files[0] != a.Get("tapedeck_file") {
+		t.Errorf("alice is written into %q", files)
+	}
+	fx.pressCode(x)
+	fx.wantState(a, "paused")
+	a.Hangup("")
+}
+
+// TestDoubtOfATransferredCallUnseen: as TestDoubtOfATransferredCall, and the leg that has answered is
+// known from its socket alone.
+func TestDoubtOfATransferredCallUnseen(t *testing.T) {
+	w := newProxiedWith(t, pressPolicy(t), Prompts{})
+	w.unheard()
+	a := w.from("1001", "07700900123")
+	up := w.linkDown()
+	b := w.out(a)
+	b.Answer()
+	b = a.BlindTransfer("1004")
+	b.Set("tapedeck_org", "acme")
+	w.enter(b)
+	w.talk(second)
+	d := w.ring(b, "1004")
+	d.Answer()
+	up()
+	w.wantState(b, "off") // dave says nothing, and alice has left
+	w.pressCode(d)
+	w.wantState(b, "on")
+	b.Hangup("")
+}
+
 // TestDoubtOfADialledElement: an outgoing call enters an element while FreeSWITCH does not say
 // that its leg is real, and is answered. The leg that has answered is recorded, and the element
 // counts, although it is noted on the leg that called.

@@ -61,8 +61,8 @@ type fromDialplan struct {
 	metaKey    string // the key that begins the codes of bind_meta_app; "" if it has not said
 }
 
-// callSnapshot is the snapshot of the call that the leg has.
-func (e entry) callSnapshot() (handover.Snapshot, error) {
+// snapshotOf is the snapshot of the call that the leg has.
+func snapshotOf(e entry) (handover.Snapshot, error) {
 	s, err := handover.Read(e.snapshot)
 	if err == nil && e.dialledLeg && e.answered {
 		s = s.AnsweredOn(e.leg)

@@ -116,7 +116,7 @@ func (ctl *Controller) created(switchName, uuid string, data channelData, now ti
 	if !ctl.legs.isNew(uuid) {
 		return
 	}
-	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), origin: origin{who.IsDialled(data), data.Variable("originator")}})
+	l := ctl.legs.add(&leg{uuid: uuid, switchName: switchName, call: data.Variable("tapedeck_call"), origin: originOf(data)})
 	if org, id, domain := who.Of(ctl.cfg.Policy(), data); id != "" {
 		l.user = who.User{Org: org.ID, ID: id, Domain: domain}
 	} else {

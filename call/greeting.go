@@ -52,5 +52,4 @@ func (g greeting) again(now time.Time) {
 		}
 	}
 	g.call.line.send(send, ignored, now)
-	g.call.announced.again(now)
 }

@@ -33,6 +33,18 @@ type origin struct {
 	dialler string // for this leg; "" if for none
 }
 
+func originOf(data channelData) origin {
+	return origin{who.IsDialled(data), data.Variable("originator")}
+}
+
+// peerOf is the leg that a leg is bridged with; "" if none.
+func (ls *legs) peerOf(uuid string) string {
+	if l := ls.get(uuid); l != nil {
+		return l.peer
+	}
+	return ""
+}
+
 // heard is what a leg has heard of us.
 type heard struct {
 	file string // of the prompt that was played last; "" if none

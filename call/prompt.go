@@ -106,13 +106,12 @@ const promptLife = 3 * time.Second
 
 // playLost plays the answer of a press that was lost with the link, if it is still true. A leg that
 // has heard it before the link broke hears it twice.
-func (c *call) playLost(uuid string, now time.Time) {
-	l := c.ctl.legs.get(uuid)
+func (l *leg) playLost(c *call, now time.Time) {
 	lost := l.heard.lost
 	l.heard.lost = lostPrompt{}
 	on := c.rec.Status() == toggle.On
 	isTrue := map[string]bool{recorded: !on, isBeingRecorded: on, notPermitted: true}
 	if isTrue[lost.name] && now.Sub(lost.at) < promptLife {
-		c.play(uuid, lost.name, now)
+		c.play(l.uuid, lost.name, now)
 	}
 }

@@ -159,9 +159,9 @@ func (r recovery) connected(switchName, core string, known map[string]bool, s su
 			c.absence.catchUp(s, now)
 		}
 	}
-	for uuid, l := range ctl.legs.all {
+	for _, l := range ctl.legs.all {
 		if c := ctl.calls[l.call]; l.heard.lost.name != "" && c != nil && c.line.switchName == switchName {
-			c.playLost(uuid, now)
+			l.playLost(c, now)
 		}
 	}
 }
@@ -185,6 +185,11 @@ func (r recovery) vanished(uuid string, now time.Time) {
 // learn takes the legs of a survey, those that dial before those that they have dialled.
 func (r recovery) learn(switchName string, s survey.Survey, now time.Time) {
 	ctl := r.ctl
+	for uuid, data := range s.Data {
+		if l := ctl.legs.get(uuid); l != nil { // one that came while the link was down may be known from its socket alone
+			l.origin, l.call = originOf(data), cmp.Or(l.call, data.Variable("tapedeck_call"))
+		}
+	}
 	for _, uuid := range s.ByCreation() {
 		data := s.Data[uuid]
 		ctl.created(switchName, uuid, data, now)

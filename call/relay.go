@@ -70,7 +70,7 @@ func (r relays) forget(now time.Time) {
 // call is ours, the leg is entered into it.
 func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now time.Time) {
 	e, id := readEntry(ctl.cfg.Policy(), ev), ev.Get(relayHeader)
-	s, err := e.callSnapshot()
+	s, err := snapshotOf(e)
 	here := reports{ctl}.isOurs(id)
 	c := ctl.calls[s.Call]
 	if c == nil && here {
@@ -100,7 +100,7 @@ func (ctl *Controller) enteredElsewhere(switchName string, ev *esl.Event, now ti
 	case c != nil && (c.route.has(e.leg) && !c.rec.Gone || !begins):
 		c.absence.enterRelayed(e, at, now)
 	case begins:
-		reports{ctl}.begin(e, now)
+		reports{ctl}.begin(e, ctl.legs.peerOf(e.leg), now)
 	default:
 		ctl.relays.add(s.Call, relayed{id, e, at})
 	}

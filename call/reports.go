@@ -27,7 +27,7 @@ func (r reports) enter(e entry) (turn, bool) {
 		c = ctl.calls[e.call]
 	}
 	if e.standing == confirm.Late && (c == nil || c.route.first == e.leg && !c.route.has(e.leg)) {
-		if s, err := e.callSnapshot(); err != nil || s.Holder() != e.leg || ctl.takeover.isOver(s) {
+		if s, err := snapshotOf(e); err != nil || s.Holder() != e.leg || ctl.takeover.isOver(s) {
 			return turn{}, false
 		}
 	}
@@ -75,8 +75,9 @@ func (r reports) isOurs(id string) bool {
 	return strings.HasPrefix(id, r.ctl.cfg.Calls.Instance()+"-")
 }
 
-// begin begins the call of a leg that has reported its entry.
-func (r reports) begin(e entry, now time.Time) {
+// begin begins the call of a leg that has reported its entry. before is the leg that it was
+// bridged with until then; "" if none.
+func (r reports) begin(e entry, before string, now time.Time) {
 	ctl := r.ctl
 	if ctl.legs.hasGone(e.leg) {
 		return
@@ -88,13 +89,14 @@ func (r reports) begin(e entry, now time.Time) {
 	}
 	ctl.work.Go(func() {
 		e.begun = ctl.begun.ask(ctl.ctx, e)
-		ctl.post(func(now time.Time) { r.beginOnLink(e, now) })
+		ctl.post(func(now time.Time) { r.beginOnLink(e, before, now) })
 	})
 }
 
 // beginOnLink begins a call over the watch link, unless its leg has hung up, has entered
-// again, or has a call of another instance.
-func (r reports) beginOnLink(e entry, now time.Time) {
+// again, or has a call of another instance. The leg may be bridged by now: then the call meets
+// whatever the other leg holds.
+func (r reports) beginOnLink(e entry, before string, now time.Time) {
 	if c := r.ctl.callOf(e.leg); r.ctl.legs.get(e.leg) == nil || c != nil && c.route.has(e.leg) && !c.rec.Gone {
 		return
 	}
@@ -110,5 +112,11 @@ func (r reports) beginOnLink(e entry, now time.Time) {
 		c.line.send([]esl.Command{esl.SetVar(e.leg, "tapedeck_element", "")}, ignored, now)
 	}
 	c.log.Info("call begins over the watch link")
-	c.rethink(now)
+	if peer := r.ctl.legs.peerOf(e.leg); peer != "" && peer != before {
+		r.ctl.bridged(e.leg, peer, now)
+	}
+	if c.isLive() {
+		c.announced.again(now)
+		c.rethink(now)
+	}
 }

@@ -97,6 +97,7 @@ func (t turn) replied(replies []esl.Reply, err error, now time.Time) turn {
 	c := t.call
 	if t.greets != nil && err != nil {
 		t.greets.again(now)
+		t.greets.call.announced.again(now)
 	}
 	switch {
 	case t.begins && c.line.doubt.open:
@@ -319,7 +320,7 @@ func (c *call) enterElement(hint string, now time.Time) {
 // use, it returns neither. The snapshot may be older than a takeover from us: this
 // process stood still while the leg waited at its socket.
 func (ctl *Controller) enterOwnedElsewhere(e entry, now time.Time) (*call, turn) {
-	s, err := e.callSnapshot()
+	s, err := snapshotOf(e)
 	switch {
 	case err != nil:
 		ctl.cfg.Log.Warn("snapshot of another Tapedeck not read", "leg", e.leg, "error", err)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -127,17 +126,16 @@ func TestContinuationFlood(t *testing.T) {
 	conn := flooder(t, web)
 	part := []byte{0x40, 1, 'a', 0x7f, 0x80, 0x7f} // a header with a value of 16,383 bytes; 0x7f...: its length
 	part = append(part, make([]byte, 16383-len(part))...)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
 	sent := flood(t, conn, 1<<16, func(i int) []byte {
 		if i == 0 {
 			return frame(frameHeaders, endStream, 1, getRoot)
 		}
 		return frame(frameContinuation, 0, 1, part)
 	})
-	runtime.ReadMemStats(&after)
 	wantAnswer(t, web)
-	t.Logf("cut after %d frames of 16 KB; %d KB were allocated", sent, (after.TotalAlloc-before.TotalAlloc)>>10)
+	if t.Logf("cut after %d frames of 16 KB", sent); sent > 1000 {
+		t.Error("that is more than a client may make the console keep")
+	}
 	if path := <-asked; path != "/other" {
 		t.Errorf("%s is answered", path)
 	}
