@@ -34,8 +34,7 @@ func TestCodecChanges(t *testing.T) {
 			fx.talk(second)
 			fx.pressCode(d)
 		}
-		fx.waitState(a, "on") // told before the start is sent
-		fx.settle()
+		fx.waitState(a, "on")
 		fx.talk(second)
 		a.Hangup("")
 		fx.settle()

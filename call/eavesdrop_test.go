@@ -125,7 +125,6 @@ func TestEavesdropWithoutCall(t *testing.T) {
 		Variables: map[string]string{"user_name": "1005", "domain_name": "acme.example.net"}})
 	x.Eavesdrop("eavesdrop", d)
 	fx.waitState(x, "on")
-	fx.settle()
 	fx.pressKey(x, false)
 	fx.wantStates("paused", a, d, x)
 	fx.wantPrompt(x, "recorded.wav")

@@ -389,4 +389,5 @@ func (fx *fixture) restart(p *flow.Policy, between func()) {
 func (fx *fixture) waitState(leg *esltest.Channel, want string) {
 	fx.Helper()
 	fx.until("tapedeck_state is "+want, func() bool { return leg.Get("tapedeck_state") == want })
+	fx.settle() // "on" is told before the command that lets the voice into the file
 }

@@ -43,7 +43,6 @@ func TestUnproved(t *testing.T) {
 	b := fx.ring(a, "1004")
 	fx.answer(b)
 	fx.waitState(a, "on")
-	fx.settle()
 	fx.stop()
 	s := &mortalStore{claimingStore: claimingStore{mu: &sync.Mutex{}, mine: map[string]bool{}}, alive: true}
 	fx.serve(Config{Policy: testPolicyOf(policy), Calls: s})

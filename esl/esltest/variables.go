@@ -1,19 +1,21 @@
 package esltest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // variables are those of a channel, in the order in which they were set. A variable
 // that is set again moves to the end (switch_event.c, EF_UNIQ_HEADERS). Names are
 // compared without case.
-type variables struct{ list []header }
+type variables struct {
+	list  []header
+	value map[string]string // by the name in lower case
+}
 
 func (v *variables) get(name string) (string, bool) {
-	for _, h := range v.list {
-		if strings.EqualFold(h.name, name) {
-			return h.value, true
-		}
-	}
-	return "", false
+	value, ok := v.value[strings.ToLower(name)]
+	return value, ok
 }
 
 // set sets a variable; an empty value unsets it (switch_channel.c,
@@ -22,15 +24,18 @@ func (v *variables) set(name, value string) {
 	if name == "" {
 		return
 	}
-	for i, h := range v.list {
-		if strings.EqualFold(h.name, name) {
-			v.list = append(v.list[:i:i], v.list[i+1:]...)
-			break
-		}
+	lower := strings.ToLower(name)
+	if _, ok := v.value[lower]; ok {
+		v.list = slices.DeleteFunc(v.list, func(h header) bool { return strings.ToLower(h.name) == lower })
+		delete(v.value, lower)
 	}
-	if value != "" {
-		v.list = append(v.list, header{name, value})
+	if value == "" {
+		return
 	}
+	if v.value == nil {
+		v.value = map[string]string{}
+	}
+	v.list, v.value[lower] = append(v.list, header{name, value}), value
 }
 
 // setChecked is set, but refuses a value with `${` in it and reports false then, as
