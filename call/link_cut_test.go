@@ -9,7 +9,6 @@ import (
 
 	"tapedeck/esl"
 	"tapedeck/esl/esltest"
-	"tapedeck/toggle"
 )
 
 // whileLinkIsCut cuts the watch link, calls meanwhile, and lets the link come back.
@@ -367,18 +366,47 @@ func TestPromptLostAtTheCut(t *testing.T) {
 			b.PressDigits("*1")
 			w.until("the prompt is lost", func() bool { return len(w.log.Lines("prompt not played")) > 0 })
 			if goesOn {
-				_, _ = w.ctl.Toggle(t.Context(), a.UUID(), "", "", toggle.TurnOn)
+				w.element(a, "application/survey") // says yes
 			}
-			w.proxy.judgeBy(nil)
+			var again atomic.Bool
+			w.proxy.judgeBy(func(_, about string) verdict {
+				if strings.Contains(about, "start") && strings.Contains(about, "/recorded.wav") {
+					again.Store(true)
+				}
+				return pass
+			})
 			w.reconnected()
 			w.waitState(a, map[bool]string{false: "paused", true: "on"}[goesOn])
 			w.settle()
-			if heard := strings.Contains(strings.Join(b.Hears(), " "), "recorded.wav"); heard == goesOn {
-				t.Errorf("the user hears %q", b.Hears())
+			if again.Load() == goesOn {
+				t.Errorf("\"Recorded\" is played again: %t; the user hears %q", !goesOn, b.Hears())
 			}
 			a.Hangup("")
 		})
 	}
+}
+
+// TestPromptLostNotTrue: what was lost with the link is played again only if it is true, and for
+// a short time.
+func TestPromptLostNotTrue(t *testing.T) {
+	w, a, b := newAnsweredCall(t, "+442079460001")
+	w.wantState(a, "on")
+	for _, tc := range []struct {
+		name  string
+		ago   time.Duration
+		plays bool
+	}{{recorded, 0, false}, {isBeingRecorded, promptLife, false}, {isBeingRecorded, 0, true}} {
+		w.ctl.ask(t.Context(), func(now time.Time) {
+			l := w.ctl.legs.get(b.UUID())
+			l.heard.lost = lostPrompt{tc.name, now.Add(-tc.ago)}
+			l.playLost(w.ctl.calls[a.UUID()], now)
+		})
+		w.settle()
+		if plays := len(b.Hears()) > 0; plays != tc.plays {
+			t.Errorf("%s, lost %v ago: the user hears %q", tc.name, tc.ago, b.Hears())
+		}
+	}
+	a.Hangup("")
 }
 
 // TestLegOfItsOwnCallIsNoAnswer: a leg that was dialled for an outgoing call runs the

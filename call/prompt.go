@@ -109,8 +109,7 @@ const promptLife = 3 * time.Second
 func (l *leg) playLost(c *call, now time.Time) {
 	lost := l.heard.lost
 	l.heard.lost = lostPrompt{}
-	on := c.rec.Status() == toggle.On
-	isTrue := map[string]bool{recorded: !on, isBeingRecorded: on, notPermitted: true}
+	isTrue := map[string]bool{recorded: c.rec.Voice() != toggle.On, isBeingRecorded: c.rec.Status() == toggle.On, notPermitted: true}
 	if isTrue[lost.name] && now.Sub(lost.at) < promptLife {
 		c.play(l.uuid, lost.name, now)
 	}
