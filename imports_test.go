@@ -11,13 +11,13 @@ import (
 // direction only. Tests and the simulated FreeSWITCH that
 // only the command's demo and tests run are left out.
 var mayImport = map[string][]string{
-	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/proof", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "recording/chain", "recording/worker", "store/policy"},
+	"cmd/tapedeck":          {"cmd/config", "cmd/daemon", "cmd/demo", "cmd/policy", "cmd/proof", "cmd/recordings", "cmd/simulate", "cmd/storeclient", "cmd/words", "console/access", "flow", "review", "flow/text", "internal/strictyaml", "internal/tidy", "recording", "recording/audit", "recording/chain", "recording/worker", "store/policy"},
 	"cmd/config":            {"esl", "internal/durable", "internal/strictyaml", "recording", "store"},
 	"cmd/daemon":            {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "console", "console/access", "console/identity", "console/ops", "esl", "flow", "metrics", "recording", "recording/audit", "recording/worker", "store", "store/ask", "store/calls", "store/index", "store/policy", "store/session", "toggle"},
 	"cmd/daemon/daemontest": {"cmd/config", "cmd/daemon", "cmd/spooltest", "esl/esltest", "internal/testkit"},
 	"cmd/demo":              {"cmd/config", "cmd/daemon", "console/access", "esl", "esl/esltest", "flow", "recording", "store/calls"},
 	"cmd/maintenance":       {"call", "flow", "recording", "recording/audit", "recording/evidence", "store/calls", "store/index"},
-	"cmd/policy":            {"flow", "toggle"},
+	"cmd/policy":            {"flow", "flow/edit", "review", "flow/text"},
 	"cmd/proof":             {"cmd/config", "cmd/words", "flow", "internal/durable", "internal/tidy", "recording", "recording/audit", "recording/chain"},
 	"cmd/recordings":        {"call", "cmd/config", "cmd/maintenance", "cmd/proof", "cmd/storeclient", "cmd/words", "flow", "internal/tidy", "recording", "recording/audit", "recording/chain", "store/index", "store/policy"},
 	"cmd/simulate":          {"cmd/words", "esl/esltest"},
@@ -49,7 +49,10 @@ var mayImport = map[string][]string{
 	"esl":                 {},
 	"esl/esltest":         {"recording/sound"},
 	"flow":                {"internal/strictyaml"},
+	"flow/edit":           {"internal/strictyaml"},
 	"flow/flowtest":       {"flow"},
+	"review":              {"flow", "internal/strictyaml", "toggle"},
+	"flow/text":           {"flow", "flow/edit", "internal/durable"},
 	"internal/strictyaml": {},
 	"internal/durable":    {},
 	"internal/testkit":    {},

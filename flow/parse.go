@@ -1,9 +1,6 @@
 package flow
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -16,13 +13,11 @@ import (
 // organisation is in one file. If the policy has mistakes, the error is a
 // *strictyaml.Report with all of them (docs/design.md, section 5).
 func Load(path string) (*Policy, error) {
-	files, report, err := readSources(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: name a file or a folder", err)
-	} else if err != nil {
+	t, err := ReadText(path)
+	if err != nil {
 		return nil, err
 	}
-	return parse(files, report)
+	return t.Policy()
 }
 
 // rules are those of policy files.

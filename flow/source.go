@@ -1,8 +1,13 @@
 package flow
 
 import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tapedeck/internal/strictyaml"
@@ -10,6 +15,31 @@ import (
 
 // maxSource is how large a policy's files may be together.
 const maxSource = 64 << 20
+
+// Text is what the policy's files say, as it was read.
+type Text struct {
+	Path     string // the file or folder
+	Files    []strictyaml.Source
+	mistakes *strictyaml.Report // those that are no matter of one file's text
+}
+
+// ReadText reads a policy file, or every *.yaml of a folder in the order of their names.
+func ReadText(path string) (Text, error) {
+	files, mistakes, err := readSources(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: name a file or a folder", err)
+	}
+	return Text{path, files, mistakes}, err
+}
+
+// Policy is the policy that the text says. If it has mistakes, the error is a
+// *strictyaml.Report with all of them (docs/design.md, section 5).
+func (t Text) Policy() (*Policy, error) { return parse(t.Files, t.mistakes) }
+
+// Same reports whether two texts are the same files with the same bytes.
+func (t Text) Same(other Text) bool {
+	return slices.EqualFunc(t.Files, other.Files, func(a, b strictyaml.Source) bool { return a.Name == b.Name && bytes.Equal(a.Text, b.Text) })
+}
 
 // readSources reads a file, or every *.yaml of a folder in the order of their names.
 // Hidden files are left out: editors keep their copies in them. The report has the

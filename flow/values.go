@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"gopkg.in/yaml.v3"
 
@@ -87,7 +88,7 @@ func (p *parser) name(n *yaml.Node, what string, value *string) {
 	text, at, ok := p.Text(n, what)
 	switch {
 	case !ok:
-	case strings.TrimSpace(text) == "" || len(text) > maxName || strings.ContainsAny(text, "\n\r\t"):
+	case strings.TrimSpace(text) == "" || len(text) > maxName || strings.ContainsFunc(text, unicode.IsControl):
 		p.MistakeAt(at, "%s is %s: write one line of 1 to %d bytes", what, strictyaml.Quoted(text), maxName)
 	default:
 		*value = text

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"tapedeck/cmd/config"
-	"tapedeck/cmd/policy"
 	"tapedeck/cmd/storeclient"
 	"tapedeck/flow"
 	"tapedeck/recording/audit"
+	"tapedeck/review"
 	storepolicy "tapedeck/store/policy"
 )
 
@@ -57,7 +57,7 @@ func policyApply(ctx context.Context, args []string, env environment) error {
 // written first: without it nothing changes.
 func apply(ctx context.Context, s *storepolicy.Store, p *flow.Policy, log *auditLog, stdout io.Writer) error {
 	before := s.Policy()
-	lines, err := policy.Changes(before, p)
+	lines, err := review.Changes(before, p)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,10 @@ const usage = `tapedeck records the calls of a FreeSWITCH by policy.
                   [--number N] [--via KIND/ID ...] [--user U] [--answered-by U]
                   [--toggle U ...] [--organisation ID] [--json]
                                                  say why a call would be recorded, or not
+  tapedeck policy set FILE|DIR NAME KEY=VALUE ... [--organisation ID] [--add | --remove] [--dry-run]
+                                                 change settings in the file, and nothing else in it;
+                                                 NAME: a number, KIND/ID or an organisation's id
+  tapedeck policy test FILE|DIR EXPECTATIONS     compare a policy with what is expected of it
   tapedeck policy apply [--config FILE] FILE|DIR say what changes, put it into Redis
   tapedeck recordings ls [--organisation ID] [--from TIME] [--to TIME] [--number N] [--user U]
                   [--trigger automatic|on-demand] [--problems] [--limit N] [--utc] [--json]
@@ -58,6 +62,8 @@ var commands = map[string]command{
 	"simulate":       runSimulate,
 	"policy check":   policyCheck,
 	"policy explain": policyExplain,
+	"policy set":     policySet,
+	"policy test":    policyTest,
 	"policy apply":   policyApply,
 
 	"recordings ls":      recordingsList,

@@ -16,9 +16,9 @@ import (
 	"strings"
 	"syscall"
 
-	"tapedeck/cmd/policy"
 	"tapedeck/cmd/words"
 	"tapedeck/internal/strictyaml"
+	"tapedeck/review"
 )
 
 // Exit codes of every command.
@@ -103,7 +103,7 @@ func exitCode(name string, err error, stderr io.Writer) int {
 	}
 	line := strings.ReplaceAll(err.Error(), "\n", "; ")
 	_, misused := errors.AsType[usageError](err)
-	_, wrong := errors.AsType[policy.WrongQuestion](err)
+	_, wrong := errors.AsType[review.WrongQuestion](err)
 	if misused || wrong {
 		fmt.Fprintf(stderr, "tapedeck %s: %s (`tapedeck %s --help` lists the flags)\n", name, line, name)
 		return exitUsage

@@ -5,9 +5,9 @@ import (
 	"flag"
 	"fmt"
 
-	"tapedeck/cmd/policy"
 	"tapedeck/cmd/words"
 	"tapedeck/flow"
+	"tapedeck/review"
 )
 
 // policyCheck reads a policy and reports every mistake, one a line, on stderr.
@@ -27,7 +27,7 @@ func policyCheck(_ context.Context, args []string, env environment) error {
 // policyExplain says what a call would be and why.
 func policyExplain(_ context.Context, args []string, env environment) error {
 	flags := flag.NewFlagSet("policy explain", flag.ContinueOnError)
-	var q policy.Question
+	var q review.Question
 	direction := flags.String("direction", "", "inbound, outbound or internal")
 	flags.StringVar(&q.Organisation, "organisation", "", "the organisation's `ID`, where the rest does not tell which one")
 	flags.StringVar(&q.Number, "number", "", "the `NUMBER` dialled (inbound) or shown (outbound)")

@@ -1,10 +1,9 @@
-package policy
+package review
 
 import (
 	"strings"
 	"testing"
 
-	"tapedeck/cmd/spooltest"
 	"tapedeck/flow"
 	"tapedeck/flow/flowtest"
 )
@@ -69,7 +68,7 @@ old: organisation removed, elements: 1`
 	}{
 		{"all", before, after, want},
 		{"none", after, after, ""},
-		{"first", &flow.Policy{Version: flow.Version}, flowtest.Policy(t, spooltest.OneOrganisation), "acme: organisation added, elements: 1"},
+		{"first", &flow.Policy{Version: flow.Version}, flowtest.Policy(t, "version: 1\norganisations: { acme: { numbers: { \"+442079460001\": { record: yes } } } }\n"), "acme: organisation added, elements: 1"},
 	} {
 		lines, err := Changes(c.before, c.after)
 		if got := strings.Join(lines, "\n"); err != nil || got != c.want {

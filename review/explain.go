@@ -1,6 +1,6 @@
-// Package policy answers questions about a policy: how a call would be decided and why,
+// Package review answers questions about a policy: how a call would be decided and why,
 // and what differs between two policies.
-package policy
+package review
 
 import (
 	"encoding/json"
@@ -32,7 +32,8 @@ type WrongQuestion string
 
 func (e WrongQuestion) Error() string { return string(e) }
 
-func wrongf(format string, args ...any) error { return WrongQuestion(fmt.Sprintf(format, args...)) }
+// Wrongf makes a WrongQuestion.
+func Wrongf(format string, args ...any) error { return WrongQuestion(fmt.Sprintf(format, args...)) }
 
 // Answer is what a call would be, and why. Other programs read its JSON.
 type Answer struct {
@@ -74,15 +75,15 @@ func (a Answer) PrintJSON(w io.Writer) error {
 func (q Question) Check() error {
 	switch {
 	case q.Direction == flow.Inbound && q.User != "":
-		return wrongf("--user: an inbound call comes from outside: name the user who answers with --answered-by")
+		return Wrongf("--user: an inbound call comes from outside: name the user who answers with --answered-by")
 	case q.Direction == flow.Outbound && q.AnsweredBy != "":
-		return wrongf("--answered-by: an outbound call is answered outside: name the user who is on it with --user")
+		return Wrongf("--answered-by: an outbound call is answered outside: name the user who is on it with --user")
 	case q.Direction == flow.Internal && q.Number != "":
-		return wrongf("--number: an internal call has none: name its users with --user and --answered-by")
+		return Wrongf("--number: an internal call has none: name its users with --user and --answered-by")
 	}
 	for _, via := range q.Via {
 		if _, err := flow.ParseElement(via); err != nil {
-			return wrongf("--via: %v", err)
+			return Wrongf("--via: %v", err)
 		}
 	}
 	return nil
@@ -132,13 +133,22 @@ func (q Question) names() []named {
 	return all
 }
 
-// in finds the element in an organisation: users by id or extension, numbers in any
-// form, as it is done for calls.
+// in finds the element in an organisation.
 func (n named) in(p *flow.Policy, org *flow.Organisation) (flow.Element, error) {
 	e := flow.Element{Kind: n.kind, ID: n.name}
 	if n.kind == "" {
 		e, _ = flow.ParseElement(n.name) // Check has read it
 	}
+	e, err := Find(p, org, e)
+	if err != nil {
+		return e, Wrongf("%s: %v", n.flag, err)
+	}
+	return e, nil
+}
+
+// Find finds an element of an organisation: users by id or extension, numbers in any form,
+// as it is done for calls.
+func Find(p *flow.Policy, org *flow.Organisation, e flow.Element) (flow.Element, error) {
 	switch e.Kind {
 	case flow.User:
 		if id, _, ok := org.FindUser(e.ID); ok {
@@ -147,13 +157,13 @@ func (n named) in(p *flow.Policy, org *flow.Organisation) (flow.Element, error) 
 	case flow.Number:
 		owner, e164, ok := p.FindNumber(e.ID)
 		if ok && owner != org {
-			return e, wrongf("%s: %s is a number of organisation %s, not of %s", n.flag, e164, owner.ID, org.ID)
+			return e, fmt.Errorf("%s is a number of organisation %s, not of %s", e164, owner.ID, org.ID)
 		} else if ok {
 			e.ID = e164
 		}
 	}
 	if _, known := org.Settings(e); !known {
-		return e, wrongf("%s: organisation %s has no %s", n.flag, org.ID, e)
+		return e, fmt.Errorf("organisation %s has no %s", org.ID, e)
 	}
 	return e, nil
 }
@@ -166,7 +176,7 @@ func (q Question) find(p *flow.Policy) (*flow.Organisation, error) {
 		if org := p.Organisations[q.Organisation]; org != nil {
 			return org, nil
 		}
-		return nil, wrongf("--organisation: there is no %q: the policy has %s", q.Organisation, strings.Join(ids, ", "))
+		return nil, Wrongf("--organisation: there is no %q: the policy has %s", q.Organisation, strings.Join(ids, ", "))
 	}
 	fits := slices.Clone(ids)
 	for _, n := range q.names() {
@@ -182,7 +192,7 @@ func (q Question) find(p *flow.Policy) (*flow.Organisation, error) {
 		if len(have) == 0 && len(fits) == 1 {
 			return nil, missing // it says what that one does not have
 		} else if len(have) == 0 {
-			return nil, wrongf("%s: none of the organisations %s has %s", n.flag, strings.Join(fits, ", "), n.name)
+			return nil, Wrongf("%s: none of the organisations %s has %s", n.flag, strings.Join(fits, ", "), n.name)
 		}
 		fits = have
 	}
@@ -192,5 +202,5 @@ func (q Question) find(p *flow.Policy) (*flow.Organisation, error) {
 	case 1:
 		return p.Organisations[fits[0]], nil
 	}
-	return nil, wrongf("it could be a call of %s: say which with --organisation", strings.Join(fits, " or "))
+	return nil, Wrongf("it could be a call of %s: say which with --organisation", strings.Join(fits, " or "))
 }

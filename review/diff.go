@@ -1,4 +1,4 @@
-package policy
+package review
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package policy
+package review
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ func press(org *flow.Organisation, e flow.Effective, users []string) ([]Pressed,
 	for _, name := range users {
 		id, _, ok := org.FindUser(name)
 		if !ok {
-			return nil, wrongf("--toggle: organisation %s has no user %q", org.ID, name)
+			return nil, Wrongf("--toggle: organisation %s has no user %q", org.ID, name)
 		}
 		p := Pressed{User: id}
 		var refusal toggle.Refusal
