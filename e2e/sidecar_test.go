@@ -135,11 +135,18 @@ func isSilent(state string) bool { return state == "paused" || state == "waiting
 
 // pauses are the spans that the sidecar calls paused or waiting, whoever made them.
 // Spans that follow each other are one.
-func (s sidecar) pauses() (found [][2]time.Duration) {
+func (s sidecar) pauses() (found [][2]time.Duration) { return s.spansThat(isSilent) }
+
+// made are the pauses that somebody has made.
+func (s sidecar) made() (found [][2]time.Duration) {
+	return s.spansThat(func(state string) bool { return state == "paused" })
+}
+
+func (s sidecar) spansThat(are func(state string) bool) (found [][2]time.Duration) {
 	for _, span := range s.Spans {
 		from, to := time.Duration(span.FromMS)*time.Millisecond, time.Duration(span.ToMS)*time.Millisecond
 		switch n := len(found); {
-		case !isSilent(span.State) || to == from:
+		case !are(span.State) || to == from:
 		case n > 0 && found[n-1][1] == from:
 			found[n-1][1] = to
 		default:

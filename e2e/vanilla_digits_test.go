@@ -49,7 +49,7 @@ func recordedDigits(c *vanillaTalk) {
 	if late := r.about.File.Began.Sub(r.began); late.Abs() > spanSlip {
 		c.Errorf("the sidecar says that the file began %v after RECORD_START", late)
 	}
-	if found := r.about.pauses(); len(found) != 2 {
-		c.Errorf("the sidecar has the pauses %v, want those of %v and %v", found, first, second)
+	if found := r.about.made(); len(found) != 2 {
+		c.Errorf("the sidecar has the pauses %v, want two: one that began at %v, and one at %v", found, first.from, second.from)
 	}
 }
