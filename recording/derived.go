@@ -69,14 +69,15 @@ func (v *derived) create(write func(in, out *os.File) error) error {
 	if err != nil {
 		return err
 	}
+	defer out.Close()                            // which unlocks it
 	defer func() { _ = v.folder.Remove(temp) }() // it has another name by then if all went well
-	if err = durable.Lock(out); err == nil {     // as long as this process lives, nobody takes it for a leftover
+	if err = durable.Lock(out); err == nil {     // until it has its name, nobody takes it for a leftover
 		err = write(in, out)
 	}
 	if err == nil {
 		err = errors.Join(out.Chmod(durable.FileMode), out.Sync())
 	}
-	if err = errors.Join(err, out.Close()); err != nil {
+	if err != nil {
 		return err
 	}
 	return v.publish(temp, info)

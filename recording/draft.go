@@ -178,13 +178,17 @@ func (d Dir) removeTemp(path string, now time.Time) {
 	})
 }
 
-// isWritten reports whether a temporary file is being written, or has got its name meanwhile.
+// isWritten reports whether a temporary file is being written, or has got its name meanwhile. One
+// that is empty and young may not be locked yet.
 func (d Dir) isWritten(path string) bool {
 	f, err := d.openFile(path, os.O_RDONLY)
 	if err != nil {
 		return errors.Is(err, fs.ErrNotExist)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.Size() == 0 && time.Since(info.ModTime()) < DerivedAge {
+		return true
+	}
 	return errors.Is(durable.TryLock(f), durable.ErrLocked)
 }
 
