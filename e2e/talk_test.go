@@ -22,7 +22,7 @@ const (
 	lengthSlip = 60 * time.Millisecond   // between a file's length and the time from answer to hangup
 	bridgeSlip = 40 * time.Millisecond   // in addition for each bridge after the first: FreeSWITCH drops a packet
 	digitSlip  = 20 * time.Millisecond   // in addition for each code pressed: while both sides send digits, FreeSWITCH writes a packet too many
-	roomSlip   = 80 * time.Millisecond   // in addition in a conference: FreeSWITCH drops the packets that wait on a leg when an application on it ends (a lamp)
+	roomSlip   = 80 * time.Millisecond   // in addition for each code pressed in a conference: FreeSWITCH drops the packets that wait on a leg when an application on it ends (the lamps)
 )
 
 // talk is one scenario while it runs. If a step fails, its methods end the scenario.
@@ -227,7 +227,7 @@ func (r take) lasts(want time.Duration) time.Duration {
 	})
 	d, slip := r.Length-want, lengthSlip+bridgeSlip*time.Duration(max(0, len(joined)-1))+digitSlip*time.Duration(len(codes))
 	if len(r.suite.lab.Switch.Events(lab.IsCustom("conference::maintenance", "Unique-ID", r.anchor))) > 0 {
-		slip += roomSlip
+		slip += roomSlip * time.Duration(max(1, len(codes)))
 	}
 	slip += noise.Between(r.began, r.ended)
 	if d.Abs() > slip {
