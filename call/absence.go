@@ -198,7 +198,7 @@ func (a *absence) checkCode(uuid, code string, asks int, now time.Time) {
 func (a *absence) reportLatePress(uuid string, now time.Time) {
 	c := a.call
 	c.presses.clearing, c.presses.toClear = "", uuid
-	c.presses.announce(press{method: toggle.DTMF, leg: uuid, user: c.route.userOn(uuid)}, c.presses.outcome(), now)
+	c.presses.announce(press{method: toggle.DTMF, leg: uuid, user: c.route.userOn(uuid)}, c.presses.outcomeNow(), now)
 	c.line.sendUnsent(now)
 }
 

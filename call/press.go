@@ -278,6 +278,16 @@ func (ps *presses) yield() {
 // still there (absence.go).
 const lastDigits = "last_matching_digits"
 
+// outcomeNow is outcome for a press whose result was lost: a user whose voice is written into
+// another file of the talk, as in a conference room, is not told "Recorded".
+func (ps *presses) outcomeNow() string {
+	prompt := ps.outcome()
+	if prompt == recorded && ps.call.announced.latest().voice == toggle.On {
+		return isBeingRecorded
+	}
+	return prompt
+}
+
 // clearCode returns the command that clears the code of the press that was taken,
 // and the leg; none if there is no such press.
 func (ps *presses) clearCode() (send []esl.Command, leg string) {

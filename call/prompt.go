@@ -109,7 +109,8 @@ const promptLife = 3 * time.Second
 func (l *leg) playLost(c *call, now time.Time) {
 	lost := l.heard.lost
 	l.heard.lost = lostPrompt{}
-	isTrue := map[string]bool{recorded: c.rec.Voice() != toggle.On, isBeingRecorded: c.rec.Status() == toggle.On, notPermitted: true}
+	on := c.announced.latest().voice == toggle.On // of all files in which the user's voice may be
+	isTrue := map[string]bool{recorded: !on, isBeingRecorded: on, notPermitted: true}
 	if isTrue[lost.name] && now.Sub(lost.at) < promptLife {
 		c.play(l.uuid, lost.name, now)
 	}

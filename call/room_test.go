@@ -91,6 +91,29 @@ func (r *conferenceRoom) written(file string, want ...string) {
 	}
 }
 
+// TestRoomLatePress: the result of a press is lost with the link, and FreeSWITCH still has its
+// code. The user is told how the recordings of the room are, not that his own call has none.
+func TestRoomLatePress(t *testing.T) {
+	r := newRoom(t)
+	one, dave := r.outside("+442079460001"), r.user("1004")
+	r.states("on", one, dave)
+	late := func(want string) {
+		r.ctl.ask(t.Context(), func(now time.Time) {
+			c := r.ctl.callOf(dave.UUID())
+			c.presses.clearing = dave.UUID()
+			c.absence.reportLatePress(dave.UUID(), now)
+		})
+		r.settle()
+		r.heard(dave, want)
+	}
+	late("is-being-recorded")
+	r.pressCode(dave)
+	r.states("paused", one, dave)
+	late("recorded")
+	one.Hangup("")
+	dave.Hangup("")
+}
+
 // TestRoomPress: a user's press acts on the recording of each outside party in the
 // room, and he is told "Recorded" when all of them are silent.
 func TestRoomPress(t *testing.T) {
