@@ -52,7 +52,7 @@ var mayImport = map[string][]string{
 	"flow/edit":           {"internal/strictyaml"},
 	"flow/flowtest":       {"flow"},
 	"review":              {"flow", "internal/strictyaml", "toggle"},
-	"flow/text":           {"flow", "flow/edit", "internal/durable"},
+	"flow/text":           {"flow", "flow/edit", "internal/durable", "internal/strictyaml"},
 	"internal/strictyaml": {},
 	"internal/durable":    {},
 	"internal/testkit":    {},

@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 // step is one key on the way to a change: the mapping in which it is, and the key and the
@@ -18,8 +20,8 @@ type step struct {
 func (p *page) way(path []string) (way []step, err error) {
 	in := p.top
 	for i, name := range path {
-		mapping := target(in)
-		if mapping.Kind != yaml.MappingNode && !isNull(mapping) {
+		mapping := strictyaml.Target(in)
+		if mapping.Kind != yaml.MappingNode && !strictyaml.IsNull(mapping) {
 			return nil, byHand(in, strings.Join(path[:i], " / ")+" is no mapping")
 		}
 		k, v := p.key(mapping, name)

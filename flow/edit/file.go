@@ -1,6 +1,10 @@
 package edit
 
-import "gopkg.in/yaml.v3"
+import (
+	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
+)
 
 // File is a policy file that somebody reads in order to change it.
 type File struct{ page *page }
@@ -20,14 +24,14 @@ func Open(name string, text []byte) (*File, error) {
 func (f *File) Value(path ...string) *yaml.Node {
 	n := f.page.top
 	for _, name := range path {
-		if n = target(n); n.Kind != yaml.MappingNode {
+		if n = strictyaml.Target(n); n.Kind != yaml.MappingNode {
 			return nil
 		}
 		if _, n = f.page.key(n, name); n == nil {
 			return nil
 		}
 	}
-	return target(n)
+	return strictyaml.Target(n)
 }
 
 // Keys are the keys of the mapping at a path, in order.

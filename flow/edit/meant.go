@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 // want is what has to be at a path afterwards: something new, or something new below it.
@@ -64,7 +66,7 @@ func entries(n *yaml.Node) *content {
 	if n == nil {
 		return c
 	}
-	n = target(n)
+	n = strictyaml.Target(n)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		c.names = append(c.names, n.Content[i].Value)
 		c.value[n.Content[i].Value] = n.Content[i+1]
@@ -75,7 +77,7 @@ func entries(n *yaml.Node) *content {
 func (c *content) drop(name string) { c.gone[name] = true }
 
 func (c *content) rest() *yaml.Node {
-	rest := emptyMapping()
+	rest := Mapping()
 	for _, name := range c.names {
 		if !c.gone[name] {
 			rest.Content = append(rest.Content, Word(name), c.value[name])
@@ -90,14 +92,14 @@ func same(a, b *yaml.Node) bool {
 	if isEmpty(a) || isEmpty(b) {
 		return isEmpty(a) && isEmpty(b)
 	}
-	a, b = target(a), target(b)
-	return a == b || a.Kind == b.Kind && a.Value == b.Value && isNull(a) == isNull(b) && slices.EqualFunc(a.Content, b.Content, same)
+	a, b = strictyaml.Target(a), strictyaml.Target(b)
+	return a == b || a.Kind == b.Kind && a.Value == b.Value && strictyaml.IsNull(a) == strictyaml.IsNull(b) && slices.EqualFunc(a.Content, b.Content, same)
 }
 
 func isEmpty(n *yaml.Node) bool {
 	if n == nil {
 		return true
 	}
-	n = target(n)
-	return n.Kind == yaml.MappingNode && len(n.Content) == 0 || isNull(n)
+	n = strictyaml.Target(n)
+	return n.Kind == yaml.MappingNode && len(n.Content) == 0 || strictyaml.IsNull(n)
 }

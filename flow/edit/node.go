@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 // Word is a value that is written without quotes where YAML allows it.
@@ -34,7 +36,7 @@ func List(words []string) *yaml.Node {
 }
 
 // Mapping is a mapping that has no key yet.
-func Mapping() *yaml.Node { return emptyMapping() }
+func Mapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
 
 // With adds a key to a mapping and returns it. A nil value adds nothing.
 func With(mapping *yaml.Node, key string, value *yaml.Node) *yaml.Node {
@@ -43,8 +45,6 @@ func With(mapping *yaml.Node, key string, value *yaml.Node) *yaml.Node {
 	}
 	return mapping
 }
-
-func emptyMapping() *yaml.Node { return &yaml.Node{Kind: yaml.MappingNode} }
 
 // plain is what may stand without quotes everywhere, in lists and mappings in brackets, too.
 var plain = regexp.MustCompile(`^[\pL\pN._/]([\pL\pN ._/()'+-]*[\pL\pN._/()'])?$`)
@@ -57,7 +57,7 @@ var nothing = map[string]bool{"": true, "~": true, "null": true, "Null": true, "
 
 // flow writes a value in one line.
 func flow(n *yaml.Node) string {
-	switch n = target(n); n.Kind {
+	switch n = strictyaml.Target(n); n.Kind {
 	case yaml.MappingNode:
 		var pairs []string
 		for i := 0; i+1 < len(n.Content); i += 2 {
@@ -75,7 +75,7 @@ func flow(n *yaml.Node) string {
 		return "[" + strings.Join(items, ", ") + "]"
 	}
 	switch {
-	case isNull(n):
+	case strictyaml.IsNull(n):
 		return "~"
 	case n.Style&yaml.SingleQuotedStyle != 0 && !strings.ContainsAny(n.Value, "'\n"):
 		return "'" + n.Value + "'"
@@ -132,14 +132,4 @@ func ofMappings(n *yaml.Node) bool {
 // isBlock reports whether a node is written in lines of its own, without brackets.
 func isBlock(n *yaml.Node) bool {
 	return (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode) && n.Style&yaml.FlowStyle == 0
-}
-
-func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
-
-// target is what a node stands for.
-func target(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
 }

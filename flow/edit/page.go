@@ -41,7 +41,7 @@ func open(name string, text []byte) (*page, error) {
 		return nil, err
 	}
 	p := &page{text: text, newline: "\n", keys: map[*yaml.Node]map[string]int{}, changed: map[string]bool{}, above: map[string]bool{}}
-	if p.top = emptyMapping(); doc != nil {
+	if p.top = Mapping(); doc != nil {
 		p.top = doc.Content[0]
 	}
 	if i := bytes.IndexByte(text, '\n'); i > 0 && text[i-1] == '\r' {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 
 	"gopkg.in/yaml.v3"
+
+	"tapedeck/internal/strictyaml"
 )
 
 // aliasOn is the first step of a way that goes through an alias; -1 if none does.
@@ -30,7 +32,7 @@ func (p *page) expand(alias *yaml.Node, path []string, value *yaml.Node) error {
 
 // copied is a node with everything written out that its aliases stand for.
 func copied(n *yaml.Node) *yaml.Node {
-	n = target(n)
+	n = strictyaml.Target(n)
 	c := &yaml.Node{Kind: n.Kind, Style: n.Style, Tag: n.Tag, Value: n.Value}
 	for _, child := range n.Content {
 		c.Content = append(c.Content, copied(child))
@@ -40,8 +42,8 @@ func copied(n *yaml.Node) *yaml.Node {
 
 // changeIn changes a copy.
 func changeIn(mapping *yaml.Node, path []string, value *yaml.Node) {
-	if isNull(mapping) {
-		*mapping = *emptyMapping()
+	if strictyaml.IsNull(mapping) {
+		*mapping = *Mapping()
 	}
 	for i := 0; i+1 < len(mapping.Content); i += 2 {
 		switch {

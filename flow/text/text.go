@@ -11,6 +11,7 @@ import (
 
 	"tapedeck/flow"
 	"tapedeck/flow/edit"
+	"tapedeck/internal/strictyaml"
 )
 
 // Place is where in the policy something is said.
@@ -60,9 +61,6 @@ func (d *Draft) begin(t flow.Text) error {
 	}
 	return nil
 }
-
-// Path is the file or folder that was read.
-func (d *Draft) Path() string { return d.read.Path }
 
 const organisations = "organisations"
 
@@ -196,11 +194,7 @@ func settingsIn(n *yaml.Node) (s flow.Settings) {
 	}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		if dir, err := flow.ParseDirection(n.Content[i].Value); err == nil {
-			value := n.Content[i+1]
-			if value.Kind == yaml.AliasNode {
-				value = value.Alias
-			}
-			s[dir], _ = flow.ParseSetting(value.Value)
+			s[dir], _ = flow.ParseSetting(strictyaml.Target(n.Content[i+1]).Value)
 		}
 	}
 	return s
